@@ -1,0 +1,27 @@
+/**
+ * A message at level WARN through the default logger.
+ * @module
+ */
+import { getLogger } from "./get_logger.ts";
+import type { GenericFunction } from "./logger.ts";
+
+/**
+ * Logs at level WARN what the function returns, through the default logger;
+ * below its level the function is not called.
+ */
+export function warn<T>(msg: () => T, ...args: unknown[]): T | undefined;
+/** Logs a message at level WARN through the default logger; returns it. */
+export function warn<T>(
+  msg: T extends GenericFunction ? never : T,
+  ...args: unknown[]
+): T;
+export function warn<T>(
+  msg: (T extends GenericFunction ? never : T) | (() => T),
+  ...args: unknown[]
+): T | undefined {
+  const logger = getLogger();
+  // One call for each overload: a compiler does not try both for a union.
+  return typeof msg === "function"
+    ? logger.warn(msg as () => T, ...args)
+    : logger.warn<T>(msg, ...args);
+}
