@@ -1,0 +1,54 @@
+/**
+ * How long a quiesced guest may stay so. The time is CLOCK_MONOTONIC, which
+ * stands still while the machine lies in a snapshot file: performance.now() and
+ * the timers of both runtimes count it.
+ * @module
+ */
+
+/** One timer; while the lease holds it causes no wakeup. */
+export class Lease {
+  readonly #expired: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #end = 0;
+  #seconds = 0;
+
+  /** `expired` is called once for each lease that is neither renewed nor ended. */
+  constructor(expired: () => void) {
+    this.#expired = expired;
+  }
+
+  /** The length last asked for, in seconds. */
+  get seconds(): number {
+    return this.#seconds;
+  }
+
+  /** Seconds left, 0 where no lease runs. */
+  get left(): number {
+    if (this.#timer === undefined) return 0;
+    return Math.max(0, this.#end - performance.now()) / 1000;
+  }
+
+  /** Starts the lease, or starts it over. */
+  start(seconds: number): void {
+    this.#seconds = seconds;
+    this.#end = performance.now() + seconds * 1000;
+    this.#arm();
+  }
+
+  /** Ends the lease without a call. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const left = Math.max(0, this.#end - performance.now());
+    this.#timer = setTimeout(() => {
+      // A timer may fire early by a fraction of a millisecond: the clock decides.
+      if (performance.now() < this.#end) return this.#arm();
+      this.stop();
+      this.#expired();
+    }, left);
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * The spine: running, preparing, quiesced, recovering, running.
+ * @module
+ */
+import { Lease } from "./lease.ts";
+import { Machine, type State } from "./machine.ts";
+import { Operation } from "./operation.ts";
+import type { Plan } from "./plan.ts";
+import {
+  type Outcome,
+  type RecoverRequest,
+  since,
+  type StepReport,
+  type Trigger,
+} from "./step.ts";
+
+/** What a prepare may ask for. */
+export interface PrepareRequest {
+  /** The operation's id; one is made where none is given. */
+  readonly operation?: string;
+  /** The lease in seconds, the configured one where none is given. */
+  readonly lease?: number;
+}
+
+/** How an operation ended, step by step. */
+export interface Recovery {
+  readonly operation: string;
+  readonly trigger: Trigger | "failure";
+  readonly outcome: Outcome;
+  /** The generation that this recovery began. */
+  readonly generation: number;
+  readonly ms: number;
+  readonly steps: readonly StepReport[];
+}
+
+/** What the spine needs of the world. */
+export interface LifecycleOptions {
+  readonly plan: Plan;
+  readonly leaseSeconds: number;
+  readonly newId: () => string;
+  /** Called as the guest gets quiet, and as it is running again. */
+  readonly onQuiet?: () => void;
+  readonly onRunning?: (operation: Operation, recovery: Recovery) => void;
+}
+
+/** A prepare that did not hold; everything it did is undone. */
+export class PrepareFailed extends Error {
+  override readonly name = "PrepareFailed";
+  constructor(readonly operation: Operation, readonly undo: Recovery) {
+    const broken = operation.reports.findLast((step) =>
+      step.reason !== undefined && step.status !== "skipped"
+    );
+    super(
+      operation.aborted
+        ? "Cannot prepare: it was aborted by a call to recover"
+        : `Cannot prepare: step ${broken?.name} ${broken?.status}: ${broken?.reason}`,
+    );
+  }
+}
+
+/** The lifecycle of the agent; one transition at a time. */
+export class Lifecycle {
+  readonly #options: LifecycleOptions;
+  readonly #machine = new Machine();
+  readonly #lease = new Lease(() => void this.recover("lease"));
+  #operation: Operation | undefined;
+  #preparing: Promise<Operation> | undefined;
+  #leaving: Promise<Recovery> | undefined;
+  #last: Recovery | undefined;
+  #generation = 0;
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options;
+  }
+
+  get state(): State {
+    return this.#machine.state;
+  }
+  /** Grows by one at every recovery. */
+  get generation(): number {
+    return this.#generation;
+  }
+  get lease(): { readonly seconds: number; readonly left: number } {
+    return this.#lease;
+  }
+  /** The operation under way, or the last one. */
+  get operation(): Operation | undefined {
+    return this.#operation;
+  }
+  get lastRecovery(): Recovery | undefined {
+    return this.#last;
+  }
+
+  /** Quiesces, up to the reply; throws {@linkcode PrepareFailed} once undone. */
+  async prepare(request: PrepareRequest = {}): Promise<Operation> {
+    for (;;) {
+      switch (this.state) {
+        case "running":
+          return await (this.#preparing = this.#prepare(request));
+        case "preparing":
+          return await this.#preparing!;
+        case "quiesced":
+          this.#lease.start(request.lease ?? this.#lease.seconds);
+          return this.#operation!;
+        default:
+          await this.#leaving;
+      }
+    }
+  }
+
+  /** The part after the reply; once per operation. False if it was overtaken. */
+  settle(operation: Operation): Promise<boolean> {
+    return operation.settling ??= this.#settle(operation);
+  }
+
+  /**
+   * Back to running, exactly once per operation: whoever comes second waits
+   * for the first and sees its report. Undefined if nothing was to recover.
+   */
+  async recover(
+    trigger: Trigger,
+    request: RecoverRequest = {},
+  ): Promise<Recovery | undefined> {
+    for (;;) {
+      switch (this.state) {
+        case "quiesced":
+          return await this.#recover(trigger, request);
+        case "recovering":
+          return await this.#leaving;
+        case "undoing":
+          await this.#leaving;
+          return undefined;
+        case "preparing":
+          // Only who says so explicitly gives up a prepare that is under way.
+          if (trigger !== "recover" && trigger !== "signal") return undefined;
+          this.#operation!.abort();
+          if (await this.#preparing!.then(() => false, () => true)) {
+            return this.#last;
+          }
+          break;
+        default:
+          return undefined;
+      }
+    }
+  }
+
+  async #prepare(request: PrepareRequest): Promise<Operation> {
+    this.#machine.to("preparing");
+    const operation = new Operation(
+      request.operation ?? this.#options.newId(),
+      this.#generation,
+    );
+    this.#operation = operation;
+    if (!await operation.quiesce(this.#options.plan.beforeReply)) {
+      this.#machine.to("undoing");
+      const trigger = operation.aborted ? "recover" : "failure";
+      throw new PrepareFailed(
+        operation,
+        await this.#leave(trigger, { outcome: "aborted" }),
+      );
+    }
+    operation.quiescedMs = operation.age;
+    this.#options.onQuiet?.();
+    this.#machine.to("quiesced");
+    this.#lease.start(request.lease ?? this.#options.leaseSeconds);
+    return operation;
+  }
+
+  async #settle(operation: Operation): Promise<boolean> {
+    const whole = await operation.quiesce(this.#options.plan.settle);
+    if (whole) operation.settledMs = operation.age;
+    return whole;
+  }
+
+  #recover(trigger: Trigger, request: RecoverRequest): Promise<Recovery> {
+    this.#machine.to("recovering");
+    this.#lease.stop();
+    this.#operation!.abort();
+    return this.#leave(trigger, request);
+  }
+
+  #leave(
+    trigger: Recovery["trigger"],
+    request: RecoverRequest,
+  ): Promise<Recovery> {
+    return this.#leaving = this.#undo(trigger, request);
+  }
+
+  async #undo(
+    trigger: Recovery["trigger"],
+    request: RecoverRequest,
+  ): Promise<Recovery> {
+    const start = performance.now();
+    const operation = this.#operation!;
+    await operation.settling;
+    const outcome = request.outcome ?? outcomeOf(trigger);
+    const recovering = this.state === "recovering";
+    const generation = this.#generation + Number(recovering);
+    const steps = await operation.leave(
+      recovering ? this.#options.plan.repairs : [],
+      { trigger, outcome, generation, request },
+    );
+    this.#generation = generation;
+    const recovery: Recovery = {
+      operation: operation.id,
+      trigger,
+      outcome,
+      generation,
+      ms: since(start),
+      steps,
+    };
+    this.#last = recovery;
+    this.#machine.to("running");
+    this.#options.onRunning?.(operation, recovery);
+    return recovery;
+  }
+}
+
+function outcomeOf(trigger: Recovery["trigger"]): Outcome {
+  switch (trigger) {
+    case "lease":
+      return "expired";
+    case "signal":
+      return "aborted";
+    case "evidence":
+      return "restored";
+    default:
+      return "resumed";
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * One prepare..recover round: what was done in it, and how to take it back.
+ * @module
+ */
+import {
+  type Done,
+  type RecoveryContext,
+  type Repair,
+  run,
+  since,
+  type Skipped,
+  type Step,
+  type StepReport,
+  type Undo,
+} from "./step.ts";
+
+interface Taken {
+  readonly name: string;
+  readonly limitMs: number;
+  readonly undo: Undo;
+}
+
+/** What the spine tells an operation that it leaves. */
+export type Leaving = Omit<RecoveryContext, "signal" | "operation">;
+
+/** An operation; it knows nothing of states, the spine does. */
+export class Operation {
+  /** Reports of the steps so far, in their order. */
+  readonly reports: StepReport[] = [];
+  /** Milliseconds from the request to the reply, and to the end of the settle. */
+  quiescedMs: number | undefined;
+  settledMs: number | undefined;
+  /** The settle under way, or its end: true if it was not overtaken. */
+  settling: Promise<boolean> | undefined;
+
+  readonly #start = performance.now();
+  readonly #abort = new AbortController();
+  readonly #undos: Taken[] = [];
+  /** Set once the operation is being left, and then for ever. */
+  #leaving: Leaving | undefined;
+
+  constructor(readonly id: string, readonly generation: number) {}
+
+  /** Milliseconds since the operation began. */
+  get age(): number {
+    return since(this.#start);
+  }
+
+  /** Tells whatever step is at work that nobody waits for it any more. */
+  abort(): void {
+    this.#abort.abort();
+  }
+
+  get aborted(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** Runs steps in order; false as soon as one that must hold does not. */
+  async quiesce(steps: readonly Step[]): Promise<boolean> {
+    for (const step of steps) {
+      // A freeze may have landed before this line, and the recovery with it.
+      if (this.aborted) {
+        this.reports.push({ name: step.name, status: "overtaken", ms: 0 });
+        continue;
+      }
+      const report = await this.#run(step);
+      this.reports.push(report);
+      const held = report.status === "done" || report.status === "skipped";
+      if (!held && step.onFailure === "abort") return false;
+    }
+    return !this.aborted;
+  }
+
+  /** Repairs, then undoes what happened, last first; none stops another. */
+  async leave(
+    repairs: readonly Repair[],
+    context: Leaving,
+  ): Promise<StepReport[]> {
+    this.#leaving = context;
+    const reports: StepReport[] = [];
+    for (const { name, limitMs, repair } of repairs) {
+      reports.push(
+        await recoverOne(
+          name,
+          limitMs,
+          (signal) => repair({ ...context, operation: this.id, signal }),
+        ),
+      );
+    }
+    for (;;) {
+      const taken = this.#undos.pop();
+      if (taken === undefined) return reports;
+      reports.push(await this.#undo(taken, context));
+    }
+  }
+
+  async #run(step: Step): Promise<StepReport> {
+    const { name, limitMs } = step;
+    const { generation } = this;
+    const { signal } = this.#abort;
+    const take = (value: Done | Skipped): Taken | undefined =>
+      "undo" in value && value.undo !== undefined
+        ? { name, limitMs, undo: value.undo }
+        : undefined;
+    const ran = await run<Done | Skipped>({
+      name,
+      limitMs,
+      signal,
+      late: (value) => this.#adopt(take(value)),
+    }, () => step.quiesce({ operation: this.id, generation, signal }));
+    const taken = ran.value === undefined ? undefined : take(ran.value);
+    if (taken !== undefined) this.#undos.push(taken);
+    return ran.report;
+  }
+
+  /** A step that ended past its limit: undone with the others, or at once. */
+  #adopt(taken: Taken | undefined): void {
+    if (taken === undefined) return;
+    if (this.#leaving) void this.#undo(taken, this.#leaving);
+    else this.#undos.push(taken);
+  }
+
+  #undo(
+    { name, limitMs, undo }: Taken,
+    context: Leaving,
+  ): Promise<StepReport> {
+    return recoverOne(
+      name,
+      limitMs,
+      async (signal) =>
+        await undo({ ...context, operation: this.id, signal }) ?? {},
+    );
+  }
+}
+
+async function recoverOne(
+  name: string,
+  limitMs: number,
+  action: (signal: AbortSignal) => ReturnType<Repair["repair"]>,
+): Promise<StepReport> {
+  const limit = new AbortController();
+  const ran = await run({ name, limitMs }, () => action(limit.signal));
+  // Past its limit an undo is told to stop; what it still does, it does alone.
+  if (ran.report.status === "timeout") limit.abort();
+  return ran.report;
+}

@@ -1,0 +1,58 @@
+/**
+ * Steps whose every move a test decides and sees.
+ */
+import type { Plan } from "../../src/lifecycle/plan.ts";
+import type { Done, Skipped, Step } from "../../src/lifecycle/step.ts";
+
+/** What a fake step does; by default it notes both of its calls. */
+export interface FakeStep {
+  readonly name: string;
+  readonly onFailure?: Step["onFailure"];
+  readonly limitMs?: number;
+  quiesce?(): Promise<Done | Skipped | void> | Done | Skipped | void;
+  undo?(): Promise<void> | void;
+}
+
+/** A plan of fakes, and the list of what happened, in order. */
+export function fakePlan(
+  beforeReply: FakeStep[],
+  settle: FakeStep[] = [],
+): { plan: Plan; seen: string[] } {
+  const seen: string[] = [];
+  const make = (fake: FakeStep): Step => ({
+    name: fake.name,
+    limitMs: fake.limitMs ?? 1000,
+    onFailure: fake.onFailure ?? "abort",
+    async quiesce() {
+      seen.push(`do ${fake.name}`);
+      const given = await fake.quiesce?.();
+      return given ?? {
+        effect: {},
+        undo: async () => {
+          seen.push(`undo ${fake.name}`);
+          await fake.undo?.();
+        },
+      };
+    },
+  });
+  const plan = {
+    beforeReply: beforeReply.map(make),
+    settle: settle.map(make),
+    repairs: [{
+      name: "repair",
+      limitMs: 1000,
+      repair: () => {
+        seen.push("repair");
+        return {};
+      },
+    }],
+  };
+  return { plan, seen };
+}
+
+/** A promise that the test resolves. */
+export function gate(): { open: () => void; opened: Promise<void> } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => open = resolve);
+  return { open, opened };
+}
