@@ -1,0 +1,135 @@
+/**
+ * Finds the ports that the workload serves to itself only: what listens on
+ * loopback and nowhere else can be reached from outside by forwarding.
+ * @module
+ */
+import { closeSync, openSync, readSync } from "node:fs";
+import { errorCode, errorText, type PortLog } from "./log.ts";
+import { parseListening } from "./proc_net.ts";
+
+/** Port to the loopback addresses that listen on it, IPv4 first. */
+export type Targets = ReadonlyMap<number, readonly string[]>;
+
+/** What looks for ports; tests and other sources give their own. */
+export interface PortScanner {
+  scan(): Targets | Promise<Targets>;
+  /** Gives back what the scanner holds; a later scan takes it again. */
+  close(): void;
+}
+
+/** How to scan. */
+export interface ScannerOptions {
+  /** The forwarder's own listeners are on it: they are not the workload's. */
+  readonly forwardAddress: string;
+  /** Ports of Lull itself, which are never forwarded. */
+  readonly ownPorts: () => readonly number[];
+  readonly log: PortLog;
+  /** The tables to read, any of which may be missing. */
+  readonly paths?: readonly string[];
+}
+
+/** Scans the kernel's tables of TCP sockets. */
+export class Scanner implements PortScanner {
+  readonly #options: ScannerOptions;
+  readonly #tables: Table[];
+
+  constructor(options: ScannerOptions) {
+    this.#options = options;
+    const paths = options.paths ?? ["/proc/net/tcp", "/proc/net/tcp6"];
+    this.#tables = paths.map((path) => new Table(path, options.log));
+  }
+
+  /** Reads both tables. A table that cannot be read is logged once and is empty. */
+  scan(): Map<number, string[]> {
+    const own = this.#options.ownPorts();
+    const ports = new Map<number, string[]>();
+    for (const table of this.#tables) {
+      for (const { address, port } of parseListening(table.read())) {
+        const target = loopback(address);
+        if (target === undefined || own.includes(port)) continue;
+        if (target === this.#options.forwardAddress) continue;
+        const targets = ports.get(port);
+        if (targets === undefined) ports.set(port, [target]);
+        else if (!targets.includes(target)) targets.push(target);
+      }
+    }
+    // As text, IPv4 comes before IPv6, and 127.0.0.1 before what follows it.
+    for (const targets of ports.values()) targets.sort();
+    return ports;
+  }
+
+  close(): void {
+    for (const table of this.#tables) table.close();
+  }
+}
+
+/** The address to dial, or undefined if it is not one of loopback. */
+function loopback(address: string): string | undefined {
+  const target = address.replace(/^::ffff:/, "");
+  return target === "::1" || /^127\.\d+\.\d+\.\d+$/.test(target)
+    ? target
+    : undefined;
+}
+
+/**
+ * One of the kernel's tables. The descriptor stays open, because opening costs
+ * as much as a short read; a read at offset 0 makes the kernel list anew.
+ */
+class Table {
+  readonly #path: string;
+  readonly #log: PortLog;
+  readonly #decoder = new TextDecoder("latin1");
+  #fd: number | undefined;
+  #buffer = new Uint8Array(16 * 1024);
+  #reported: string | undefined;
+
+  constructor(path: string, log: PortLog) {
+    this.#path = path;
+    this.#log = log;
+  }
+
+  /** The whole text; empty if there is no such table or it cannot be read. */
+  read(): string {
+    try {
+      this.#fd ??= openSync(this.#path, "r");
+      const text = this.#decoder.decode(this.#fill(this.#fd));
+      this.#reported = undefined;
+      return text;
+    } catch (error) {
+      this.close();
+      // A kernel without IPv6 has no tcp6: nothing to report.
+      if (errorCode(error) !== "ENOENT") this.#report(error);
+      return "";
+    }
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return;
+    const fd = this.#fd;
+    this.#fd = undefined;
+    closeSync(fd);
+  }
+
+  #fill(fd: number): Uint8Array {
+    let filled = 0;
+    for (;;) {
+      if (filled === this.#buffer.length) {
+        const grown = new Uint8Array(filled * 2);
+        grown.set(this.#buffer);
+        this.#buffer = grown;
+      }
+      const room = this.#buffer.length - filled;
+      const count = readSync(fd, this.#buffer, filled, room, filled);
+      if (count === 0) return this.#buffer.subarray(0, filled);
+      filled += count;
+    }
+  }
+
+  /** Once, until it works again: the next scan meets the same error. */
+  #report(error: unknown): void {
+    const text = `Cannot read ${this.#path}: ${errorText(error)}`;
+    if (text === this.#reported) return;
+    this.#reported = text;
+    this.#log.warn(text);
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * The port subsystem: looks for ports of the workload every interval and
+ * forwards what it finds.
+ * @module
+ */
+import { networkInterfaces } from "node:os";
+import type { Runtime } from "../runtime/types.ts";
+import { type ForwardedPort, Forwarder } from "./forwarder.ts";
+import { errorText, type PortLog } from "./log.ts";
+import type { PortsEffect } from "./messages.ts";
+import { type PortScanner, Scanner } from "./scanner.ts";
+
+/** How to find and forward ports. */
+export interface PortSubsystemOptions {
+  /** From the end of one scan to the next, in milliseconds. */
+  readonly scanIntervalMs: number;
+  /** The IPv4 address to forward from. Forwarding rests while no interface has it. */
+  readonly forwardAddress: string;
+  /** Ports of Lull itself, which are never forwarded. */
+  readonly ownPorts: () => readonly number[];
+  /** The module forwarder_worker.ts, wherever the build has put it. */
+  readonly workerUrl: URL;
+  readonly runtime: Pick<Runtime, "startWorker">;
+  readonly log: PortLog;
+  /** Instead of the one that reads /proc/net. */
+  readonly scanner?: PortScanner;
+  /** Whether an interface has the address; instead of asking the kernel. */
+  readonly hasAddress?: (address: string) => boolean;
+}
+
+/** What the subsystem is doing. */
+export interface PortStatus {
+  /** `resting`: started, but no interface has the forward address. */
+  readonly state: "running" | "stopped" | "resting";
+  readonly ports: readonly ForwardedPort[];
+}
+
+/** Scans and forwards between `start` and `stop`, as often as one likes. */
+export class PortSubsystem {
+  readonly #options: PortSubsystemOptions;
+  readonly #scanner: PortScanner;
+  readonly #forwarder: Forwarder;
+  /** One object per start: a tick of an older run does nothing any more. */
+  #run: object | undefined;
+  #resting = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #ticking: Promise<void> = Promise.resolve();
+  #stopping: Promise<PortsEffect> | undefined;
+  #reported: string | undefined;
+
+  constructor(options: PortSubsystemOptions) {
+    this.#options = options;
+    this.#scanner = options.scanner ?? new Scanner(options);
+    this.#forwarder = new Forwarder({
+      ...options,
+      address: options.forwardAddress,
+    });
+  }
+
+  /** Starts scanning, at once, or when a `stop` that is under way is done. */
+  start(): void {
+    if (this.#run !== undefined) return;
+    this.#run = {};
+    this.#schedule(this.#run, 0);
+  }
+
+  /**
+   * Stops scanning and closes everything. Resolves when no timer, listener,
+   * connection and thread is left; rejects if the thread does not end. The
+   * signal cuts the wait for a worker that does not answer short.
+   */
+  stop(signal?: AbortSignal): Promise<PortsEffect> {
+    this.#run = undefined;
+    clearTimeout(this.#timer);
+    this.#stopping ??= this.#stop(signal).finally(() => {
+      this.#stopping = undefined;
+    });
+    return this.#stopping;
+  }
+
+  /** What is found and what of it is forwarded. */
+  status(): PortStatus {
+    const state = this.#run === undefined
+      ? "stopped"
+      : this.#resting
+      ? "resting"
+      : "running";
+    return { state, ports: this.#forwarder.ports };
+  }
+
+  async #stop(signal?: AbortSignal): Promise<PortsEffect> {
+    await this.#ticking;
+    this.#scanner.close();
+    return await this.#forwarder.stop(signal);
+  }
+
+  #schedule(run: object, delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#ticking = this.#tick(run);
+    }, delayMs);
+  }
+
+  async #tick(run: object): Promise<void> {
+    // Whether it failed is for the caller of stop to hear.
+    await Promise.allSettled([this.#stopping]);
+    if (this.#run !== run) return;
+    try {
+      await this.#scan(run);
+      this.#reported = undefined;
+    } catch (error) {
+      this.#report(`Cannot scan for ports: ${errorText(error)}`);
+    }
+    if (this.#run === run) this.#schedule(run, this.#options.scanIntervalMs);
+  }
+
+  async #scan(run: object): Promise<void> {
+    this.#rest(!this.#hasAddress());
+    if (this.#resting) return this.#forwarder.set(new Map());
+    const targets = await this.#scanner.scan();
+    if (this.#run === run) this.#forwarder.set(targets);
+  }
+
+  #hasAddress(): boolean {
+    const { forwardAddress, hasAddress = onInterface } = this.#options;
+    return hasAddress(forwardAddress);
+  }
+
+  #rest(resting: boolean): void {
+    if (resting === this.#resting) return;
+    this.#resting = resting;
+    const { forwardAddress, log } = this.#options;
+    log.info(
+      resting
+        ? `port forwarding rests: no interface has ${forwardAddress}`
+        : `port forwarding starts: an interface has ${forwardAddress} now`,
+    );
+  }
+
+  /** Once, until a scan works again. */
+  #report(text: string): void {
+    if (text === this.#reported) return;
+    this.#reported = text;
+    this.#options.log.warn(text);
+  }
+}
+
+/** The kernel accepts all of 127.0.0.0/8 on loopback and lists one of them. */
+function onInterface(address: string): boolean {
+  if (address.startsWith("127.")) return true;
+  return Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some((one) => one.address === address)
+  );
+}

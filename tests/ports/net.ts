@@ -1,0 +1,147 @@
+/**
+ * Servers, clients and a worker whose thread can be watched, for the tests of
+ * the port subsystem.
+ * @module
+ */
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import {
+  type AddressInfo,
+  connect,
+  createServer,
+  type Server,
+  type Socket,
+} from "node:net";
+import { networkInterfaces } from "node:os";
+import process from "node:process";
+import type { PortLog } from "../../src/ports/log.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
+import type { Runtime } from "../../src/runtime/types.ts";
+
+/** A loopback address of this process alone: other tests may run beside it. */
+export const FORWARD_ADDRESS = [
+  127,
+  10 + (process.pid >> 16),
+  (process.pid >> 8) & 255,
+  process.pid & 255,
+].join(".");
+
+/** The reason to skip a test of IPv6, or false. */
+export const noIpv6 = Object.values(networkInterfaces()).flat()
+    .some((one) => one?.address === "::1")
+  ? false
+  : "no interface has ::1";
+
+/** Collects lines as `level message`. */
+export class RecordedLog implements PortLog {
+  readonly lines: string[] = [];
+  debug = (message: string) => this.lines.push(`debug ${message}`);
+  info = (message: string) => this.lines.push(`info ${message}`);
+  warn = (message: string) => this.lines.push(`warn ${message}`);
+
+  matching(pattern: RegExp): string[] {
+    return this.lines.filter((line) => pattern.test(line));
+  }
+}
+
+/** A server of a test: every connection is given to `serve`. */
+export class TestServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(serve: (socket: Socket) => void) {
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+      // resets are what some tests look at, from the other side
+      socket.on("error", () => {});
+      serve(socket);
+    });
+  }
+
+  /** Connections that are open now. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  async listen(host: string, port = 0): Promise<number> {
+    const listening = once(this.#server, "listening");
+    this.#server.listen({ host, port });
+    await listening;
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+}
+
+/** Answers what it was sent, once the client has ended. */
+export function echoAfterEnd(socket: Socket): void {
+  const chunks: Uint8Array[] = [];
+  socket.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+  socket.on("end", () => {
+    for (const chunk of chunks) socket.write(chunk);
+    socket.end(" and that was all");
+  });
+}
+
+/** Connects to the forward address. */
+export async function dial(
+  port: number,
+  host = FORWARD_ADDRESS,
+): Promise<Socket> {
+  const socket = connect({ host, port, allowHalfOpen: true });
+  await once(socket, "connect");
+  return socket;
+}
+
+/** Sends the text, ends, and reads the reply to its end. */
+export async function ask(port: number, text: string): Promise<string> {
+  const socket = await dial(port);
+  socket.end(text);
+  return await readText(socket);
+}
+
+/**
+ * The rest of what the socket receives, as text. Not an async iterator: at its
+ * end that destroys the socket, and with it the other direction.
+ */
+export async function readText(socket: Socket): Promise<string> {
+  let text = "";
+  socket.on("data", (chunk) => text += chunk.toString());
+  await once(socket, "end");
+  return text;
+}
+
+/** A runtime that tells which threads its workers run on. */
+export async function watchedRuntime() {
+  const runtime = await loadRuntime();
+  const threads: number[] = [];
+  const watched: Pick<Runtime, "startWorker"> = {
+    startWorker(url, events) {
+      return runtime.startWorker(url, {
+        onMessage(message) {
+          const { thread } = message as { thread?: number };
+          if (thread === undefined) events.onMessage(message);
+          else threads.push(thread);
+        },
+        onError: (error) => events.onError(error),
+      });
+    },
+  };
+  return { runtime: watched, threads, alive };
+
+  function alive(): number[] {
+    return threads.filter((tid) => existsSync(`/proc/self/task/${tid}`));
+  }
+}
+
+/** The forwarder's worker, which also says `{thread}` to `watchedRuntime`. */
+export const WORKER_URL = new URL("./workers/telling.ts", import.meta.url);
+/** A worker that dies of the first order. */
+export const DYING_WORKER_URL = new URL("./workers/dying.ts", import.meta.url);
+/** A worker that never answers. */
+export const MUTE_WORKER_URL = new URL("./workers/mute.ts", import.meta.url);
