@@ -5,7 +5,7 @@
  */
 
 /** What a step did, in figures and words that go into the report. */
-export type Effect = Record<string, unknown>;
+export type Effect = Readonly<Record<string, unknown>>;
 
 /** What a step may know while it quiesces. */
 export interface StepContext {

@@ -1,0 +1,113 @@
+/**
+ * Every route on one screen.
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { requestId } from "hono/request-id";
+import type { Lifecycle } from "./lifecycle/lifecycle.ts";
+import { randomId } from "./linux/random.ts";
+import type { Log } from "./log.ts";
+import { residentBytes } from "./memory/resident.ts";
+import { type Metrics, OPEN_METRICS } from "./metrics.ts";
+import type { PortSubsystem } from "./ports/subsystem.ts";
+import { health } from "./routes/health.ts";
+import { openapi } from "./routes/openapi.ts";
+import { prepare } from "./routes/prepare.ts";
+import { problem, ProblemError } from "./routes/problem.ts";
+import { recover } from "./routes/recover.ts";
+import { status } from "./routes/status.ts";
+import type { Runtime } from "./runtime/types.ts";
+import type { Bindings } from "./server/exchange.ts";
+import type { ConnectionKeeper } from "./server/keeper.ts";
+
+/** The parts that routes speak to. */
+export interface Agent {
+  readonly lifecycle: Lifecycle;
+  readonly runtime: Pick<Runtime, "name" | "version">;
+  readonly keeper: Pick<ConnectionKeeper, "keepAlive">;
+  readonly ports?: Pick<PortSubsystem, "status">;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly bodyLimitBytes: number;
+  /** Whether a health check may end what is quiesced. */
+  readonly healthMayRecover: () => boolean;
+}
+
+type App = Hono<{ Bindings: Bindings }>;
+
+/** Makes the app; it listens nowhere. */
+export function createApp(agent: Agent): App {
+  const { lifecycle, metrics, log } = agent;
+  const app: App = new Hono();
+  app.use(requestId({ generator: randomId }));
+  app.use(async (c, next) => {
+    const start = performance.now();
+    metrics.requested();
+    await next();
+    logRequest(log, c, performance.now() - start);
+  });
+  app.use(bodyLimit({
+    maxSize: agent.bodyLimitBytes,
+    onError: (c) => problem(c, lifecycle, new ProblemError("body-too-large")),
+  }));
+
+  app.post("/snapshot/prepare", (c) => prepare(c, lifecycle));
+  app.post("/snapshot/recover", (c) => recover(c, lifecycle));
+  app.get("/health", (c) => health(c, agent));
+  app.get("/snapshot", (c) => status(c, agent));
+  app.get("/metrics", (c) => {
+    const text = metrics.text({
+      generation: lifecycle.generation,
+      quiesced: lifecycle.state === "quiesced",
+      resident: residentBytes(),
+    });
+    return c.body(text, 200, { "content-type": OPEN_METRICS });
+  });
+  app.get("/openapi.json", (c) => c.json(openapi()));
+
+  for (const path of ["/health", "/snapshot", "/metrics", "/openapi.json"]) {
+    app.all(path, (c) => wrongMethod(c, lifecycle, "GET, HEAD"));
+  }
+  for (const path of ["/snapshot/prepare", "/snapshot/recover"]) {
+    app.all(path, (c) => wrongMethod(c, lifecycle, "POST"));
+  }
+  app.notFound((c) => problem(c, lifecycle, new ProblemError("not-found")));
+  app.onError((error, c) => {
+    if (error instanceof ProblemError) return problem(c, lifecycle, error);
+    log.error("request failed", {
+      request: c.get("requestId"),
+      error: error.stack ?? String(error),
+    });
+    return problem(c, lifecycle, new ProblemError("internal"));
+  });
+  return app;
+}
+
+function wrongMethod(
+  c: Context,
+  lifecycle: Lifecycle,
+  allow: string,
+): Response {
+  c.header("allow", allow);
+  return problem(c, lifecycle, new ProblemError("method-not-allowed"));
+}
+
+/** Polls are many and say little; what changes the agent is worth a line. */
+function logRequest(log: Log, c: Context, ms: number): void {
+  const { status } = c.res;
+  const level = status >= 500
+    ? "error"
+    : status >= 400
+    ? "warn"
+    : c.req.method === "POST"
+    ? "info"
+    : "debug";
+  log[level]("request", {
+    request: c.get("requestId"),
+    method: c.req.method,
+    path: c.req.path,
+    status,
+    ms: Math.round(ms * 1000) / 1000,
+  });
+}

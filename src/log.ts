@@ -1,0 +1,146 @@
+/**
+ * Logging: @std/log with one handler that writes a line to stderr for each
+ * record, and holds the records back while the guest is quiesced: a line
+ * written then would be a dirty page, a wakeup, and a console that may stay
+ * dead after the restore.
+ * @module
+ */
+import { writeSync } from "node:fs";
+import { BaseHandler, getLogger, type LogRecord, setup } from "@std/log";
+
+/** Names of the loggers, one per module that has something to say. */
+export const MODULES = [
+  "main",
+  "http",
+  "lifecycle",
+  "ports",
+  "connections",
+  "memory",
+] as const;
+
+/** A logger's name. */
+export type Module = typeof MODULES[number];
+
+/** Fields of a log line beside its message. */
+export type Fields = Record<string, unknown>;
+
+/** What modules log with: a message, and fields that machines can read. */
+export interface Log {
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  error(message: string, fields?: Fields): void;
+}
+
+/** How many records are kept while held back; the oldest go first. */
+const HELD_MOST = 1000;
+
+/** Level names of the configuration. */
+export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "CRITICAL";
+
+class StderrHandler extends BaseHandler {
+  #held: string[] | undefined;
+  #lost = 0;
+
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const line of held) this.log(line);
+  }
+
+  log(message: string): void {
+    if (this.#held !== undefined) {
+      this.#held.push(message);
+      if (this.#held.length > HELD_MOST) {
+        this.#held.shift();
+        this.#lost++;
+      }
+      return;
+    }
+    try {
+      if (this.#lost > 0) {
+        writeSync(2, `(${this.#lost} log lines were lost before this one)\n`);
+        this.#lost = 0;
+      }
+      writeSync(2, message + "\n");
+    } catch {
+      // A full or closed pipe must not end the agent; the next line tells.
+      this.#lost++;
+    }
+  }
+}
+
+let handler: StderrHandler | undefined;
+
+/** Sets the level and the format of every logger. */
+export function setupLog(options: {
+  readonly level: Level;
+  readonly format: "json" | "text";
+}): void {
+  handler = new StderrHandler(options.level, {
+    formatter: options.format === "json" ? jsonLine : textLine,
+  });
+  setup({
+    handlers: { stderr: handler },
+    loggers: Object.fromEntries(
+      MODULES.map((name) => [name, {
+        level: options.level,
+        handlers: ["stderr"],
+      }]),
+    ),
+  });
+}
+
+/** Keeps log lines in memory until {@linkcode releaseLog}. */
+export function holdLog(): void {
+  handler?.hold();
+}
+
+/** Writes what was held back, with the times at which it happened. */
+export function releaseLog(): void {
+  handler?.release();
+}
+
+/** The logger of a module; usable before {@linkcode setupLog}, then silent. */
+export function logOf(module: Module): Log {
+  const write =
+    (level: "debug" | "info" | "warn" | "error") =>
+    (message: string, fields?: Fields) => {
+      getLogger(module)[level](message, ...(fields ? [fields] : []));
+    };
+  return {
+    debug: write("debug"),
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+  };
+}
+
+function jsonLine(record: LogRecord): string {
+  return JSON.stringify({
+    time: record.datetime.toISOString(),
+    level: record.levelName,
+    module: record.loggerName,
+    message: record.msg,
+    ...fieldsOf(record),
+  });
+}
+
+function textLine(record: LogRecord): string {
+  const fields = Object.entries(fieldsOf(record)).map(([name, value]) =>
+    ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
+  ).join("");
+  const time = record.datetime.toISOString().slice(11, 23);
+  return `${time} ${
+    record.levelName.padEnd(5)
+  } ${record.loggerName}: ${record.msg}${fields}`;
+}
+
+function fieldsOf(record: LogRecord): Fields {
+  const [fields] = record.args;
+  return typeof fields === "object" && fields !== null ? fields as Fields : {};
+}

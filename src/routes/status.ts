@@ -1,0 +1,31 @@
+/**
+ * GET /snapshot
+ * @module
+ */
+import type { Context } from "hono";
+import type { Agent } from "../app.ts";
+import { VERSION } from "../version.ts";
+import { reportOf } from "./prepare.ts";
+import type { StatusDocument } from "./schemas.ts";
+
+/** The status document; reading it changes nothing. */
+export function status(c: Context, agent: Agent): Response {
+  const { lifecycle, runtime, keeper, ports } = agent;
+  const { operation, lastRecovery, lease } = lifecycle;
+  const document: StatusDocument = {
+    version: VERSION,
+    runtime: { name: runtime.name, version: runtime.version },
+    state: lifecycle.state,
+    generation: lifecycle.generation,
+    settled: lifecycle.state === "quiesced" &&
+      operation?.settledMs !== undefined,
+    keepAlive: keeper.keepAlive,
+    lease: { seconds: lease.seconds, left: lease.left },
+    operation: operation && reportOf(operation),
+    lastRecovery: lastRecovery &&
+      { ...lastRecovery, steps: [...lastRecovery.steps] },
+    ports: ports?.status(),
+  };
+  c.header("cache-control", "no-store");
+  return c.json(document);
+}

@@ -1,0 +1,40 @@
+/**
+ * Step: no garbage is left, and the memory is back with the kernel.
+ * @module
+ */
+import type { Step } from "../lifecycle/step.ts";
+import type { IdleCollector } from "../memory/idle_collector.ts";
+import { residentBytes } from "../memory/resident.ts";
+import type { Runtime } from "../runtime/types.ts";
+
+/**
+ * The undo does not collect at once: the next garbage is that of the recovery
+ * itself, and a collection would hold up the reply to the health check. The idle
+ * collector takes it soon after.
+ */
+export function collectStep(
+  collect: Runtime["collect"],
+  idle: Pick<IdleCollector, "rest" | "resume">,
+): Step {
+  return {
+    name: "collect",
+    limitMs: 5000,
+    onFailure: "continue",
+    async quiesce({ signal }) {
+      const undo = () => idle.resume();
+      idle.rest();
+      try {
+        const before = residentBytes();
+        const whole = await collect(signal);
+        const after = residentBytes();
+        return {
+          effect: { whole, residentBefore: before, residentAfter: after },
+          undo,
+        };
+      } catch (error) {
+        undo();
+        throw error;
+      }
+    },
+  };
+}
