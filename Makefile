@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 SOURCES := main.ts deno.json deno.lock tsconfig.json $(shell find src -name '*.ts' -o -name 'deno.json' -path 'src/*')
 FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
-.PHONY: help tools demo test test-deno test-bun contract contract-binary dev \
+.PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	build deno-compile check fmt bench vm-deps vm-test ci clean
 
 help: ## list the targets
@@ -42,3 +42,59 @@ node_modules/.installed: deno.json deno.lock | $(TOOLS)/deno
 	@touch $@
 
 tools: $(TOOLS)/deno $(TOOLS)/bun node_modules/.installed ## install the pinned deno and bun, and the packages
+
+demo: build ## from nothing to the main job, seen
+	@bun run tests/demo/main.ts
+
+dev: tools ## run on Deno, started again at every change
+	@deno task dev
+
+build: dist/lull ## the binary, dist/lull
+
+# --bytecode starts faster; --smol keeps the heap small after load.
+dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
+	@bun build $(FLAGS) main.ts src/ports/forwarder_worker.ts --outfile $@
+	@sync $@
+
+deno-compile: tools ## the binary made by Deno (downloads Deno's own base binary)
+	deno compile -A --include src/ports/forwarder_worker.ts --output dist/lull-deno main.ts
+
+check: tools ## formatting, lint, types
+	@deno task check
+
+fmt: tools ## format everything
+	@deno fmt
+
+# Tests. Each run leaves its count in dist/junit for `make summary`.
+UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path 'tests/contract/*')
+JUNIT := dist/junit
+BUN_TEST := bun test --timeout 60000 --reporter=junit --reporter-outfile=$(JUNIT)
+
+test: test-deno test-bun contract ## unit tests on both runtimes, contract on both
+
+test-deno: tools
+	@mkdir -p $(JUNIT)
+	@deno test -A --no-check --junit-path=$(JUNIT)/unit-deno.xml $(UNIT)
+
+test-bun: tools
+	@mkdir -p $(JUNIT)
+	@$(BUN_TEST)/unit-bun.xml $(UNIT)
+
+contract: tools ## the contract over HTTP, on deno run and bun run
+	@mkdir -p $(JUNIT)
+	@$(BUN_TEST)/contract-deno.xml tests/contract/deno.test.ts
+	@$(BUN_TEST)/contract-bun.xml tests/contract/bun.test.ts
+
+contract-binary: build ## the contract over HTTP, on the binary
+	@mkdir -p $(JUNIT)
+	@$(BUN_TEST)/contract-binary.xml tests/contract/binary.test.ts
+
+summary: tools ## what ran so far, counted
+	@bun run tests/support/summary.ts $(JUNIT)
+
+ci: ## everything that must hold
+	@rm -rf $(JUNIT)
+	@$(MAKE) --no-print-directory check test contract-binary
+
+clean: ## remove what was built; the tools and the cache stay
+	@rm -rf dist

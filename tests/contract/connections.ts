@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Target, TestAgent } from "../support/agent.ts";
+import { masksOf, socketsOn } from "../support/proc.ts";
+import { Raw } from "../support/raw.ts";
+import { until } from "../support/until.ts";
+
+/** Who is connected when, and who closes. */
+export function connections(target: Target): void {
+  describe(`connections on ${target}`, () => {
+    let agent: TestAgent;
+    before(async () => {
+      agent = await TestAgent.start(target, [
+        "--header-timeout-ms=400",
+        "--idle-timeout-ms=1500",
+      ]);
+    });
+    after(async () => {
+      await agent?.stop();
+    });
+
+    async function healthy(raw: Raw): Promise<void> {
+      raw.request("GET", "/health");
+      assert.equal((await raw.response()).status, 200);
+    }
+
+    test("while running a connection is kept alive", async () => {
+      const raw = await Raw.open(agent.port);
+      await healthy(raw);
+      await healthy(raw);
+      assert.equal(raw.closed, false);
+      raw.destroy();
+    });
+
+    test("prepare closes idle, half-sent and silent connections", async () => {
+      const idle = await Raw.open(agent.port);
+      await healthy(idle);
+      const half = await Raw.open(agent.port);
+      half.send("POST /snapshot/prepare HTTP/1.1\r\nHost: lu");
+      const slow = await Raw.open(agent.port);
+      slow.request("POST", "/snapshot/recover", "", { "content-length": "9" });
+      slow.send('{"out');
+      const silent = await Raw.open(agent.port);
+      await until(
+        "four connections",
+        () => socketsOn(agent.port, "01").length >= 4,
+      );
+      const report = (await agent.settle()).json<
+        { steps: { name: string; effect?: Record<string, number> }[] }
+      >();
+      await Promise.all([idle, half, slow, silent].map((raw) => raw.gone()));
+      const step = report.steps.find(({ name }) => name === "connections");
+      assert.ok(Number(step?.effect?.closed) >= 4);
+      await until(
+        "no connection",
+        () => socketsOn(agent.port, "01").length === 0,
+      );
+      await agent.health();
+    });
+
+    test("the reply is on the wire before the collection starts", async () => {
+      const masks = masksOf(agent.pid);
+      const raw = await Raw.open(agent.port);
+      raw.request("POST", "/snapshot/prepare");
+      assert.equal((await raw.response()).status, 204);
+      // The collection takes tens of milliseconds, and the pinning follows it.
+      assert.deepEqual(masksOf(agent.pid), masks);
+      await until("the settle", async () => (await agent.status()).settled);
+      await agent.health();
+    });
+
+    test("every reply of a quiesced agent ends its connection", async () => {
+      await agent.settle();
+      for (const path of ["/snapshot", "/metrics", "/nowhere"]) {
+        const raw = await Raw.open(agent.port);
+        raw.request("GET", path);
+        const reply = await raw.response();
+        assert.equal(reply.headers.get("connection"), "close");
+        await raw.gone();
+      }
+      assert.equal((await agent.status()).state, "quiesced");
+      await agent.health();
+    });
+
+    test("the connection that asks for health after it lives on", async () => {
+      await agent.settle();
+      const silent = await Raw.open(agent.port);
+      const raw = await Raw.open(agent.port);
+      await healthy(raw);
+      assert.equal((await agent.status()).state, "running");
+      await healthy(raw);
+      assert.equal(raw.closed, false);
+      assert.equal(silent.closed, false);
+      await healthy(silent);
+      raw.destroy();
+      silent.destroy();
+    });
+
+    test("a request whose caller hangs up is completed", async () => {
+      const raw = await Raw.open(agent.port);
+      raw.request("POST", "/snapshot/prepare?lease=60");
+      await until(
+        "the request's arrival",
+        () => raw.flushed,
+      );
+      raw.destroy();
+      await until("the settle", async () => (await agent.status()).settled);
+      assert.equal((await agent.health()).status, 200);
+    });
+
+    test("pipelined requests are answered in order", async () => {
+      const raw = await Raw.open(agent.port);
+      raw.request("GET", "/health");
+      raw.request("GET", "/snapshot");
+      assert.equal((await raw.response()).status, 200);
+      const second = await raw.response();
+      assert.equal(second.json<{ state: string }>().state, "running");
+      raw.destroy();
+    });
+
+    test("a header that takes too long ends its connection", async () => {
+      const fresh = await Raw.open(agent.port);
+      fresh.send("GET /health HTTP/1.1\r\n");
+      const used = await Raw.open(agent.port);
+      await healthy(used);
+      used.send("GET /health HT");
+      await fresh.gone();
+      await used.gone();
+    });
+
+    test("a connection that idles too long is ended", async () => {
+      const raw = await Raw.open(agent.port);
+      await healthy(raw);
+      await raw.gone();
+      const silent = await Raw.open(agent.port);
+      await silent.gone();
+    });
+  });
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import net from "node:net";
+import { describe, test } from "node:test";
+import { type Target, TestAgent } from "../support/agent.ts";
+import {
+  descriptorsOf,
+  memoryOf,
+  socketsOn,
+  threadsOf,
+} from "../support/proc.ts";
+import { until } from "../support/until.ts";
+
+/** What an agent holds at rest. */
+async function holdings(agent: TestAgent) {
+  await agent.settle();
+  await until(
+    "no connection",
+    () => socketsOn(agent.port, "01").length === 0,
+  );
+  const descriptors = descriptorsOf(agent.pid);
+  const held = {
+    threads: threadsOf(agent.pid).length,
+    descriptors: descriptors.length,
+    sockets: descriptors.filter((fd) => fd.startsWith("socket:")).length,
+    memory: memoryOf(agent.pid, "Private_Dirty"),
+  };
+  await agent.health();
+  return held;
+}
+
+function isListening({ listening }: { listening: boolean }): boolean {
+  return listening;
+}
+
+/** Rounds over rounds: nothing may be left behind. */
+export function endurance(target: Target): void {
+  describe(`endurance on ${target}`, () => {
+    const long = { timeout: 300_000 };
+
+    test("1,000 rounds leave what they found", long, async () => {
+      const agent = await TestAgent.start(target, ["--no-forward-ports"]);
+      async function rounds(count: number) {
+        for (let i = 0; i < count; i++) {
+          if (i % 10 === 0) await agent.settle();
+          else await agent.ask("POST", "/snapshot/prepare");
+          await agent.health();
+        }
+      }
+      try {
+        // The first hundreds warm up compilers and pools.
+        await rounds(300);
+        const before = await holdings(agent);
+        await rounds(1000);
+        const after = await holdings(agent);
+        assert.equal((await agent.status()).generation, 1302);
+        assert.equal(after.descriptors, before.descriptors);
+        assert.equal(after.sockets, before.sockets);
+        assert.ok(after.threads <= before.threads, `${after.threads} threads`);
+        const grown = after.memory - before.memory;
+        assert.ok(grown <= 2 ** 20, `grew by ${grown} bytes`);
+      } finally {
+        await agent.stop();
+      }
+    });
+
+    test(
+      "rounds with a forwarded port leave no thread, no socket",
+      long,
+      async () => {
+        const server = net.createServer((socket) => socket.end());
+        await new Promise<void>((resolve) =>
+          server.listen(0, "127.0.0.1", resolve)
+        );
+        const agent = await TestAgent.start(target);
+        async function rounds(count: number) {
+          for (let i = 0; i < count; i++) {
+            await until(
+              "a forwarded port",
+              async () => (await agent.status()).ports.ports.some(isListening),
+            );
+            await agent.settle();
+            await agent.health();
+          }
+        }
+        try {
+          await rounds(10);
+          const before = await holdings(agent);
+          await rounds(30);
+          const after = await holdings(agent);
+          assert.equal(after.descriptors, before.descriptors);
+          assert.equal(after.sockets, before.sockets);
+          assert.ok(
+            after.threads <= before.threads,
+            `${after.threads} threads`,
+          );
+        } finally {
+          await agent.stop();
+          server.close();
+        }
+      },
+    );
+  });
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import net from "node:net";
+import { after, before, describe, test } from "node:test";
+import { type Target, TestAgent } from "../support/agent.ts";
+import { socketsOn, threadsOf } from "../support/proc.ts";
+import { until } from "../support/until.ts";
+
+/** A server on 127.0.0.1 that sends back what it gets. */
+async function echo(): Promise<{ port: number; close: () => void }> {
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    socket.pipe(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  return { port, close: () => server.close() };
+}
+
+/** What comes back from a port of the forward address, or undefined. */
+async function through(
+  port: number,
+  text: string,
+): Promise<string | undefined> {
+  return await new Promise((resolve) => {
+    let received = "";
+    const socket = net.connect({ port, host: "127.0.0.2" }, () => {
+      socket.end(text);
+    });
+    socket.setEncoding("utf8");
+    socket.on("data", (data) => received += data);
+    socket.on("end", () => resolve(received));
+    socket.on("error", () => resolve(undefined));
+  });
+}
+
+/** Ports on loopback, from the forward address. */
+export function forwarding(target: Target): void {
+  describe(`forwarding on ${target}`, () => {
+    let agent: TestAgent;
+    before(async () => {
+      agent = await TestAgent.start(target);
+    });
+    after(async () => {
+      await agent?.stop();
+    });
+
+    const forwarded = (port: number) =>
+      until(
+        `port ${port} to be forwarded`,
+        async () => await through(port, "hello") === "hello",
+      );
+
+    test("a port is forwarded, rests while quiesced, and works after", async () => {
+      const server = await echo();
+      try {
+        await forwarded(server.port);
+        const { ports } = await agent.status();
+        const entry = ports.ports.find((p: { port: number }) =>
+          p.port === server.port
+        );
+        assert.equal(entry.listening, true);
+        await agent.settle();
+        assert.equal(await through(server.port, "hello"), undefined);
+        const addresses = socketsOn(server.port, "0A").map((s) => s.local);
+        assert.ok(!addresses.some((a) => a.startsWith("0200007F")));
+        await agent.health();
+        await forwarded(server.port);
+      } finally {
+        server.close();
+      }
+    });
+
+    test("an open forwarded connection ends at the prepare", async () => {
+      const server = await echo();
+      try {
+        await forwarded(server.port);
+        const socket = net.connect({ port: server.port, host: "127.0.0.2" });
+        let ended = false;
+        let received = "";
+        socket.on("data", (data) => received += data);
+        socket.on("close", () => ended = true);
+        socket.on("error", () => ended = true);
+        socket.write("still here");
+        await until("the echo", () => received === "still here");
+        await agent.settle();
+        await until("the end", () => ended);
+        await agent.health();
+      } finally {
+        server.close();
+      }
+    });
+
+    test("a guest that forwards nothing pays for no thread", async () => {
+      const other = await TestAgent.start(target, ["--no-forward-ports"]);
+      try {
+        assert.equal((await other.status()).ports, undefined);
+        const report = (await other.settle()).json<
+          { steps: { name: string; status: string; reason?: string }[] }
+        >();
+        assert.equal(report.steps[0].status, "skipped");
+        assert.match(report.steps[0].reason ?? "", /forwardPorts=false/);
+        await other.health();
+        assert.ok(threadsOf(other.pid).length <= threadsOf(agent.pid).length);
+      } finally {
+        await other.stop();
+      }
+    });
+  });
+}

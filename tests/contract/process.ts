@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { commandOf, type Target, TestAgent } from "../support/agent.ts";
+import { memoryOf, socketsOn, switchesOf } from "../support/proc.ts";
+import { Raw } from "../support/raw.ts";
+import { until } from "../support/until.ts";
+
+/** The most that a quiesced agent may have of its own, in bytes. */
+const PRIVATE_DIRTY_MOST = {
+  binary: 9 * 2 ** 20,
+  bun: 24 * 2 ** 20,
+  deno: 32 * 2 ** 20,
+};
+/** How long silence is listened to. */
+const SILENCE_MS = 5000;
+
+function run(target: Target, args: string[], env: Record<string, string> = {}) {
+  const [command, ...rest] = commandOf(target);
+  return spawnSync(command, [...rest, ...args], {
+    encoding: "utf8",
+    env: { ...globalThis.process.env, ...env },
+  });
+}
+
+/** The process: its start, its silence, its end. */
+export function process(target: Target): void {
+  describe(`process on ${target}`, () => {
+    test("--version and --help answer and end", () => {
+      const version = run(target, ["--version"]);
+      assert.equal(version.status, 0);
+      assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+      const help = run(target, ["--help"]);
+      assert.equal(help.status, 0);
+      assert.match(help.stdout, /--scan-interval-ms/);
+    });
+
+    test("a wrong value names the option and ends with 2", () => {
+      const flag = run(target, ["--port=http"]);
+      assert.equal(flag.status, 2);
+      assert.match(flag.stderr, /^lull: Cannot use --port: .*"http"\n$/);
+      const variable = run(target, [], { LULL_PORT: "70000" });
+      assert.equal(variable.status, 2);
+      assert.match(variable.stderr, /LULL_PORT/);
+    });
+
+    test("a taken port is an error, in one sentence, that ends with 1", async () => {
+      const agent = await TestAgent.start(target);
+      try {
+        const { status, stderr } = run(target, [
+          "--host=127.0.0.1",
+          `--port=${agent.port}`,
+        ]);
+        assert.equal(status, 1);
+        assert.match(stderr, /Cannot listen on 127\.0\.0\.1:\d+: EADDRINUSE/);
+      } finally {
+        await agent.stop();
+      }
+    });
+
+    test("what the start needed is not inherited", async () => {
+      const agent = await TestAgent.start(target);
+      try {
+        const environment = readFileSync(`/proc/${agent.pid}/environ`, "utf8");
+        // Bun reads it before any code runs: it must be there for its start.
+        if (target !== "deno") {
+          assert.match(environment, /BUN_GC_TIMER_DISABLE=1/);
+        }
+      } finally {
+        await agent.stop();
+      }
+    });
+
+    test("SIGTERM ends it with 0, a quiesced one after its recovery", async () => {
+      const agent = await TestAgent.start(target);
+      await agent.settle();
+      assert.equal(await agent.stop(), 0);
+      const recovered = agent.lines().find(({ message }) =>
+        message === "recovered"
+      );
+      assert.equal(recovered?.trigger, "signal");
+      assert.equal(recovered?.outcome, "aborted");
+    });
+
+    test(
+      "after load, quiesced: silent, small, alone, also with an idle connection",
+      { timeout: 60_000 },
+      async () => {
+        const agent = await TestAgent.start(target);
+        try {
+          await load(agent);
+          await agent.settle();
+          await until(
+            "no connection",
+            () => socketsOn(agent.port, "01").length === 0,
+          );
+          const dirty = memoryOf(agent.pid, "Private_Dirty");
+          assert.ok(
+            dirty <= PRIVATE_DIRTY_MOST[target],
+            `${(dirty / 2 ** 20).toFixed(1)} MiB private dirty`,
+          );
+          await silence(agent);
+          const idle = await Raw.open(agent.port);
+          await until(
+            "the connection",
+            () => socketsOn(agent.port, "01").length > 0,
+          );
+          await silence(agent);
+          idle.destroy();
+          assert.equal((await agent.health()).status, 200);
+        } finally {
+          await agent.stop();
+        }
+      },
+    );
+  });
+}
+
+/** 16 connections that ask for health for two seconds. */
+async function load(agent: TestAgent): Promise<void> {
+  const end = performance.now() + 2000;
+  await Promise.all(Array.from({ length: 16 }, async () => {
+    const raw = await Raw.open(agent.port);
+    while (performance.now() < end) {
+      raw.request("GET", "/health");
+      assert.equal((await raw.response()).status, 200);
+    }
+  }));
+}
+
+/**
+ * Waits for one silent stretch: a thread of the runtime's pool that ends late
+ * may cost the first ones.
+ */
+async function silence(agent: TestAgent): Promise<void> {
+  let switches = switchesOf(agent.pid);
+  let since = performance.now();
+  await until(`${SILENCE_MS} ms without a wakeup`, () => {
+    const now = switchesOf(agent.pid);
+    if (now !== switches) {
+      switches = now;
+      since = performance.now();
+    }
+    return performance.now() - since >= SILENCE_MS;
+  }, 5 * SILENCE_MS);
+}

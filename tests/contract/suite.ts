@@ -1,0 +1,22 @@
+/**
+ * The contract: one suite, run over each target by a file of its own.
+ */
+import type { Target } from "../support/agent.ts";
+import { connections } from "./connections.ts";
+import { endurance } from "./endurance.ts";
+import { faults } from "./faults.ts";
+import { forwarding } from "./forwarding.ts";
+import { process } from "./process.ts";
+import { rounds } from "./rounds.ts";
+import { routes } from "./routes.ts";
+
+/** Declares every contract test for one target. */
+export function contract(target: Target): void {
+  routes(target);
+  rounds(target);
+  connections(target);
+  forwarding(target);
+  faults(target);
+  process(target);
+  endurance(target);
+}

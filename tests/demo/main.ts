@@ -1,0 +1,6 @@
+/**
+ * `make demo`: the main job, seen.
+ */
+import { nativeDemo } from "./native.ts";
+
+await nativeDemo((line) => console.log(line));

@@ -1,0 +1,141 @@
+/**
+ * Starts the real agent, on the runtime that the test names.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { ask, type RawResponse } from "./raw.ts";
+import { until } from "./until.ts";
+
+/** What a test can run the agent on. */
+export type Target = "deno" | "bun" | "binary";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
+
+/** The command that starts the agent on a target. */
+export function commandOf(target: Target): string[] {
+  switch (target) {
+    case "deno":
+      return ["deno", "run", "-A", join(ROOT, "main.ts")];
+    case "bun":
+      return ["bun", "run", join(ROOT, "main.ts")];
+    case "binary": {
+      const binary = join(ROOT, "dist/lull");
+      if (!existsSync(binary)) {
+        throw new Error("Cannot find dist/lull: run make build first");
+      }
+      return [binary];
+    }
+  }
+}
+
+/** A line of the agent's log. */
+export type LogLine = Record<string, unknown> & { message: string };
+
+/** An agent that runs. */
+export class TestAgent {
+  readonly #child: ChildProcess;
+  readonly #directory: string;
+  /** All of stderr so far. */
+  output = "";
+  port = 0;
+  exitCode: number | null | undefined;
+
+  private constructor(child: ChildProcess, directory: string) {
+    this.#child = child;
+    this.#directory = directory;
+    child.stderr!.setEncoding("utf8");
+    child.stderr!.on("data", (text) => this.output += text);
+    child.on("exit", (code) => this.exitCode = code);
+  }
+
+  /** Starts it on a free port of 127.0.0.1, forwarding from 127.0.0.2. */
+  static async start(
+    target: Target,
+    flags: string[] = [],
+    env: Record<string, string> = {},
+  ): Promise<TestAgent> {
+    const directory = mkdtempSync(join(tmpdir(), "lull-"));
+    const [command, ...args] = commandOf(target);
+    const child = spawn(command, [
+      ...args,
+      "--host=127.0.0.1",
+      "--port=0",
+      "--forward-address=127.0.0.2",
+      "--scan-interval-ms=100",
+      "--log-level=debug",
+      `--runtime-directory=${directory}`,
+      ...flags,
+    ], {
+      stdio: ["ignore", "inherit", "pipe"],
+      env: { ...process.env, ...env },
+    });
+    const agent = new TestAgent(child, directory);
+    const line = await until("the agent to listen", () => {
+      if (agent.exitCode !== undefined) {
+        throw new Error(`Cannot start the agent: ${agent.output}`);
+      }
+      return agent.lines().find(({ message }) => message === "listening");
+    }, 20_000);
+    agent.port = Number(line.port);
+    return agent;
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** The log so far. */
+  lines(): LogLine[] {
+    return this.output.split("\n").flatMap((line) => {
+      try {
+        return [JSON.parse(line)];
+      } catch {
+        return []; // not whole yet
+      }
+    });
+  }
+
+  /** One request on a connection of its own. */
+  ask(
+    method: string,
+    path: string,
+    body = "",
+    headers: Record<string, string> = {},
+  ): Promise<RawResponse> {
+    return ask(this.port, method, path, body, headers);
+  }
+
+  /** Prepares, and waits for the settle. */
+  async settle(): Promise<RawResponse> {
+    return await this.ask("POST", "/snapshot/prepare?wait=settled");
+  }
+
+  async health(): Promise<RawResponse> {
+    return await this.ask("GET", "/health");
+  }
+
+  // deno-lint-ignore no-explicit-any
+  async status(): Promise<any> {
+    return (await this.ask("GET", "/snapshot")).json();
+  }
+
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+    this.#child.kill(signal);
+  }
+
+  /** Ends it; gives its exit code. */
+  async stop(): Promise<number | null> {
+    if (this.exitCode === undefined) this.kill("SIGTERM");
+    try {
+      await until("the agent's end", () => this.exitCode !== undefined);
+    } finally {
+      if (this.exitCode === undefined) this.kill("SIGKILL");
+      rmSync(this.#directory, { recursive: true, force: true });
+    }
+    return this.exitCode ?? null;
+  }
+}

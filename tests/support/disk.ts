@@ -1,0 +1,83 @@
+/**
+ * Real ext4 filesystems for tests, on loop devices.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { script, temporary } from "./hooks.ts";
+import { until } from "./until.ts";
+
+/** Why there can be no such filesystem here, or false. */
+export function withoutDisks(): string | false {
+  try {
+    new TestDisk().end();
+    return false;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** A mounted filesystem of the test's own. */
+export class TestDisk {
+  readonly mountPoint: string;
+  readonly image: string;
+  readonly #directory = temporary();
+
+  /** Its image lies in that directory, or in one of its own. */
+  constructor(directory = this.#directory.path) {
+    this.mountPoint = join(this.#directory.path, "mount");
+    this.image = join(directory, `image-${process.pid}`);
+    mkdirSync(this.mountPoint);
+    script(this.image, "", 0o600);
+    truncateSync(this.image, 8 * 1024 * 1024);
+    command("mke2fs", "-q", "-F", "-t", "ext4", this.image);
+    command("mount", "-o", "loop", this.image, this.mountPoint);
+  }
+
+  /** Keeps writing; gives how often it has, and its end. */
+  writer(): { count: () => number; end: () => void } {
+    const file = join(this.mountPoint, "count");
+    const child = spawn("/bin/sh", [
+      "-c",
+      `i=0; while :; do i=$((i+1)); echo $i > ${file}; done`,
+    ], { stdio: "ignore" });
+    return {
+      count: () => existsSync(file) ? Number(readFileSync(file, "utf8")) : 0,
+      end: () => void child.kill("SIGKILL"),
+    };
+  }
+
+  /** Whether it takes no writes: tried in a process that may wait for ever. */
+  async frozen(): Promise<boolean> {
+    const file = join(this.mountPoint, "probe");
+    const child = spawn("/bin/sh", ["-c", `: > ${file}; rm ${file}`]);
+    let ended = false;
+    child.once("exit", () => ended = true);
+    try {
+      await until("the write", () => ended, 300);
+      return false;
+    } catch {
+      child.kill("SIGKILL");
+      return true;
+    }
+  }
+
+  /** As the guest itself would freeze (-f) or thaw (-u) it. */
+  ask(how: "-f" | "-u"): void {
+    command("fsfreeze", how, this.mountPoint);
+  }
+
+  end(): void {
+    // A writer that was just killed may still hold it for a moment.
+    const busy = spawnSync("umount", [this.mountPoint]).status !== 0;
+    if (busy) command("umount", "-l", this.mountPoint);
+    this.#directory.remove();
+  }
+}
+
+function command(name: string, ...args: string[]): void {
+  const { status, stderr, error } = spawnSync(name, args, { encoding: "utf8" });
+  if (status === 0) return;
+  throw new Error(`Cannot ${name}: ${error?.message ?? stderr.trim()}`);
+}

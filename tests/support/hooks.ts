@@ -1,0 +1,84 @@
+/**
+ * What tests of hooks share: directories, scripts, journals, a registry that
+ * listens.
+ */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Facts } from "../../src/hooks/hook.ts";
+import { HookRegistry } from "../../src/hooks/registry.ts";
+import { hooksApp } from "../../src/hooks/routes.ts";
+import { listenForHooks } from "../../src/hooks/socket.ts";
+import type { Change, Recorder } from "../../src/lifecycle/journal.ts";
+import type { RecoveryContext, StepContext } from "../../src/lifecycle/step.ts";
+import { randomId } from "../../src/linux/random.ts";
+
+/** A directory of the test's own, and its removal. */
+export function temporary(): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), "lull-test-"));
+  return {
+    path,
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+/** Writes an executable file; gives its path. */
+export function script(path: string, text: string, mode = 0o755): string {
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}
+
+/** Facts of a freeze. */
+export const FREEZE: Facts = {
+  phase: "freeze",
+  operation: "op",
+  generation: 7,
+};
+
+/** What a step is given while it quiesces. */
+export function stepContext(
+  signal = new AbortController().signal,
+): StepContext {
+  return { operation: "op", generation: 7, signal };
+}
+
+/** What its undo is given. */
+export function recoveryContext(): RecoveryContext {
+  return {
+    operation: "op",
+    generation: 8,
+    request: {},
+    trigger: "health",
+    outcome: "restored",
+    signal: new AbortController().signal,
+  };
+}
+
+/** A journal that only remembers what is written in it now. */
+export function fakeJournal(): Recorder & { written: Map<string, Change> } {
+  const written = new Map<string, Change>();
+  return {
+    written,
+    record(kind, change) {
+      written.set(kind, change);
+      return {
+        update: (change) => void written.set(kind, change),
+        erase: () => void written.delete(kind),
+      };
+    },
+  };
+}
+
+/** A registry behind a real socket. */
+export async function listeningRegistry(path: string) {
+  const errors: unknown[] = [];
+  const registry = new HookRegistry({ limitMs: 2000, newId: randomId });
+  const app = hooksApp(registry, (error) => errors.push(error));
+  const socket = await listenForHooks({
+    path,
+    fetch: (request) => app.fetch(request),
+    onError: (error) => errors.push(error),
+  });
+  return { registry, socket, errors };
+}

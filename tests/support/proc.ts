@@ -1,0 +1,75 @@
+/**
+ * What the kernel says of a process: tests believe it rather than the process.
+ */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** The allowed CPUs of every thread, as the kernel's own text. */
+export function masksOf(pid: number): Map<number, string> {
+  const masks = new Map<number, string>();
+  for (const tid of threadsOf(pid)) {
+    const mask = statusOf(pid, tid, "Cpus_allowed_list");
+    if (mask !== undefined) masks.set(tid, mask);
+  }
+  return masks;
+}
+
+/** Ids of the threads. */
+export function threadsOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).map(Number);
+}
+
+/** What each descriptor points to. */
+export function descriptorsOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // closed in between
+    }
+  });
+}
+
+/** Voluntary context switches of all threads so far: each is a wakeup. */
+export function switchesOf(pid: number): number {
+  return threadsOf(pid).reduce(
+    (sum, tid) =>
+      sum + Number(statusOf(pid, tid, "voluntary_ctxt_switches") ?? 0),
+    0,
+  );
+}
+
+/** A figure of smaps_rollup in bytes. */
+export function memoryOf(
+  pid: number,
+  what: "Rss" | "Private_Dirty" | "Pss_Anon",
+): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const found = text.match(new RegExp(`^${what}:\\s+(\\d+) kB`, "m"));
+  if (found === null) throw new Error(`Cannot find ${what} of ${pid}`);
+  return Number(found[1]) * 1024;
+}
+
+/** Sockets of IPv4 on a local port, by state (proc(5): 01 established, 0A listening). */
+export function socketsOn(
+  port: number,
+  state: "01" | "0A",
+): { local: string; remote: string }[] {
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  return readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1).flatMap(
+    (line) => {
+      const [, local, remote, st] = line.trim().split(/\s+/);
+      return local?.endsWith(`:${hex}`) && st === state
+        ? [{ local, remote }]
+        : [];
+    },
+  );
+}
+
+function statusOf(pid: number, tid: number, key: string): string | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${tid}/status`, "utf8");
+    return text.match(new RegExp(`^${key}:\\s+(.*)$`, "m"))?.[1];
+  } catch {
+    return undefined; // ended in between
+  }
+}
