@@ -1,0 +1,117 @@
+/**
+ * Runs the machine tests, a file per process, as many at once as there are
+ * CPUs: a guest under TCG keeps about one of them busy.
+ * `bun run tests/vm/run.ts [PART OF A FILE NAME ...]`
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { accelerator } from "./support/accel.ts";
+import { ensureDeps } from "./support/deps.ts";
+import { buildImage, type Variant } from "./support/image.ts";
+import { projectDir } from "./support/paths.ts";
+
+/** Milliseconds that one test may take: emulated guests on a busy host are slow. */
+const TEST_LIMIT = 180_000;
+
+/** More machines at once than this make timings worse and gain nothing. */
+const MOST = 3;
+
+const start = performance.now();
+const running = new Set<ReturnType<typeof spawn>>();
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+}
+
+/** The test files, the one that takes longest (Deno starts slowly) first. */
+function testFiles(parts: readonly string[]): string[] {
+  const folder = join(projectDir, "tests", "vm");
+  const rank = (name: string) => Number(!name.includes("deno"));
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".test.ts"))
+    .filter((name) =>
+      parts.length === 0 || parts.some((part) => name.includes(part))
+    )
+    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b))
+    .map((name) => join(folder, name));
+}
+
+async function runFile(file: string): Promise<boolean> {
+  const name = file.slice(file.lastIndexOf("/") + 1, -".test.ts".length);
+  const begin = performance.now();
+  const child = spawn(
+    process.execPath,
+    ["test", "--timeout", `${TEST_LIMIT}`, file],
+    { cwd: projectDir, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  running.add(child);
+  for (const stream of [child.stdout, child.stderr] as Readable[]) {
+    createInterface({ input: stream }).on("line", (line) => {
+      if (line.trim() !== "") console.log(`${name.padEnd(15)} ${line}`);
+    });
+  }
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  child.on("error", () => resolve(false));
+  child.on("close", (code) => resolve(code === 0));
+  const passed = await promise;
+  running.delete(child);
+  console.log(
+    `${name.padEnd(15)} ${passed ? "passed" : "FAILED"} in ${seconds(begin)}`,
+  );
+  return passed;
+}
+
+/** Everything that the files share is built before they start. */
+async function prepareImages(files: readonly string[]): Promise<void> {
+  ensureDeps();
+  const variants = new Set<Variant>(["none"]);
+  for (const file of files) {
+    variants.add(file.includes("deno") ? "deno" : "bun");
+  }
+  for (const variant of variants) buildImage({ variant });
+  await accelerator();
+}
+
+async function main(): Promise<number> {
+  const files = testFiles(process.argv.slice(2));
+  if (files.length === 0) {
+    throw new Error(
+      `Cannot run tests: no file's name has ${
+        process.argv.slice(2).join(", ")
+      }`,
+    );
+  }
+  await prepareImages(files);
+  const failed: string[] = [];
+  const lanes = Math.max(1, Math.min(availableParallelism(), MOST));
+  await Promise.all(Array.from({ length: lanes }, async () => {
+    for (let file = files.shift(); file; file = files.shift()) {
+      if (!await runFile(file)) failed.push(file);
+    }
+  }));
+  console.log(
+    `vm-test: ${
+      failed.length === 0 ? "all passed" : `${failed.length} failed`
+    }, ${seconds(start)}`,
+  );
+  return failed.length === 0 ? 0 : 1;
+}
+
+// The machines die with the processes of their tests; see Qemu.start.
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => process.exit(1));
+}
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`vm-test: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,97 @@
+import type {
+  PrepareReportDocument,
+  StatusDocument,
+} from "../../../src/routes/schemas.ts";
+import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
+import { until } from "../../support/until.ts";
+import type { Machine } from "./machine.ts";
+
+/** What a host agent does with Lull, and what it may expect each time. */
+
+/** Milliseconds to wait for what must happen: machines share a busy host. */
+export const LIMIT = 60_000;
+
+/** The reply of a health check. */
+export interface Health {
+  readonly version: string;
+  readonly state: string;
+  readonly generation: number;
+}
+
+/** Prepares as most hosts do: 204, and the settle comes after it. */
+export async function prepare(machine: Machine, query = ""): Promise<string> {
+  const path = `/snapshot/prepare${query && `?${query}`}`;
+  const response = await machine.fetch(path, { method: "POST" });
+  assert.equal(response.status, 204, await response.text());
+  assert.equal(response.headers.get("cache-control"), "no-store");
+  assert.equal(response.headers.get("connection"), "close");
+  return response.headers.get("lull-operation") ?? "";
+}
+
+/** Prepares and waits for the settle; gives the report. */
+export async function prepareSettled(
+  machine: Machine,
+  query = "",
+): Promise<PrepareReportDocument> {
+  const path = `/snapshot/prepare?wait=settled${query && `&${query}`}`;
+  const response = await machine.fetch(path, { method: "POST" });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  const report = JSON.parse(text) as PrepareReportDocument;
+  assert.equal(report.settled, true);
+  for (const step of report.steps) {
+    assert.match(step.status, /^(done|skipped)$/, JSON.stringify(step));
+  }
+  return report;
+}
+
+/** One health check, which must be answered with 200; gives its milliseconds too. */
+export async function health(
+  machine: Machine,
+): Promise<Health & { ms: number }> {
+  const start = performance.now();
+  const response = await machine.fetch("/health");
+  const text = await response.text();
+  const ms = performance.now() - start;
+  assert.equal(response.status, 200, text);
+  assert.equal(response.headers.get("cache-control"), "no-store");
+  return { ...JSON.parse(text) as Health, ms };
+}
+
+/** The status document; asking for it changes nothing. */
+export async function status(machine: Machine): Promise<StatusDocument> {
+  const response = await machine.fetch("/snapshot");
+  assert.equal(response.status, 200);
+  return await response.json() as StatusDocument;
+}
+
+/** Waits until the operation under way has settled. */
+export async function settled(machine: Machine): Promise<StatusDocument> {
+  return await until("the settle", async () => {
+    const document = await status(machine);
+    return document.settled && document;
+  }, LIMIT) as StatusDocument;
+}
+
+/** A connection that shows what an HTTP client hides. */
+export class RawConnection {
+  readonly socket: Socket;
+  text = "";
+  closed = false;
+
+  constructor(machine: Machine, words: string) {
+    this.socket = connect(machine.port, "127.0.0.1", () => {
+      this.socket.write(words);
+    });
+    this.socket.on("data", (chunk) => this.text += chunk);
+    // A reset is an end as good as any other here; `closed` tells.
+    this.socket.on("error", () => {});
+    this.socket.on("close", () => this.closed = true);
+  }
+
+  /** Waits until the reply has begun. */
+  async replied(): Promise<void> {
+    await until("a reply", () => this.text.includes("\r\n\r\n"), LIMIT);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Gets what a virtual machine needs: programs out of Debian packages, and the
+ * guest kernel out of Debian's package, which need not be installed.
+ * `bun run tests/vm/support/deps.ts`
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { cachedKernel, fetchKernel, type GuestKernel } from "./kernel.ts";
+import { run, which } from "./run.ts";
+
+/** The programs, and the Debian package of each. */
+const TOOLS: readonly (readonly [program: string, pkg: string])[] = [
+  ["qemu-system-x86_64", "qemu-system-x86"],
+  ["mke2fs", "e2fsprogs"],
+  ["busybox", "busybox-static"],
+  ["cpio", "cpio"],
+  ["xz", "xz-utils"],
+  ["setpriv", "util-linux"],
+];
+
+/** Whether a program was linked without a dynamic loader: the guest has none for it. */
+function isStatic(program: string): boolean {
+  return !readFileSync(program).includes("/lib64/ld-linux-x86-64.so.2");
+}
+
+/** The Debian packages of the programs that this machine lacks. */
+export function missingPackages(): string[] {
+  return TOOLS.filter(([program]) => {
+    const path = which(program);
+    if (path === undefined) return true;
+    return program === "busybox" && !isStatic(path);
+  }).map(([, pkg]) => pkg);
+}
+
+/**
+ * Makes sure that the programs and the kernel are there; says what it does. An
+ * Error of one sentence where it cannot: no root, no apt, no such package.
+ */
+export function ensureDeps(
+  say: (line: string) => void = console.log,
+): GuestKernel {
+  if (process.arch !== "x64" || process.platform !== "linux") {
+    throw new Error(
+      `Cannot run a virtual machine: this is ${process.platform} on ${process.arch}, not linux on x64`,
+    );
+  }
+  const packages = missingPackages();
+  let updated = false;
+  function update(): void {
+    if (updated || process.getuid?.() !== 0) return;
+    say("vm-deps: apt-get update");
+    run("apt-get", ["-qq", "update"]);
+    updated = true;
+  }
+  if (packages.length > 0) {
+    const names = packages.join(" ");
+    if (which("apt-get") === undefined) {
+      throw new Error(
+        `Cannot install ${names}: this system has no apt-get, install what they are called here`,
+      );
+    }
+    if (process.getuid?.() !== 0) {
+      throw new Error(
+        `Cannot install ${names}: not root, run \`apt-get install ${names}\` as root first`,
+      );
+    }
+    update();
+    say(`vm-deps: apt-get install ${names}`);
+    run("apt-get", [
+      "-qq",
+      "install",
+      "--yes",
+      "--no-install-recommends",
+      ...packages,
+    ], { env: { DEBIAN_FRONTEND: "noninteractive" } });
+    const still = missingPackages();
+    if (still.length > 0) {
+      throw new Error(
+        `Cannot use ${
+          still.join(" ")
+        }: installed, but the program is not found`,
+      );
+    }
+  }
+  const cached = cachedKernel();
+  if (cached) {
+    say(`vm-deps: all there, guest kernel ${cached.version}`);
+    return cached;
+  }
+  return fetchKernel(update, say);
+}
+
+if (import.meta.main) {
+  try {
+    ensureDeps();
+  } catch (error) {
+    console.error(`vm-deps: ${error instanceof Error ? error.message : error}`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,97 @@
+import { after } from "node:test";
+import { buildImage, type ImageOptions, type Variant } from "./image.ts";
+import { accelerator } from "./accel.ts";
+import { type BootOptions, Machine, type Snapshot } from "./machine.ts";
+
+const start = performance.now();
+
+/** One line of progress, with the seconds since the start: machines take their time. */
+export function say(line: string): void {
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`vm ${seconds.padStart(6)} s  ${line}`);
+}
+
+/** What a base machine may have beside its variant. */
+export type FleetOptions =
+  & Partial<Omit<BootOptions, "image" | "accel">>
+  & Partial<Omit<ImageOptions, "variant">>;
+
+/**
+ * The machines of one test file. One machine boots and is snapshotted; each
+ * test gets copies of it, which takes a fraction of a boot. All of them end
+ * with the file, whatever happened.
+ */
+export class Fleet {
+  readonly variant: Variant;
+  readonly #options: FleetOptions;
+  readonly #machines = new Set<Machine>();
+  #base: Promise<Snapshot> | undefined;
+
+  constructor(variant: Variant, options: FleetOptions = {}) {
+    this.variant = variant;
+    this.#options = options;
+    after(() => this.end());
+  }
+
+  /** The snapshot that the tests start from: booted, the agent healthy. */
+  base(): Promise<Snapshot> {
+    return this.#base ??= this.#makeBase();
+  }
+
+  async #makeBase(): Promise<Snapshot> {
+    const { name, binary, sources, extra, ...boot } = this.#options;
+    const variant = this.variant;
+    const image = buildImage({ variant, name, binary, sources, extra }, say);
+    const accel = await accelerator(say);
+    say(`${variant}: booting under ${accel}`);
+    const begin = performance.now();
+    const machine = this.add(await Machine.boot({ ...boot, image, accel }));
+    await (variant === "none" ? machine.helperReady() : machine.ready());
+    const ms = Math.round(performance.now() - begin);
+    say(`${variant}: up ${ms} ms after the start of QEMU`);
+    const snapshot = await this.snapshot(machine, "base");
+    await this.kill(machine);
+    return snapshot;
+  }
+
+  /** A running copy of the base; its kernel has seen no fork. */
+  async copy(): Promise<Machine> {
+    const machine = await this.restore(await this.base(), "same");
+    await machine.cont();
+    return machine;
+  }
+
+  /** As `Machine.restore`: the copy stands still. */
+  async restore(
+    snapshot: Snapshot,
+    generation?: "same" | "other",
+  ): Promise<Machine> {
+    return this.add(await Machine.restore(snapshot, generation));
+  }
+
+  /** As `Machine.snapshot`, with a line of progress. */
+  async snapshot(machine: Machine, what: string): Promise<Snapshot> {
+    const snapshot = await machine.snapshot();
+    const size = (snapshot.bytes / 1e6).toFixed(1);
+    say(`${what}: snapshot of ${size} MB in ${Math.round(snapshot.ms)} ms`);
+    return snapshot;
+  }
+
+  /** Makes a machine end with this fleet. */
+  add(machine: Machine): Machine {
+    this.#machines.add(machine);
+    return machine;
+  }
+
+  /** Ends machines, all of them if none is named; snapshots stay. */
+  async kill(...machines: Machine[]): Promise<void> {
+    const list = machines.length > 0 ? machines : [...this.#machines];
+    for (const machine of list) this.#machines.delete(machine);
+    await Promise.all(list.map((machine) => machine.kill()));
+  }
+
+  /** Ends everything. */
+  async end(): Promise<void> {
+    await this.kill();
+  }
+}

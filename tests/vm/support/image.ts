@@ -1,0 +1,218 @@
+/**
+ * Builds what a guest boots from: the root filesystem and the initramfs. Needs
+ * no root. `bun run tests/vm/support/image.ts [bun|deno|none]`
+ * @module
+ */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { gzipSync } from "node:zlib";
+import { join } from "node:path";
+import { ensureDeps } from "./deps.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { guestKernel, MODULES } from "./kernel.ts";
+import { distDir, guestDir, projectDir } from "./paths.ts";
+import { run, runText, which } from "./run.ts";
+import { addBusybox, addFile, addProgram, addText, treeBytes } from "./tree.ts";
+
+/** Which agent the guest runs: the compiled binary, the sources under Deno, none. */
+export type Variant = "bun" | "deno" | "none";
+
+/** What goes into an image. */
+export interface ImageOptions {
+  readonly variant: Variant;
+  /** The folder under dist/vm; the variant's name if not given. */
+  readonly name?: string;
+  /** The agent's binary; dist/lull if not given. */
+  readonly binary?: string;
+  /** The folder with the sources and node_modules for Deno; the project if not given. */
+  readonly sources?: string;
+  /** More files: path in the guest to path here. Programs bring their libraries. */
+  readonly extra?: Readonly<Record<string, string>>;
+}
+
+/** What a guest boots from. */
+export interface Image {
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** The root filesystem, never written to. */
+  readonly disk: string;
+  /** An empty ext4 filesystem, of which each machine gets a copy as /data. */
+  readonly data: string;
+}
+
+const SCRIPTS: Readonly<Record<string, string>> = {
+  "/etc/init.d/rc": "rc.sh",
+  "/etc/init.d/helper": "helper.sh",
+  "/etc/init.d/lull": "lull.sh",
+  "/srv/helper/cgi-bin/exec": "exec.sh",
+};
+
+/** What the sources of the Deno variant consist of. */
+const SOURCES = ["main.ts", "deno.json", "deno.lock", "src"];
+
+function busyboxPath(): string {
+  const path = which("busybox");
+  if (!path) throw new Error("Cannot build an image: there is no busybox");
+  return path;
+}
+
+/** The real program behind `deno`, which npm wraps. */
+function denoPath(): string {
+  const local = join(projectDir, ".tools", "bin", "deno");
+  return runText(existsSync(local) ? local : "deno", [
+    "eval",
+    "console.log(Deno.execPath())",
+  ]);
+}
+
+function buildInitramfs(dir: string): void {
+  const tree = join(dir, "initramfs");
+  for (const name of ["proc", "dev", "modules"]) {
+    mkdirSync(join(tree, name), { recursive: true });
+  }
+  addBusybox(tree, busyboxPath());
+  addFile(tree, "/init", join(guestDir, "initramfs.sh"), 0o755);
+  for (const name of MODULES) {
+    const file = join(guestKernel().modules, `${name}.ko`);
+    addFile(tree, `/modules/${name}.ko`, file);
+  }
+  addText(tree, "/modules/order", `${MODULES.join("\n")}\n`);
+  const names = runText("find", [".", "-mindepth", "1"], { cwd: tree });
+  const archive = run("cpio", ["--create", "--format=newc", "--quiet"], {
+    cwd: tree,
+    input: `${names}\n`,
+  });
+  writeFileSync(join(dir, "initramfs.gz"), gzipSync(archive, { level: 1 }));
+  rmSync(tree, { recursive: true });
+}
+
+function buildTree(tree: string, options: ImageOptions): void {
+  const folders = "bin dev data etc opt proc root run srv sys tmp var/cache";
+  for (const name of folders.split(" ")) {
+    mkdirSync(join(tree, name), { recursive: true });
+  }
+  addBusybox(tree, busyboxPath());
+  symlinkSync("bin", join(tree, "sbin"));
+  for (const [path, name] of Object.entries(SCRIPTS)) {
+    addFile(tree, path, join(guestDir, name), 0o755);
+  }
+  addFile(tree, "/etc/inittab", join(guestDir, "inittab"));
+  addText(tree, "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+  addText(tree, "/etc/group", "root:x:0:\n");
+  addText(tree, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
+  addText(tree, "/etc/resolv.conf", "nameserver 10.0.2.3\n");
+  if (options.variant === "bun") {
+    addProgram(tree, "/usr/local/bin/lull", agentBinary(options));
+  }
+  if (options.variant === "deno") {
+    addProgram(tree, "/usr/local/bin/deno", denoPath());
+    const script = join(guestDir, "deno_lull.sh");
+    addFile(tree, "/usr/local/bin/lull", script, 0o755);
+    for (const name of [...SOURCES, "node_modules"]) {
+      cpSync(
+        join(options.sources ?? projectDir, name),
+        join(tree, "opt/lull", name),
+        {
+          recursive: true,
+          verbatimSymlinks: true,
+        },
+      );
+    }
+  }
+  for (const [path, source] of Object.entries(options.extra ?? {})) {
+    addProgram(tree, path, source);
+  }
+}
+
+function agentBinary(options: ImageOptions): string {
+  const path = options.binary ?? join(projectDir, "dist", "lull");
+  if (existsSync(path)) return path;
+  throw new Error(
+    `Cannot build an image: there is no ${path}, run \`make build\` first`,
+  );
+}
+
+/** Makes an ext4 filesystem of so many bytes out of a folder, or an empty one. */
+function makeFilesystem(file: string, bytes: number, tree?: string): void {
+  writeFileSync(file, "");
+  truncateSync(file, Math.ceil(bytes / (1 << 20)) << 20);
+  run("mke2fs", [
+    "-q",
+    "-F",
+    "-t",
+    "ext4",
+    "-m",
+    "0",
+    "-E",
+    "root_owner=0:0",
+    ...(tree ? ["-d", tree] : []),
+    file,
+  ]);
+}
+
+/** Everything that a change of must lead to a new image. */
+function inputs(options: ImageOptions): string[] {
+  const list = [
+    join(import.meta.dirname ?? ".", "image.ts"),
+    join(import.meta.dirname ?? ".", "tree.ts"),
+    guestDir,
+    guestKernel().image,
+    busyboxPath(),
+    ...Object.values(options.extra ?? {}),
+  ];
+  if (options.variant === "bun") list.push(agentBinary(options));
+  if (options.variant === "deno") {
+    const folder = options.sources ?? projectDir;
+    list.push(denoPath(), ...SOURCES.map((name) => join(folder, name)));
+  }
+  return list;
+}
+
+/** Builds an image, or takes the one from before if none of its inputs has changed. */
+export function buildImage(
+  options: ImageOptions,
+  say: (line: string) => void = console.log,
+): Image {
+  const kernel = ensureDeps(() => {});
+  const name = options.name ?? options.variant;
+  const dir = join(distDir, name);
+  const image: Image = {
+    kernel: kernel.image,
+    initramfs: join(dir, "initramfs.gz"),
+    disk: join(dir, "root.ext4"),
+    data: join(dir, "data.ext4"),
+  };
+  const stamp = join(dir, "inputs");
+  const print = fingerprint(inputs(options), options);
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === print) return image;
+  const start = performance.now();
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  buildInitramfs(dir);
+  const tree = join(dir, "tree");
+  buildTree(tree, options);
+  makeFilesystem(image.disk, treeBytes(tree) * 1.05 + (16 << 20), tree);
+  makeFilesystem(image.data, 16 << 20);
+  rmSync(tree, { recursive: true });
+  writeFileSync(stamp, print);
+  const ms = Math.round(performance.now() - start);
+  say(`image: built ${name} in ${ms} ms`);
+  return image;
+}
+
+if (import.meta.main) {
+  const variant = process.argv[2] ?? "bun";
+  if (variant !== "bun" && variant !== "deno" && variant !== "none") {
+    console.error(`Cannot build an image: no variant is named ${variant}`);
+    process.exit(2);
+  }
+  console.log(buildImage({ variant }).disk);
+}

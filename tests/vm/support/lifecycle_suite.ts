@@ -1,0 +1,23 @@
+import { describe } from "node:test";
+import { Fleet, type FleetOptions } from "./fleet.ts";
+import type { Variant } from "./image.ts";
+import { restoreSuite } from "./restore_suite.ts";
+import { timingSuite } from "./timing_suite.ts";
+import { trafficSuite } from "./traffic_suite.ts";
+
+/** The lifecycle of design page 2 in real machines, for one variant of the agent. */
+export function lifecycleSuite(
+  variant: Variant,
+  options: FleetOptions = {},
+): void {
+  describe(`a machine with the ${variant} agent`, () => {
+    // A shorter time than the default, so that a test sees the end of a half-sent request.
+    const fleet = new Fleet(variant, {
+      flags: ["--header-timeout-ms=2000"],
+      ...options,
+    });
+    restoreSuite(fleet);
+    timingSuite(fleet);
+    trafficSuite(fleet);
+  });
+}

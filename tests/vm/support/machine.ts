@@ -1,0 +1,200 @@
+import { randomUUID } from "node:crypto";
+import { copyFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { until } from "../../support/until.ts";
+import { ANSWER_LIMIT, Guest, type GuestPorts } from "./guest_access.ts";
+import {
+  AGENT_PORT,
+  type Hardware,
+  HELPER_PORT,
+  ownDir,
+  Qemu,
+} from "./qemu.ts";
+
+/** How to boot; what is left out is as in the design: 2 CPUs, 512 MiB, a VMGenID device. */
+export type BootOptions =
+  & Pick<Hardware, "image" | "accel">
+  & Partial<Omit<Hardware, "guid">>
+  & {
+    /** The generation id, a fresh one if not given; "none" takes the device away. */
+    readonly guid?: string;
+  };
+
+/** A frozen machine in a file. */
+export interface Snapshot {
+  readonly hardware: Hardware;
+  readonly file: string;
+  readonly data: string;
+  /** The size of the file: QEMU writes a page of zeros as a mark only. */
+  readonly bytes: number;
+  /** From the start of the writing to its end. */
+  readonly ms: number;
+}
+
+/** A word for the shell that QEMU gives the command to. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** A virtual machine. */
+export class Machine extends Guest {
+  readonly hardware: Hardware;
+  /** How long the restore took, in milliseconds; 0 for a machine that was booted. */
+  readonly restoreMs: number;
+  protected readonly gone: Promise<void>;
+  readonly #qemu: Qemu;
+
+  private constructor(
+    hardware: Hardware,
+    qemu: Qemu,
+    ports: GuestPorts,
+    restoreMs: number,
+  ) {
+    super(ports);
+    this.hardware = hardware;
+    this.restoreMs = restoreMs;
+    this.gone = qemu.gone;
+    this.#qemu = qemu;
+  }
+
+  /** Starts a machine; it runs, but its agent is not up yet: see `ready`. */
+  static async boot(options: BootOptions): Promise<Machine> {
+    const hardware: Hardware = {
+      memory: 512,
+      cpus: 2,
+      flags: [],
+      rng: false,
+      balloon: false,
+      rtc: "base=utc",
+      ...options,
+      guid: options.guid === "none" ? undefined : options.guid ?? randomUUID(),
+    };
+    const qemu = await Qemu.start(hardware, hardware.image.data);
+    return await Machine.#from(hardware, qemu, 0);
+  }
+
+  /**
+   * Makes a new machine out of a snapshot; it stands still until `cont`. With
+   * another generation id it is a fork that the guest's kernel notices, with
+   * the same one it is the very machine moved.
+   */
+  static async restore(
+    snapshot: Snapshot,
+    generation: "same" | "other" = "other",
+  ): Promise<Machine> {
+    const { hardware: was } = snapshot;
+    const other = generation === "other" && was.guid !== undefined;
+    const hardware = { ...was, guid: other ? randomUUID() : was.guid };
+    const qemu = await Qemu.start(hardware, snapshot.data, true);
+    const start = performance.now();
+    try {
+      await qemu.qmp.execute("migrate-incoming", {
+        uri: `exec:cat ${quoted(snapshot.file)}`,
+      });
+      await until("the restore", async () => {
+        const { status } = await qemu.qmp.execute<{ status: string }>(
+          "query-status",
+        );
+        return status !== "inmigrate";
+      }, ANSWER_LIMIT);
+      return await Machine.#from(hardware, qemu, performance.now() - start);
+    } catch (error) {
+      await qemu.end();
+      throw error;
+    }
+  }
+
+  static async #from(
+    hardware: Hardware,
+    qemu: Qemu,
+    restoreMs: number,
+  ): Promise<Machine> {
+    const agent = await qemu.forwarded(AGENT_PORT);
+    const helper = await qemu.forwarded(HELPER_PORT);
+    return new Machine(hardware, qemu, { agent, helper }, restoreMs);
+  }
+
+  /** Stops the processors: what the host calls a pause. */
+  async stop(): Promise<void> {
+    await this.#qemu.qmp.execute("stop");
+  }
+
+  /** Lets the processors run. */
+  async cont(): Promise<void> {
+    await this.#qemu.qmp.execute("cont");
+  }
+
+  /** Stops the machine and writes it to a file; it stays stopped. */
+  async snapshot(): Promise<Snapshot> {
+    const { qmp } = this.#qemu;
+    await this.stop();
+    const dir = ownDir("snapshot");
+    const file = join(dir, "memory");
+    const start = performance.now();
+    await qmp.execute("migrate-set-parameters", { "max-bandwidth": 2 ** 40 });
+    await qmp.execute("migrate", { uri: `exec:cat > ${quoted(file)}` });
+    await until("the snapshot", async () => {
+      const info = await qmp.execute<{ status: string }>("query-migrate");
+      if (info.status === "failed") {
+        throw new Error(`Cannot write ${file}: ${JSON.stringify(info)}`);
+      }
+      return info.status === "completed";
+    }, ANSWER_LIMIT);
+    const ms = performance.now() - start;
+    const data = join(dir, "data.ext4");
+    copyFileSync(join(this.#qemu.dir, "data.ext4"), data);
+    const { size: bytes } = statSync(file);
+    return { hardware: this.hardware, file, data, bytes, ms };
+  }
+
+  /** Makes a further port of the guest reachable; gives the port on this host's 127.0.0.1. */
+  async forward(port: number, address = "10.0.2.15"): Promise<number> {
+    const { qmp } = this.#qemu;
+    const rule = `tcp:127.0.0.1:0-${address}:${port}`;
+    const words = await qmp.human(`hostfwd_add net ${rule}`);
+    if (words.trim() !== "") {
+      throw new Error(`Cannot forward ${rule}: ${words.trim()}`);
+    }
+    return await this.#qemu.forwarded(port, address);
+  }
+
+  /** How fast the running guest changes its memory, in MiB per second, measured over so many seconds. */
+  async dirtyRate(seconds = 1): Promise<number> {
+    const { qmp } = this.#qemu;
+    await qmp.execute("calc-dirty-rate", {
+      "calc-time": seconds,
+      // Per GiB, the most there is. (QEMU 7.2 crashes in mode dirty-bitmap under TCG.)
+      "sample-pages": 4096,
+    });
+    return await until("the dirty rate", async () => {
+      const info = await qmp.execute<
+        { status: string; "dirty-rate"?: number }
+      >("query-dirty-rate");
+      return info.status === "measured" && { rate: info["dirty-rate"] ?? 0 };
+    }, seconds * 1000 + ANSWER_LIMIT).then((found) => found ? found.rate : 0);
+  }
+
+  /** What QEMU and the guest's console said last. */
+  lastWords(): string {
+    return this.#qemu.lastWords();
+  }
+
+  /** The number of the QEMU process. */
+  get pid(): number | undefined {
+    return this.#qemu.pid;
+  }
+
+  /** Ends the machine and removes its files. */
+  async kill(): Promise<void> {
+    await this.#qemu.end();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+}
+
+/** Removes a snapshot's files. */
+export function removeSnapshot(snapshot: Snapshot): void {
+  rmSync(dirname(snapshot.file), { recursive: true, force: true });
+}

@@ -1,0 +1,213 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import type { Image } from "./image.ts";
+import { distDir } from "./paths.ts";
+import { Qmp } from "./qmp.ts";
+import { which } from "./run.ts";
+
+/** How the guest's processor is made: by the hardware, or in software. */
+export type Accel = "kvm" | "tcg";
+
+/** The port of the agent, and of the program that runs the tests' commands. */
+export const AGENT_PORT = 49983;
+export const HELPER_PORT = 8022;
+
+/** The hardware of a machine; a snapshot goes only into the same hardware. */
+export interface Hardware {
+  readonly image: Image;
+  readonly accel: Accel;
+  /** MiB. */
+  readonly memory: number;
+  readonly cpus: number;
+  /** The generation id, or undefined for a machine without that device. */
+  readonly guid?: string;
+  /** Flags of the agent. */
+  readonly flags: readonly string[];
+  /** A hardware source of randomness. */
+  readonly rng: boolean;
+  /** A balloon that takes free pages from the guest as it reports them. */
+  readonly balloon: boolean;
+  /** What QEMU's -rtc gets. */
+  readonly rtc: string;
+}
+
+const runDir = join(distDir, "run");
+const living = new Set<Qemu>();
+let count = 0;
+
+/** Removes the folders of runs that were killed before they could do it. */
+function sweep(): void {
+  if (!existsSync(runDir)) return;
+  for (const name of readdirSync(runDir)) {
+    if (!existsSync(`/proc/${name.split("-")[0]}`)) {
+      rmSync(join(runDir, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** A folder of this process under dist/vm/run, removed at its end. */
+export function ownDir(name: string): string {
+  if (count === 0) {
+    sweep();
+    process.on("exit", () => {
+      for (const qemu of living) qemu.kill();
+      for (const name of readdirSync(runDir)) {
+        if (!name.startsWith(`${process.pid}-`)) continue;
+        rmSync(join(runDir, name), { recursive: true, force: true });
+      }
+      sweep();
+    });
+  }
+  const dir = join(runDir, `${process.pid}-${++count}-${name}`);
+  mkdirSync(dir, { recursive: true });
+  return dir;
+}
+
+function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
+  const { image, accel, guid } = hardware;
+  const flags = Buffer.from(hardware.flags.join("\n")).toString("base64");
+  const forward = (port: number) => `hostfwd=tcp:127.0.0.1:0-:${port}`;
+  const args = [
+    "-nodefaults -no-user-config -display none -no-reboot -M q35",
+    `-accel ${accel === "kvm" ? "kvm" : "tcg,thread=multi"}`,
+    `-cpu ${accel === "kvm" ? "host" : "Haswell"}`,
+    `-smp ${hardware.cpus} -m ${hardware.memory} -rtc ${hardware.rtc}`,
+    "-qmp stdio -serial file:console.log",
+    "-device virtio-blk-pci,drive=root -device virtio-blk-pci,drive=data",
+    "-drive if=none,id=data,format=raw,cache=unsafe,file=data.ext4",
+    `-netdev user,id=net,ipv6=off,${forward(AGENT_PORT)},${
+      forward(HELPER_PORT)
+    }`,
+    "-device virtio-net-pci,netdev=net,romfile=",
+  ];
+  if (guid) args.push(`-device vmgenid,guid=${guid}`);
+  if (hardware.rng) args.push("-device virtio-rng-pci");
+  if (hardware.balloon) {
+    args.push("-device virtio-balloon-pci,free-page-reporting=on");
+  }
+  if (incoming) args.push("-incoming defer");
+  return [
+    ...args.flatMap((words) => words.split(" ")),
+    // These may have blanks; QEMU wants a comma in a value twice.
+    "-drive",
+    `if=none,id=root,format=raw,readonly=on,file=${
+      image.disk.replaceAll(",", ",,")
+    }`,
+    "-kernel",
+    image.kernel,
+    "-initrd",
+    image.initramfs,
+    "-append",
+    `console=ttyS0 quiet panic=-1 lull.flags=${flags}`,
+  ];
+}
+
+/** One QEMU process: its control connection, its ports, its end. */
+export class Qemu {
+  readonly qmp: Qmp;
+  readonly dir: string;
+  /** Resolves when the process is gone. */
+  readonly gone: Promise<void>;
+  readonly #child: ChildProcess;
+  #words = "";
+
+  private constructor(child: ChildProcess, dir: string) {
+    this.#child = child;
+    this.dir = dir;
+    this.qmp = new Qmp(child.stdout as Readable, child.stdin as Writable);
+    child.stderr?.on("data", (chunk) => this.#words += chunk);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gone = promise;
+    child.on("error", (error) => this.#words += error.message);
+    child.on("close", (code, signal) => {
+      living.delete(this);
+      this.qmp.close(
+        new Error(`QEMU ended with ${code ?? signal}: ${this.lastWords()}`),
+      );
+      resolve();
+    });
+    living.add(this);
+  }
+
+  /** Starts a machine, or with `incoming` one that waits for a snapshot; `data` is its /data. */
+  static async start(
+    hardware: Hardware,
+    data: string,
+    incoming = false,
+  ): Promise<Qemu> {
+    const qemu = which("qemu-system-x86_64");
+    if (!qemu) {
+      throw new Error(
+        "Cannot start a machine: there is no qemu-system-x86_64, run `make vm-deps` first",
+      );
+    }
+    const dir = ownDir("machine");
+    copyFileSync(data, join(dir, "data.ext4"));
+    // The kernel kills QEMU when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG).
+    const child = spawn("setpriv", [
+      "--pdeathsig",
+      "KILL",
+      qemu,
+      ...argumentsFor(hardware, incoming),
+    ], { cwd: dir, env: { ...process.env, TMPDIR: dir } });
+    const machine = new Qemu(child, dir);
+    try {
+      await machine.qmp.ready();
+    } catch (error) {
+      await machine.end();
+      throw error;
+    }
+    return machine;
+  }
+
+  /** The port on 127.0.0.1 of this host that leads to the guest's port. */
+  async forwarded(port: number, address?: string): Promise<number> {
+    // Protocol[State] FD source-address port destination-address port ...
+    const table = await this.qmp.human("info usernet");
+    for (const line of table.split("\n")) {
+      const [state, , , from, to, target] = line.trim().split(/\s+/);
+      if (state !== "TCP[HOST_FORWARD]" || Number(target) !== port) continue;
+      if (address === undefined || to === address) return Number(from);
+    }
+    throw new Error(
+      `Cannot reach port ${port} of the guest: no forward in ${table}`,
+    );
+  }
+
+  /** What QEMU and the guest's console said last. */
+  lastWords(): string {
+    const file = join(this.dir, "console.log");
+    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    // Haswell has features that TCG lacks, and QEMU says so once per processor.
+    const words = this.#words.split("\n")
+      .filter((line) => !line.includes("TCG doesn't support")).join("\n");
+    return [words.trim(), text.trim().split("\n").slice(-12).join("\n")]
+      .filter(Boolean).join("\n");
+  }
+
+  /** Sends SIGKILL. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  /** Kills the process, waits until it is gone and removes its folder. */
+  async end(): Promise<void> {
+    this.kill();
+    await this.gone;
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** The process's number. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { until } from "../../support/until.ts";
+import { health, LIMIT, prepareSettled, RawConnection } from "./agent.ts";
+import { restoreAndCheck } from "./checks.ts";
+import { type Fleet } from "./fleet.ts";
+import { agentPid, established, sockets } from "./guest.ts";
+import { type Machine } from "./machine.ts";
+import { AGENT_PORT } from "./qemu.ts";
+
+/** What was connected as the machine froze. */
+export function trafficSuite(fleet: Fleet): void {
+  test("connections that were open at the freeze", async () => {
+    const source = await fleet.copy();
+    const { generation } = await health(source);
+    const kept = new RawConnection(
+      source,
+      "GET /snapshot HTTP/1.1\r\nHost: x\r\n\r\n",
+    );
+    await kept.replied();
+    const half = new RawConnection(
+      source,
+      "POST /snapshot/recover HTTP/1.1\r\n",
+    );
+    await until(
+      "both connections",
+      async () => (await established(source, AGENT_PORT)).length === 2,
+      LIMIT,
+    );
+    await prepareSettled(source);
+    // Both are told, and do not wait for ever for a machine that is gone.
+    await until("the end of both", () => kept.closed && half.closed, LIMIT);
+    const late = new RawConnection(
+      source,
+      "POST /snapshot/recover HTTP/1.1\r\n",
+    );
+    await until(
+      "a connection after the prepare",
+      async () => (await established(source, AGENT_PORT)).length === 1,
+      LIMIT,
+    );
+    const [zombie] = await established(source, AGENT_PORT);
+    const snapshot = await fleet.snapshot(source, "open connections");
+    await fleet.kill(source);
+    late.socket.destroy();
+
+    const fork = await restoreAndCheck(
+      fleet,
+      snapshot,
+      generation + 1,
+    );
+    // A connection from after the restore is left alone, the one from before ends.
+    const fresh = new RawConnection(
+      fork,
+      "GET /snapshot HTTP/1.1\r\nHost: x\r\n\r\n",
+    );
+    await fresh.replied();
+    await until("the end of the zombie", async () => {
+      const open = await established(fork, AGENT_PORT);
+      return !open.some((socket) => socket.peerPort === zombie.peerPort);
+    }, LIMIT);
+    assert.equal(fresh.closed, false);
+    fresh.text = "";
+    fresh.socket.write("GET /snapshot HTTP/1.1\r\nHost: x\r\n\r\n");
+    await fresh.replied();
+    fresh.socket.destroy();
+    await fleet.kill(fork);
+  });
+
+  test("forwarding to a server that runs all along", async () => {
+    const source = await fleet.copy();
+    const { generation } = await health(source);
+    const server = await source.sh(
+      "mkdir /tmp/w; echo page >/tmp/w/p; " +
+        "httpd -f -p 127.0.0.1:8000 -h /tmp/w >/dev/null 2>&1 & echo $!",
+    );
+    async function page(machine: Machine): Promise<string> {
+      const port = await machine.forward(8000, "169.254.0.21");
+      return await until("the forwarded page", async () => {
+        try {
+          const response = await fetch(`http://127.0.0.1:${port}/p`, {
+            keepalive: false,
+            signal: AbortSignal.timeout(1000),
+          });
+          return await response.text();
+        } catch {
+          // The scanner has not found it yet; `until` has the limit.
+          return "";
+        }
+      }, LIMIT);
+    }
+    async function listeners(machine: Machine): Promise<string[]> {
+      const all = await sockets(machine);
+      return all.filter((one) => one.port === 8000 && one.state === 10)
+        .map((one) => one.address).sort();
+    }
+    assert.equal(await page(source), "page\n");
+    assert.deepEqual(await listeners(source), ["127.0.0.1", "169.254.0.21"]);
+    const agent = await agentPid(source);
+
+    await prepareSettled(source);
+    assert.deepEqual(await listeners(source), ["127.0.0.1"]);
+    const snapshot = await fleet.snapshot(source, "forwarding at rest");
+    await fleet.kill(source);
+    const fork = await restoreAndCheck(
+      fleet,
+      snapshot,
+      generation + 1,
+    );
+    assert.equal(await page(fork), "page\n");
+    assert.equal(await agentPid(fork), agent);
+    assert.equal((await fork.exec(`test -d /proc/${server}`)).code, 0);
+    await fleet.kill(fork);
+  });
+}
