@@ -1,0 +1,131 @@
+/**
+ * The agent on one CPU: sched_setaffinity(2) over every thread of this process.
+ * Threads that are born meanwhile inherit the mask of the one that bore them.
+ * @module
+ */
+import { existsSync, readdirSync } from "node:fs";
+import process from "node:process";
+import { failed, type Libc, need } from "./libc.ts";
+
+/** Room for 8192 CPUs, the most that Linux can be built for. */
+const MASK_BYTES = 1024;
+const SIZE = BigInt(MASK_BYTES);
+
+/** A thread whose mask could not be given back, and why. */
+export interface FailedThread {
+  readonly thread: number;
+  readonly error: string;
+}
+
+/** What `restore` did: how many threads have their mask back. */
+export interface Unpinned {
+  readonly threads: number;
+  readonly failed: readonly FailedThread[];
+}
+
+/** A process on one CPU. */
+export interface Pinned {
+  readonly cpu: number;
+  /** How many threads were pinned. */
+  readonly threads: number;
+  /**
+   * Gives every thread its former mask, exactly; threads born meanwhile get the
+   * main thread's. A thread that has ended is no error.
+   */
+  restore(): Unpinned;
+}
+
+/**
+ * Pins every thread of this process to the lowest CPU that its main thread may
+ * use. Fails where one cannot be pinned, with the others as they were.
+ */
+export function pinThreads(libc: Libc): Pinned {
+  const main = readMask(libc, process.pid);
+  if (main === undefined) {
+    throw new Error("Cannot pin threads: the main thread has ended");
+  }
+  const cpu = lowestCpu(main);
+  const target = maskOf(cpu);
+  const former = new Map<number, Uint8Array>();
+  try {
+    forEachThread((thread) => {
+      const mask = readMask(libc, thread);
+      if (mask === undefined) return;
+      former.set(thread, mask);
+      writeMask(libc, thread, target);
+    });
+  } catch (error) {
+    restore(libc, former, main);
+    throw error;
+  }
+  return {
+    cpu,
+    threads: former.size,
+    restore: () => restore(libc, former, main),
+  };
+}
+
+function restore(
+  libc: Libc,
+  former: ReadonlyMap<number, Uint8Array>,
+  main: Uint8Array,
+): Unpinned {
+  const failures: FailedThread[] = [];
+  let threads = 0;
+  forEachThread((thread) => {
+    try {
+      if (writeMask(libc, thread, former.get(thread) ?? main)) threads++;
+    } catch (error) {
+      failures.push({ thread, error: (error as Error).message });
+    }
+  });
+  return { threads, failed: failures };
+}
+
+/** Visits each thread once, those too that appear on the way. */
+function forEachThread(visit: (thread: number) => void): void {
+  const seen = new Set<number>();
+  for (let before = -1; seen.size > before;) {
+    before = seen.size;
+    for (const name of readdirSync("/proc/self/task")) {
+      const thread = Number(name);
+      if (seen.has(thread)) continue;
+      seen.add(thread);
+      visit(thread);
+    }
+  }
+}
+
+/** The CPUs that a thread may use; undefined if it has ended. */
+export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
+  const mask = new Uint8Array(MASK_BYTES);
+  if (need(libc, "sched_getaffinity")(thread, SIZE, mask) !== -1) return mask;
+  const error = failed(libc, "read the CPUs of", `thread ${thread}`);
+  if (!isAlive(thread)) return undefined;
+  throw error;
+}
+
+/** False if the thread has ended. */
+function writeMask(libc: Libc, thread: number, mask: Uint8Array): boolean {
+  if (need(libc, "sched_setaffinity")(thread, SIZE, mask) !== -1) return true;
+  const error = failed(libc, "set the CPUs of", `thread ${thread}`);
+  if (!isAlive(thread)) return false;
+  throw error;
+}
+
+function isAlive(thread: number): boolean {
+  return existsSync(`/proc/self/task/${thread}`);
+}
+
+/** CPU n is bit n % 8 of byte n / 8, on little-endian machines (CPU_SET(3)). */
+function lowestCpu(mask: Uint8Array): number {
+  const byte = mask.findIndex((bits) => bits !== 0);
+  if (byte === -1) throw new Error("Cannot pin threads: the mask is empty");
+  return byte * 8 + 31 - Math.clz32(mask[byte] & -mask[byte]);
+}
+
+function maskOf(cpu: number): Uint8Array {
+  const mask = new Uint8Array(MASK_BYTES);
+  mask[cpu >> 3] = 1 << (cpu & 7);
+  return mask;
+}

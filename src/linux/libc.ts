@@ -1,0 +1,131 @@
+/**
+ * The C library, as a table of the functions that Lull calls. A function that this libc lacks is
+ * undefined here, so that a missing one costs a feature and not the start.
+ * @module
+ */
+import { constants } from "node:os";
+import type {
+  CSignature,
+  CType,
+  ForeignLibrary,
+  Runtime,
+} from "../runtime/types.ts";
+
+const SYMBOLS = {
+  // sched_setaffinity(2); the raw calls behind them return sizes, the wrappers 0
+  sched_getaffinity: { args: ["i32", "usize", "buffer"], result: "i32" },
+  sched_setaffinity: { args: ["i32", "usize", "buffer"], result: "i32" },
+  // sockets: getsockname(2), getpeername(2), getsockopt(2), shutdown(2), ioctl_list(2)
+  getsockname: { args: ["i32", "buffer", "buffer"], result: "i32" },
+  getpeername: { args: ["i32", "buffer", "buffer"], result: "i32" },
+  getsockopt: {
+    args: ["i32", "i32", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
+  setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  shutdown: { args: ["i32", "i32"], result: "i32" },
+  ioctl: { args: ["i32", "usize", "buffer"], result: "i32" },
+  // netlink(7), packet(7): what node:net cannot open
+  socket: { args: ["i32", "i32", "i32"], result: "i32" },
+  send: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  recv: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  bind: { args: ["i32", "buffer", "u32"], result: "i32" },
+  close: { args: ["i32"], result: "i32" },
+  // clocks: clock_gettime(2); the struct is two 64-bit numbers
+  clock_gettime: { args: ["i32", "buffer"], result: "i32" },
+  clock_settime: { args: ["i32", "buffer"], result: "i32" },
+  // lseek(2), sethostname(2)
+  lseek: { args: ["i32", "usize", "i32"], result: "i32" },
+  sethostname: { args: ["buffer", "usize"], result: "i32" },
+  // filesystems: sync(2)
+  sync: { args: [], result: "void" },
+  syncfs: { args: ["i32"], result: "i32" },
+  // memory: malloc_trim(3), glibc only
+  malloc_trim: { args: ["usize"], result: "i32" },
+  // threads of our own for calls that block: pthread_create(3), pthread_tryjoin_np(3), dlsym(3)
+  dlsym: { args: ["pointer", "buffer"], result: "pointer" },
+  pthread_create: {
+    args: ["buffer", "pointer", "pointer", "pointer"],
+    result: "i32",
+  },
+  pthread_tryjoin_np: { args: ["pointer", "buffer"], result: "i32" },
+} as const satisfies Record<string, CSignature>;
+
+type Value<T extends CType> = T extends "i32" | "u32" ? number
+  : T extends "usize" ? bigint
+  : T extends "pointer" ? bigint | null
+  : T extends "buffer" ? Uint8Array | null
+  : undefined;
+
+type Result<T extends CType> = T extends "pointer" ? bigint
+  : T extends "void" ? void
+  : number;
+
+type Values<T extends readonly CType[]> = {
+  -readonly [I in keyof T]: Value<T[I]>;
+};
+
+type Call<S extends CSignature> = (
+  ...args: Values<S["args"]>
+) => Result<S["result"]>;
+
+/** The functions of the C library; tests give a fake with just the ones they need. */
+export type Libc =
+  & { readonly [N in keyof typeof SYMBOLS]?: Call<typeof SYMBOLS[N]> }
+  & { errno?(): number };
+
+/** The function of that name; fails where this libc has none. */
+export function need<N extends keyof typeof SYMBOLS>(
+  libc: Libc,
+  name: N,
+): NonNullable<Libc[N]> {
+  const call = libc[name];
+  if (call === undefined) {
+    throw new Error(`Cannot call ${name}: this system's C library has none`);
+  }
+  return call;
+}
+
+/** A system call that failed; the message says which, on what, and the error's name. */
+export class SystemCallError extends Error {
+  override readonly name = "SystemCallError";
+  constructor(
+    readonly call: string,
+    readonly on: string,
+    readonly errno: number,
+  ) {
+    super(`Cannot ${call} ${on}: ${errnoName(errno)}`);
+  }
+}
+
+/** The symbolic name of an error number (errno(3)), `errno N` if it has none. */
+export function errnoName(errno: number): string {
+  const found = Object.entries(constants.errno).find(([, number]) =>
+    number === errno
+  );
+  return found === undefined ? `errno ${errno}` : found[0];
+}
+
+/** Makes the error of a call on this libc that has just returned -1. */
+export function failed(libc: Libc, call: string, on: string): SystemCallError {
+  return new SystemCallError(call, on, libc.errno?.() ?? 0);
+}
+
+const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+
+/** Loads the C library of this process; empty where there is none or FFI is not available. */
+export function loadLibc(runtime: Runtime): Libc {
+  for (const name of NAMES) {
+    const library = runtime.openLibrary(name);
+    if (library !== undefined) return bind(library);
+  }
+  return {};
+}
+
+function bind(library: ForeignLibrary): Libc {
+  const bound: Record<string, unknown> = { errno: () => library.errno() };
+  for (const [name, signature] of Object.entries(SYMBOLS)) {
+    bound[name] = library.symbol(name, signature);
+  }
+  return bound as Libc;
+}

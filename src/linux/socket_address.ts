@@ -1,0 +1,70 @@
+/**
+ * The kernel's socket addresses as text.
+ * @module
+ */
+import type { Peer } from "../runtime/types.ts";
+
+/** Bytes of the largest address the kernel gives (sockaddr_storage). */
+export const SOCKET_ADDRESS_BYTES = 128;
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+
+/**
+ * The port of a `sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)), undefined for
+ * any other family. Family in this machine's order, port in the network's.
+ */
+export function readPort(bytes: Uint8Array): number | undefined {
+  const family = readFamily(bytes);
+  if (family !== AF_INET && family !== AF_INET6) return undefined;
+  return bytes[2] << 8 | bytes[3];
+}
+
+/** The whole address; an IPv4 one in IPv6 clothes comes out as IPv4. */
+export function readSocketAddress(bytes: Uint8Array): Peer | undefined {
+  const port = readPort(bytes);
+  if (port === undefined) return undefined;
+  const address = readFamily(bytes) === AF_INET
+    ? formatIpv4(bytes.subarray(4, 8))
+    : formatIpv6(bytes.subarray(8, 24));
+  return { address, port };
+}
+
+function readFamily(bytes: Uint8Array): number {
+  return bytes[0] | bytes[1] << 8;
+}
+
+function formatIpv4(bytes: Uint8Array): string {
+  return bytes.join(".");
+}
+
+/** RFC 5952: no leading zeros, the longest run of zero groups as `::`. */
+export function formatIpv6(bytes: Uint8Array): string {
+  if (isV4Mapped(bytes)) return formatIpv4(bytes.subarray(12, 16));
+  const groups = Array.from(
+    { length: 8 },
+    (_, i) => bytes[i * 2] << 8 | bytes[i * 2 + 1],
+  );
+  const zeros = longestZeros(groups);
+  const hex = groups.map((group) => group.toString(16));
+  if (zeros.length < 2) return hex.join(":");
+  const before = hex.slice(0, zeros.start).join(":");
+  const after = hex.slice(zeros.start + zeros.length).join(":");
+  return `${before}::${after}`;
+}
+
+/** RFC 4291, 2.5.5.2: ten zeros and two 0xff in front of the IPv4 address. */
+function isV4Mapped(bytes: Uint8Array): boolean {
+  return bytes.subarray(0, 10).every((byte) => byte === 0) &&
+    bytes[10] === 0xff && bytes[11] === 0xff;
+}
+
+function longestZeros(groups: number[]): { start: number; length: number } {
+  let longest = { start: 0, length: 0 };
+  for (let start = 0; start < groups.length; start++) {
+    let length = 0;
+    while (groups[start + length] === 0) length++;
+    if (length > longest.length) longest = { start, length };
+  }
+  return longest;
+}

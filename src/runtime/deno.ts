@@ -1,0 +1,138 @@
+/**
+ * The adapter for Deno.
+ * @module
+ */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { type CFunction, makeLibrary } from "./library.ts";
+import { answer, listenError, makePeer } from "./server.ts";
+import type {
+  CSignature,
+  CType,
+  ForeignLibrary,
+  Runtime,
+  RuntimeServer,
+  RuntimeWorker,
+  ServeOptions,
+  WorkerEvents,
+} from "./types.ts";
+import { adoptWorker } from "./worker.ts";
+
+/** Lull on Deno. */
+export const denoRuntime: Runtime = {
+  name: "deno",
+  version: Deno.version.deno,
+  prepareProcess: () => undefined,
+  serve,
+  collect,
+  startWorker,
+  openLibrary,
+};
+
+// deno-lint-ignore require-await -- a failure to listen is a rejection
+async function serve(options: ServeOptions): Promise<RuntimeServer> {
+  const stopping = new AbortController();
+  const server = listen(options, stopping.signal);
+  return {
+    port: server.addr.port,
+    // Deno has no way: the walk over the descriptors closes them
+    closeIdle() {},
+    stop: () => stopping.abort(),
+  };
+}
+
+function listen(options: ServeOptions, signal: AbortSignal) {
+  try {
+    return Deno.serve({
+      hostname: options.host,
+      port: options.port,
+      signal,
+      // or Deno prints a banner
+      onListen() {},
+      handler(request, info) {
+        const { hostname, port } = info.remoteAddr;
+        return answer(options, request, makePeer(hostname, port));
+      },
+    });
+  } catch (error) {
+    throw listenError(options, error);
+  }
+}
+
+/** V8's collector, as `--expose-gc` gives it to new contexts. */
+type Collector = (options: {
+  type: "major";
+  execution: "sync";
+  flavor: "last-resort";
+}) => void;
+
+let collector: Collector | undefined;
+let trim: CFunction | undefined;
+
+// deno-lint-ignore require-await -- V8 collects in one go
+async function collect(signal?: AbortSignal): Promise<boolean> {
+  if (signal?.aborted) return false;
+  collector ??= exposeCollector();
+  collector({ type: "major", execution: "sync", flavor: "last-resort" });
+  trim ??= findTrim();
+  trim(0n);
+  return true;
+}
+
+function exposeCollector(): Collector {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as Collector;
+}
+
+/**
+ * Array buffers are malloc's: freed by now, but not given back (malloc_trim(3)).
+ * musl has no such call, and no such need.
+ */
+function findTrim(): CFunction {
+  const signature = { args: ["usize"], result: "i32" } as const;
+  return openLibrary("libc.so.6")?.symbol("malloc_trim", signature) ??
+    (() => 0);
+}
+
+function startWorker(url: URL, events: WorkerEvents): RuntimeWorker {
+  return adoptWorker(new Worker(url, { type: "module" }), url, events);
+}
+
+/** Pointers are plain 64-bit numbers to us: Deno's own are opaque objects. */
+const C_TYPES = {
+  i32: "i32",
+  u32: "u32",
+  usize: "usize",
+  buffer: "buffer",
+  pointer: "u64",
+  void: "void",
+} as const satisfies Record<CType, Deno.NativeResultType>;
+
+function openLibrary(name: string): ForeignLibrary | undefined {
+  return makeLibrary({
+    load: (symbol, signature) => load(name, symbol, signature),
+    readInt32(address) {
+      const pointer = Deno.UnsafePointer.create(address);
+      return pointer === null
+        ? 0
+        : new Deno.UnsafePointerView(pointer).getInt32();
+    },
+  });
+}
+
+function load(
+  library: string,
+  symbol: string,
+  signature: CSignature,
+): CFunction | undefined {
+  const parameters = signature.args.map((type) => C_TYPES[type]);
+  const result = C_TYPES[signature.result];
+  try {
+    // one library object each: Deno refuses all symbols where one is missing
+    const opened = Deno.dlopen(library, { [symbol]: { parameters, result } });
+    return opened.symbols[symbol] as unknown as CFunction;
+  } catch {
+    // how Deno says that there is no such library or symbol
+    return undefined;
+  }
+}

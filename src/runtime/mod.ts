@@ -1,0 +1,17 @@
+/**
+ * Chooses the adapter of the runtime that this process runs on.
+ * @module
+ */
+import type { Runtime } from "./types.ts";
+
+/**
+ * Loads the adapter of this runtime, and only that one: the other file names
+ * modules that do not exist here. Fails on a runtime that is neither.
+ */
+export async function loadRuntime(): Promise<Runtime> {
+  if ("Bun" in globalThis) return (await import("./bun.ts")).bunRuntime;
+  if ("Deno" in globalThis) return (await import("./deno.ts")).denoRuntime;
+  throw new Error(
+    "Cannot load a runtime: neither Bun nor Deno runs this process",
+  );
+}

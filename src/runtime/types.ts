@@ -1,0 +1,105 @@
+/**
+ * What differs between the runtimes, and nothing else. One file implements it per runtime; nobody
+ * else touches their globals.
+ * @module
+ */
+
+/** C types that Lull passes to libc. `buffer` is a pointer to the bytes of a typed array. */
+export type CType = "i32" | "u32" | "usize" | "buffer" | "pointer" | "void";
+
+/** The signature of a C function. */
+export interface CSignature {
+  readonly args: readonly Exclude<CType, "void">[];
+  readonly result: CType;
+}
+
+/** A value that crosses the border to C: numbers for i32 and u32, bigint for usize and pointer. */
+export type CValue = number | bigint | Uint8Array | null;
+
+/** What C gives back; undefined for void. */
+export type CResult = number | bigint | undefined;
+
+/** A shared library that is loaded into this process. */
+export interface ForeignLibrary {
+  /** The function of that name, or undefined where the library has none. */
+  symbol(
+    name: string,
+    signature: CSignature,
+  ): ((...args: CValue[]) => CResult) | undefined;
+  /** errno of this thread's last call; good for messages, not for decisions. */
+  errno(): number;
+}
+
+/** The far end of an accepted connection, as the kernel names it. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Answers one request. The peer is undefined where the runtime does not know it. */
+export type FetchHandler = (request: Request, peer?: Peer) => Promise<Response>;
+
+/** How to listen. Port 0 takes a free one. */
+export interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly fetch: FetchHandler;
+  /**
+   * Hears what `fetch` threw, after which the client gets a plain 500; without
+   * it the error goes to stderr. The last line: the app answers its own errors.
+   */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** A native HTTP server that listens. */
+export interface RuntimeServer {
+  readonly port: number;
+  /** Closes what is idle, as far as the runtime can: the fallback where there is no libc. */
+  closeIdle(): void;
+  /** Stops listening and drops every connection; never waits for a half-sent request. */
+  stop(): void;
+}
+
+/**
+ * A thread of its own that runs a module and talks in messages. The module's
+ * first message must be a `WorkerHello`; its owner never sees that one.
+ */
+export interface RuntimeWorker {
+  post(message: unknown): void;
+  /**
+   * Ends the thread; resolves once the kernel no longer lists it, rejects if it
+   * still does after a second.
+   */
+  terminate(): Promise<void>;
+}
+
+/** What a worker says first: the id of its thread in /proc/self/task. */
+export interface WorkerHello {
+  readonly tid: number;
+}
+
+/** What a worker's owner wants to hear of. */
+export interface WorkerEvents {
+  onMessage(message: unknown): void;
+  /** The worker died of an error of its own. */
+  onError(error: Error): void;
+}
+
+/** The adapter: chosen once at start. */
+export interface Runtime {
+  readonly name: "bun" | "deno";
+  readonly version: string;
+  /**
+   * Things that only work if they are set before the process starts: re-executes this process with
+   * them if it must (then it does not return), else removes their traces. Gives
+   * back the reason where it should have but could not: the agent works without.
+   */
+  prepareProcess(): string | undefined;
+  /** Rejects with `Cannot listen on HOST:PORT: CODE` where it cannot. */
+  serve(options: ServeOptions): Promise<RuntimeServer>;
+  /** Collects all garbage and gives the memory back to the OS; false if the signal stopped it half way. */
+  collect(signal?: AbortSignal): Promise<boolean>;
+  startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
+  /** Loads a shared library by the name that the dynamic linker knows, or undefined. */
+  openLibrary(name: string): ForeignLibrary | undefined;
+}

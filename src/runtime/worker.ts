@@ -1,0 +1,107 @@
+/**
+ * Workers that are known to be gone: the web's `terminate()` only asks, so the
+ * thread's id in /proc/self/task decides.
+ * @module
+ */
+import { existsSync } from "node:fs";
+import type { RuntimeWorker, WorkerEvents, WorkerHello } from "./types.ts";
+
+/** How long a thread may take to end, in milliseconds. */
+const END_LIMIT_MS = 1000;
+const POLL_MS = 2;
+
+/** Takes over a web worker that has just been created, whose module is `url`. */
+export function adoptWorker(
+  worker: Worker,
+  url: URL,
+  events: WorkerEvents,
+): RuntimeWorker {
+  return new AdoptedWorker(worker, url, events);
+}
+
+class AdoptedWorker implements RuntimeWorker {
+  readonly #worker: Worker;
+  readonly #url: URL;
+  readonly #events: WorkerEvents;
+  #tid: number | undefined;
+  #died = false;
+  #terminated: Promise<void> | undefined;
+
+  constructor(worker: Worker, url: URL, events: WorkerEvents) {
+    this.#worker = worker;
+    this.#url = url;
+    this.#events = events;
+    worker.addEventListener("message", (event) => this.#onMessage(event));
+    worker.addEventListener("error", (event) => this.#onError(event));
+    worker.addEventListener("messageerror", () => {
+      events.onError(
+        new Error(`Cannot read a message of worker ${url.href}: not cloneable`),
+      );
+    });
+  }
+
+  post(message: unknown): void {
+    this.#worker.postMessage(message);
+  }
+
+  terminate(): Promise<void> {
+    return this.#terminated ??= this.#terminate();
+  }
+
+  #onMessage(event: MessageEvent): void {
+    if (this.#tid !== undefined) return this.#events.onMessage(event.data);
+    if (isHello(event.data)) {
+      this.#tid = event.data.tid;
+      return;
+    }
+    this.#events.onError(
+      new Error(
+        `Cannot use worker ${this.#url.href}: its first message is not {tid}`,
+      ),
+    );
+  }
+
+  #onError(event: ErrorEvent): void {
+    // or the error would end this whole process
+    event.preventDefault();
+    this.#died = true;
+    // a worker that is being ended may fail on its way out: no news to anybody
+    if (this.#terminated !== undefined) return;
+    this.#events.onError(
+      event.error instanceof Error ? event.error : new Error(event.message),
+    );
+  }
+
+  async #terminate(): Promise<void> {
+    const limit = performance.now() + END_LIMIT_MS;
+    // A worker that is still loading has not said which thread it is.
+    while (
+      this.#tid === undefined && !this.#died && performance.now() < limit
+    ) await pause();
+    this.#worker.terminate();
+    if (this.#tid === undefined) {
+      // one that failed to load never had more than its last words
+      if (this.#died) return;
+      throw new Error(
+        `Cannot tell whether worker ${this.#url.href} has ended: it never said its thread id`,
+      );
+    }
+    while (existsSync(`/proc/self/task/${this.#tid}`)) {
+      if (performance.now() > limit) {
+        throw new Error(
+          `Cannot end worker ${this.#url.href}: thread ${this.#tid} still runs after ${END_LIMIT_MS} ms`,
+        );
+      }
+      await pause();
+    }
+  }
+}
+
+function isHello(message: unknown): message is WorkerHello {
+  return typeof message === "object" && message !== null &&
+    "tid" in message && Number.isInteger(message.tid);
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { constants } from "node:os";
+import process from "node:process";
+import { afterEach, before, describe, it } from "node:test";
+import { type Pinned, pinThreads, readMask } from "../../src/linux/affinity.ts";
+import { type Libc, loadLibc, need } from "../../src/linux/libc.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
+import type { Runtime } from "../../src/runtime/types.ts";
+import { until } from "../support/until.ts";
+
+const ECHO = new URL("../support/echo_worker.ts", import.meta.url);
+
+describe("pinThreads", () => {
+  let runtime: Runtime;
+  let libc: Libc;
+  let pinned: Pinned | undefined;
+  before(async () => {
+    runtime = await loadRuntime();
+    libc = loadLibc(runtime);
+  });
+  afterEach(() => {
+    pinned?.restore();
+    pinned = undefined;
+  });
+
+  it("pins every thread to one CPU, and gives each its mask back", () => {
+    const before = cpusOfThreads();
+    const main = before.get(String(process.pid))!;
+    pinned = pinThreads(libc);
+    assert.equal(pinned.cpu, Number(/^\d+/.exec(main)?.[0]));
+    const during = cpusOfThreads();
+    assert.ok(pinned.threads >= before.size - 1, `${pinned.threads}`);
+    assert.deepEqual(
+      new Set(during.values()),
+      new Set([String(pinned.cpu)]),
+    );
+    const { threads, failed } = pinned.restore();
+    assert.ok(threads >= before.size - 1, `${threads}`);
+    assert.deepEqual(failed, []);
+    const after = cpusOfThreads();
+    for (const [thread, cpus] of before) {
+      if (after.has(thread)) assert.equal(after.get(thread), cpus);
+    }
+  });
+
+  it("restores an odd mask of one thread exactly", (context) => {
+    const main = readMask(libc, process.pid)!;
+    const cpus = main.reduce((count, byte) => count + bitsOf(byte), 0);
+    if (cpus < 2) return context.skip("needs two CPUs");
+    const thread = Number(
+      readdirSync("/proc/self/task").find((id) => id !== String(process.pid)),
+    );
+    // all CPUs but the lowest: what nobody sets by accident
+    const odd = main.slice();
+    const byte = odd.findIndex((bits) => bits !== 0);
+    odd[byte] &= odd[byte] - 1;
+    const set = need(libc, "sched_setaffinity");
+    assert.equal(set(thread, 1024n, odd), 0);
+    try {
+      pinned = pinThreads(libc);
+      assert.notDeepEqual(readMask(libc, thread), odd);
+      pinned.restore();
+      assert.deepEqual(readMask(libc, thread), odd);
+    } finally {
+      set(thread, 1024n, main);
+    }
+  });
+
+  it("gives threads born meanwhile the main thread's mask", async () => {
+    const main = cpusOfThreads().get(String(process.pid));
+    pinned = pinThreads(libc);
+    const before = cpusOfThreads();
+    const messages: unknown[] = [];
+    const worker = runtime.startWorker(ECHO, {
+      onMessage: (message) => messages.push(message),
+      onError: (error) => messages.push(error),
+    });
+    worker.post("here");
+    await until("the worker", () => messages.length > 0);
+    assert.deepEqual(messages, [{ echo: "here" }]);
+    const born = [...cpusOfThreads()].filter(([id]) => !before.has(id));
+    assert.ok(born.length > 0);
+    for (const [, cpus] of born) assert.equal(cpus, String(pinned.cpu));
+    assert.deepEqual(pinned.restore().failed, []);
+    const after = cpusOfThreads();
+    for (const [id] of born) {
+      if (after.has(id)) assert.equal(after.get(id), main);
+    }
+    await worker.terminate();
+  });
+});
+
+describe("pinThreads on a kernel that refuses", () => {
+  /** A kernel with one mask per thread, where a call may be made to fail. */
+  function fakeLibc(refuse: (thread: number, mask: Uint8Array) => boolean) {
+    const masks = new Map<number, Uint8Array>();
+    const former = new Uint8Array(1024);
+    former[2] = 0b1010_0000; // CPUs 21 and 23
+    const libc: Libc = {
+      errno: () => constants.errno.EINVAL,
+      sched_getaffinity(thread, _size, mask) {
+        mask!.set(masks.get(thread) ?? former);
+        return 0;
+      },
+      sched_setaffinity(thread, _size, mask) {
+        if (refuse(thread, mask!)) return -1;
+        masks.set(thread, mask!.slice());
+        return 0;
+      },
+    };
+    return { libc, masks, former };
+  }
+
+  it("takes the lowest CPU of the main thread, whatever its number", () => {
+    const { libc, masks, former } = fakeLibc(() => false);
+    const pinned = pinThreads(libc);
+    assert.equal(pinned.cpu, 21);
+    const expected = new Uint8Array(1024);
+    expected[2] = 0b0010_0000;
+    assert.deepEqual(masks.get(process.pid), expected);
+    assert.deepEqual(pinned.restore().failed, []);
+    assert.deepEqual(masks.get(process.pid), former);
+  });
+
+  it("fails, and leaves the others as they were", () => {
+    // the main thread comes first and is pinned by then
+    const { libc, masks, former } = fakeLibc((thread, mask) =>
+      thread !== process.pid && mask[2] === 0b0010_0000
+    );
+    assert.throws(
+      () => pinThreads(libc),
+      /^SystemCallError: Cannot set the CPUs of thread \d+: EINVAL$/,
+    );
+    assert.ok(masks.has(process.pid));
+    for (const mask of masks.values()) assert.deepEqual(mask, former);
+  });
+
+  it("reports threads whose mask it cannot give back, and does the rest", () => {
+    const { libc, masks, former } = fakeLibc((thread, mask) =>
+      thread === process.pid && mask[2] === 0b1010_0000
+    );
+    const pinned = pinThreads(libc);
+    const { threads: restored, failed } = pinned.restore();
+    const error = `Cannot set the CPUs of thread ${process.pid}: EINVAL`;
+    assert.deepEqual(failed, [{ thread: process.pid, error }]);
+    assert.ok(restored >= 1, `${restored}`);
+    for (const [thread, mask] of masks) {
+      if (thread !== process.pid) assert.deepEqual(mask, former);
+    }
+  });
+
+  it("says what is missing where there is no libc", () => {
+    assert.throws(() => pinThreads({}), /Cannot call sched_getaffinity/);
+  });
+});
+
+/** The kernel's own list of the CPUs of each thread: proc_pid_status(5). */
+function cpusOfThreads(): Map<string, string> {
+  const cpus = new Map<string, string>();
+  for (const thread of readdirSync("/proc/self/task")) {
+    try {
+      const status = readFileSync(`/proc/self/task/${thread}/status`, "utf8");
+      cpus.set(thread, /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)![1]);
+    } catch (error) {
+      // ended since the listing
+      if (!/ENOENT|ESRCH/.test((error as { code: string }).code)) throw error;
+    }
+  }
+  return cpus;
+}
+
+function bitsOf(byte: number): number {
+  return byte.toString(2).replaceAll("0", "").length;
+}

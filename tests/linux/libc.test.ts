@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { constants } from "node:os";
+import { describe, it } from "node:test";
+import {
+  errnoName,
+  failed,
+  loadLibc,
+  need,
+  SystemCallError,
+} from "../../src/linux/libc.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
+import type { Runtime } from "../../src/runtime/types.ts";
+
+describe("libc", () => {
+  it("is loaded whole on glibc", async () => {
+    const libc = loadLibc(await loadRuntime());
+    const missing = Object.entries(libc).filter(([, call]) => !call);
+    assert.deepEqual(missing, []);
+    assert.ok(Object.keys(libc).length > 10);
+  });
+
+  it("is empty where no library can be loaded", async () => {
+    const runtime: Runtime = {
+      ...await loadRuntime(),
+      openLibrary: () => undefined,
+    };
+    assert.deepEqual(loadLibc(runtime), {});
+  });
+
+  it("names the function that it lacks", () => {
+    assert.throws(() => need({}, "sync"), {
+      message: "Cannot call sync: this system's C library has none",
+    });
+    const sync = () => {};
+    assert.equal(need({ sync }, "sync"), sync);
+  });
+
+  it("names errors by their symbol", () => {
+    assert.equal(errnoName(constants.errno.EBADF), "EBADF");
+    assert.equal(errnoName(100_000), "errno 100000");
+    const error = failed({ errno: () => 1 }, "open", "the door");
+    assert.ok(error instanceof SystemCallError);
+    assert.equal(error.message, "Cannot open the door: EPERM");
+  });
+});

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
+import { constants } from "node:os";
+import { after, before, describe, it } from "node:test";
+import { descriptorsOn, listConnections } from "../../src/linux/connections.ts";
+import { type Libc, loadLibc, need } from "../../src/linux/libc.ts";
+import {
+  hideUnsentConnections,
+  showUnsentConnections,
+} from "../../src/linux/listen.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
+import type { Runtime, RuntimeServer } from "../../src/runtime/types.ts";
+import { until } from "../support/until.ts";
+
+describe("showUnsentConnections", () => {
+  let runtime: Runtime;
+  let server: RuntimeServer;
+  let libc: Libc;
+  let client: Socket;
+  before(async () => {
+    runtime = await loadRuntime();
+    libc = loadLibc(runtime);
+    server = await runtime.serve({
+      host: "127.0.0.1",
+      port: 0,
+      fetch: () => Promise.resolve(new Response()),
+    });
+  });
+  after(() => {
+    client?.destroy();
+    server.stop();
+  });
+
+  it("finds the one socket that listens, and turns the wait off", () => {
+    const [listener] = descriptorsOn(libc, server.port);
+    assert.equal(deferSeconds(libc, listener) > 0, runtime.name === "bun");
+    assert.equal(showUnsentConnections(libc, server.port), 1);
+    assert.equal(deferSeconds(libc, listener), 0);
+  });
+
+  it("lets the walk find a client that says nothing", async () => {
+    showUnsentConnections(libc, server.port);
+    client = connect(server.port, "127.0.0.1");
+    await new Promise((resolve) => client.once("connect", resolve));
+    const [found] = await until("the silent connection", () => {
+      const connections = listConnections(libc, server.port);
+      return connections.length > 0 ? connections : undefined;
+    }) ?? [];
+    assert.equal(found.peer.port, client.localPort);
+    // an accepted end is not mistaken for a socket that listens
+    assert.equal(showUnsentConnections(libc, server.port), 1);
+  });
+
+  it("hides a client that says nothing, until it speaks", async () => {
+    const before = listConnections(libc, server.port).length;
+    assert.equal(hideUnsentConnections(libc, server.port), 1);
+    const silent = connect(server.port, "127.0.0.1");
+    await new Promise((resolve) => silent.once("connect", resolve));
+    assert.equal(listConnections(libc, server.port).length, before);
+    silent.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await new Promise((resolve) => silent.once("data", resolve));
+    assert.equal(listConnections(libc, server.port).length, before + 1);
+    silent.destroy();
+    showUnsentConnections(libc, server.port);
+  });
+
+  it("does nothing where there is no libc, and fails where it is refused", () => {
+    assert.equal(showUnsentConnections({}, server.port), 0);
+    const refusing: Libc = {
+      ...libc,
+      setsockopt: () => -1,
+      errno: () => constants.errno.EPERM,
+    };
+    assert.throws(() => showUnsentConnections(refusing, server.port), {
+      message: `Cannot set TCP_DEFER_ACCEPT on port ${server.port}: EPERM`,
+    });
+  });
+});
+
+function deferSeconds(libc: Libc, fd: number): number {
+  const value = new Int32Array(1);
+  const bytes = new Uint8Array(value.buffer);
+  const length = Uint8Array.of(4, 0, 0, 0);
+  assert.equal(need(libc, "getsockopt")(fd, 6, 9, bytes, length), 0);
+  return value[0];
+}

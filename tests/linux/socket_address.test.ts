@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  formatIpv6,
+  readPort,
+  readSocketAddress,
+} from "../../src/linux/socket_address.ts";
+
+describe("a socket address", () => {
+  it("is read from a sockaddr_in", () => {
+    const bytes = Uint8Array.of(2, 0, 0xc3, 0x3f, 10, 0, 2, 15, 0, 0, 0, 0);
+    assert.deepEqual(readSocketAddress(bytes), {
+      address: "10.0.2.15",
+      port: 49983,
+    });
+  });
+
+  it("is read from a sockaddr_in6", () => {
+    const bytes = new Uint8Array(28);
+    bytes.set([10, 0, 0, 80]);
+    bytes[23] = 1;
+    assert.deepEqual(readSocketAddress(bytes), { address: "::1", port: 80 });
+  });
+
+  it("is nothing for other families", () => {
+    const unix = Uint8Array.of(1, 0, 0x2f, 0x72, 0x75, 0x6e);
+    assert.equal(readPort(unix), undefined);
+    assert.equal(readSocketAddress(unix), undefined);
+  });
+});
+
+describe("formatIpv6", () => {
+  // [groups, RFC 5952 text]
+  const cases: [number[], string][] = [
+    [[0, 0, 0, 0, 0, 0, 0, 0], "::"],
+    [[0, 0, 0, 0, 0, 0, 0, 1], "::1"],
+    [[0xfe80, 0, 0, 0, 0, 0, 0, 0], "fe80::"],
+    [[0x2001, 0xdb8, 0, 0, 1, 0, 0, 1], "2001:db8::1:0:0:1"],
+    [[0x2001, 0xdb8, 0, 1, 1, 1, 1, 1], "2001:db8:0:1:1:1:1:1"],
+    [[0x2001, 0, 0, 1, 0, 0, 0, 0xab], "2001:0:0:1::ab"],
+    [[1, 2, 3, 4, 5, 6, 7, 0xffff], "1:2:3:4:5:6:7:ffff"],
+    [[0, 0, 0, 0, 0, 0xffff, 0x7f00, 1], "127.0.0.1"],
+    [[0, 0, 0, 0, 1, 0xffff, 0x7f00, 1], "::1:ffff:7f00:1"],
+  ];
+  for (const [groups, text] of cases) {
+    it(text, () => {
+      const bytes = groups.flatMap((group) => [group >> 8, group & 0xff]);
+      assert.equal(formatIpv6(Uint8Array.from(bytes)), text);
+    });
+  }
+});
