@@ -1,0 +1,100 @@
+/**
+ * What a hook is: somebody in the guest who has a say before the freeze and
+ * gets a call after it.
+ * @module
+ */
+import type { Outcome } from "../lifecycle/step.ts";
+
+/** Before the freeze, or after it. */
+export type Phase = "freeze" | "thaw";
+
+/** What a failure of a freeze hook means for the prepare. */
+export type Policy = "abort" | "continue";
+
+/** What a hook is told. */
+export interface Facts {
+  readonly phase: Phase;
+  readonly operation: string;
+  /** The generation that the guest is in; at thaw, the one that begins. */
+  readonly generation: number;
+  /** How the operation ended; known at thaw only. */
+  readonly outcome?: Outcome;
+  /** The host's wall clock as the host wrote it, where a thaw knows it. */
+  readonly hostTime?: string;
+}
+
+/** What became of one call of a hook. */
+export interface HookResult {
+  readonly name: string;
+  readonly kind: Hook["kind"];
+  /**
+   * `gone`: a program whose connection or registration ended, so that nobody
+   * waits for it. `skipped`: the time of all hooks together was used up.
+   */
+  readonly status:
+    | "done"
+    | "failed"
+    | "timeout"
+    | "aborted"
+    | "gone"
+    | "skipped";
+  readonly ms: number;
+  readonly exitCode?: number;
+  /** The status of an HTTP answer. */
+  readonly httpStatus?: number;
+  /** What it printed or answered, up to a cap. */
+  readonly output?: string;
+  readonly reason?: string;
+}
+
+/** How long a call may take, and what ends it early. */
+export interface Limits {
+  readonly limitMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** One hook; `call` never throws. */
+export interface Hook {
+  readonly name: string;
+  readonly kind: "script" | "request" | "events";
+  /** Milliseconds that a call may take. */
+  readonly limitMs: number;
+  readonly policy: Policy;
+  /** Where it is: a path, or a URL. */
+  readonly at?: string;
+  call(facts: Facts, limits: Limits): Promise<HookResult>;
+}
+
+const NAMES = {
+  phase: "PHASE",
+  operation: "OPERATION",
+  generation: "GENERATION",
+  outcome: "OUTCOME",
+  hostTime: "HOST_TIME",
+} as const satisfies Record<keyof Facts, string>;
+
+/** The facts as environment variables: LULL_PHASE, LULL_HOST_TIME. */
+export function asEnvironment(facts: Facts): Record<string, string> {
+  return Object.fromEntries(
+    known(facts).map(([name, value]) => [`LULL_${name}`, value]),
+  );
+}
+
+/**
+ * The facts as headers: lull-phase, lull-host-time. What a header cannot
+ * hold is percent-encoded: an operation's id is the host's own text.
+ */
+export function asHeaders(facts: Facts): Record<string, string> {
+  return Object.fromEntries(
+    known(facts).map(([name, value]) => [
+      `lull-${name.toLowerCase().replaceAll("_", "-")}`,
+      value.toWellFormed().replace(/[^ -$&-~]/gu, encodeURIComponent),
+    ]),
+  );
+}
+
+function known(facts: Facts): [string, string][] {
+  return (Object.keys(NAMES) as (keyof Facts)[]).flatMap((key) =>
+    facts[key] === undefined ? [] : [[NAMES[key], String(facts[key])]]
+  );
+}

@@ -1,0 +1,96 @@
+/**
+ * Hook requests: an empty POST to a program in the guest, with the facts as
+ * headers.
+ * @module
+ */
+import { request } from "node:http";
+import { since } from "../lifecycle/step.ts";
+import { deadline, type Ended, reasonOf } from "./deadline.ts";
+import { asHeaders, type Facts, type HookResult, type Limits } from "./hook.ts";
+import { Output } from "./output.ts";
+import type { Target } from "./target.ts";
+
+type Answer =
+  | { readonly status: number }
+  | { readonly error: unknown }
+  | { readonly ended: Ended };
+
+/**
+ * Posts, and waits for the whole answer; anything but 2xx is a failure, a
+ * redirect too. On a connection of its own, so that none is left idle. Never
+ * throws.
+ */
+export async function postHook(
+  target: Target,
+  facts: Facts,
+  limits: Limits,
+): Promise<Omit<HookResult, "name" | "kind">> {
+  const start = performance.now();
+  const output = new Output();
+  const answer = await post(target, facts, limits, output)
+    .catch((error: unknown) => ({ error }));
+  const ms = since(start);
+  if ("ended" in answer) {
+    const reason = reasonOf(answer.ended, limits.limitMs);
+    return { status: answer.ended, ms, reason, output: output.text };
+  }
+  if ("error" in answer) {
+    const { code, message } = answer.error as Error & { code?: string };
+    const reason = `Cannot post to ${nameOf(target)}: ${code ?? message}`;
+    return { status: "failed", ms, reason };
+  }
+  const httpStatus = answer.status;
+  return httpStatus >= 200 && httpStatus < 300
+    ? { status: "done", ms, httpStatus, output: output.text }
+    : {
+      status: "failed",
+      ms,
+      httpStatus,
+      output: output.text,
+      reason: `answered ${httpStatus}`,
+    };
+}
+
+function post(
+  target: Target,
+  facts: Facts,
+  limits: Limits,
+  output: Output,
+): Promise<Answer> {
+  return new Promise((resolve) => {
+    const end = (answer: Answer) => {
+      off();
+      resolve(answer);
+    };
+    const sent = request({
+      ...target,
+      method: "POST",
+      agent: false,
+      headers: {
+        ...asHeaders(facts),
+        "content-length": 0,
+        connection: "close",
+      },
+    }, (response) => {
+      response.on("data", (bytes: Uint8Array) => output.add(bytes));
+      response.on("end", () => end({ status: response.statusCode ?? 0 }));
+      response.on("error", (error) => end({ error }));
+      response.on(
+        "aborted",
+        () => end({ error: new Error("the answer broke off") }),
+      );
+    });
+    const off = deadline(limits, (ended) => {
+      end({ ended });
+      sent.destroy();
+    });
+    sent.on("error", (error) => end({ error }));
+    sent.end();
+  });
+}
+
+function nameOf(target: Target): string {
+  return "socketPath" in target
+    ? target.socketPath
+    : `${target.host} port ${target.port}`;
+}

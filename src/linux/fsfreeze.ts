@@ -1,0 +1,79 @@
+/**
+ * FIFREEZE and FITHAW (linux/fs.h): a filesystem that is whole on its disk and
+ * takes no writes. They need CAP_SYS_ADMIN.
+ * @module
+ */
+import { closeSync, constants, openSync } from "node:fs";
+import { failed, type Libc, need, SystemCallError } from "./libc.ts";
+
+/** _IOWR('X', 119, int) and _IOWR('X', 120, int) of linux/fs.h. */
+const FIFREEZE = 0xC0045877n;
+const FITHAW = 0xC0045878n;
+
+/**
+ * Freezes the filesystem that the open descriptor lies on; blocks while it
+ * writes the filesystem out, which may take long. "already": somebody froze it
+ * before (EBUSY).
+ */
+export function freezeFilesystem(
+  libc: Libc,
+  fd: number,
+  name: string,
+): "frozen" | "already" {
+  const error = call(libc, fd, FIFREEZE, "freeze", name);
+  if (error === undefined) return "frozen";
+  if (error.message.endsWith("EBUSY")) return "already";
+  if (/EOPNOTSUPP|ENOTSUP|ENOTTY/.test(error.message)) {
+    throw new Error(
+      `Cannot freeze ${name}: its kind of filesystem cannot be frozen`,
+    );
+  }
+  throw error;
+}
+
+/** Thaws it. "not frozen": it was not, or no more (EINVAL). */
+export function thawFilesystem(
+  libc: Libc,
+  fd: number,
+  name: string,
+): "thawed" | "not frozen" {
+  const error = call(libc, fd, FITHAW, "thaw", name);
+  if (error === undefined) return "thawed";
+  if (error.message.endsWith("EINVAL")) return "not frozen";
+  throw error;
+}
+
+/** Opens a mount point for the calls above; opening writes nothing. */
+export function openMount(mountPoint: string): number {
+  try {
+    return openSync(mountPoint, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    throw new Error(`Cannot open mount ${mountPoint}: ${code ?? error}`);
+  }
+}
+
+/** Thaws a mount by its path. */
+export function thawMount(
+  libc: Libc,
+  mountPoint: string,
+): "thawed" | "not frozen" {
+  const fd = openMount(mountPoint);
+  try {
+    return thawFilesystem(libc, fd, mountPoint);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function call(
+  libc: Libc,
+  fd: number,
+  request: bigint,
+  what: string,
+  name: string,
+): SystemCallError | undefined {
+  return need(libc, "ioctl")(fd, request, null) === -1
+    ? failed(libc, what, name)
+    : undefined;
+}

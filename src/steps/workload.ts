@@ -1,0 +1,127 @@
+/**
+ * Step: the workload stands still, confirmed by the kernel.
+ * @module
+ */
+import type { Recorder, Repairer } from "../lifecycle/journal.ts";
+import { type Effect, messageOf, since, type Step } from "../lifecycle/step.ts";
+import {
+  findCgroup,
+  freezerState,
+  frozenFromAbove,
+  requestFreezer,
+  waitFor,
+} from "../linux/cgroup.ts";
+
+/** Milliseconds beyond the limits, for the writes themselves. */
+const SLACK_MS = 500;
+
+/** What the step needs. */
+export interface WorkloadStepOptions {
+  /** Names of cgroups, below the root of cgroup v2, or whole paths. */
+  readonly cgroups: readonly string[];
+  /** Milliseconds until all are frozen, and again until all are thawed. */
+  readonly limitMs: number;
+  readonly journal: Recorder;
+}
+
+/**
+ * Freezes all cgroups at once and waits until the kernel says that they are.
+ * A cgroup that the guest froze itself is left as it was, now and at the thaw.
+ * Past the limit all are thawed and the step fails.
+ */
+export function workloadStep(options: WorkloadStepOptions): Step {
+  const { cgroups, limitMs, journal } = options;
+  return {
+    name: "workload",
+    limitMs: 2 * limitMs + SLACK_MS,
+    onFailure: "abort",
+    async quiesce({ signal }) {
+      if (cgroups.length === 0) return { skipped: "no cgroup was named" };
+      const start = performance.now();
+      const all = [...new Set(cgroups.map((name) => findCgroup(name)))];
+      const [ours, alreadyFrozen] = split(all);
+      const recorded = journal.record("workload", { cgroups: ours });
+      const undo = async (): Promise<Effect> => {
+        const effect = await thaw(ours, limitMs);
+        recorded.erase();
+        return { ...effect, leftFrozen: alreadyFrozen };
+      };
+      const frozen = (path: string) => freezerState(path)?.frozen !== false;
+      try {
+        for (const path of ours) requestFreezer(path, true);
+        const whole = await waitFor(() => all.every(frozen), limitMs, signal);
+        if (!whole) throw new Error(notFrozen(all, frozen, limitMs, signal));
+      } catch (error) {
+        const also = await undo().then(() => "", (e) => `; ${messageOf(e)}`);
+        throw new Error(messageOf(error) + also);
+      }
+      const ms = since(start);
+      const effect = {
+        requested: ours,
+        alreadyFrozen,
+        frozen: all.length,
+        ms,
+        frozenAt: new Date().toISOString(),
+      };
+      return { effect, undo };
+    },
+  };
+}
+
+/** Thaws what a killed agent left frozen, for `repairAfterCrash`. */
+export function thawWorkload(limitMs: number): Repairer {
+  return ({ cgroups }) => {
+    const paths = Array.isArray(cgroups) ? cgroups.map(String) : [];
+    return thaw(paths, limitMs);
+  };
+}
+
+/** Asks all first, so that none waits for another; then confirms. */
+async function thaw(
+  paths: readonly string[],
+  limitMs: number,
+): Promise<Effect> {
+  const start = performance.now();
+  const failed: string[] = [];
+  const asked = paths.filter((path) => {
+    try {
+      return requestFreezer(path, false);
+    } catch (error) {
+      failed.push(`${path}: ${messageOf(error)}`);
+      return false;
+    }
+  });
+  const stands = (path: string) =>
+    freezerState(path)?.frozen === true && !frozenFromAbove(path);
+  await waitFor(() => !asked.some(stands), limitMs);
+  for (const path of asked.filter(stands)) {
+    failed.push(`${path}: still frozen after ${limitMs} ms`);
+  }
+  if (failed.length > 0) {
+    throw new Error(`Cannot thaw the workload: ${failed.join("; ")}`);
+  }
+  const gone = paths.filter((path) => !asked.includes(path));
+  return { thawed: asked, gone, ms: since(start) };
+}
+
+/** Those to freeze, and those that the guest froze itself. */
+function split(paths: readonly string[]): [string[], string[]] {
+  const ours: string[] = [];
+  const theirs: string[] = [];
+  for (const path of paths) {
+    (freezerState(path)?.requested ? theirs : ours).push(path);
+  }
+  return [ours, theirs];
+}
+
+function notFrozen(
+  paths: readonly string[],
+  frozen: (path: string) => boolean,
+  limitMs: number,
+  signal: AbortSignal,
+): string {
+  const moving = paths.filter((path) => !frozen(path)).join(", ");
+  return signal.aborted
+    ? "Cannot freeze the workload: it was given up with the prepare"
+    : `Cannot freeze the workload: ${moving} not frozen within ${limitMs} ms`;
+}

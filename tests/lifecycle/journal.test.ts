@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { Journal, repairAfterCrash } from "../../src/lifecycle/journal.ts";
+import { temporary } from "../support/hooks.ts";
+
+const directory = temporary();
+after(directory.remove);
+let count = 0;
+const fresh = () => join(directory.path, `journal-${count++}`);
+
+/** Repairers that note what they were given. */
+function noting() {
+  const seen: unknown[] = [];
+  const note = (kind: string) => (change: unknown) => {
+    seen.push([kind, change]);
+    return { done: kind };
+  };
+  return { seen, repairers: { a: note("a"), b: note("b") } };
+}
+
+describe("the journal", () => {
+  test("has a change written down until it is erased", () => {
+    const path = fresh();
+    const journal = new Journal(path);
+    const recorded = journal.record("a", { what: 1 });
+    const [name] = readdirSync(path);
+    const text = () => readFileSync(join(path, name), "utf8");
+    assert.equal(text(), '{"what":1}');
+    recorded.update({ what: 2 });
+    assert.equal(text(), '{"what":2}');
+    assert.equal(statSync(path).mode & 0o777, 0o700);
+    recorded.erase();
+    recorded.erase();
+    recorded.update({ what: 3 });
+    assert.deepEqual(readdirSync(path), []);
+  });
+
+  test("a next agent's entries do not overwrite those that are left", () => {
+    const path = fresh();
+    new Journal(path).record("a", { first: true });
+    new Journal(path).record("a", { second: true });
+    assert.equal(readdirSync(path).length, 2);
+  });
+});
+
+describe("after a crash", () => {
+  test("all is taken back, the last change first, and once", async () => {
+    const path = fresh();
+    const journal = new Journal(path);
+    journal.record("a", { n: 1 });
+    journal.record("b", { n: 2 });
+    journal.record("a", { n: 3 });
+    const { seen, repairers } = noting();
+    const repaired = await repairAfterCrash(path, repairers);
+    assert.deepEqual(seen, [["a", { n: 3 }], ["b", { n: 2 }], ["a", { n: 1 }]]);
+    assert.deepEqual(
+      repaired.map(({ kind, status, effect }) => [kind, status, effect]),
+      [
+        ["a", "repaired", { done: "a" }],
+        ["b", "repaired", { done: "b" }],
+        ["a", "repaired", { done: "a" }],
+      ],
+    );
+    assert.deepEqual(await repairAfterCrash(path, repairers), []);
+  });
+
+  test("what fails is told, stays, and stops nothing", async () => {
+    const path = fresh();
+    const journal = new Journal(path);
+    journal.record("a", {});
+    journal.record("b", {});
+    let broken = true;
+    const repairers = {
+      a: () => ({}),
+      b: () => {
+        if (broken) throw new Error("no such device");
+        return {};
+      },
+    };
+    const [b, a] = await repairAfterCrash(path, repairers);
+    assert.deepEqual([b.status, b.reason], ["failed", "no such device"]);
+    assert.equal(a.status, "repaired");
+    broken = false;
+    const [again] = await repairAfterCrash(path, repairers);
+    assert.deepEqual([again.kind, again.status], ["b", "repaired"]);
+  });
+
+  test("what cannot be read is set aside", async () => {
+    const path = fresh();
+    const journal = new Journal(path);
+    journal.record("unknown", {});
+    for (const [i, text] of ['{"cut', "[]", "null", ""].entries()) {
+      writeFileSync(join(path, `0000010${i}-a.json`), text);
+    }
+    // half-written and foreign files are no entries
+    writeFileSync(join(path, "00000200-a.json.new"), '{"half');
+    writeFileSync(join(path, "notes.txt"), "");
+    const { seen, repairers } = noting();
+    const repaired = await repairAfterCrash(path, repairers);
+    assert.deepEqual(repaired.map(({ status }) => status), [
+      "corrupt",
+      "corrupt",
+      "corrupt",
+      "corrupt",
+      "corrupt",
+    ]);
+    assert.match(repaired[0].reason!, /^Cannot read .*: it is not a JSON obj/);
+    assert.match(repaired[4].reason!, /nobody knows changes of kind unknown$/);
+    assert.deepEqual(seen, []);
+    assert.ok(existsSync(join(path, "00000100-a.json.corrupt")));
+    new Journal(path);
+    assert.ok(!existsSync(join(path, "00000200-a.json.new")));
+    assert.ok(existsSync(join(path, "notes.txt")));
+    assert.deepEqual(await repairAfterCrash(path, repairers), []);
+  });
+
+  test("no directory is no journal, a file in its place is told", async () => {
+    assert.deepEqual(await repairAfterCrash(fresh(), {}), []);
+    const path = fresh();
+    writeFileSync(path, "");
+    const [only] = await repairAfterCrash(path, {});
+    assert.deepEqual([only.kind, only.status], ["journal", "failed"]);
+    assert.match(only.reason!, /ENOTDIR/);
+  });
+});

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import process from "node:process";
+import { after, describe, test } from "node:test";
+import {
+  findCgroup,
+  findCgroupRoot,
+  freezerState,
+  requestFreezer,
+  waitFor,
+} from "../../src/linux/cgroup.ts";
+import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
+import { temporary } from "../support/hooks.ts";
+
+const skip = withoutCgroups();
+
+describe(`cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
+  const proc = temporary();
+  after(proc.remove);
+
+  /** A /proc in which the agent and process 1 are where the test says. */
+  function living(self: string, one: string): string {
+    for (const [pid, path] of [["self", self], ["1", one]]) {
+      mkdirSync(join(proc.path, pid), { recursive: true });
+      writeFileSync(
+        join(proc.path, pid, "cgroup"),
+        `5:devices:/elsewhere\n0::${path}\n`,
+      );
+    }
+    return proc.path;
+  }
+
+  test("are found by name and by path, and nowhere else", () => {
+    const root = findCgroupRoot();
+    const outer = new TestCgroup();
+    const inner = new TestCgroup(outer.path);
+    const [a, b] = [basename(outer.path), basename(inner.path)];
+    try {
+      assert.equal(findCgroup(`${a}/${b}`), inner.path);
+      assert.equal(findCgroup(`/${a}`), outer.path);
+      assert.equal(findCgroup(inner.path), inner.path);
+      for (const wrong of ["/", root, "..", "../..", "no-such"]) {
+        assert.throws(() => findCgroup(wrong), /^Error: Cannot freeze cgroup /);
+      }
+    } finally {
+      inner.remove();
+      outer.remove();
+    }
+  });
+
+  test("that hold the agent or process 1 are refused, and those above", () => {
+    const root = findCgroupRoot();
+    const outer = new TestCgroup();
+    const inner = new TestCgroup(outer.path);
+    const beside = new TestCgroup();
+    const [a, b] = [basename(outer.path), basename(inner.path)];
+    try {
+      for (const wrong of [outer.path, inner.path]) {
+        assert.throws(
+          () => findCgroup(wrong, root, living(`/${a}/${b}`, "/")),
+          {
+            message: `Cannot freeze cgroup ${wrong}: it holds the agent itself`,
+          },
+        );
+        assert.throws(
+          () => findCgroup(wrong, root, living("/", `/${a}/${b} (deleted)`)),
+          { message: `Cannot freeze cgroup ${wrong}: it holds process 1` },
+        );
+      }
+      const proc = living(`/${a}/${b}`, "/");
+      assert.equal(findCgroup(beside.path, root, proc), beside.path);
+      // the names are alike, the cgroups are not
+      const longer = living(`/${a}-2`, "/");
+      assert.equal(findCgroup(outer.path, root, longer), outer.path);
+    } finally {
+      for (const group of [inner, outer, beside]) group.remove();
+    }
+  });
+
+  test("the real agent in one is seen", () => {
+    const group = new TestCgroup();
+    const [, was] = /^0::(.*)$/m.exec(
+      readFileSync("/proc/self/cgroup", "utf8"),
+    )!;
+    writeFileSync(join(group.path, "cgroup.procs"), String(process.pid));
+    try {
+      assert.throws(
+        () => findCgroup(group.path),
+        /it holds the agent itself/,
+      );
+    } finally {
+      writeFileSync(
+        join(findCgroupRoot(), was, "cgroup.procs"),
+        String(process.pid),
+      );
+      group.remove();
+    }
+  });
+
+  test("tell their state, and that they are gone", () => {
+    const group = new TestCgroup();
+    assert.deepEqual(freezerState(group.path), {
+      requested: false,
+      frozen: false,
+    });
+    assert.equal(requestFreezer(group.path, true), true);
+    assert.deepEqual(freezerState(group.path), {
+      requested: true,
+      frozen: true,
+    });
+    group.remove();
+    assert.equal(freezerState(group.path), undefined);
+    assert.equal(requestFreezer(group.path, false), false);
+  });
+});
+
+test("waiting ends with the condition, the limit or the signal", async () => {
+  let looks = 0;
+  assert.equal(await waitFor(() => ++looks === 3, 1000), true);
+  const start = performance.now();
+  assert.equal(await waitFor(() => false, 30), false);
+  assert.ok(performance.now() - start >= 29);
+  assert.equal(await waitFor(() => false, 60_000, AbortSignal.abort()), false);
+});

@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Done } from "../../src/lifecycle/step.ts";
+import type { Thawed } from "../../src/linux/freezer_messages.ts";
+import { type Libc, loadLibc } from "../../src/linux/libc.ts";
+import { MountFreezer } from "../../src/linux/mount_freezer.ts";
+import { syncWritableMounts } from "../../src/linux/mounts.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
+import {
+  type FreezeMountsOptions,
+  freezeMountsStep,
+  thawMounts,
+} from "../../src/steps/freeze_mounts.ts";
+import { TestDisk, withoutDisks } from "../support/disk.ts";
+import { fakeJournal, recoveryContext, stepContext } from "../support/hooks.ts";
+import { until } from "../support/until.ts";
+
+const skip = withoutDisks();
+const runtime = await loadRuntime();
+const libc: Libc = loadLibc(runtime);
+const workerUrl = new URL(
+  "../../src/linux/freezer_worker.ts",
+  import.meta.url,
+);
+
+function start(
+  mounts: string[],
+  more: Partial<FreezeMountsOptions> = {},
+) {
+  const journal = fakeJournal();
+  const errors: unknown[] = [];
+  const step = freezeMountsStep({
+    mounts,
+    holdMs: 10_000,
+    needed: () => [],
+    journal,
+    freezer: () => new MountFreezer({ runtime, workerUrl, libc }),
+    onError: (error) => errors.push(error),
+    ...more,
+  });
+  return { step, journal, errors };
+}
+
+const thawedBy = async (done: Done) =>
+  await done.undo!(recoveryContext()) as Thawed;
+
+test("without a mount there is nothing to do", async () => {
+  assert.deepEqual(await start([]).step.quiesce(stepContext()), {
+    skipped: "no mount was named",
+  });
+});
+
+describe("a thread that does not answer", () => {
+  test("is given up: the known are thawed, the rest when it is free", async () => {
+    const calls: string[] = [];
+    let free = () => {};
+    let asked = 0;
+    const { step, journal, errors } = start(["/"], {
+      freezer: () => ({
+        freeze: () => Promise.reject(new Error("not done within 9 ms")),
+        thaw(limitMs) {
+          calls.push(`thaw ${limitMs}`);
+          if (asked++ === 0) return Promise.reject(new Error("stuck"));
+          return new Promise((resolve) =>
+            free = () =>
+              resolve({
+                thawed: ["/"],
+                notFrozen: [],
+                failed: [],
+                expired: false,
+                heldMs: 1,
+              })
+          );
+        },
+        thawKnown() {
+          calls.push("known");
+          return ["no such mount"];
+        },
+        end() {
+          calls.push("end");
+          return Promise.resolve();
+        },
+      }),
+    });
+    await assert.rejects(
+      async () => await step.quiesce(stepContext()),
+      /not done within 9 ms/,
+    );
+    assert.deepEqual(calls, ["thaw 1000", "known", "thaw Infinity"]);
+    assert.deepEqual(errors.map(String), ["Error: stuck", "no such mount"]);
+    assert.equal(journal.written.size, 1, "it may still freeze");
+    free();
+    await until("the end", () => calls.at(-1) === "end");
+    assert.equal(journal.written.size, 0);
+  });
+});
+
+describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
+  test("take no writes until the thaw", async () => {
+    const disk = new TestDisk();
+    const writer = disk.writer();
+    await until("the writer", () => writer.count() > 10);
+    const { step, journal } = start([disk.mountPoint]);
+    const done = await step.quiesce(stepContext()) as Done;
+    console.log(`a mount frozen in ${done.effect.ms} ms`);
+    assert.deepEqual(done.effect.frozen, [disk.mountPoint]);
+    assert.equal(journal.written.size, 1);
+    assert.ok(await disk.frozen());
+    const thawed = await thawedBy(done);
+    assert.deepEqual(thawed.thawed, [disk.mountPoint]);
+    assert.equal(thawed.expired, false);
+    assert.equal(journal.written.size, 0);
+    assert.ok(!await disk.frozen());
+    writer.end();
+    disk.end();
+  });
+
+  test("the inner is frozen first, the outer thawed first", async () => {
+    const outer = new TestDisk();
+    const inner = new TestDisk(outer.mountPoint);
+    // named in the other order, and twice
+    const { step } = start([
+      outer.mountPoint,
+      inner.mountPoint,
+      outer.mountPoint,
+    ]);
+    const done = await step.quiesce(stepContext()) as Done;
+    const thawed = await thawedBy(done);
+    assert.deepEqual(thawed.thawed, [outer.mountPoint, inner.mountPoint]);
+    assert.ok(!await outer.frozen() && !await inner.frozen());
+    inner.end();
+    outer.end();
+  });
+
+  test("thaw by themselves when they are held too long", async () => {
+    const disk = new TestDisk();
+    const { step, journal } = start([disk.mountPoint], { holdMs: 500 });
+    const done = await step.quiesce(stepContext()) as Done;
+    assert.ok(await disk.frozen());
+    await until("the thaw", async () => !await disk.frozen(), 3000);
+    const thawed = await thawedBy(done);
+    assert.equal(thawed.expired, true);
+    assert.ok(thawed.heldMs >= 450 && thawed.heldMs < 1500, `${thawed.heldMs}`);
+    assert.equal(journal.written.size, 0);
+    disk.end();
+  });
+
+  test("what the guest froze itself is left so (EBUSY)", async () => {
+    const disk = new TestDisk();
+    disk.ask("-f");
+    const { step, journal } = start([disk.mountPoint]);
+    const done = await step.quiesce(stepContext()) as Done;
+    assert.deepEqual(done.effect.alreadyFrozen, [disk.mountPoint]);
+    assert.deepEqual(journal.written.get("mounts"), { mounts: [] });
+    assert.deepEqual((await thawedBy(done)).thawed, []);
+    assert.ok(await disk.frozen());
+    disk.ask("-u");
+    disk.end();
+  });
+
+  test("what the guest thawed itself is no failure (EINVAL)", async () => {
+    const disk = new TestDisk();
+    const { step } = start([disk.mountPoint]);
+    const done = await step.quiesce(stepContext()) as Done;
+    disk.ask("-u");
+    assert.deepEqual((await thawedBy(done)).notFrozen, [disk.mountPoint]);
+    disk.end();
+  });
+
+  test("one that cannot be frozen leaves none frozen", async () => {
+    const disk = new TestDisk();
+    // /proc was mounted before, so it comes last
+    const { step, journal, errors } = start(["/proc", disk.mountPoint]);
+    await assert.rejects(
+      async () => await step.quiesce(stepContext()),
+      /^Error: Cannot freeze \/proc: its kind of filesystem cannot be frozen$/,
+    );
+    assert.ok(!await disk.frozen());
+    assert.equal(journal.written.size, 0);
+    assert.deepEqual(errors, []);
+    disk.end();
+  });
+
+  test("one that the agent writes is refused before anything is frozen", async () => {
+    const disk = new TestDisk();
+    const { step, journal } = start([disk.mountPoint], {
+      needed: () => [{ path: disk.mountPoint, what: "the runtime directory" }],
+    });
+    await assert.rejects(
+      async () => await step.quiesce(stepContext()),
+      /Cannot freeze \S+: the runtime directory \S+ lies on it/,
+    );
+    assert.equal(journal.written.size, 0);
+    assert.ok(!await disk.frozen());
+    disk.end();
+  });
+
+  test("are repaired after a crash, unless another took their place", () => {
+    const disk = new TestDisk();
+    disk.ask("-f");
+    const repair = thawMounts(libc);
+    const { mountPoint } = disk;
+    const other = repair({ mounts: [{ mountPoint, device: "9:9" }] });
+    assert.deepEqual(other, { thawed: [], gone: [mountPoint] });
+    disk.ask("-u");
+    assert.throws(() => repair({ mounts: "all" }), { name: "ValiError" });
+    disk.end();
+  });
+
+  test("every writable mount is synced", async () => {
+    const disk = new TestDisk();
+    const { mounts, ms } = await syncWritableMounts(libc);
+    assert.ok(mounts.includes(disk.mountPoint), mounts.join());
+    assert.ok(ms > 0);
+    disk.end();
+  });
+});

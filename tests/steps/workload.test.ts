@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { after, describe, test } from "node:test";
+import type { Done } from "../../src/lifecycle/step.ts";
+import { workloadStep } from "../../src/steps/workload.ts";
+import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
+import { TestDisk, withoutDisks } from "../support/disk.ts";
+import {
+  fakeJournal,
+  recoveryContext,
+  stepContext,
+  temporary,
+} from "../support/hooks.ts";
+import { until } from "../support/until.ts";
+
+const skip = withoutCgroups();
+const noDisks = skip || withoutDisks();
+const directory = temporary();
+after(directory.remove);
+
+function start(cgroups: string[], limitMs = 2000) {
+  const journal = fakeJournal();
+  return { journal, step: workloadStep({ cgroups, limitMs, journal }) };
+}
+
+test("without a cgroup there is nothing to do", async () => {
+  assert.deepEqual(await start([]).step.quiesce(stepContext()), {
+    skipped: "no cgroup was named",
+  });
+});
+
+describe(`the workload's cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
+  test("a busy counter stands still from freeze to thaw", async () => {
+    const group = new TestCgroup();
+    const file = join(directory.path, "counter");
+    await group.run(`i=0; while :; do i=$((i+1)); echo $i > ${file}; done`);
+    const count = () => Number(readFileSync(file, "utf8"));
+    await until("the counter", () => existsSync(file) && count() > 10);
+    // by its name, as the configuration gives it
+    const { step, journal } = start([basename(group.path)]);
+    const done = await step.quiesce(stepContext()) as Done;
+    const frozen = readFileSync(file, "utf8");
+    assert.ok(group.frozen);
+    assert.deepEqual(done.effect.requested, [group.path]);
+    assert.deepEqual(journal.written.get("workload"), {
+      cgroups: [group.path],
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(readFileSync(file, "utf8"), frozen);
+    const effect = await done.undo!(recoveryContext());
+    assert.deepEqual(effect?.thawed, [group.path]);
+    assert.ok(!group.frozen);
+    assert.equal(journal.written.size, 0);
+    await until("it to go on", () => count() > Number(frozen));
+    await group.end();
+  });
+
+  test("200 busy processes", async () => {
+    const group = new TestCgroup();
+    await group.run(
+      "i=0; while [ $i -lt 199 ]; do (while :; do :; done) & i=$((i+1)); done; wait",
+      200,
+    );
+    const { step } = start([group.path]);
+    const done = await step.quiesce(stepContext()) as Done;
+    const ms = done.effect.ms as number;
+    console.log(`200 busy processes frozen in ${ms} ms`);
+    assert.ok(group.frozen);
+    const effect = await done.undo!(recoveryContext());
+    console.log(`and thawed in ${effect?.ms} ms`);
+    await group.end();
+    assert.ok(ms < 250, `${ms} ms`);
+  });
+
+  test("what the guest froze itself is left so", async () => {
+    const [theirs, ours] = [new TestCgroup(), new TestCgroup()];
+    theirs.ask(true);
+    const { step } = start([theirs.path, ours.path]);
+    const done = await step.quiesce(stepContext()) as Done;
+    assert.deepEqual(done.effect.alreadyFrozen, [theirs.path]);
+    assert.deepEqual(done.effect.requested, [ours.path]);
+    await done.undo!(recoveryContext());
+    assert.ok(theirs.frozen);
+    assert.ok(!ours.frozen);
+    for (const group of [theirs, ours]) group.remove();
+  });
+
+  test("one within another", async () => {
+    const outer = new TestCgroup();
+    const inner = new TestCgroup(outer.path);
+    await inner.run("while :; do sleep 1; done");
+    const { step } = start([outer.path, inner.path]);
+    const done = await step.quiesce(stepContext()) as Done;
+    assert.ok(outer.frozen && inner.frozen);
+    await done.undo!(recoveryContext());
+    assert.ok(!outer.frozen && !inner.frozen);
+    // under a cgroup that the guest froze, a thaw is as far as it can go
+    outer.ask(true);
+    const below = start([inner.path]);
+    const second = await below.step.quiesce(stepContext()) as Done;
+    await second.undo!(recoveryContext());
+    assert.ok(inner.frozen, "held from above");
+    await inner.end();
+    outer.ask(false);
+    outer.remove();
+  });
+
+  test("a cgroup that is removed meanwhile is gone, not failed", async () => {
+    const group = new TestCgroup();
+    const { step } = start([group.path]);
+    const done = await step.quiesce(stepContext()) as Done;
+    group.remove();
+    const effect = await done.undo!(recoveryContext());
+    assert.deepEqual([effect?.thawed, effect?.gone], [[], [group.path]]);
+  });
+
+  test("one wrong name freezes nothing", async () => {
+    const group = new TestCgroup();
+    const { step, journal } = start([group.path, "lull-no-such"]);
+    await assert.rejects(
+      async () => await step.quiesce(stepContext()),
+      /Cannot freeze cgroup lull-no-such: there is no \S+ that can be frozen/,
+    );
+    assert.ok(!group.frozen);
+    assert.equal(journal.written.size, 0);
+    group.remove();
+  });
+
+  test("given up, it thaws and fails", async () => {
+    const group = new TestCgroup();
+    const { step, journal } = start([group.path]);
+    const giveUp = new AbortController();
+    giveUp.abort();
+    await group.run("while :; do sleep 1; done");
+    // frozen at the first look or given up: thawed in either case
+    const ended = await Promise.resolve(
+      step.quiesce(stepContext(giveUp.signal)),
+    ).then((done) => (done as Done).undo!(recoveryContext()), () => "failed");
+    assert.ok(ended !== undefined);
+    assert.ok(!group.frozen);
+    assert.equal(journal.written.size, 0);
+    await group.end();
+  });
+});
+
+describe(`a workload that cannot be frozen${noDisks ? `: ${noDisks}` : ""}`, {
+  skip: noDisks,
+}, () => {
+  test("is waited for until the limit, then thawed", async () => {
+    const [group, disk] = [new TestCgroup(), new TestDisk()];
+    // Who waits for a frozen disk waits in the kernel, deaf to every signal.
+    disk.ask("-f");
+    await group.run(`sleep 60 & echo x > ${disk.mountPoint}/x`, 2);
+    const { step, journal } = start([group.path], 200);
+    const begin = performance.now();
+    await assert.rejects(
+      async () => await step.quiesce(stepContext()),
+      {
+        message:
+          `Cannot freeze the workload: ${group.path} not frozen within 200 ms`,
+      },
+    );
+    const ms = performance.now() - begin;
+    assert.ok(ms >= 199 && ms < 600, `${ms} ms`);
+    assert.equal(
+      readFileSync(join(group.path, "cgroup.freeze"), "utf8"),
+      "0\n",
+    );
+    assert.ok(!group.frozen);
+    assert.equal(journal.written.size, 0);
+    disk.ask("-u");
+    await group.end();
+    disk.end();
+  });
+});
