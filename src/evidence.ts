@@ -1,0 +1,224 @@
+/**
+ * Evidence of a restore: what the guest itself can know about whether it is
+ * another machine than at the prepare.
+ * @module
+ */
+import { messageOf } from "./lifecycle/step.ts";
+import { type KernelLog, KernelLogWatch, openKernelLog } from "./linux/kmsg.ts";
+import type { Libc } from "./linux/libc.ts";
+import {
+  hardwareClock,
+  type MachineClock,
+  ptpClock,
+} from "./linux/machine_clock.ts";
+import { hasGenerationId } from "./linux/vmgenid.ts";
+
+/**
+ * drivers/char/random.c, crng_vm_fork(), since Linux 5.18; whole, so that no
+ * name of a process or a disk inside another message passes for it.
+ */
+const FORK = /^random: crng reseeded due to virtual machine fork$/;
+
+/** What one source of evidence says. */
+export interface EvidenceSource {
+  readonly name: "vmgenid" | "rtc" | "ptp";
+  readonly available: boolean;
+  /** Why it is not available. */
+  readonly reason?: string;
+  readonly finding?: string;
+}
+
+/** What all sources together say. */
+export interface Evidence {
+  /** True where `restored` is certain, whether true or false. */
+  readonly conclusive: boolean;
+  /** The kernel says that this machine is a fork. */
+  readonly restored: boolean;
+  /** The machine stood still: it was paused, or it is a restored one. */
+  readonly paused: boolean;
+  readonly sources: readonly EvidenceSource[];
+}
+
+/** What the observer needs; tests give sources of their own. */
+export interface EvidenceOptions {
+  readonly libc: Libc;
+  /** The watch ended by itself: from now on, only `check` finds a fork. */
+  readonly onError: (error: Error) => void;
+  readonly openLog?: () => KernelLog;
+  readonly clocks?: readonly MachineClock[];
+  readonly hasGenerationId?: () => boolean;
+  /** performance.now(): goes while the guest runs. */
+  readonly now?: () => number;
+}
+
+interface Mark {
+  readonly at: number;
+  /** What each clock said, or why it said nothing. */
+  readonly clocks: Map<MachineClock, number | string>;
+}
+
+/** Looks for evidence between a mark, at the prepare, and now. */
+export class EvidenceObserver {
+  readonly #options: EvidenceOptions;
+  readonly #clocks: readonly MachineClock[];
+  readonly #now: () => number;
+  readonly #watch: KernelLogWatch;
+  #log: KernelLog | undefined;
+  #noLog: string | undefined;
+  #lost = false;
+  #forkSeenAt: number | undefined;
+  #mark: Mark | undefined;
+  #onFork: (() => void) | undefined;
+
+  constructor(options: EvidenceOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#clocks = options.clocks ??
+      [hardwareClock(), ptpClock(options.libc)];
+    this.#watch = new KernelLogWatch({
+      libc: options.libc,
+      onRecord: () => this.#look(),
+      onError: options.onError,
+    });
+  }
+
+  /** performance.now() as a fork was first seen since the mark. */
+  get forkSeenAt(): number | undefined {
+    return this.#forkSeenAt;
+  }
+
+  /** How often the kernel's log has woken this process while it watched. */
+  get wakes(): number {
+    return this.#watch.wakes;
+  }
+
+  /** From here on, whatever happens is evidence. Takes about a millisecond. */
+  mark(): void {
+    this.#lost = false;
+    this.#forkSeenAt = undefined;
+    this.#skipLog();
+    this.#mark = {
+      at: this.#now(),
+      clocks: new Map(this.#clocks.map((clock) => [clock, tryRead(clock)])),
+    };
+  }
+
+  /**
+   * Calls back, once, as soon as the kernel says that this machine is a fork;
+   * nothing runs until then, unless the kernel says something else. Throws
+   * where the log cannot be watched.
+   */
+  watch(onFork: () => void): void {
+    if (this.#log === undefined) throw new Error(this.#noLog);
+    this.#onFork = onFork;
+    this.#watch.arm();
+    this.#look(); // what came between the mark and this line
+  }
+
+  /** Calls back no more. */
+  unwatch(): void {
+    this.#onFork = undefined;
+    this.#watch.disarm();
+  }
+
+  /** The evidence since the mark; can be asked as often as one likes. */
+  check(): Evidence {
+    this.#readLog();
+    const mark = this.#mark;
+    if (mark === undefined) {
+      throw new Error(
+        "Cannot look for evidence: there is no mark to look from",
+      );
+    }
+    const restored = this.#forkSeenAt !== undefined;
+    const clocks = this.#clocks.map((clock) => this.#compare(clock, mark));
+    const fork = this.#generationId(restored);
+    return {
+      conclusive: restored || (fork.available && !this.#lost),
+      restored,
+      paused: restored || clocks.some(({ finding }) => finding !== undefined),
+      sources: [fork, ...clocks],
+    };
+  }
+
+  #generationId(restored: boolean): EvidenceSource {
+    const name = "vmgenid";
+    if (restored) {
+      return {
+        name,
+        available: true,
+        finding: "the kernel reseeded due to a virtual machine fork",
+      };
+    }
+    const reason = this.#noLog ??
+      (this.#hasGenerationId()
+        ? undefined
+        : "this machine has no VMGenID device with a driver");
+    if (reason !== undefined) return { name, available: false, reason };
+    return this.#lost
+      ? { name, available: true, reason: "records of the kernel log were lost" }
+      : { name, available: true };
+  }
+
+  #hasGenerationId(): boolean {
+    return (this.#options.hasGenerationId ?? hasGenerationId)();
+  }
+
+  /** A machine that stood still is late against a clock that went on. */
+  #compare(clock: MachineClock, mark: Mark): EvidenceSource {
+    const { name } = clock;
+    const before = mark.clocks.get(clock)!;
+    const after = tryRead(clock);
+    for (const reading of [before, after]) {
+      if (typeof reading === "string") {
+        return { name, available: false, reason: reading };
+      }
+    }
+    const ran = this.#now() - mark.at;
+    const late = Number(after) - Number(before) - ran;
+    if (late <= clock.certainMs) return { name, available: true };
+    return {
+      name,
+      available: true,
+      finding: `stood still for about ${(late / 1000).toFixed(1)} s`,
+    };
+  }
+
+  #look(): void {
+    this.#readLog();
+    if (this.#forkSeenAt === undefined) return;
+    const onFork = this.#onFork;
+    this.unwatch();
+    onFork?.();
+  }
+
+  #readLog(): void {
+    if (this.#log === undefined || this.#mark === undefined) return;
+    const { records, lost } = this.#log.next();
+    this.#lost ||= lost;
+    const fork = records.some(({ facility, message }) =>
+      facility === 0 && FORK.test(message)
+    );
+    if (fork) this.#forkSeenAt ??= this.#now();
+  }
+
+  #skipLog(): void {
+    try {
+      const { libc, openLog = () => openKernelLog(libc) } = this.#options;
+      this.#log ??= openLog();
+      this.#log.skip();
+      this.#noLog = undefined;
+    } catch (error) {
+      this.#log = undefined;
+      this.#noLog = `Cannot read the kernel log: ${messageOf(error)}`;
+    }
+  }
+}
+
+function tryRead(clock: MachineClock): number | string {
+  try {
+    return clock.read() ?? "this machine has no such clock";
+  } catch (error) {
+    return messageOf(error);
+  }
+}

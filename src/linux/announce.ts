@@ -1,0 +1,65 @@
+/**
+ * Tells the network who has an address now: without it, neighbours send to the
+ * former MAC address until their own memory of it ends.
+ * @module
+ */
+import { ipv4Bytes } from "./ipv4.ts";
+import { failed, type Libc, need } from "./libc.ts";
+
+/** linux/if_packet.h, linux/if_ether.h, packet(7) */
+const AF_PACKET = 17;
+const SOCK_RAW = 3 | 0o2000000; // SOCK_CLOEXEC
+const ETH_P_ARP = [0x08, 0x06];
+const SOCKADDR_LL_BYTES = 20;
+
+/**
+ * Sends an ARP announcement (RFC 5227, 2.3) of each address on a link. Throws a
+ * SystemCallError where that is not possible (needs CAP_NET_RAW).
+ */
+export function announce(
+  libc: Libc,
+  link: number,
+  mac: Uint8Array,
+  addresses: readonly string[],
+): void {
+  const socket = need(libc, "socket")(AF_PACKET, SOCK_RAW, 0);
+  if (socket < 0) throw failed(libc, "announce", "an address");
+  try {
+    const name = new Uint8Array(SOCKADDR_LL_BYTES);
+    const view = new DataView(name.buffer);
+    view.setUint16(0, AF_PACKET, true);
+    name.set(ETH_P_ARP, 2);
+    view.setInt32(4, link, true);
+    if (need(libc, "bind")(socket, name, SOCKADDR_LL_BYTES) < 0) {
+      throw failed(libc, "announce on link", String(link));
+    }
+    for (const address of addresses) {
+      const frame = announcement(mac, ipv4Bytes(address));
+      const size = BigInt(frame.length);
+      if (need(libc, "send")(socket, frame, size, 0) < 0) {
+        throw failed(libc, "announce", address);
+      }
+    }
+  } finally {
+    need(libc, "close")(socket);
+  }
+}
+
+/** An Ethernet frame with an ARP request for the sender's own address. */
+export function announcement(
+  mac: Uint8Array,
+  address: Uint8Array,
+): Uint8Array {
+  return Uint8Array.of(
+    // Ethernet: to all, from us
+    ...[0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+    ...mac,
+    ...ETH_P_ARP,
+    // RFC 826: Ethernet and IPv4, lengths 6 and 4, request
+    ...[0, 1, 8, 0, 6, 4, 0, 1],
+    ...mac,
+    ...address,
+    ...[0, 0, 0, 0, 0, 0],
+    ...address,
+  );
+}

@@ -1,0 +1,213 @@
+/**
+ * netlink(7): requests to the kernel and its answers, over a socket that
+ * node:net cannot open. The kernel answers before `send` returns, so nothing
+ * here waits.
+ * @module
+ */
+import { errnoName, failed, type Libc, need, SystemCallError } from "./libc.ts";
+
+const AF_NETLINK = 16;
+/** SOCK_RAW | SOCK_CLOEXEC, socket(2) */
+const SOCK_RAW = 3 | 0o2000000;
+/** SOL_SOCKET and SO_RCVTIMEO, asm-generic/socket.h: the last line of defence */
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const TIMEOUT_SECONDS = 2n;
+
+/** Message types, linux/netlink.h */
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const HEADER = 16;
+/** The kernel's messages are at most 32 KiB. */
+const RECEIVE_BYTES = 65_536;
+
+/** Flags of a request, linux/netlink.h */
+export const NLM_F = {
+  REQUEST: 0x1,
+  ACK: 0x4,
+  DUMP_INTERRUPTED: 0x10,
+  /** With a request to list. */
+  DUMP: 0x300,
+  REPLACE: 0x100,
+  EXCL: 0x200,
+  CREATE: 0x400,
+} as const;
+
+/** A message without its header. */
+export interface NetlinkMessage {
+  readonly type: number;
+  readonly payload: Uint8Array;
+}
+
+/** An attribute: its type and its value (struct rtattr, rtnetlink(7)). */
+export type Attribute = readonly [type: number, value: Uint8Array];
+
+/** The conversation with one part of the kernel. */
+export class Netlink implements Disposable {
+  readonly #libc: Libc;
+  readonly #socket: number;
+  readonly #buffer = new Uint8Array(RECEIVE_BYTES);
+  #sequence = 0;
+
+  /** Opens a socket of a protocol, linux/netlink.h; throws where refused. */
+  constructor(libc: Libc, protocol: number) {
+    this.#libc = libc;
+    this.#socket = need(libc, "socket")(AF_NETLINK, SOCK_RAW, protocol);
+    if (this.#socket < 0) throw failed(libc, "open", "a netlink socket");
+    // struct timeval of the 64-bit machines that Lull runs on
+    const timeout = new BigInt64Array([TIMEOUT_SECONDS, 0n]);
+    need(libc, "setsockopt")(
+      this.#socket,
+      SOL_SOCKET,
+      SO_RCVTIMEO,
+      new Uint8Array(timeout.buffer),
+      16,
+    );
+  }
+
+  [Symbol.dispose](): void {
+    need(this.#libc, "close")(this.#socket);
+  }
+
+  /**
+   * Asks for one change. Throws a SystemCallError, whose number is the kernel's
+   * answer, where it refuses; `action` and `on` are for its message.
+   */
+  change(
+    request: NetlinkMessage & { readonly flags?: number },
+    action: string,
+    on: string,
+  ): void {
+    const { ACK, REQUEST } = NLM_F;
+    this.#send(request, REQUEST | ACK | (request.flags ?? 0));
+    for (const { type, payload } of this.#receive()) {
+      if (type !== NLMSG_ERROR) continue;
+      const errno = errorOf(payload);
+      if (errno !== 0) throw new SystemCallError(action, on, errno);
+      return;
+    }
+    throw new Error(`Cannot ${action} ${on}: the kernel's answer is no answer`);
+  }
+
+  /** Asks for a list. */
+  list(request: NetlinkMessage, what: string): NetlinkMessage[] {
+    this.#send(request, NLM_F.REQUEST | NLM_F.DUMP);
+    const listed: NetlinkMessage[] = [];
+    for (;;) {
+      for (const message of this.#receive()) {
+        switch (message.type) {
+          case NLMSG_ERROR:
+          case NLMSG_DONE: {
+            const errno = errorOf(message.payload);
+            if (errno !== 0) throw new SystemCallError("list", what, errno);
+            return listed;
+          }
+          default:
+            listed.push(message);
+        }
+      }
+    }
+  }
+
+  #send({ type, payload }: NetlinkMessage, flags: number): void {
+    const bytes = new Uint8Array(HEADER + payload.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, bytes.length, true);
+    view.setUint16(4, type, true);
+    view.setUint16(6, flags, true);
+    view.setUint32(8, ++this.#sequence, true);
+    bytes.set(payload, HEADER);
+    const sent = need(this.#libc, "send")(
+      this.#socket,
+      bytes,
+      BigInt(bytes.length),
+      0,
+    );
+    if (sent < 0) throw failed(this.#libc, "ask", "the kernel over netlink");
+  }
+
+  /** The messages of one datagram that answer the last request. */
+  #receive(): NetlinkMessage[] {
+    const length = need(this.#libc, "recv")(
+      this.#socket,
+      this.#buffer,
+      BigInt(RECEIVE_BYTES),
+      0,
+    );
+    if (length < 0) throw failed(this.#libc, "hear", "the kernel over netlink");
+    const view = new DataView(this.#buffer.buffer, 0, length);
+    const messages: NetlinkMessage[] = [];
+    for (let at = 0; at + HEADER <= length;) {
+      const size = view.getUint32(at, true);
+      if (view.getUint32(at + 8, true) === this.#sequence) {
+        messages.push({
+          type: view.getUint16(at + 4, true),
+          payload: this.#buffer.slice(at + HEADER, at + size),
+        });
+      }
+      at += aligned(size);
+    }
+    return messages;
+  }
+}
+
+/** A payload: a fixed struct and its attributes. */
+export function payloadOf(
+  struct: Uint8Array,
+  attributes: readonly Attribute[] = [],
+): Uint8Array {
+  const size = attributes.reduce(
+    (sum, [, value]) => sum + aligned(4 + value.length),
+    aligned(struct.length),
+  );
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  bytes.set(struct);
+  let at = aligned(struct.length);
+  for (const [type, value] of attributes) {
+    view.setUint16(at, 4 + value.length, true);
+    view.setUint16(at + 2, type, true);
+    bytes.set(value, at + 4);
+    at += aligned(4 + value.length);
+  }
+  return bytes;
+}
+
+/** The attributes behind a struct of `length` bytes. */
+export function attributesOf(
+  payload: Uint8Array,
+  length: number,
+): Map<number, Uint8Array> {
+  const attributes = new Map<number, Uint8Array>();
+  const view = viewOf(payload);
+  for (let at = aligned(length); at + 4 <= payload.length;) {
+    const size = view.getUint16(at, true);
+    if (size < 4) break;
+    // the top two bits are flags (NLA_TYPE_MASK)
+    const type = view.getUint16(at + 2, true) & 0x3fff;
+    attributes.set(type, payload.subarray(at + 4, at + size));
+    at += aligned(size);
+  }
+  return attributes;
+}
+
+/** The numbers in these bytes; those of netlink are in this machine's order. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Everything in netlink begins at a multiple of 4. */
+function aligned(length: number): number {
+  return (length + 3) & ~3;
+}
+
+/** The number in an error or the end of a list: 0, or -errno. */
+function errorOf(payload: Uint8Array): number {
+  if (payload.length < 4) return 0;
+  return -viewOf(payload).getInt32(0, true);
+}
+
+/** Whether the kernel refused with this name of errno(3). */
+export function refusedWith(error: unknown, name: string): boolean {
+  return error instanceof SystemCallError && errnoName(error.errno) === name;
+}

@@ -1,0 +1,114 @@
+/**
+ * The IPv4 routes of the main table: rtnetlink(7), ip-route(8).
+ * @module
+ */
+import { ipv4Bytes } from "./ipv4.ts";
+import {
+  attributesOf,
+  type Netlink,
+  NLM_F,
+  payloadOf,
+  viewOf,
+} from "./netlink.ts";
+
+/** linux/rtnetlink.h */
+const NEWROUTE = 24;
+const DELROUTE = 25;
+const GETROUTE = 26;
+const RT_TABLE_MAIN = 254;
+const RTPROT_KERNEL = 2;
+const RTPROT_STATIC = 4;
+const RTN_UNICAST = 1;
+const RTNH_F_ONLINK = 4;
+const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6 } as const;
+const RTMSG_BYTES = 12;
+
+const AF_INET = 2;
+
+/** An IPv4 route of the main table through an interface. */
+export interface LinkRoute {
+  readonly isDefault: boolean;
+  readonly metric: number;
+  readonly link: number;
+  readonly gateway: string | undefined;
+  /** Made by the kernel itself, with an address. */
+  readonly byKernel: boolean;
+  readonly payload: Uint8Array;
+}
+
+/** The routes, over a socket that somebody else closes. */
+export class Routes {
+  readonly #netlink: Netlink;
+
+  constructor(netlink: Netlink) {
+    this.#netlink = netlink;
+  }
+
+  list(): LinkRoute[] {
+    const struct = new Uint8Array(RTMSG_BYTES);
+    struct[0] = AF_INET;
+    const request = { type: GETROUTE, payload: struct };
+    return this.#netlink.list(request, "the routes")
+      .map(({ payload }) => payload)
+      .filter((payload) => payload[4] === RT_TABLE_MAIN)
+      .map((payload) => {
+        const attributes = attributesOf(payload, RTMSG_BYTES);
+        return {
+          isDefault: payload[1] === 0,
+          metric: numberOf(attributes.get(RTA.PRIORITY)) ?? 0,
+          link: numberOf(attributes.get(RTA.OIF)) ?? 0,
+          gateway: attributes.get(RTA.GATEWAY)?.join("."),
+          byKernel: payload[5] === RTPROT_KERNEL,
+          payload: withoutState(payload),
+        };
+      });
+  }
+
+  /** The gateway may be in no subnet of the link, as in networks of one. */
+  addDefault(link: number, gateway: string): void {
+    const struct = new Uint8Array(RTMSG_BYTES);
+    struct.set([
+      AF_INET,
+      0,
+      0,
+      0,
+      RT_TABLE_MAIN,
+      RTPROT_STATIC,
+      0,
+      RTN_UNICAST,
+    ]);
+    viewOf(struct).setUint32(8, RTNH_F_ONLINK, true);
+    const output = new Uint8Array(4);
+    viewOf(output).setInt32(0, link, true);
+    const payload = payloadOf(struct, [
+      [RTA.GATEWAY, ipv4Bytes(gateway)],
+      [RTA.OIF, output],
+    ]);
+    this.restore({ gateway, payload });
+  }
+
+  restore({ gateway, payload }: Pick<LinkRoute, "gateway" | "payload">) {
+    const { CREATE, REPLACE } = NLM_F;
+    const flags = CREATE | REPLACE;
+    const type = NEWROUTE;
+    const on = gateway ?? "a link";
+    this.#netlink.change({ type, payload, flags }, "add a route by", on);
+  }
+
+  remove({ gateway, payload }: LinkRoute): void {
+    const type = DELROUTE;
+    const on = gateway ?? "a link";
+    this.#netlink.change({ type, payload }, "remove a route by", on);
+  }
+}
+
+/** Of a route's flags the kernel takes back only what is no state of its own. */
+function withoutState(route: Uint8Array): Uint8Array {
+  const view = viewOf(route);
+  view.setUint32(8, view.getUint32(8, true) & RTNH_F_ONLINK, true);
+  return route;
+}
+
+function numberOf(bytes: Uint8Array | undefined): number | undefined {
+  return bytes && viewOf(bytes).getUint32(0, true);
+}

@@ -1,0 +1,152 @@
+/**
+ * TCP connections of every process, and their end: sock_diag(7).
+ * @module
+ */
+import type { Libc } from "./libc.ts";
+import {
+  attributesOf,
+  Netlink,
+  payloadOf,
+  refusedWith,
+  viewOf,
+} from "./netlink.ts";
+import { formatIpv6 } from "./socket_address.ts";
+
+/** linux/netlink.h */
+const NETLINK_SOCK_DIAG = 4;
+/** linux/sock_diag.h; the second since Linux 4.5, CONFIG_INET_DIAG_DESTROY */
+const SOCK_DIAG_BY_FAMILY = 20;
+const SOCK_DESTROY = 21;
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const IPPROTO_TCP = 6;
+
+/**
+ * Connections that have a peer (net/tcp_states.h): established, syn-sent,
+ * syn-recv, fin-wait-1, fin-wait-2, close-wait, last-ack, closing. Not those that
+ * listen, nor time-wait, which ends by itself and hangs nobody.
+ */
+const STATES = [1, 2, 3, 4, 5, 8, 9, 11].reduce(
+  (mask, state) => mask | 1 << state,
+  0,
+);
+const ESTABLISHED = 1;
+
+/** struct inet_diag_msg: bytes, and where its socket's identity begins. */
+const MESSAGE_BYTES = 72;
+const MESSAGE_IDENTITY = 4;
+/** struct inet_diag_sockid: ports, addresses, interface, cookie. */
+const IDENTITY_BYTES = 48;
+/** struct inet_diag_req_v2: family, protocol, extensions, pad, states, identity. */
+const REQUEST_BYTES = 8 + IDENTITY_BYTES;
+/** The attribute with struct tcp_info, and its bit among the extensions. */
+const INET_DIAG_INFO = 2;
+/** tcpi_last_ack_recv in struct tcp_info, linux/tcp.h */
+const LAST_ACK_RECEIVED = 56;
+
+/** One connection of any process in this network namespace. */
+export interface TcpConnection {
+  readonly local: string;
+  readonly localPort: number;
+  readonly remote: string;
+  readonly remotePort: number;
+  readonly established: boolean;
+  /** Milliseconds since the peer was last heard of, where the kernel tells. */
+  readonly silentMs: number | undefined;
+  /** What the kernel calls it; no later connection is ever called the same. */
+  readonly identity: SocketIdentity;
+}
+
+/** A socket's family and its `inet_diag_sockid`, the cookie included. */
+export interface SocketIdentity {
+  readonly family: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Lists the connections of both families; throws where the kernel cannot. */
+export function listTcp(libc: Libc): TcpConnection[] {
+  using netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
+  return [AF_INET, AF_INET6].flatMap((family) => {
+    const payload = requestFor(family, new Uint8Array(IDENTITY_BYTES));
+    try {
+      return netlink.list(
+        { type: SOCK_DIAG_BY_FAMILY, payload },
+        "the TCP connections",
+      ).map((message) => parse(message.payload));
+    } catch (error) {
+      if (!refusedWith(error, "ENOENT")) throw error;
+      if (family === AF_INET6) return []; // a kernel without IPv6
+      throw new Error(
+        "Cannot list the TCP connections: the kernel's module tcp_diag is not loaded",
+        { cause: error },
+      );
+    }
+  });
+}
+
+/** What became of one that was to be destroyed. */
+export type Destroyed = "destroyed" | "gone" | { readonly failed: string };
+
+/**
+ * Ends connections: whoever reads or writes them gets ECONNABORTED at once. The
+ * kernel sends the peer a reset where it can. Never throws for a single one.
+ */
+export function destroyTcp(
+  libc: Libc,
+  identities: readonly SocketIdentity[],
+): Destroyed[] {
+  using netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
+  return identities.map(({ family, bytes }) => {
+    const payload = requestFor(family, bytes);
+    try {
+      netlink.change(
+        { type: SOCK_DESTROY, payload },
+        "destroy",
+        "a TCP connection",
+      );
+      return "destroyed";
+    } catch (error) {
+      if (refusedWith(error, "ENOENT")) return "gone";
+      return { failed: (error as Error).message };
+    }
+  });
+}
+
+function requestFor(family: number, identity: Uint8Array): Uint8Array {
+  const request = new Uint8Array(REQUEST_BYTES);
+  request[0] = family;
+  request[1] = IPPROTO_TCP;
+  request[2] = 1 << (INET_DIAG_INFO - 1);
+  new DataView(request.buffer).setUint32(4, STATES, true);
+  request.set(identity, 8);
+  return payloadOf(request);
+}
+
+function parse(payload: Uint8Array): TcpConnection {
+  const view = viewOf(payload);
+  const family = payload[0];
+  const at = MESSAGE_IDENTITY;
+  const info = attributesOf(payload, MESSAGE_BYTES).get(INET_DIAG_INFO);
+  return {
+    local: addressOf(family, payload.subarray(at + 4, at + 20)),
+    localPort: view.getUint16(at),
+    remote: addressOf(family, payload.subarray(at + 20, at + 36)),
+    remotePort: view.getUint16(at + 2),
+    established: payload[1] === ESTABLISHED,
+    silentMs: info === undefined ? undefined : silenceOf(info),
+    identity: { family, bytes: payload.slice(at, at + IDENTITY_BYTES) },
+  };
+}
+
+/** An IPv4 address in IPv6 clothes comes out as IPv4. */
+function addressOf(family: number, bytes: Uint8Array): string {
+  return family === AF_INET
+    ? bytes.subarray(0, 4).join(".")
+    : formatIpv6(bytes);
+}
+
+function silenceOf(info: Uint8Array): number | undefined {
+  if (info.length < LAST_ACK_RECEIVED + 4) return undefined;
+  return viewOf(info).getUint32(LAST_ACK_RECEIVED, true);
+}

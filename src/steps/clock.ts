@@ -1,0 +1,111 @@
+/**
+ * Repair: the wall clock is the host's again.
+ * @module
+ */
+import type { RecoverRequest, Repair } from "../lifecycle/step.ts";
+import {
+  type HostClock,
+  hostClock,
+  setWallClock,
+  uptime,
+  wallClock,
+} from "../linux/clock.ts";
+import type { Libc } from "../linux/libc.ts";
+
+/** A skew up to this many milliseconds is left to NTP. */
+const TOLERANCE_MS = 50;
+
+/** What a caller of a recovery may tell this repair. */
+export interface ClockRequest {
+  /** The host's wall clock as it sent the call, milliseconds since 1970. */
+  readonly hostTime?: number;
+  /** performance.now() as the call arrived: what it waited since, is added. */
+  readonly receivedAt?: number;
+  /** From the host's sending to its reply, milliseconds; half is added. */
+  readonly roundTripMs?: number;
+}
+
+/** What the repair needs. */
+export interface ClockOptions {
+  readonly libc: Libc;
+  readonly toleranceMs?: number;
+  /** The clock to ask where the caller told nothing. */
+  readonly hostClock?: () => HostClock | undefined;
+}
+
+/** A time, and who says so. */
+interface Reference {
+  readonly source: string;
+  now(): number;
+}
+
+/**
+ * Effect: `source` ("request", or the device), `skewBeforeMs` and
+ * `skewAfterMs` (the guest's clock less the host's: negative is late),
+ * `stepped`. A wall clock from before the boot, as the present clock has it
+ * (now less the uptime), is refused: it is a host's mistake.
+ */
+export function clockRepair(options: ClockOptions): Repair {
+  const { libc, toleranceMs = TOLERANCE_MS } = options;
+  const findClock = options.hostClock ?? (() => hostClock(libc));
+  return {
+    name: "clock",
+    limitMs: 1000,
+    repair({ request }) {
+      if (libc.clock_settime === undefined) {
+        return { skipped: "the C library could not be loaded" };
+      }
+      const reference = fromRequest(request) ?? fromDevice(findClock());
+      if (reference === undefined) {
+        return {
+          skipped: "no host time was given and there is no PTP clock of " +
+            "the host: the wall clock may be late",
+        };
+      }
+      return setBy(libc, reference, toleranceMs);
+    },
+  };
+}
+
+function setBy(libc: Libc, reference: Reference, toleranceMs: number) {
+  const skew = () => rounded(wallClock(libc) - reference.now());
+  const skewBeforeMs = skew();
+  const { source } = reference;
+  if (Math.abs(skewBeforeMs) <= toleranceMs) {
+    return { source, skewBeforeMs, skewAfterMs: skewBeforeMs, stepped: false };
+  }
+  const booted = wallClock(libc) - uptime(libc);
+  if (reference.now() < booted) {
+    throw new Error(
+      `Cannot set the wall clock by ${source}: it is ${skewBeforeMs} ms ` +
+        `ahead, and a step that long ends before the boot`,
+    );
+  }
+  try {
+    setWallClock(libc, reference.now());
+  } catch (error) {
+    throw new Error(
+      `${(error as Error).message}; it is ${-skewBeforeMs} ms behind ${source}`,
+      { cause: error },
+    );
+  }
+  return { source, skewBeforeMs, skewAfterMs: skew(), stepped: true };
+}
+
+function fromRequest(
+  request: RecoverRequest & ClockRequest,
+): Reference | undefined {
+  const { hostTime, receivedAt = performance.now(), roundTripMs = 0 } = request;
+  if (hostTime === undefined) return undefined;
+  const base = hostTime + roundTripMs / 2 - receivedAt;
+  return { source: "request", now: () => base + performance.now() };
+}
+
+function fromDevice(clock: HostClock | undefined): Reference | undefined {
+  return clock && { source: clock.name, now: () => clock.read() };
+}
+
+/** To the microsecond. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

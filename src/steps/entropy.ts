@@ -1,0 +1,109 @@
+/**
+ * Repair: the kernel's random pool differs from that of every other fork.
+ * @module
+ */
+import type { RecoverRequest, Repair, StepReport } from "../lifecycle/step.ts";
+import { addEntropy, readHardware, reseed } from "../linux/entropy.ts";
+import type { Libc } from "../linux/libc.ts";
+import { messageOf } from "../lifecycle/step.ts";
+
+/** Bytes taken from a hardware source: as many as the kernel's key has. */
+const HARDWARE_BYTES = 32;
+const HARDWARE_LIMIT_MS = 250;
+
+/** The bounds of the entropy that a caller may give, in bytes. */
+export const ENTROPY_BYTES = { least: 16, most: 512 } as const;
+
+/** What a caller of a recovery may give to this repair. */
+export interface EntropyRequest {
+  /** Bytes that no other fork gets. */
+  readonly entropy?: Uint8Array;
+}
+
+/** What the repair needs. */
+export interface EntropyOptions {
+  readonly libc: Libc;
+  /** True if the kernel said that it reseeded for a fork of this machine. */
+  readonly kernelReseeded: () => boolean;
+  /** Bytes of a hardware source, undefined where there is none. */
+  readonly hardware?: (signal: AbortSignal) => Promise<Uint8Array | undefined>;
+}
+
+/**
+ * Effect: `sources` that gave something new, `bytes` from the caller and the
+ * hardware, `accepted` by the kernel, `reseeded`. The last is true only where
+ * something from outside the snapshot is in the kernel's new key.
+ */
+export function entropyRepair(options: EntropyOptions): Repair {
+  const { libc, kernelReseeded } = options;
+  const hardware = options.hardware ??
+    ((signal) =>
+      readHardware(HARDWARE_BYTES, { limitMs: HARDWARE_LIMIT_MS, signal }));
+  return {
+    name: "entropy",
+    limitMs: 2000,
+    async repair({ request, signal }) {
+      const { entropy }: RecoverRequest & EntropyRequest = request;
+      const byKernel = kernelReseeded();
+      if (libc.ioctl === undefined && !byKernel) {
+        return { skipped: "the C library could not be loaded" };
+      }
+      const problems: string[] = [];
+      const given = new Map<string, Uint8Array>();
+      if (entropy !== undefined) given.set("request", entropy);
+      try {
+        const bytes = await hardware(signal);
+        if (bytes !== undefined) given.set("hardware", bytes);
+      } catch (error) {
+        problems.push(messageOf(error));
+      }
+      const mixed = mix(libc, given, problems);
+      const sources = byKernel ? ["kernel", ...mixed.sources] : mixed.sources;
+      const reseeded = byKernel || mixed.reseeded;
+      if (sources.length === 0 && problems.length === 0) {
+        problems.push("no source of entropy from outside the snapshot");
+      }
+      return {
+        sources,
+        bytes: mixed.bytes,
+        accepted: mixed.sources.length > 0,
+        reseeded,
+        ...(problems.length > 0 ? { problems } : {}),
+      };
+    },
+  };
+}
+
+/** Whether the report of this repair says that the random pool is new. */
+export function wasReseeded(steps: readonly StepReport[]): boolean {
+  return steps.some(({ name, effect }) =>
+    name === "entropy" && effect?.reseeded === true
+  );
+}
+
+function mix(
+  libc: Libc,
+  given: ReadonlyMap<string, Uint8Array>,
+  problems: string[],
+): { sources: string[]; bytes: number; reseeded: boolean } {
+  const sources: string[] = [];
+  let bytes = 0;
+  for (const [source, entropy] of given) {
+    try {
+      addEntropy(libc, entropy);
+      sources.push(source);
+      bytes += entropy.length;
+    } catch (error) {
+      problems.push(messageOf(error));
+    }
+  }
+  try {
+    // Even where nothing came in: the CPU's own generator is mixed in by this,
+    // where it has one. That cannot be told from here, so it does not count.
+    reseed(libc);
+  } catch (error) {
+    problems.push(messageOf(error));
+    return { sources, bytes, reseeded: false };
+  }
+  return { sources, bytes, reseeded: sources.length > 0 };
+}

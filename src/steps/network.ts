@@ -1,0 +1,91 @@
+/**
+ * Repair: this fork has the address and the name that its host gave it.
+ * @module
+ */
+import {
+  messageOf,
+  type RecoverRequest,
+  type Repair,
+} from "../lifecycle/step.ts";
+import { readHostname, setHostname } from "../linux/hostname.ts";
+import type { Libc } from "../linux/libc.ts";
+import { readResolver, withServers, writeResolver } from "../linux/resolver.ts";
+import { Network } from "../linux/rtnetlink.ts";
+import type { NetworkIdentity } from "../network_identity.ts";
+import { type Change, changeLink } from "../network_link.ts";
+
+const RESOLVER = "/etc/resolv.conf";
+
+/** What a caller of a recovery may tell this repair. */
+export interface NetworkRequest {
+  /** Checked before; what is left out stays as it is. */
+  readonly network?: NetworkIdentity;
+}
+
+/**
+ * Effect: `interface` and `changed`, in the order it was done. Where a change
+ * fails, those before it are taken back, and the error says so.
+ */
+export function networkRepair(libc: Libc, resolver = RESOLVER): Repair {
+  return {
+    name: "network",
+    limitMs: 5000,
+    repair({ request }) {
+      const { network }: RecoverRequest & NetworkRequest = request;
+      if (network === undefined) return { skipped: "no identity was given" };
+      return applyIdentity(libc, network, resolver);
+    },
+  };
+}
+
+/** Applies an identity, whole or not at all; throws where it could not. */
+export function applyIdentity(
+  libc: Libc,
+  identity: NetworkIdentity,
+  resolver = RESOLVER,
+): { interface?: string; changed: string[] } {
+  const done: Change[] = [];
+  using network = new Network(libc);
+  try {
+    const link = changeLink(libc, network, identity, done);
+    changeNames(libc, identity, resolver, done);
+    const changed = done.flatMap(({ what }) => what ?? []);
+    return link === undefined ? { changed } : { interface: link.name, changed };
+  } catch (error) {
+    throw new Error(`${messageOf(error)}; ${takeBack(done)}`, {
+      cause: error,
+    });
+  }
+}
+
+function changeNames(
+  libc: Libc,
+  { dns, hostname }: NetworkIdentity,
+  resolver: string,
+  done: Change[],
+): void {
+  if (dns !== undefined) {
+    const former = readResolver(resolver);
+    writeResolver(resolver, withServers(former, dns));
+    done.push({ what: "dns", undo: () => writeResolver(resolver, former) });
+  }
+  if (hostname !== undefined) {
+    const former = readHostname();
+    setHostname(libc, hostname);
+    done.push({ what: "hostname", undo: () => setHostname(libc, former) });
+  }
+}
+
+/** Last first; says what could not be taken back. */
+function takeBack(done: Change[]): string {
+  const failed = done.reverse().flatMap(({ what = "routes", undo }) => {
+    try {
+      undo();
+      return [];
+    } catch (error) {
+      return [`${what} (${messageOf(error)})`];
+    }
+  });
+  if (failed.length > 0) return `not taken back: ${failed.join(", ")}`;
+  return "what was changed before is taken back";
+}

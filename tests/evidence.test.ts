@@ -1,0 +1,258 @@
+import { describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { accessSync, constants, writeFileSync } from "node:fs";
+import { EvidenceObserver } from "../src/evidence.ts";
+import type { KernelLog, KernelRecord } from "../src/linux/kmsg.ts";
+import type { Libc } from "../src/linux/libc.ts";
+import type { MachineClock } from "../src/linux/machine_clock.ts";
+import { realLibc } from "./support/libc.ts";
+import { until } from "./support/until.ts";
+
+const FORK = "random: crng reseeded due to virtual machine fork";
+
+const skip = mayLog() ? false : "needs to read and write /dev/kmsg";
+
+function mayLog(): boolean {
+  try {
+    accessSync("/dev/kmsg", constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A machine that a test forks and pauses. */
+class FakeMachine {
+  /** performance.now() of the guest, and how much later it is outside. */
+  guestMs = 1000;
+  pausedMs = 0;
+  records: KernelRecord[] = [];
+  lost = false;
+  observer: EvidenceObserver;
+
+  constructor(options: { device?: boolean; rtc?: boolean; log?: Error } = {}) {
+    const { device = true, rtc = true, log } = options;
+    const machine = this as FakeMachine;
+    const fakeLog: KernelLog = {
+      skip: () => void machine.records.splice(0),
+      next: () => ({ records: machine.records.splice(0), lost: machine.lost }),
+      close() {},
+    };
+    const clock: MachineClock = {
+      name: "rtc",
+      certainMs: 1500,
+      read: () =>
+        rtc
+          ? Math.floor((machine.guestMs + machine.pausedMs) / 1000) * 1000
+          : undefined,
+    };
+    this.observer = new EvidenceObserver({
+      libc: {},
+      onError: (error) => assert.fail(error),
+      openLog: () => {
+        if (log !== undefined) throw log;
+        return fakeLog;
+      },
+      clocks: [clock],
+      hasGenerationId: () => device,
+      now: () => machine.guestMs,
+    });
+  }
+
+  say(message: string, facility = 0): void {
+    this.records.push({ facility, sequence: 1, message });
+  }
+}
+
+describe("evidence of a restore", () => {
+  it("is the kernel's word", () => {
+    const machine = new FakeMachine();
+    machine.observer.mark();
+    machine.guestMs += 500;
+    machine.say(FORK);
+    assert.deepEqual(machine.observer.check(), {
+      conclusive: true,
+      restored: true,
+      paused: true,
+      sources: [
+        {
+          name: "vmgenid",
+          available: true,
+          finding: "the kernel reseeded due to a virtual machine fork",
+        },
+        { name: "rtc", available: true },
+      ],
+    });
+    assert.equal(machine.observer.forkSeenAt, 1500);
+    // and stays, however often it is asked, until the next mark
+    assert.equal(machine.observer.check().restored, true);
+    machine.observer.mark();
+    assert.equal(machine.observer.check().restored, false);
+    assert.equal(machine.observer.forkSeenAt, undefined);
+  });
+
+  it("is conclusively none where the device would have said so", () => {
+    const machine = new FakeMachine();
+    machine.observer.mark();
+    machine.say("random: something else");
+    machine.guestMs += 10_000;
+    const { conclusive, restored, paused } = machine.observer.check();
+    assert.deepEqual(
+      { conclusive, restored, paused },
+      { conclusive: true, restored: false, paused: false },
+    );
+  });
+
+  it("is not the word of user space, nor a part of another message", () => {
+    const machine = new FakeMachine();
+    machine.observer.mark();
+    machine.say(FORK, 1);
+    machine.say(`random: crng reseeded due to virtual machine fork of x`);
+    machine.say(`x[1]: segfault: ${FORK}`);
+    assert.equal(machine.observer.check().restored, false);
+  });
+
+  it("is a pause where the hardware clock went on", () => {
+    const machine = new FakeMachine({ device: false });
+    machine.observer.mark();
+    machine.guestMs += 200;
+    machine.pausedMs += 10_000;
+    assert.deepEqual(machine.observer.check(), {
+      conclusive: false,
+      restored: false,
+      paused: true,
+      sources: [
+        {
+          name: "vmgenid",
+          available: false,
+          reason: "this machine has no VMGenID device with a driver",
+        },
+        {
+          name: "rtc",
+          available: true,
+          finding: "stood still for about 9.8 s",
+        },
+      ],
+    });
+  });
+
+  it("is no pause that a clock of whole seconds cannot tell", () => {
+    const machine = new FakeMachine();
+    machine.guestMs = 1999;
+    machine.observer.mark();
+    machine.guestMs += 2; // the next second has begun
+    machine.pausedMs += 400;
+    assert.equal(machine.observer.check().paused, false);
+  });
+
+  it("says what it could not see", () => {
+    const machine = new FakeMachine({
+      rtc: false,
+      log: new Error("EPERM: operation not permitted"),
+    });
+    machine.observer.mark();
+    assert.deepEqual(machine.observer.check(), {
+      conclusive: false,
+      restored: false,
+      paused: false,
+      sources: [
+        {
+          name: "vmgenid",
+          available: false,
+          reason: "Cannot read the kernel log: EPERM: operation not permitted",
+        },
+        {
+          name: "rtc",
+          available: false,
+          reason: "this machine has no such clock",
+        },
+      ],
+    });
+    assert.throws(() => machine.observer.watch(() => {}), /EPERM/);
+  });
+
+  it("is not conclusive where a part of the log is lost", () => {
+    const machine = new FakeMachine();
+    machine.observer.mark();
+    machine.lost = true;
+    const { conclusive, sources } = machine.observer.check();
+    assert.equal(conclusive, false);
+    assert.equal(sources[0].reason, "records of the kernel log were lost");
+  });
+
+  it("needs a mark", () => {
+    assert.throws(() => new FakeMachine().observer.check(), {
+      message: "Cannot look for evidence: there is no mark to look from",
+    });
+  });
+});
+
+/** Reads the real log, and takes the word of user space for the kernel's. */
+async function credulous(facility: number): Promise<{
+  observer: EvidenceObserver;
+  libc: Libc;
+}> {
+  const { openKernelLog } = await import("../src/linux/kmsg.ts");
+  const libc = await realLibc();
+  const log = openKernelLog(libc);
+  const observer = new EvidenceObserver({
+    libc,
+    onError: (error) => assert.fail(error),
+    openLog: () => ({
+      ...log,
+      next() {
+        const { records, lost } = log.next();
+        return {
+          lost,
+          records: records.map((record) =>
+            record.facility === facility ? { ...record, facility: 0 } : record
+          ),
+        };
+      },
+    }),
+  });
+  return { observer, libc };
+}
+
+describe("the watch for a fork", { skip }, () => {
+  it("calls back once, as soon as the kernel says so", async () => {
+    const { observer } = await credulous(1);
+    let forks = 0;
+    observer.mark();
+    observer.watch(() => void forks++);
+    writeFileSync("/dev/kmsg", "lull test: not that\n");
+    await until("the wake", () => observer.wakes >= 1);
+    assert.equal(forks, 0);
+    writeFileSync("/dev/kmsg", `${FORK}\n`);
+    await until("the fork", () => forks === 1);
+    assert.equal(observer.check().restored, true);
+    writeFileSync("/dev/kmsg", `${FORK}\n`); // the last read ends
+    assert.equal(forks, 1);
+  });
+
+  it("misses nothing between the mark and the watch", async () => {
+    const { observer } = await credulous(1);
+    let forks = 0;
+    observer.mark();
+    writeFileSync("/dev/kmsg", `${FORK}\n`);
+    observer.watch(() => void forks++);
+    assert.equal(forks, 1);
+    writeFileSync("/dev/kmsg", "lull test: the last read ends\n");
+  });
+
+  it("believes no process that writes the kernel's words", async () => {
+    const observer = new EvidenceObserver({
+      libc: await realLibc(),
+      onError: (error) => assert.fail(error),
+    });
+    observer.mark();
+    observer.watch(() => assert.fail("it believed a process"));
+    for (const prefix of ["", "<0>", "<5>", "<13>"]) {
+      writeFileSync("/dev/kmsg", `${prefix}${FORK}\n`);
+    }
+    await until("the wakes", () => observer.wakes >= 1);
+    assert.equal(observer.check().restored, false);
+    observer.unwatch();
+    writeFileSync("/dev/kmsg", "lull test: the last read ends\n");
+  });
+});

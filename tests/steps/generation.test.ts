@@ -1,0 +1,69 @@
+import { after, before, describe, it } from "node:test";
+import assert from "node:assert/strict";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  generationRepair,
+  readGeneration,
+} from "../../src/steps/generation.ts";
+import { repairWith } from "../support/recovery.ts";
+
+describe("the published generation", () => {
+  let root = "";
+  before(() => void (root = mkdtempSync(join(tmpdir(), "lull-generation-"))));
+  after(() => rmSync(root, { recursive: true }));
+
+  it("is none before the first recovery", () => {
+    assert.equal(readGeneration(join(root, "missing")), undefined);
+  });
+
+  it("is what the recovery says, and is read back", async () => {
+    const directory = join(root, "run");
+    const effect = await repairWith(generationRepair(directory), {});
+    const path = join(directory, "generation");
+    assert.deepEqual(effect, { generation: 3, path });
+    const published = JSON.parse(readFileSync(path, "utf8"));
+    assert.deepEqual(published, {
+      generation: 3,
+      operation: "op",
+      outcome: "restored",
+      time: new Date(published.time).toISOString(),
+    });
+    assert.ok(Math.abs(Date.parse(published.time) - Date.now()) < 5000);
+    assert.deepEqual(readGeneration(directory), published);
+  });
+
+  it("is another file each time, so that no reader sees half of it", async () => {
+    const directory = join(root, "atomic");
+    const repair = generationRepair(directory);
+    await repairWith(repair, {}, { generation: 1 });
+    const { ino } = statSync(join(directory, "generation"));
+    await repairWith(repair, {}, { generation: 2 });
+    assert.notEqual(statSync(join(directory, "generation")).ino, ino);
+    assert.equal(readGeneration(directory)?.generation, 2);
+    assert.deepEqual(readdirSync(directory), ["generation"]);
+  });
+
+  for (const text of ["", "{", "[]", '{"generation":-1}', "7"]) {
+    it(`is refused where it is ${text || "empty"}`, () => {
+      writeFileSync(join(root, "generation"), text);
+      assert.throws(() => readGeneration(root), {
+        message: `Cannot read the generation: ${
+          join(root, "generation")
+        } holds another document`,
+      });
+    });
+  }
+
+  it("cannot be published where there is no directory to be", async () => {
+    await assert.rejects(repairWith(generationRepair("/proc/lull"), {}));
+  });
+});
