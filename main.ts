@@ -25,6 +25,16 @@ try {
     case "version":
       console.log(VERSION);
       break;
+    case "install": {
+      const { runInstall } = await import("./src/install/main.ts");
+      process.exitCode = runInstall(parsed);
+      break;
+    }
+    case "doctor": {
+      const { runDoctor } = await import("./src/doctor/main.ts");
+      process.exitCode = await runDoctor(runtime, parsed);
+      break;
+    }
     case "serve":
       await serve({
         runtime,
@@ -33,6 +43,10 @@ try {
         // Beside main.ts, because a compiled binary finds it from there.
         forwarderUrl: new URL(
           "./src/ports/forwarder_worker.ts",
+          import.meta.url,
+        ),
+        freezerUrl: new URL(
+          "./src/linux/freezer_worker.ts",
           import.meta.url,
         ),
       });

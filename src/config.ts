@@ -1,24 +1,14 @@
 /**
- * What Lull can be told, and where it is told from: defaults < config file <
- * environment < flags. Parsed once, at start.
- *
- * A new option is one entry of the schema: its flag, its variable, its key in
- * the file, its check and its help all follow from that entry.
+ * What Lull is told: a command, and the configuration, made of defaults < config
+ * file < environment < flags. Parsed once, at start.
  * @module
  */
 import * as v from "valibot";
+import { type CommandName, commands } from "./config/commands.ts";
 import { ConfigError } from "./config/error.ts";
 import { helpText } from "./config/help.ts";
-import {
-  ipv4,
-  oneOf,
-  oneOfCapitals,
-  option,
-  optionsOf,
-  text,
-  whole,
-  yesNo,
-} from "./config/option.ts";
+import { optionsOf } from "./config/option.ts";
+import { type Config, configSchema } from "./config/schema.ts";
 import {
   type FlagToken,
   fromEnvironment,
@@ -31,89 +21,25 @@ import {
 } from "./config/sources.ts";
 
 export { ConfigError } from "./config/error.ts";
-
-/** Every option: kind, default, sentence. */
-export const configSchema = v.strictObject({
-  host: option(
-    text(/^[^\s/]+$/, "an address or a host name"),
-    "0.0.0.0",
-    "The address to listen on.",
-  ),
-  port: option(
-    whole(0, 65535),
-    49983,
-    "The port to listen on; 0 takes a free one.",
-  ),
-  scanIntervalMs: option(
-    whole(100, 60_000),
-    1000,
-    "Milliseconds between two looks for listening ports.",
-  ),
-  forwardAddress: option(
-    ipv4(),
-    "169.254.0.21",
-    "The address that ports on loopback are forwarded from.",
-  ),
-  forwardPorts: option(
-    yesNo(),
-    true,
-    "Whether ports on loopback are forwarded at all.",
-  ),
-  lease: option(
-    whole(1, 86_400),
-    600,
-    "Seconds that a guest may stay quiesced before Lull recovers on its own.",
-  ),
-  healthRecovers: option(
-    oneOf(["always", "restored"]),
-    "always",
-    "Whether a health check recovers, or only with evidence of a restore.",
-  ),
-  logLevel: option(
-    oneOfCapitals(["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"]),
-    "INFO",
-    "The least serious messages that are logged.",
-  ),
-  logFormat: option(
-    oneOf(["json", "text"]),
-    "json",
-    "How log lines are written: for programs, or for people.",
-  ),
-  runtimeDirectory: option(
-    text(/^\//, "an absolute path"),
-    "/run/lull",
-    "The directory for what must outlive the agent, but not the machine.",
-  ),
-  bodyLimitBytes: option(
-    whole(1, 2 ** 30),
-    65_536,
-    "Bytes that the body of a request may have.",
-  ),
-  headerTimeoutMs: option(
-    whole(1, 3_600_000),
-    10_000,
-    "Milliseconds that a client may take to send the head of a request.",
-  ),
-  idleTimeoutMs: option(
-    whole(1, 3_600_000),
-    60_000,
-    "Milliseconds that a connection may stay idle.",
-  ),
-});
-
-/** What Lull was told, defaults filled in. */
-export type Config = Readonly<v.InferOutput<typeof configSchema>>;
+export { type Config, configSchema } from "./config/schema.ts";
 
 /** What the command line asks for. */
 export type Parsed =
   | { readonly kind: "serve"; readonly config: Config }
+  | {
+    readonly kind: "install";
+    /** The tree's directory, as the user wrote it. */
+    readonly root: string;
+    /** The binary, if not the one that runs. */
+    readonly binary: string | undefined;
+  }
+  | {
+    readonly kind: "doctor";
+    readonly config: Config;
+    readonly json: boolean;
+  }
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "version" };
-
-/** Every command; the first is meant where none is given. */
-const commands = {
-  serve: "Listens for the host agent. The command where none is given.",
-} as const;
 
 const defaultFile = "/etc/lull/config.json";
 const options = optionsOf(configSchema.entries);
@@ -130,28 +56,88 @@ export function parseConfig(
   readFile: ReadFile,
 ): Parsed {
   const { words, flags } = readArguments(options, args);
-  const asks = (name: string) => flags.some((flag) => flag.name === name);
-  if (asks("help")) {
+  const last = (name: string) => flags.findLast((flag) => flag.name === name);
+  if (last("help")) {
     return { kind: "help", text: helpText(commands, options, defaultFile) };
   }
-  if (asks("version")) return { kind: "version" };
-  const file = flags.findLast((flag) => flag.name === "config");
+  if (last("version")) return { kind: "version" };
+  const file = last("config");
   // Before the command: the value of a flag that does not exist looks like one.
+  const general = flags.filter((flag) => ownersOf(flag).length === 0);
   const flagged = fromFlags(
     options,
-    flags.filter((flag) => flag.name !== "config"),
+    general.filter((flag) => flag.name !== "config"),
   );
   const command = commandOf(words);
+  for (const flag of flags) refuseForeign(flag, command);
+  const config = () => readConfig(file, flagged, env, readFile);
   switch (command) {
     case "serve":
+      return { kind: command, config: config() };
+    case "doctor":
       return {
         kind: command,
-        config: readConfig(file, flagged, env, readFile),
+        config: config(),
+        json: isGiven(last("json")),
       };
+    case "install": {
+      const root = textOf(last("root"), "the path of a directory");
+      if (root === undefined) {
+        throw new ConfigError("Cannot install: expected --root DIR, got none");
+      }
+      const binary = textOf(last("binary"), "the path of a file");
+      return { kind: command, root, binary };
+    }
   }
 }
 
-function commandOf([command = "serve", ...rest]: string[]) {
+/** The commands that a flag belongs to; none where it is an option. */
+function ownersOf({ rawName }: FlagToken): string[] {
+  return Object.entries(commands)
+    .filter(([, { flags }]) =>
+      Object.keys(flags).some((name) => `--${name}` === rawName)
+    )
+    .map(([name]) => name);
+}
+
+function refuseForeign(flag: FlagToken, command: CommandName): void {
+  const owners = ownersOf(flag);
+  if (owners.includes(command)) return;
+  if (owners.length > 0) {
+    throw new ConfigError(
+      `Cannot use ${flag.rawName}: only ${owners.join(", ")} takes it`,
+    );
+  }
+  const { configured, flags } = commands[command];
+  if (configured) return;
+  const known = Object.keys(flags).map((name) => `--${name}`).join(", ");
+  throw new ConfigError(
+    `Cannot use ${flag.rawName}: ${command} takes only ${known}`,
+  );
+}
+
+function textOf(
+  flag: FlagToken | undefined,
+  expected: string,
+): string | undefined {
+  if (flag === undefined) return undefined;
+  const text = valueOf(flag, expected);
+  if (text !== "") return text;
+  throw new ConfigError(
+    `Cannot use ${flag.rawName}: expected ${expected}, got ""`,
+  );
+}
+
+/** Whether a switch is on, which takes no value. */
+function isGiven(flag: FlagToken | undefined): boolean {
+  if (flag?.value === undefined) return flag !== undefined;
+  const shown = JSON.stringify(flag.value);
+  throw new ConfigError(
+    `Cannot use ${flag.rawName}: expected no value, got ${shown}`,
+  );
+}
+
+function commandOf([command = "serve", ...rest]: string[]): CommandName {
   if (!Object.hasOwn(commands, command)) {
     const known = Object.keys(commands).join(", ");
     throw new ConfigError(
@@ -163,7 +149,7 @@ function commandOf([command = "serve", ...rest]: string[]) {
       `Cannot use ${JSON.stringify(rest[0])}: ${command} takes only flags`,
     );
   }
-  return command as keyof typeof commands;
+  return command as CommandName;
 }
 
 function readConfig(

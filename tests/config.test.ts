@@ -1,6 +1,8 @@
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
 import { type Config, ConfigError, parseConfig } from "../src/config.ts";
+import { parseListen } from "../src/config/address.ts";
+import { asEnvironment } from "../src/hooks/hook.ts";
 
 /** A readFile over files that do not exist on disk. */
 function files(contents: Record<string, string> = {}) {
@@ -58,6 +60,26 @@ const defaults = {
   bodyLimitBytes: 65536,
   headerTimeoutMs: 10000,
   idleTimeoutMs: 60000,
+  listen: [],
+  guestCalls: "refuse",
+  tokenFile: "",
+  hookDirectories: ["/etc/lull/hooks.d"],
+  hookLimitMs: 5000,
+  hooksLimitMs: 15000,
+  hookContinue: [],
+  hooksSocket: "/run/lull/hooks.sock",
+  hooks: [],
+  workloadCgroup: [],
+  workloadLimitMs: 2000,
+  freezeMounts: [],
+  freezeHoldMs: 10000,
+  freezeForce: false,
+  clockToleranceMs: 50,
+  resetConnections: true,
+  dropCaches: "pagecache",
+  compactMemory: true,
+  maxConnections: 1024,
+  maxRequestsPerConnection: 10000,
 } as const;
 
 describe("precedence", () => {
@@ -91,8 +113,30 @@ describe("precedence", () => {
       bodyLimitBytes: 1,
       headerTimeoutMs: 1,
       idleTimeoutMs: 1,
+      listen: ["127.0.0.1:0", "[::1]:65535", "unix:/run/lull.sock"],
+      guestCalls: "allow",
+      tokenFile: "/etc/lull/token",
+      hookDirectories: ["/a", "/b"],
+      hookLimitMs: 1,
+      hooksLimitMs: 600_000,
+      hookContinue: ["10-db", "/a/20-cache"],
+      hooksSocket: "",
+      hooks: [],
+      workloadCgroup: ["workload.slice"],
+      workloadLimitMs: 1,
+      freezeMounts: ["/data"],
+      freezeHoldMs: 1,
+      freezeForce: true,
+      clockToleranceMs: 0,
+      resetConnections: false,
+      dropCaches: "all",
+      compactMemory: false,
+      maxConnections: 1,
+      maxRequestsPerConnection: 1,
     };
-    const names = Object.entries(other).map(([key, value]) => ({
+    const names = Object.entries(other).filter(([key]) => key !== "hooks").map((
+      [key, value],
+    ) => ({
       kebab: key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`),
       value: String(value),
     }));
@@ -178,6 +222,31 @@ describe("config file", () => {
   });
 });
 
+describe("objects", () => {
+  const hooks = [{ name: "db", url: "http://127.0.0.1:1/", limitMs: 5 }];
+
+  test("come from the file, as they are there", () => {
+    assert.deepEqual(serve([], {}, inDefaultFile({ hooks })).hooks, hooks);
+    for (const wrong of [{}, ["db"], "db", [[]]]) {
+      assert.equal(
+        refused([], {}, inDefaultFile({ hooks: wrong })),
+        `Cannot use hooks in ${defaultFile}: expected a list of objects with name, url, and if need be limitMs and policy, got ${
+          JSON.stringify(wrong)
+        }`,
+      );
+    }
+  });
+
+  test("and from nowhere else", () => {
+    const only = "it can be given in the config file only";
+    assert.equal(refused(["--hooks=[]"]), `Cannot use --hooks: ${only}`);
+    assert.equal(
+      refused([], { LULL_HOOKS: "[]" }),
+      `Cannot use LULL_HOOKS: ${only}`,
+    );
+  });
+});
+
 describe("a wrong value names the option, the value and what was expected", () => {
   test("as a flag", () => {
     assert.equal(
@@ -233,6 +302,36 @@ describe("a wrong value names the option, the value and what was expected", () =
     ["--body-limit-bytes", "0", "a whole number from 1 to 1073741824"],
     ["--header-timeout-ms", "0", "a whole number from 1 to 3600000"],
     ["--idle-timeout-ms", "0", "a whole number from 1 to 3600000"],
+    ["--hook-directories", "/a,b", "a list of absolute paths"],
+    ["--hook-directories", "/a,,/b", "a list of absolute paths"],
+    ["--freeze-mounts", "data", "a list of absolute paths"],
+    ["--hook-continue", ",", "a list of names or paths of scripts"],
+    ["--workload-cgroup", "a,", "a list of cgroups, by name or path"],
+    ["--hooks-socket", "lull.sock", "an absolute path, or nothing"],
+    ["--token-file", "token", "an absolute path, or nothing"],
+    ["--drop-caches", "true", "off, pagecache or all"],
+    ["--guest-calls", "yes", "refuse or allow"],
+    ["--reset-connections", "no", "true or false"],
+    ["--clock-tolerance-ms", "-1", "a whole number from 0 to 3600000"],
+    ["--max-connections", "0", "a whole number from 1 to 1000000"],
+    ...[
+      "49983",
+      "[::1]",
+      "::1:80",
+      "[10.0.0.1]:80",
+      "[::1%eth0]:80",
+      "a:65536",
+      "a:-1",
+      ":80",
+      "unix:lull.sock",
+      "unix:",
+      "http://a:80",
+      "a:80,",
+    ].map((at): [string, string, string] => [
+      "--listen",
+      at,
+      "a list of HOST:PORT, [IPv6]:PORT or unix:PATH",
+    ]),
   ];
   for (const [flag, value, expected] of wrong) {
     test(`${flag}=${value}`, () => {
@@ -267,6 +366,18 @@ describe("what is unknown is an error", () => {
     assert.deepEqual(serve([], { LULLABY: "x", PORT: "80" }), defaults);
   });
 
+  test("but not what hooks are told: one of them may start a lull", () => {
+    const told = asEnvironment({
+      phase: "thaw",
+      operation: "a",
+      generation: 1,
+      outcome: "restored",
+      hostTime: "2026-01-01T00:00:00Z",
+    });
+    assert.equal(Object.keys(told).length, 5);
+    assert.deepEqual(serve([], told), defaults);
+  });
+
   test("a key of the file", () => {
     for (const key of ["prot", "scan-interval-ms", "__proto__", "toString"]) {
       assert.equal(
@@ -279,7 +390,7 @@ describe("what is unknown is an error", () => {
   test("a command, or a word after it", () => {
     assert.equal(
       refused(["bake"]),
-      'Cannot run "bake": expected a command (serve)',
+      'Cannot run "bake": expected a command (serve, install, doctor)',
     );
     assert.match(refused(["toString"]), /^Cannot run "toString"/);
     assert.equal(
@@ -304,6 +415,23 @@ describe("the command line", () => {
     assert.equal(
       refused(["--no-forward-ports=true"]),
       'Cannot use --no-forward-ports: expected no value, got "true"',
+    );
+  });
+
+  test("a list of commas, of several flags, or empty", () => {
+    const hooks = (...args: string[]) => serve(args).hookDirectories;
+    assert.deepEqual(hooks("--hook-directories=/a, /b"), ["/a", "/b"]);
+    assert.deepEqual(
+      hooks("--hook-directories=/a,/b", "--hook-directories", "/c"),
+      ["/a", "/b", "/c"],
+    );
+    assert.deepEqual(hooks("--hook-directories="), []);
+    const env = { LULL_HOOK_DIRECTORIES: "/d,/e" };
+    assert.deepEqual(serve([], env).hookDirectories, ["/d", "/e"]);
+    // Flags append to each other, never to a weaker source.
+    assert.deepEqual(
+      serve(["--hook-directories=/a"], env).hookDirectories,
+      ["/a"],
     );
   });
 
@@ -348,27 +476,107 @@ describe("the command line", () => {
   });
 });
 
+describe("commands of their own flags", () => {
+  const parse = (...args: string[]) => parseConfig(args, {}, files());
+
+  test("install takes a root, and a binary", () => {
+    assert.deepEqual(parse("install", "--root", "/a"), {
+      kind: "install",
+      root: "/a",
+      binary: undefined,
+    });
+    assert.deepEqual(parse("--binary=b", "--root=/a", "install"), {
+      kind: "install",
+      root: "/a",
+      binary: "b",
+    });
+    // What the environment and the config file say is for who serves.
+    const env = { LULL_PROT: "1" };
+    assert.equal(
+      parseConfig(["install", "--root=/"], env, files()).kind,
+      "install",
+    );
+  });
+
+  test("and refuses what is missing, empty, or not its own", () => {
+    for (
+      const [args, why] of [
+        ["install", "install: expected --root DIR, got none"],
+        [
+          "install --root=",
+          'use --root: expected the path of a directory, got ""',
+        ],
+        [
+          "install --root",
+          "use --root: expected the path of a directory, got none",
+        ],
+        [
+          "install --root=/ --port=1",
+          "use --port: install takes only --root, --binary",
+        ],
+        [
+          "install --root=/ --config=/a",
+          "use --config: install takes only --root, --binary",
+        ],
+        ["install --root=/ --json", "use --json: only doctor takes it"],
+        ["serve --root=/", "use --root: only install takes it"],
+        ["--json", "use --json: only doctor takes it"],
+        ["doctor --json=no", 'use --json: expected no value, got "no"'],
+        [
+          "doctor --no-json",
+          "use --no-json: there is no such option, lull --help lists them",
+        ],
+      ]
+    ) assert.equal(refused(args.split(" ")), `Cannot ${why}`);
+  });
+
+  test("doctor takes the options, and --json before or after it", () => {
+    const config = { ...defaults, port: 1 };
+    for (const args of [["--json", "doctor"], ["doctor", "--json"]]) {
+      assert.deepEqual(parse(...args, "--port=1"), {
+        kind: "doctor",
+        config,
+        json: true,
+      });
+    }
+    const { json } = parse("doctor") as { json?: boolean };
+    assert.equal(json, false);
+  });
+});
+
 test("--help lists every option with its default, and the commands", () => {
   const parsed = parseConfig(["--help"], {}, files());
   assert.equal(parsed.kind, "help");
   const { text } = parsed as Extract<typeof parsed, { kind: "help" }>;
   for (const [key, value] of Object.entries(defaults)) {
+    if (key === "hooks") continue;
     const kebab = key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
     const variable = `LULL_${kebab.replaceAll("-", "_").toUpperCase()}`;
     const entry = text.split(/\n(?= {2}-)/).find((entry) =>
       entry.startsWith(`  --${kebab}`)
     );
     assert.ok(entry, `${key} is missing`);
-    assert.ok(entry.includes(`Default: ${value}\n`), entry);
-    assert.ok(
-      entry.includes(`file ${key}, in the environment ${variable}`),
-      entry,
-    );
+    const shown = value.toString() || "none";
+    assert.ok(entry.includes(`Default: ${shown}\n`), entry);
+    assert.ok(entry.includes(`Key ${key}, variable ${variable}`), entry);
   }
   assert.match(text, /\n {2}--forward-ports, --no-forward-ports\n/);
+  assert.match(text, /\n {2}hooks, in the config file only\n/);
   assert.match(text, /\n {2}--config FILE\n.*\n.*\/etc\/lull\/config\.json/);
   assert.match(text, /\n {2}serve +\S/);
   assert.doesNotMatch(text, /undefined|object Object/);
   const longest = Math.max(...text.split("\n").map((line) => line.length));
   assert.ok(longest <= 80, `a line has ${longest} characters`);
+});
+
+test("an address to listen on, taken apart", () => {
+  const cases: [string, ReturnType<typeof parseListen>][] = [
+    ["0.0.0.0:49983", { host: "0.0.0.0", port: 49983 }],
+    ["[::]:0", { host: "::", port: 0 }],
+    ["localhost:080", { host: "localhost", port: 80 }],
+    ["unix:/run/a b:c.sock", { path: "/run/a b:c.sock" }],
+    ["unix:/a", { path: "/a" }],
+    ["::1", undefined],
+  ];
+  for (const [at, parsed] of cases) assert.deepEqual(parseListen(at), parsed);
 });

@@ -2,11 +2,12 @@
  * What `lull --help` prints.
  * @module
  */
+import type { Command } from "./commands.ts";
 import type { Option } from "./option.ts";
 
 /** The page of help, from the sentences of the commands and the options. */
 export function helpText(
-  commands: Readonly<Record<string, string>>,
+  commands: Readonly<Record<string, Command>>,
   options: readonly Option[],
   defaultFile: string,
 ): string {
@@ -17,12 +18,18 @@ export function helpText(
     "Usage: lull [command] [options]",
     "",
     "Commands:",
-    ...Object.entries(commands).map(([name, sentence]) =>
-      `  ${name.padEnd(width)}  ${sentence}`
-    ),
+    ...Object.entries(commands).flatMap(([name, { sentence, flags }]) => [
+      `  ${name.padEnd(width)}  ${sentence}`,
+      ...Object.entries(flags).map(([flag, { value, sentence }]) =>
+        `      --${
+          value === undefined ? flag : `${flag} ${value}`
+        }: ${sentence}`
+      ),
+    ]),
     "",
     "Options, from the weakest source to the strongest: the default, the config",
-    "file, the environment variable, the flag.",
+    "file, the environment variable, the flag. A list is a JSON array in the file;",
+    "elsewhere it has commas, and its flag may be given several times.",
     "",
     "  --config FILE",
     "      The config file, a JSON object.",
@@ -40,10 +47,21 @@ function linesOf(option: Option): string[] {
   const { key, flag, negation, variable, expected, otherwise, sentence } =
     option;
   return [
-    negation ? `  ${flag}, ${negation}` : `  ${flag} VALUE`,
+    option.type === "objects"
+      ? `  ${key}, in the config file only`
+      : negation
+      ? `  ${flag}, ${negation}`
+      : `  ${flag} VALUE`,
     `      ${sentence}`,
     `      Takes ${expected}`,
-    `      Default: ${otherwise}`,
-    `      In the file ${key}, in the environment ${variable}`,
+    `      Default: ${shown(otherwise)}`,
+    ...option.type === "objects"
+      ? []
+      : [`      Key ${key}, variable ${variable}`],
   ];
+}
+
+function shown(value: unknown): string {
+  const text = Array.isArray(value) ? value.join(", ") : String(value);
+  return text === "" ? "none" : text;
 }

@@ -43,9 +43,35 @@ export function ipv4() {
   return v.pipe(v.string(), v.ipv4(), expect("an IPv4 address"));
 }
 
+/** Several values, each of that kind; `expected` says in words what they are. */
+export function listOf<const S extends v.GenericSchema<string, string>>(
+  kind: S,
+  expected: string,
+) {
+  return v.pipe(
+    v.array(kind),
+    v.readonly(),
+    v.metadata({ expected: `a list of ${expected}`, type: "list" }),
+  );
+}
+
+/** JSON objects, from the config file alone; their user checks what is in them. */
+export function objects(expected: string) {
+  return v.pipe(
+    v.array(v.custom<Readonly<Record<string, unknown>>>(isPlain)),
+    v.readonly(),
+    v.metadata({ expected: `a list of ${expected}`, type: "objects" }),
+  );
+}
+
+/** To valibot's looseObject, an array is an object too. */
+function isPlain(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** One of the words, exactly. */
 export function oneOf<const Words extends readonly string[]>(words: Words) {
-  return v.pipe(v.picklist(words), expect(listOf(words)));
+  return v.pipe(v.picklist(words), expect(anyOf(words)));
 }
 
 /** One of the words in capitals, however the user wrote it. */
@@ -56,7 +82,7 @@ export function oneOfCapitals<const Words extends readonly string[]>(
     v.string(),
     v.toUpperCase(),
     v.picklist(words),
-    expect(listOf(words)),
+    expect(anyOf(words)),
   );
 }
 
@@ -64,7 +90,7 @@ function expect<T>(expected: string) {
   return v.metadata<T, { readonly expected: string }>({ expected });
 }
 
-function listOf(words: readonly string[]): string {
+function anyOf(words: readonly string[]): string {
   return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
 
@@ -78,8 +104,8 @@ export interface Option {
   readonly flag: string;
   /** The flag for false, if it is a yes or no: --no-forward-ports. */
   readonly negation?: string;
-  /** The type of its value in JSON. */
-  readonly type: "boolean" | "number" | "string";
+  /** The type of its value in JSON; a list is one of texts. */
+  readonly type: "boolean" | "number" | "string" | "list" | "objects";
   readonly otherwise: unknown;
   readonly expected: string;
   readonly sentence: string;
@@ -93,15 +119,17 @@ export function optionsOf(
 ): Option[] {
   return Object.entries(entries).map(([key, schema]) => {
     const kebab = key.replace(/[A-Z]/g, "-$&").toLowerCase();
-    const type = typeof schema.default as Option["type"];
+    const { expected, type = typeof schema.default } = v.getMetadata(
+      schema.wrapped,
+    ) as { expected: string; type?: string };
     return {
       key,
       variable: `LULL_${kebab.replaceAll("-", "_").toUpperCase()}`,
       flag: `--${kebab}`,
       negation: type === "boolean" ? `--no-${kebab}` : undefined,
-      type,
+      type: type as Option["type"],
       otherwise: schema.default,
-      expected: String(v.getMetadata(schema.wrapped).expected),
+      expected,
       sentence: v.getDescription(schema) ?? "",
       accepts: (value) => v.is(schema.wrapped, value),
     };
@@ -113,6 +141,9 @@ export function fromText(option: Option, text: string): unknown {
   if (option.type === "number" && /^-?\d+$/.test(text)) return Number(text);
   if (option.type === "boolean" && text === "true") return true;
   if (option.type === "boolean" && text === "false") return false;
+  if (option.type === "list") {
+    return text === "" ? [] : text.split(",").map((part) => part.trim());
+  }
   // What the type cannot be stays text, for the check to refuse.
   return text;
 }

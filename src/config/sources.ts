@@ -3,6 +3,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { commandFlags } from "./commands.ts";
 import { ConfigError } from "./error.ts";
 import { fromText, type Option } from "./option.ts";
 
@@ -27,6 +28,16 @@ export interface Arguments {
 }
 
 const noSuch = "there is no such option, lull --help lists them";
+const fileOnly = "it can be given in the config file only";
+
+/** What hooks are told (src/hooks/hook.ts): one of them may start a lull. */
+const TOLD_TO_HOOKS = new Set([
+  "LULL_PHASE",
+  "LULL_OPERATION",
+  "LULL_GENERATION",
+  "LULL_OUTCOME",
+  "LULL_HOST_TIME",
+]);
 
 /**
  * The values that a JSON file gives. Throws a ConfigError for a file that
@@ -76,16 +87,21 @@ export function fromEnvironment(
   const values: Values = {};
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith("LULL_") || text === undefined) continue;
+    if (TOLD_TO_HOOKS.has(name)) continue;
     const option = options.find((option) => option.variable === name);
     if (!option) throw new ConfigError(`Cannot use ${name}: ${noSuch}`);
+    if (option.type === "objects") {
+      throw new ConfigError(`Cannot use ${name}: ${fileOnly}`);
+    }
     values[option.key] = accepted(option, fromText(option, text), text, name);
   }
   return values;
 }
 
 /**
- * The values that flags give; of the same flag twice, the last. Throws a
- * ConfigError for a flag that is no option's, and for a wrong value.
+ * The values that flags give; of the same flag twice, the last, but the lists of
+ * both. Throws a ConfigError for a flag that is no option's, and for a wrong
+ * value.
  */
 export function fromFlags(
   options: readonly Option[],
@@ -98,7 +114,15 @@ export function fromFlags(
       flag === rawName || negation === rawName
     );
     if (!option) throw new ConfigError(`Cannot use ${rawName}: ${noSuch}`);
-    values[option.key] = flagValue(option, token);
+    if (option.type === "objects") {
+      throw new ConfigError(`Cannot use ${rawName}: ${fileOnly}`);
+    }
+    const { key } = option;
+    const value = flagValue(option, token);
+    const before = values[key];
+    values[key] = Array.isArray(before) && Array.isArray(value)
+      ? [...before, ...value]
+      : value;
   }
   return values;
 }
@@ -156,6 +180,10 @@ export function readArguments(
       help: { type: "boolean", short: "h" },
       version: { type: "boolean" },
       config: { type: "string" },
+      ...Object.fromEntries(commandFlags.map(([name, { value }]) => [
+        name,
+        { type: value === undefined ? "boolean" : "string" as const },
+      ])),
       // A boolean takes its value only after "=", so that a command may follow.
       ...Object.fromEntries(options.map(({ flag, type }) => [
         flag.slice(2),
