@@ -4,12 +4,13 @@
  * ones; descriptors do not lie.
  * @module
  */
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { Peer } from "../runtime/types.ts";
 import { failed, type Libc, need } from "./libc.ts";
 import {
   readPort,
   readSocketAddress,
+  readUnixPath,
   SOCKET_ADDRESS_BYTES,
 } from "./socket_address.ts";
 import { parseTcpInfo, TCP_INFO_BYTES, type TcpInfo } from "./tcp_info.ts";
@@ -32,38 +33,109 @@ const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
 
 /**
- * All connections that this process accepted on the port, silent ones too (see
+ * All connections that this process accepted on the ports, silent ones too (see
  * `showUnsentConnections`); none where there is no libc to ask. Sockets that
  * listen have no peer and drop out, and so does a connection already reset.
  */
-export function listConnections(libc: Libc, port: number): Connection[] {
+export function listConnections(
+  libc: Libc,
+  ...ports: readonly number[]
+): Connection[] {
   if (libc.getpeername === undefined) return [];
-  const connections: Connection[] = [];
-  for (const fd of descriptorsOn(libc, port)) {
-    const peer = peerOf(libc, fd);
-    const inode = peer === undefined ? undefined : inodeOf(fd);
-    if (peer === undefined || inode === undefined) continue;
-    connections.push({ fd, inode, peer });
-  }
-  return connections;
+  return descriptorsOn(libc, ...ports).flatMap((fd) =>
+    connectionOf(libc, fd) ?? []
+  );
+}
+
+/** Whether the descriptor is an IP socket that is bound to one of the ports. */
+export function isOn(
+  libc: Libc,
+  fd: number,
+  ports: readonly number[],
+): boolean {
+  if (libc.getsockname?.(fd, ADDRESS, room()) !== 0) return false;
+  const port = readPort(ADDRESS);
+  return port !== undefined && ports.includes(port);
 }
 
 /**
- * The descriptors of this process's IP sockets that are bound to the port; none
+ * A number above that of every open descriptor: what the kernel has room for
+ * (FDSize in proc_pid_status(5)). To try them all, a few at a time, is cheaper
+ * than to read the directory of thousands at once.
+ */
+export function descriptorsEnd(): number {
+  const status = readFileSync("/proc/self/status", "latin1");
+  const found = /^FDSize:\s+(\d+)$/m.exec(status);
+  if (found === null) {
+    throw new Error("Cannot find FDSize in /proc/self/status");
+  }
+  return Number(found[1]);
+}
+
+/** The accepted connection on that descriptor, if it is one and not over. */
+export function connectionOf(libc: Libc, fd: number): Connection | undefined {
+  const peer = peerOf(libc, fd);
+  const inode = peer === undefined ? undefined : inodeOf(fd);
+  if (peer === undefined || inode === undefined) return undefined;
+  return { fd, inode, peer };
+}
+
+/**
+ * The descriptors of this process's IP sockets that are bound to the ports; none
  * where there is no libc to ask.
  */
-export function descriptorsOn(libc: Libc, port: number): number[] {
+export function descriptorsOn(
+  libc: Libc,
+  ...ports: readonly number[]
+): number[] {
+  return boundDescriptors(libc, (address) => {
+    const port = readPort(address);
+    return port !== undefined && ports.includes(port);
+  });
+}
+
+/**
+ * Connections that this process accepted on unix sockets of these paths. Their
+ * far ends have no names: nothing tells them apart but inode and descriptor.
+ */
+export function listUnixConnections(
+  libc: Libc,
+  ...paths: readonly string[]
+): Connection[] {
+  if (libc.getpeername === undefined || paths.length === 0) return [];
+  const bound = boundDescriptors(libc, (address) => {
+    const path = readUnixPath(address);
+    return path !== undefined && paths.includes(path);
+  });
+  return bound.flatMap((fd): Connection[] => {
+    const inode = hasPeer(libc, fd) ? inodeOf(fd) : undefined;
+    if (inode === undefined) return [];
+    return [{ fd, inode, peer: { address: "unix", port: 0, unix: true } }];
+  });
+}
+
+function boundDescriptors(
+  libc: Libc,
+  isOurs: (address: Uint8Array) => boolean,
+): number[] {
   const { getsockname } = libc;
   if (getsockname === undefined) return [];
-  const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
-  const length = new Uint32Array(1);
-  const lengthBytes = new Uint8Array(length.buffer);
   return readdirSync("/proc/self/fd").map(Number).filter((fd) => {
-    length[0] = address.length;
     // -1: not a socket, or closed by now, as the one that read the directory
-    return getsockname(fd, address, lengthBytes) === 0 &&
-      readPort(address) === port;
+    return getsockname(fd, ADDRESS, room()) === 0 && isOurs(ADDRESS);
   });
+}
+
+/** Scratch of all calls: none of them waits, and a walk makes thousands. */
+const ADDRESS = new Uint8Array(SOCKET_ADDRESS_BYTES);
+const LENGTH = new Uint32Array(1);
+const LENGTH_BYTES = new Uint8Array(LENGTH.buffer);
+
+/** The length to give with `ADDRESS`, of which a nameless socket fills little. */
+function room(): Uint8Array {
+  ADDRESS.fill(0);
+  LENGTH[0] = ADDRESS.length;
+  return LENGTH_BYTES;
 }
 
 /**
@@ -83,33 +155,35 @@ export function shutdownConnection(
   return false;
 }
 
+/**
+ * {@linkcode shutdownConnection} for a connection that was listed in this same
+ * turn of the loop, unless it has bytes that were not read yet: the runtime
+ * closes descriptors only between turns, so that nothing needs to be looked up
+ * again.
+ */
+export function shutdownUnlessUnread(
+  libc: Libc,
+  { fd }: Connection,
+): boolean {
+  const count = new Int32Array(1);
+  const bytes = new Uint8Array(count.buffer);
+  // One that fails was reset by its peer just now: it has nothing to read.
+  if (need(libc, "ioctl")(fd, SIOCINQ, bytes) === 0 && count[0] > 0) {
+    return false;
+  }
+  return need(libc, "shutdown")(fd, SHUT_RDWR) === 0;
+}
+
 /** Bytes that the client has not acknowledged yet; undefined once it is over. */
 export function unacknowledgedBytes(
   libc: Libc,
   connection: Connection,
 ): number | undefined {
-  return queued(libc, connection, "SIOCOUTQ", SIOCOUTQ);
-}
-
-/** Bytes that the runtime has not read yet; undefined once it is over. */
-export function unreadBytes(
-  libc: Libc,
-  connection: Connection,
-): number | undefined {
-  return queued(libc, connection, "SIOCINQ", SIOCINQ);
-}
-
-function queued(
-  libc: Libc,
-  connection: Connection,
-  name: string,
-  request: bigint,
-): number | undefined {
   const ioctl = need(libc, "ioctl");
   if (inodeOf(connection.fd) !== connection.inode) return undefined;
   const count = new Int32Array(1);
-  if (ioctl(connection.fd, request, new Uint8Array(count.buffer)) === -1) {
-    throw failed(libc, `ioctl ${name}`, describe(connection));
+  if (ioctl(connection.fd, SIOCOUTQ, new Uint8Array(count.buffer)) === -1) {
+    throw failed(libc, "ioctl SIOCOUTQ", describe(connection));
   }
   return count[0];
 }
@@ -133,16 +207,15 @@ export function tcpInfo(
 
 /** Whether the descriptor still is this connection, and has a peer. */
 function isStillOpen(libc: Libc, { fd, inode }: Connection): boolean {
-  return inodeOf(fd) === inode && peerOf(libc, fd) !== undefined;
+  return inodeOf(fd) === inode && hasPeer(libc, fd);
 }
 
 function peerOf(libc: Libc, fd: number): Peer | undefined {
-  const getpeername = need(libc, "getpeername");
-  const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
-  const length = new Uint8Array(new Uint32Array([address.length]).buffer);
-  return getpeername(fd, address, length) === 0
-    ? readSocketAddress(address)
-    : undefined;
+  return hasPeer(libc, fd) ? readSocketAddress(ADDRESS) : undefined;
+}
+
+function hasPeer(libc: Libc, fd: number): boolean {
+  return need(libc, "getpeername")(fd, ADDRESS, room()) === 0;
 }
 
 /** The inode of a socket (proc_pid_fd(5)), undefined for all else. */

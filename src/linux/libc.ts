@@ -42,6 +42,13 @@ const SYMBOLS = {
   syncfs: { args: ["i32"], result: "i32" },
   // memory: malloc_trim(3), glibc only
   malloc_trim: { args: ["usize"], result: "i32" },
+  // memory: mmap(2), munmap(2), madvise(2)
+  mmap: {
+    args: ["pointer", "usize", "i32", "i32", "i32", "usize"],
+    result: "pointer",
+  },
+  munmap: { args: ["pointer", "usize"], result: "i32" },
+  madvise: { args: ["pointer", "usize", "i32"], result: "i32" },
   // threads of our own for calls that block: pthread_create(3), pthread_tryjoin_np(3), dlsym(3)
   dlsym: { args: ["pointer", "buffer"], result: "pointer" },
   pthread_create: {
@@ -122,10 +129,21 @@ export function loadLibc(runtime: Runtime): Libc {
   return {};
 }
 
+/**
+ * Each function is bound when it is first looked at: Bun compiles a stub for
+ * each, which costs time and 100 KB that most starts need not pay.
+ */
 function bind(library: ForeignLibrary): Libc {
-  const bound: Record<string, unknown> = { errno: () => library.errno() };
+  const bound = { errno: () => library.errno() };
   for (const [name, signature] of Object.entries(SYMBOLS)) {
-    bound[name] = library.symbol(name, signature);
+    let found: { readonly call: unknown } | undefined;
+    Object.defineProperty(bound, name, {
+      enumerable: true,
+      get() {
+        found ??= { call: library.symbol(name, signature) };
+        return found.call;
+      },
+    });
   }
   return bound as Libc;
 }

@@ -7,6 +7,7 @@ import type { Peer } from "../runtime/types.ts";
 /** Bytes of the largest address the kernel gives (sockaddr_storage). */
 export const SOCKET_ADDRESS_BYTES = 128;
 
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 
@@ -18,6 +19,17 @@ export function readPort(bytes: Uint8Array): number | undefined {
   const family = readFamily(bytes);
   if (family !== AF_INET && family !== AF_INET6) return undefined;
   return bytes[2] << 8 | bytes[3];
+}
+
+/**
+ * The path of a `sockaddr_un` (unix(7)), undefined for any other family and for
+ * sockets without a path.
+ */
+export function readUnixPath(bytes: Uint8Array): string | undefined {
+  if (readFamily(bytes) !== AF_UNIX) return undefined;
+  const end = bytes.indexOf(0, 2);
+  if (end === 2) return undefined;
+  return new TextDecoder().decode(bytes.subarray(2, end === -1 ? 110 : end));
 }
 
 /** The whole address; an IPv4 one in IPv6 clothes comes out as IPv4. */

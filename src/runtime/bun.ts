@@ -6,7 +6,14 @@ import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
 import { setTimeout as sleep } from "node:timers/promises";
 import { reexecWithSettings } from "./bun_reexec.ts";
 import { type CFunction, makeLibrary } from "./library.ts";
-import { answer, listenError, makePeer } from "./server.ts";
+import {
+  answer,
+  bindPrivately,
+  listenError,
+  makePeer,
+  removeStaleSocket,
+  unixPeer,
+} from "./server.ts";
 import type {
   CSignature,
   CType,
@@ -38,11 +45,11 @@ export const bunRuntime: Runtime = {
   openLibrary,
 };
 
-// deno-lint-ignore require-await -- a failure to listen is a rejection
 async function serve(options: ServeOptions): Promise<RuntimeServer> {
+  if ("path" in options) await removeStaleSocket(options.path);
   const server = listen(options);
   return {
-    port: server.port ?? options.port,
+    port: server.port ?? 0,
     closeIdle: () => server.closeIdleConnections(),
     stop() {
       // The promise waits for half-sent requests: nobody may wait for it.
@@ -53,6 +60,7 @@ async function serve(options: ServeOptions): Promise<RuntimeServer> {
 
 function listen(options: ServeOptions) {
   try {
+    if ("path" in options) return listenOnUnix(options, options.path);
     return Bun.serve({
       hostname: options.host,
       port: options.port,
@@ -75,6 +83,20 @@ function listen(options: ServeOptions) {
   } catch (error) {
     throw listenError(options, error);
   }
+}
+
+function listenOnUnix(options: ServeOptions, unix: string) {
+  const peer = unixPeer(unix);
+  return bindPrivately(unix, () =>
+    Bun.serve({
+      unix,
+      development: false,
+      fetch(request, server) {
+        // A unix socket takes no idleTimeout; this is the same, request by request.
+        server.timeout(request, 0);
+        return answer(options, request, peer);
+      },
+    }));
 }
 
 function report(options: ServeOptions, error: unknown): void {

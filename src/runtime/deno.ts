@@ -5,7 +5,14 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { type CFunction, makeLibrary } from "./library.ts";
-import { answer, listenError, makePeer } from "./server.ts";
+import {
+  answer,
+  bindPrivately,
+  listenError,
+  makePeer,
+  removeStaleSocket,
+  unixPeer,
+} from "./server.ts";
 import type {
   CSignature,
   CType,
@@ -29,31 +36,45 @@ export const denoRuntime: Runtime = {
   openLibrary,
 };
 
-// deno-lint-ignore require-await -- a failure to listen is a rejection
 async function serve(options: ServeOptions): Promise<RuntimeServer> {
+  if ("path" in options) await removeStaleSocket(options.path);
   const stopping = new AbortController();
-  const server = listen(options, stopping.signal);
   return {
-    port: server.addr.port,
+    port: listen(options, stopping.signal),
     // Deno has no way: the walk over the descriptors closes them
     closeIdle() {},
     stop: () => stopping.abort(),
   };
 }
 
-function listen(options: ServeOptions, signal: AbortSignal) {
+/** Listens until the signal; gives the port, 0 on a unix socket. */
+function listen(options: ServeOptions, signal: AbortSignal): number {
+  // or Deno prints a banner
+  const quiet = { signal, onListen() {} };
   try {
-    return Deno.serve({
-      hostname: options.host,
-      port: options.port,
-      signal,
-      // or Deno prints a banner
-      onListen() {},
-      handler(request, info) {
-        const { hostname, port } = info.remoteAddr;
-        return answer(options, request, makePeer(hostname, port));
-      },
-    });
+    if (!("path" in options)) {
+      const { host: hostname, port } = options;
+      const server = Deno.serve(
+        { ...quiet, hostname, port },
+        (request, info) => {
+          const { remoteAddr } = info;
+          const peer = makePeer(remoteAddr.hostname, remoteAddr.port);
+          return answer(options, request, peer);
+        },
+      );
+      return server.addr.port;
+    }
+    const { path } = options;
+    const peer = unixPeer(path);
+    bindPrivately(
+      path,
+      () =>
+        Deno.serve(
+          { ...quiet, path },
+          (request) => answer(options, request, peer),
+        ),
+    );
+    return 0;
   } catch (error) {
     throw listenError(options, error);
   }

@@ -2,6 +2,9 @@
  * What the native servers of both runtimes have in common.
  * @module
  */
+import { chmodSync, lstatSync, rmSync } from "node:fs";
+import process from "node:process";
+import { nodeNet } from "../builtin.ts";
 import type { FetchHandler, Peer, ServeOptions } from "./types.ts";
 
 const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
@@ -19,11 +22,60 @@ export function makePeer(address: string, port: number): Peer {
   return { address: normalizeAddress(address), port };
 }
 
+/** Whoever calls over a unix socket of that path. */
+export function unixPeer(path: string): Peer {
+  return { address: `unix:${path}`, port: 0, unix: true };
+}
+
 /** The error of a server that cannot listen, with the reason's code. */
 export function listenError(options: ServeOptions, cause: unknown): Error {
+  return new Error(`Cannot listen on ${at(options)}: ${reason(cause)}`, {
+    cause,
+  });
+}
+
+function at(options: ServeOptions): string {
+  if ("path" in options) return `unix:${options.path}`;
   const { host, port } = options;
-  const at = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  return new Error(`Cannot listen on ${at}: ${reason(cause)}`, { cause });
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * Makes way for a socket at the path: removes what a dead agent left there.
+ * Fails where somebody listens, or the file is no socket.
+ */
+export async function removeStaleSocket(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  const refuse = (why: string) =>
+    new Error(`Cannot listen on unix:${path}: ${why}`);
+  if (!found.isSocket()) throw refuse("it exists and is no socket");
+  if (await somebodyListens(path)) throw refuse("EADDRINUSE");
+  rmSync(path, { force: true });
+}
+
+/** Calls `bind`, which makes the socket's file, so that only its owner may use it. */
+export function bindPrivately<T>(path: string, bind: () => T): T {
+  const before = process.umask(0o177);
+  try {
+    const bound = bind();
+    chmodSync(path, 0o600);
+    return bound;
+  } finally {
+    process.umask(before);
+  }
+}
+
+function somebodyListens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = nodeNet().connect(path);
+    const end = (listens: boolean) => {
+      probe.destroy();
+      resolve(listens);
+    };
+    probe.once("connect", () => end(true));
+    probe.once("error", () => end(false));
+  });
 }
 
 function reason(cause: unknown): string {

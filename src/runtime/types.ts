@@ -34,25 +34,32 @@ export interface ForeignLibrary {
 export interface Peer {
   readonly address: string;
   readonly port: number;
+  /** On a unix socket the far end has no name: the address is that of our own. */
+  readonly unix?: true;
 }
 
 /** Answers one request. The peer is undefined where the runtime does not know it. */
 export type FetchHandler = (request: Request, peer?: Peer) => Promise<Response>;
 
-/** How to listen. Port 0 takes a free one. */
-export interface ServeOptions {
-  readonly host: string;
-  readonly port: number;
+/** Where to listen. Port 0 takes a free one. */
+export type ListenAddress =
+  | { readonly host: string; readonly port: number }
+  /** A unix socket, which only its owner may connect to. */
+  | { readonly path: string };
+
+/** How to listen. */
+export type ServeOptions = ListenAddress & {
   readonly fetch: FetchHandler;
   /**
    * Hears what `fetch` threw, after which the client gets a plain 500; without
    * it the error goes to stderr. The last line: the app answers its own errors.
    */
   readonly onError?: (error: unknown) => void;
-}
+};
 
 /** A native HTTP server that listens. */
 export interface RuntimeServer {
+  /** 0 on a unix socket. */
   readonly port: number;
   /** Closes what is idle, as far as the runtime can: the fallback where there is no libc. */
   closeIdle(): void;

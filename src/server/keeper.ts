@@ -7,10 +7,11 @@
 import {
   type Connection,
   listConnections,
+  listUnixConnections,
   shutdownConnection,
+  shutdownUnlessUnread,
   tcpInfo,
   unacknowledgedBytes,
-  unreadBytes,
 } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
@@ -25,11 +26,19 @@ const FLUSH_LIMIT_MS = 250;
 /** The wait for a reply's way out where no libc tells about it. */
 const BLIND_FLUSH_MS = 5;
 
+/** Where the agent listens. */
+export interface Listening {
+  readonly ports: readonly number[];
+  /** Of unix sockets. */
+  readonly paths: readonly string[];
+}
+
 /** What the keeper needs. */
 export interface KeeperOptions {
   readonly libc: Libc;
-  /** The port that the agent listens on. */
-  readonly port: () => number;
+  readonly listening: () => Listening;
+  /** Requests after which a connection is closed. */
+  readonly maxRequestsPerConnection: number;
   /** Closes idle connections where there is no libc to do it. */
   readonly closeIdle: () => void;
   /** A reply whose after-work failed. */
@@ -53,9 +62,16 @@ export class ConnectionKeeper {
     return this.#keepAlive;
   }
 
-  /** Connections that exist now, as the kernel has them. */
+  /** TCP connections that exist now, as the kernel has them. */
   list(): Connection[] {
-    return listConnections(this.#options.libc, this.#options.port());
+    const { libc, listening } = this.#options;
+    return listConnections(libc, ...listening().ports);
+  }
+
+  /** Unix connections that exist now; nothing tells which one sent a request. */
+  #listUnix(): Connection[] {
+    const { libc, listening } = this.#options;
+    return listUnixConnections(libc, ...listening().paths);
   }
 
   /** Wraps the app: the outermost handler, so that nothing runs after it. */
@@ -67,8 +83,9 @@ export class ConnectionKeeper {
       this.#begin(exchange);
       try {
         const response = await answer(request, exchange);
-        if (!this.#keepAlive) response.headers.set("connection", "close");
-        if (exchange.hasAfter || !this.#keepAlive) this.#follow(exchange);
+        const close = !this.#keepAlive || this.#isSpent(peer);
+        if (close) response.headers.set("connection", "close");
+        if (exchange.hasAfter || close) this.#follow(exchange, close);
         else this.#end(exchange);
         return response;
       } catch (error) {
@@ -93,43 +110,59 @@ export class ConnectionKeeper {
     return this.#served.get(keyOf(peer)) ?? 0;
   }
 
-  /** Forgets counts of connections that are no more. */
-  forgetOthers(connections: readonly Connection[]): void {
-    const live = new Set(connections.map(({ peer }) => keyOf(peer)));
-    for (const key of this.#served.keys()) {
-      if (!live.has(key)) this.#served.delete(key);
-    }
+  /**
+   * Begins a census. What it gives forgets the counts of connections that were
+   * known at this beginning and are not among the live ones at its end.
+   */
+  census(): (live: Iterable<Peer>) => void {
+    const known = new Set(this.#served.keys());
+    return (live) => {
+      for (const peer of live) known.delete(keyOf(peer));
+      for (const key of known) this.#served.delete(key);
+    };
   }
 
   /** Closes what waits for no reply, records the rest, turns keep-alive off. */
   quiesce(): { closed: number; recorded: number } {
-    const { libc, port, closeIdle } = this.#options;
+    const { libc, listening, closeIdle } = this.#options;
     this.#keepAlive = false;
     if (libc.getpeername === undefined) closeIdle();
-    hideUnsentConnections(libc, port());
-    const closed = this.#closeIdle();
-    this.#recorded = this.list();
-    return { closed, recorded: this.#recorded.length };
+    for (const port of listening().ports) hideUnsentConnections(libc, port);
+    const connections = this.list();
+    const closed = new Set(this.#closeIdle(connections));
+    this.#recorded = connections.filter((one) => !closed.has(one));
+    // Both ends of a unix connection are in this machine: never a zombie.
+    const unix = this.#closeIdle(this.#listUnix());
+    return {
+      closed: closed.size + unix.length,
+      recorded: this.#recorded.length,
+    };
   }
 
   /** Closes exactly the recorded connections that still exist; keep-alive on. */
   recover(): { zombies: number } {
+    const { libc, listening } = this.#options;
     this.#keepAlive = true;
-    showUnsentConnections(this.#options.libc, this.#options.port());
+    for (const port of listening().ports) showUnsentConnections(libc, port);
     let zombies = 0;
     for (const connection of this.#recorded.splice(0)) {
-      if (shutdownConnection(this.#options.libc, connection)) zombies++;
+      if (shutdownConnection(libc, connection)) zombies++;
     }
     return { zombies };
   }
 
   /** Closes what waits for no reply; a request that is just arriving does. */
-  #closeIdle(): number {
+  #closeIdle(connections: readonly Connection[]): Connection[] {
     const { libc } = this.#options;
-    return this.list().filter((connection) =>
-      !this.busy(connection.peer) && !unreadBytes(libc, connection) &&
-      shutdownConnection(libc, connection)
-    ).length;
+    return connections.filter((connection) =>
+      !this.busy(connection.peer) && shutdownUnlessUnread(libc, connection)
+    );
+  }
+
+  /** Whether this connection has sent as many requests as one may. */
+  #isSpent(peer: Peer | undefined): boolean {
+    return peer !== undefined && !peer.unix &&
+      this.served(peer) >= this.#options.maxRequestsPerConnection;
   }
 
   #begin(exchange: Exchange): void {
@@ -154,19 +187,32 @@ export class ConnectionKeeper {
     if (exchanges?.size === 0) this.#exchanges.delete(key);
   }
 
-  /** Waits for the reply to arrive, runs what was left for then, and closes. */
-  #follow(exchange: Exchange): void {
-    const close = !this.#keepAlive;
-    const before = this.#acknowledged(exchange.peer);
-    this.#flushed(exchange.peer, before).then((connection) => {
+  #follow(exchange: Exchange, close: boolean): void {
+    this.#finish(exchange, close).catch(this.#options.onError);
+  }
+
+  /** Waits for the reply to arrive, closes, runs what was left for then. */
+  async #finish(exchange: Exchange, close: boolean): Promise<void> {
+    const { peer } = exchange;
+    const { libc } = this.#options;
+    try {
+      const before = this.#acknowledged(peer);
+      // The reply's own is one of these; who comes later waits for its own.
+      const unix = new Set(
+        peer?.unix ? this.#listUnix().map(({ inode }) => inode) : [],
+      );
+      const connection = await this.#flushed(peer, before);
       this.#end(exchange);
-      if (close && connection !== undefined) {
-        shutdownConnection(this.#options.libc, connection);
-      }
+      if (!close) return;
+      if (connection !== undefined) shutdownConnection(libc, connection);
+      this.#closeIdle(this.#listUnix().filter(({ inode }) => unix.has(inode)));
       // What was just arriving at the prepare and did not become a request.
-      if (!this.#keepAlive) this.#closeIdle();
+      if (!this.#keepAlive) this.#closeIdle(this.list());
+    } finally {
+      // Whatever failed: the settle that waits for this must not wait for ever.
+      this.#end(exchange);
       exchange.replied();
-    }).catch(this.#options.onError);
+    }
   }
 
   #find(peer: Peer | undefined): Connection | undefined {
@@ -188,9 +234,12 @@ export class ConnectionKeeper {
   ): Promise<Connection | undefined> {
     const { libc } = this.#options;
     const end = performance.now() + FLUSH_LIMIT_MS;
-    const blind = libc.getpeername === undefined || peer === undefined;
+    const blind = libc.getpeername === undefined || peer === undefined ||
+      peer.unix;
     // A timer, not a microtask: a microtask would run before the write.
     await sleep(blind ? BLIND_FLUSH_MS : 0);
+    // The reader of a unix socket takes the bytes themselves: nothing is lost.
+    if (peer?.unix) return undefined;
     for (let pause = 1;; pause = Math.min(pause * 2, 16)) {
       const connection = this.#find(peer);
       if (connection === undefined) return undefined;
@@ -205,7 +254,7 @@ export class ConnectionKeeper {
 }
 
 function keyOf(peer: Peer): string {
-  return `${peer.address} ${peer.port}`;
+  return peer.unix ? "unix" : `${peer.address} ${peer.port}`;
 }
 
 function sleep(ms: number): Promise<void> {

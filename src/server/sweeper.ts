@@ -1,26 +1,51 @@
 /**
- * Closes connections that keep the agent waiting: neither runtime limits how
- * long a request's header may take, and Deno not how long one may idle.
+ * Closes connections that keep the agent waiting, and those beyond the limit:
+ * neither runtime limits how many there are or how long a request's header may
+ * take, and Deno not how long one may idle.
  * @module
  */
-import { shutdownConnection, tcpInfo } from "../linux/connections.ts";
+import {
+  type Connection,
+  connectionOf,
+  descriptorsEnd,
+  isOn,
+  shutdownConnection,
+  tcpInfo,
+} from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Log } from "../log.ts";
-import type { ConnectionKeeper } from "./keeper.ts";
+import type { Peer } from "../runtime/types.ts";
+import type { ConnectionKeeper, Listening } from "./keeper.ts";
+
+/**
+ * Connections that one turn of the loop looks at, 15 to 25 µs each, and
+ * descriptors, 1 µs each. A thousand connections at once would hold up a health
+ * check by 20 ms.
+ */
+const MOST_CONNECTIONS = 50;
+const MOST_DESCRIPTORS = 1000;
+/** Milliseconds between two sweeps, at most, and while there are many. */
+const RARELY_MS = 2000;
+const OFTEN_MS = 200;
 
 /** What the sweeper needs. */
 export interface SweeperOptions {
   readonly libc: Libc;
-  readonly keeper: ConnectionKeeper;
+  readonly listening: () => Listening;
+  readonly keeper: Pick<ConnectionKeeper, "served" | "busy" | "census">;
   /** Milliseconds from a request's first byte to the end of its header. */
   readonly headerTimeoutMs: number;
   /** Milliseconds that a kept-alive connection may be silent. */
   readonly idleTimeoutMs: number;
-  readonly log: Log;
+  /** Beyond this many, those that idle longest are closed. */
+  readonly maxConnections: number;
+  readonly log: Pick<Log, "debug" | "warn">;
 }
 
 interface Seen {
+  readonly connection: Connection;
   served: number;
+  busy: boolean;
   /** Bytes received when the last request was complete. */
   bytes: number;
   /** When it was last seen without a request. */
@@ -29,67 +54,135 @@ interface Seen {
   halfSince: number | undefined;
 }
 
+/** One walk over all connections. */
+interface Sweep {
+  /** The next descriptor to look at, and the first that there is not. */
+  next: number;
+  readonly end: number;
+  readonly seen: Map<string, Seen>;
+  readonly forget: (live: Iterable<Peer>) => void;
+}
+
 /** One timer while the agent runs, none while it is quiesced. */
 export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #intervalMs: number;
   #seen = new Map<string, Seen>();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
     const shortest = Math.min(options.headerTimeoutMs, options.idleTimeoutMs);
-    this.#intervalMs = Math.max(50, Math.min(2000, shortest / 4));
+    this.#intervalMs = Math.max(50, Math.min(RARELY_MS, shortest / 4));
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.sweep(), this.#intervalMs);
+    if (this.#timer === undefined) this.#wait(this.#intervalMs);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#seen.clear();
   }
 
-  /** Looks at every connection once and closes those past their time. */
+  /** Looks at every connection once, in one go, and closes what is too much. */
   sweep(): void {
-    const { libc, keeper, log } = this.#options;
-    const connections = keeper.list();
-    const next = new Map<string, Seen>();
-    for (const connection of connections) {
-      const seen = this.#look(
-        this.#seen.get(connection.inode),
-        keeper.served(connection.peer),
-        keeper.busy(connection.peer),
-        tcpInfo(libc, connection)?.bytesReceived ?? 0,
-      );
-      next.set(connection.inode, seen);
-      const why = this.#late(seen);
-      if (why === undefined) continue;
-      shutdownConnection(libc, connection);
-      log.debug("connection closed", { why, peer: connection.peer.address });
-    }
-    this.#seen = next;
-    keeper.forgetOthers(connections);
+    const sweep = this.#begin();
+    while (!this.#advance(sweep));
   }
 
-  #look(
-    before: Seen | undefined,
-    served: number,
-    busy: boolean,
-    bytes: number,
-  ): Seen {
+  #wait(ms: number, sweep?: Sweep): void {
+    this.#timer = setTimeout(() => this.#turn(sweep ?? this.#begin()), ms);
+  }
+
+  #turn(sweep: Sweep): void {
+    try {
+      if (!this.#advance(sweep)) return this.#wait(0, sweep);
+    } catch (error) {
+      // A sweep that failed is no reason never to sweep again.
+      this.#options.log.warn("connections could not be swept", {
+        error: String(error),
+      });
+    }
+    const many = this.#seen.size > this.#options.maxConnections / 2;
+    this.#wait(many ? Math.min(OFTEN_MS, this.#intervalMs) : this.#intervalMs);
+  }
+
+  #begin(): Sweep {
+    const { libc, keeper } = this.#options;
+    const end = libc.getpeername === undefined ? 0 : descriptorsEnd();
+    return { next: 0, end, seen: new Map(), forget: keeper.census() };
+  }
+
+  /** Looks at the next few; true once the sweep is over. */
+  #advance(sweep: Sweep): boolean {
+    const { seen, end, forget } = sweep;
+    for (const connection of this.#some(sweep)) {
+      const looked = this.#look(connection);
+      const why = this.#late(looked);
+      if (why === undefined) seen.set(connection.inode, looked);
+      else this.#close(connection, why);
+    }
+    if (sweep.next < end) return false;
+    this.#seen = seen;
+    forget([...seen.values()].map(({ connection }) => connection.peer));
+    this.#closeExcess([...seen.values()]);
+    return true;
+  }
+
+  /** The next few connections. */
+  #some(sweep: Sweep): Connection[] {
+    const { libc, listening } = this.#options;
+    const { ports } = listening();
+    const end = Math.min(sweep.end, sweep.next + MOST_DESCRIPTORS);
+    const found: Connection[] = [];
+    while (sweep.next < end && found.length < MOST_CONNECTIONS) {
+      const fd = sweep.next++;
+      const connection = isOn(libc, fd, ports)
+        ? connectionOf(libc, fd)
+        : undefined;
+      if (connection !== undefined) found.push(connection);
+    }
+    return found;
+  }
+
+  #closeExcess(seen: Seen[]): void {
+    const { maxConnections } = this.#options;
+    if (seen.length <= maxConnections) return;
+    const idle = seen.filter(({ busy }) => !busy)
+      .sort((a, b) => a.idleSince - b.idleSince);
+    for (const { connection } of idle.slice(0, seen.length - maxConnections)) {
+      this.#seen.delete(connection.inode);
+      this.#close(connection, `more than ${maxConnections} connections`);
+    }
+  }
+
+  #close(connection: Connection, why: string): void {
+    const { libc, log } = this.#options;
+    if (!shutdownConnection(libc, connection)) return;
+    log.debug("connection closed", { why, peer: connection.peer.address });
+  }
+
+  #look(connection: Connection): Seen {
+    const { libc, keeper } = this.#options;
     const now = performance.now();
+    const served = keeper.served(connection.peer);
+    const busy = keeper.busy(connection.peer);
+    const bytes = tcpInfo(libc, connection)?.bytesReceived ?? 0;
+    const before = this.#seen.get(connection.inode);
     if (busy || before === undefined || before.served !== served) {
       const fresh = served === 0 && bytes > 0;
       return {
+        connection,
         served,
+        busy,
         bytes: fresh ? 0 : bytes,
         idleSince: now,
         halfSince: fresh ? now : undefined,
       };
     }
+    before.busy = false;
     if (bytes > before.bytes) before.halfSince ??= now;
     return before;
   }

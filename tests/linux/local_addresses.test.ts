@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { networkInterfaces } from "node:os";
+import { describe, test } from "node:test";
+import {
+  localAddresses,
+  parseFibTrie,
+  parseIpv6Route,
+} from "../../src/linux/local_addresses.ts";
+
+const FIB_TRIE = `Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 0.0.0.0
+        /0 universe UNICAST
+     +-- 10.0.2.0/24 2 0 2
+        |-- 10.0.2.0
+           /24 link UNICAST
+        |-- 10.0.2.15
+           /32 host LOCAL
+        |-- 10.0.2.255
+           /32 link BROADCAST
+Local:
+     |-- 10.9.0.0
+        /16 host LOCAL
+`;
+const NONE = "0".repeat(32);
+const IPV6_ROUTE = [
+  `fd000000000000000000000000000000 40 ${NONE} 00 ${NONE} 00000100 00000001 00000000 00000001     eth0`,
+  `fd000000000000000000000000000002 80 ${NONE} 00 ${NONE} 00000000 00000003 00000000 80200001     eth0`,
+  "",
+].join("\n");
+
+function given(fibTrie?: string, ipv6Route?: string) {
+  return localAddresses((path) => {
+    const text = path.endsWith("fib_trie") ? fibTrie : ipv6Route;
+    if (text === undefined) throw new Error("no such table");
+    return text;
+  });
+}
+
+test("local routes are read, others are not", () => {
+  assert.deepEqual(parseFibTrie(FIB_TRIE), [
+    { address: "10.0.2.15", bits: 32, family: "ipv4" },
+    { address: "10.9.0.0", bits: 16, family: "ipv4" },
+  ]);
+  assert.deepEqual(parseIpv6Route(IPV6_ROUTE), [
+    {
+      address: "fd00:0000:0000:0000:0000:0000:0000:0002",
+      bits: 128,
+      family: "ipv6",
+    },
+  ]);
+});
+
+describe("an address is local", () => {
+  const local = given(FIB_TRIE, IPV6_ROUTE);
+  for (
+    const [address, expected] of [
+      ["10.0.2.15", true],
+      ["10.0.2.2", false],
+      ["10.9.200.1", true],
+      ["127.0.0.1", true],
+      ["127.200.0.9", true],
+      ["::1", true],
+      ["fd00::2", true],
+      ["fd00:0:0::0002", true],
+      ["fd00::2%eth0", true],
+      ["fd00::3", false],
+      ["::ffff:10.0.2.15", true],
+      ["::ffff:a00:20f", true],
+      ["::ffff:10.0.2.2", false],
+      ["", true],
+      ["somewhere", true],
+    ] as const
+  ) {
+    test(`${JSON.stringify(address)}: ${expected}`, () => {
+      assert.equal(local.has(address), expected);
+    });
+  }
+});
+
+test("without the kernel's tables, the addresses of node:os are local", () => {
+  const own = Object.values(networkInterfaces()).flat();
+  const local = given();
+  for (const one of own) assert.ok(local.has(one!.address), one!.address);
+  assert.equal(local.has("203.0.113.77"), false);
+});
+
+test("this machine's own addresses are local, as the kernel has them", () => {
+  const local = localAddresses();
+  for (const one of Object.values(networkInterfaces()).flat()) {
+    assert.ok(local.has(one!.address), one!.address);
+  }
+  assert.equal(local.has("203.0.113.77"), false);
+});

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { before, describe, test } from "node:test";
+import type { Libc } from "../../src/linux/libc.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
+import { ConnectionKeeper } from "../../src/server/keeper.ts";
+import { Listeners } from "../../src/server/listeners.ts";
+import { Sweeper, type SweeperOptions } from "../../src/server/sweeper.ts";
+import { showUnsentConnections } from "../../src/linux/listen.ts";
+import { realLibc } from "../support/libc.ts";
+import { Raw } from "../support/raw.ts";
+import { until } from "../support/until.ts";
+
+/** A server with keeper and sweeper, and the connections of a test. */
+async function serving(
+  libc: Libc,
+  options: Partial<SweeperOptions>,
+  maxRequestsPerConnection = 1000,
+) {
+  const listeners = new Listeners(await loadRuntime());
+  const said: string[] = [];
+  const keeper = new ConnectionKeeper({
+    libc,
+    listening: () => listeners,
+    maxRequestsPerConnection,
+    closeIdle() {},
+    onError: (error) => said.push(String(error)),
+  });
+  const fetch = keeper.wrap(() => Promise.resolve(new Response("x")));
+  await listeners.open([{ host: "127.0.0.1", port: 0 }], { fetch });
+  const [port] = listeners.ports;
+  showUnsentConnections(libc, port);
+  const sweeper = new Sweeper({
+    libc,
+    listening: () => listeners,
+    keeper,
+    headerTimeoutMs: 60_000,
+    idleTimeoutMs: 60_000,
+    maxConnections: 1000,
+    log: { debug: (_, fields) => said.push(String(fields?.why)), warn() {} },
+    ...options,
+  });
+  const open: Raw[] = [];
+  return {
+    keeper,
+    sweeper,
+    said,
+    async connect(count: number): Promise<Raw[]> {
+      const known = keeper.list().length;
+      const opened = await Promise.all(
+        Array.from({ length: count }, () => Raw.open(port)),
+      );
+      open.push(...opened);
+      await until("them", () => keeper.list().length === known + count);
+      return opened;
+    },
+    async ask(raw: Raw) {
+      raw.request("GET", "/");
+      const reply = await raw.response();
+      assert.equal(reply.status, 200);
+      return reply;
+    },
+    end() {
+      sweeper.stop();
+      for (const raw of open) raw.destroy();
+      listeners.stop();
+    },
+  };
+}
+
+describe("the sweeper", () => {
+  let libc: Libc;
+  before(async () => {
+    libc = await realLibc();
+  });
+
+  test("closes those that idle longest beyond the limit, never a busy one", async () => {
+    const one = await serving(libc, { maxConnections: 4 });
+    try {
+      const old = await one.connect(3);
+      one.sweeper.sweep();
+      const young = await one.connect(3);
+      // The oldest one speaks: from now on it idles for the shortest time.
+      await one.ask(old[0]);
+      one.sweeper.sweep();
+      await Promise.all([old[1].gone(), old[2].gone()]);
+      assert.ok(!old[0].closed);
+      assert.ok(young.every((raw) => !raw.closed));
+      assert.deepEqual(one.said, Array(2).fill("more than 4 connections"));
+    } finally {
+      one.end();
+    }
+  });
+
+  test("closes more than a turn of the loop can look at, on its timer", async () => {
+    const one = await serving(libc, { maxConnections: 10, idleTimeoutMs: 400 });
+    try {
+      const all = await one.connect(120);
+      one.sweeper.start();
+      await until(
+        "the limit",
+        () => all.filter((raw) => raw.closed).length >= 110,
+      );
+      await Promise.all(all.map((raw) => raw.gone()));
+      assert.ok(one.said.includes("idle for 400 ms"));
+    } finally {
+      one.end();
+    }
+  });
+
+  test("forgets what it served to connections that are gone, and only that", async () => {
+    const one = await serving(libc, {});
+    try {
+      const [gone, stays] = await one.connect(2);
+      await one.ask(gone);
+      await one.ask(stays);
+      await one.ask(stays);
+      const peers = new Map(
+        one.keeper.list().map(({ peer }) => [peer.port, peer]),
+      );
+      const served = (raw: Raw, port = raw.localPort) =>
+        one.keeper.served(peers.get(port)!);
+      const port = gone.localPort;
+      assert.equal(served(gone), 1);
+      gone.destroy();
+      await until("its end", () => one.keeper.list().length === 1);
+      // A connection that comes while the sweep is under way keeps its count.
+      const forget = one.keeper.census();
+      const [late] = await one.connect(1);
+      await one.ask(late);
+      const latePeer = one.keeper.list().find(({ peer }) =>
+        peer.port === late.localPort
+      )!.peer;
+      forget([peers.get(stays.localPort)!]);
+      assert.equal(served(gone, port), 0);
+      assert.equal(served(stays), 2);
+      assert.equal(one.keeper.served(latePeer), 1);
+    } finally {
+      one.end();
+    }
+  });
+
+  test("without a C library it does nothing and fails nothing", async () => {
+    const one = await serving({}, { maxConnections: 1, idleTimeoutMs: 1 });
+    try {
+      one.sweeper.sweep();
+      assert.deepEqual(one.said, []);
+    } finally {
+      one.end();
+    }
+  });
+
+  test("a sweep that fails is said, and the next one works", async () => {
+    let broken = true;
+    let warned = 0;
+    const failing: Libc = {
+      ...libc,
+      getsockopt: (...args) => broken ? -1 : libc.getsockopt!(...args),
+    };
+    const one = await serving(libc, {
+      libc: failing,
+      idleTimeoutMs: 200,
+      log: { debug() {}, warn: () => warned++ },
+    });
+    try {
+      const [raw] = await one.connect(1);
+      one.sweeper.start();
+      await until("the complaint", () => warned > 0);
+      broken = false;
+      await raw.gone();
+    } finally {
+      one.end();
+    }
+  });
+});
+
+describe("the limit of requests", () => {
+  test("the last reply says so and closes", async () => {
+    const one = await serving(await realLibc(), {}, 3);
+    try {
+      const [raw] = await one.connect(1);
+      for (let i = 1; i <= 3; i++) {
+        const reply = await one.ask(raw);
+        assert.equal(
+          reply.headers.get("connection") === "close",
+          i === 3,
+          `reply ${i}`,
+        );
+      }
+      await raw.gone();
+    } finally {
+      one.end();
+    }
+  });
+});
