@@ -5,6 +5,8 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { requestId } from "hono/request-id";
+import type { Repaired } from "./lifecycle/journal.ts";
+import type { LateRepairs } from "./lifecycle/late.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { randomId } from "./linux/random.ts";
 import type { Log } from "./log.ts";
@@ -19,6 +21,7 @@ import { recover } from "./routes/recover.ts";
 import { status } from "./routes/status.ts";
 import type { Runtime } from "./runtime/types.ts";
 import type { Bindings } from "./server/exchange.ts";
+import { callOf, type Guard } from "./server/guard.ts";
 import type { ConnectionKeeper } from "./server/keeper.ts";
 
 /** The parts that routes speak to. */
@@ -28,8 +31,12 @@ export interface Agent {
   readonly keeper: Pick<ConnectionKeeper, "keepAlive">;
   readonly ports?: Pick<PortSubsystem, "status">;
   readonly metrics: Metrics;
+  readonly late: LateRepairs;
+  /** What a killed agent had left, and this one took back at its start. */
+  readonly repaired: readonly Repaired[];
   readonly log: Log;
   readonly bodyLimitBytes: number;
+  readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
   /** Whether a health check may end what is quiesced. */
   readonly healthMayRecover: () => boolean;
 }
@@ -47,13 +54,20 @@ export function createApp(agent: Agent): App {
     await next();
     logRequest(log, c, performance.now() - start);
   });
+  app.use(async (c, next) => {
+    const refusal = agent.guard.refusal(callOf(c));
+    if (refusal === undefined) return await next();
+    // RFC 9110, 11.6.1: a 401 names what it wants.
+    if (refusal === "token-needed") c.header("www-authenticate", "Bearer");
+    return problem(c, lifecycle, new ProblemError(refusal));
+  });
   app.use(bodyLimit({
     maxSize: agent.bodyLimitBytes,
     onError: (c) => problem(c, lifecycle, new ProblemError("body-too-large")),
   }));
 
   app.post("/snapshot/prepare", (c) => prepare(c, lifecycle));
-  app.post("/snapshot/recover", (c) => recover(c, lifecycle));
+  app.post("/snapshot/recover", (c) => recover(c, agent));
   app.get("/health", (c) => health(c, agent));
   app.get("/snapshot", (c) => status(c, agent));
   app.get("/metrics", (c) => {

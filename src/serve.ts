@@ -2,27 +2,41 @@
  * Puts the agent together and serves until a signal ends it.
  * @module
  */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
-import { type Agent, createApp } from "./app.ts";
+import { createApp } from "./app.ts";
+import {
+  journalDirectory,
+  makeParts,
+  makeRepairers,
+  type Materials,
+} from "./compose.ts";
 import type { Config } from "./config.ts";
+import { type Evidence, EvidenceObserver } from "./evidence.ts";
+import { HookRegistry } from "./hooks/registry.ts";
+import { hooksApp } from "./hooks/routes.ts";
+import { type HooksSocket, listenForHooks } from "./hooks/socket.ts";
+import { repairAfterCrash } from "./lifecycle/journal.ts";
+import { LateRepairs } from "./lifecycle/late.ts";
 import { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { plan } from "./lifecycle/plan.ts";
-import { type Libc, loadLibc } from "./linux/libc.ts";
+import { messageOf } from "./lifecycle/step.ts";
+import { loadLibc } from "./linux/libc.ts";
 import { showUnsentConnections } from "./linux/listen.ts";
 import { randomId } from "./linux/random.ts";
-import { syncFilesystems } from "./linux/sync.ts";
-import { holdLog, logOf, releaseLog, setupLog } from "./log.ts";
+import { holdLog, type Log, logOf, releaseLog, setupLog } from "./log.ts";
 import { IdleCollector } from "./memory/idle_collector.ts";
 import { Metrics } from "./metrics.ts";
 import { PortSubsystem } from "./ports/subsystem.ts";
-import type { Runtime, RuntimeServer } from "./runtime/types.ts";
+import type { Runtime } from "./runtime/types.ts";
+import { Guard } from "./server/guard.ts";
 import { ConnectionKeeper } from "./server/keeper.ts";
+import { addressesOf, Listeners } from "./server/listeners.ts";
 import { Sweeper } from "./server/sweeper.ts";
-import { collectStep } from "./steps/collect.ts";
-import { connectionsStep } from "./steps/connections.ts";
-import { filesystemStep } from "./steps/filesystem.ts";
-import { parallelismStep } from "./steps/parallelism.ts";
-import { portsStep } from "./steps/ports.ts";
+import { TokenFile } from "./server/token.ts";
+import { wasReseeded } from "./steps/entropy.ts";
+import { readGeneration } from "./steps/generation.ts";
 import { VERSION } from "./version.ts";
 
 /** What the agent is made from. */
@@ -31,15 +45,21 @@ export interface ServeOptions {
   readonly config: Config;
   /** Why the process could not be prepared as it should, if it could not. */
   readonly degraded: string | undefined;
-  /** The module that the forwarder's thread runs. */
+  /** The modules of the threads that forward ports and freeze mounts. */
   readonly forwarderUrl: URL;
+  readonly freezerUrl: URL;
 }
+
+/** The kernel may say a moment after the first call that this is a fork. */
+const FORK_NEWS_MS = 100;
 
 /** Starts the agent; resolves once it listens. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { runtime, config } = options;
   setupLog({ level: config.logLevel, format: config.logFormat });
   const log = logOf("main");
+  const failed = (what: string) => (error: unknown) =>
+    log.error(what, { error: messageOf(error) });
   if (options.degraded !== undefined) {
     log.warn("the process could not be prepared", { why: options.degraded });
   }
@@ -50,130 +70,199 @@ export async function serve(options: ServeOptions): Promise<void> {
     );
   }
 
-  let server: RuntimeServer | undefined;
-  const port = () => server?.port ?? 0;
-  const failed = (what: string) => (error: unknown) =>
-    log.error(what, { error: String(error) });
+  const listeners = new Listeners(runtime);
+  const listening = () => listeners;
   const idle = new IdleCollector({
     collect: (signal) => runtime.collect(signal),
     onError: failed("the idle collection failed"),
   });
   const keeper = new ConnectionKeeper({
     libc,
-    port,
-    closeIdle: () => server?.closeIdle(),
+    listening,
+    maxRequestsPerConnection: config.maxRequestsPerConnection,
+    closeIdle: () => listeners.closeIdle(),
     onError: failed("the work after a reply failed"),
   });
   const sweeper = new Sweeper({
     libc,
+    listening,
     keeper,
     log: logOf("connections"),
     ...config,
   });
-  const ports = config.forwardPorts ? makePorts(options, port) : undefined;
+  const guard = new Guard({
+    guestCalls: config.guestCalls,
+    token: config.tokenFile === ""
+      ? undefined
+      : new TokenFile(config.tokenFile, logOf("http")),
+  });
+  const ports = config.forwardPorts ? makePorts(options, listeners) : undefined;
+  const observer = new EvidenceObserver({
+    libc,
+    onError: failed("the kernel's log can no longer be watched"),
+  });
+  const registry = new HookRegistry({
+    limitMs: config.hookLimitMs,
+    fixed: config.hooks,
+    newId: randomId,
+  });
   const metrics = new Metrics();
-  const lifecycle = makeLifecycle(
-    { runtime, config, libc, idle, keeper, sweeper, ports, metrics },
+  const materials: Materials = {
+    ...{ runtime, config, libc, idle, keeper, sweeper, ports, registry },
+    observer,
+    ownPorts: () => listeners.ports,
+    freezerUrl: options.freezerUrl,
+    recover: () => void lifecycle.recover("evidence"),
+    onError: failed("a step failed after its end"),
+  };
+
+  // Before anything listens: nothing that a killed agent froze stays frozen.
+  const repaired = await repairAfterCrash(
+    journalDirectory(config.runtimeDirectory),
+    makeRepairers(materials),
   );
+  for (const one of repaired) {
+    log.warn("took back what a killed agent had left", { ...one });
+  }
+
+  const parts = makeParts(materials);
+  const late = new LateRepairs({ ...parts, wasReseeded });
+  const lifecycle: Lifecycle = new Lifecycle({
+    plan: plan(parts),
+    leaseSeconds: config.lease,
+    newId: randomId,
+    generation: lastGeneration(config.runtimeDirectory, log),
+    evidence: () => lookForEvidence(observer),
+    onQuiet: holdLog,
+    onRunning(operation, recovery, request) {
+      const held = operation.quiescedMs !== undefined;
+      metrics.ended(operation, recovery);
+      if (held) late.note(recovery, request);
+      releaseLog();
+      const { steps, ...rest } = recovery;
+      logOf("lifecycle")[held ? "info" : "error"](
+        held ? "recovered" : "prepare undone",
+        { ...rest, prepare: operation.reports, recovery: steps },
+      );
+    },
+  });
   const app = createApp({
-    lifecycle,
-    runtime,
-    keeper,
-    ports,
-    metrics,
+    ...{ lifecycle, runtime, keeper, ports, metrics, late, repaired, guard },
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
-    healthMayRecover: () => config.healthRecovers === "always",
+    healthMayRecover: () =>
+      config.healthRecovers === "always" || stoodStill(observer),
   });
 
-  server = await runtime.serve({
-    host: config.host,
-    port: config.port,
+  await listeners.open(addressesOf(config), {
+    onError: failed("a request failed"),
     fetch: keeper.wrap(async (request, exchange) => {
       idle.worked();
       return await app.fetch(request, { exchange });
     }),
   });
-  showUnsentConnections(libc, server.port);
+  for (const port of listeners.ports) showUnsentConnections(libc, port);
   sweeper.start();
   ports?.start();
   idle.worked();
-  endOnSignal(lifecycle, server, ports);
+  const hooksSocket = await listenForPrograms(options, registry, log);
+  endOnSignal(lifecycle, async () => {
+    await ports?.stop();
+    hooksSocket?.close();
+    listeners.stop();
+  });
   log.info("listening", {
-    host: config.host,
-    port: server.port,
+    at: listeners.addresses,
+    port: listeners.ports[0],
     version: VERSION,
     runtime: `${runtime.name} ${runtime.version}`,
   });
 }
 
-interface Parts {
-  readonly runtime: Runtime;
-  readonly config: Config;
-  readonly libc: Libc;
-  readonly idle: IdleCollector;
-  readonly keeper: ConnectionKeeper;
-  readonly sweeper: Sweeper;
-  readonly ports: PortSubsystem | undefined;
-  readonly metrics: Metrics;
-}
-
-function makeLifecycle(parts: Parts): Lifecycle {
-  const { runtime, config, libc, idle, keeper, sweeper, metrics } = parts;
-  const log = logOf("lifecycle");
-  return new Lifecycle({
-    plan: plan({
-      ports: portsStep(parts.ports),
-      filesystem: filesystemStep((signal) => syncFilesystems(libc, signal)),
-      connections: connectionsStep(keeper, sweeper),
-      collect: collectStep((signal) => runtime.collect(signal), idle),
-      parallelism: parallelismStep(libc),
-    }),
-    leaseSeconds: config.lease,
-    newId: randomId,
-    onQuiet: holdLog,
-    onRunning(operation, recovery) {
-      metrics.ended(operation, recovery);
-      releaseLog();
-      const held = operation.quiescedMs !== undefined;
-      log[held ? "info" : "error"](held ? "recovered" : "prepare undone", {
-        ...recovery,
-        steps: undefined,
-        prepare: operation.reports,
-        recovery: recovery.steps,
-      });
-    },
-  });
-}
-
 function makePorts(
   { runtime, config, forwarderUrl }: ServeOptions,
-  port: () => number,
+  listeners: Listeners,
 ): PortSubsystem {
   return new PortSubsystem({
     scanIntervalMs: config.scanIntervalMs,
     forwardAddress: config.forwardAddress,
-    ownPorts: () => [port()],
+    ownPorts: () => listeners.ports,
     workerUrl: forwarderUrl,
     runtime,
     log: logOf("ports"),
   });
 }
 
+/** The generation of a killed or restarted agent goes on. */
+function lastGeneration(directory: string, log: Log): number {
+  try {
+    return readGeneration(directory)?.generation ?? 0;
+  } catch (error) {
+    log.error("the generation starts at 0 again", { error: messageOf(error) });
+    return 0;
+  }
+}
+
+/** Undefined where the prepare could not take its mark. */
+async function lookForEvidence(
+  observer: EvidenceObserver,
+): Promise<Evidence | undefined> {
+  const found = tryCheck(observer);
+  const expected = found?.paused && !found.restored && found.conclusive;
+  if (!expected) return found;
+  await new Promise((resolve) => setTimeout(resolve, FORK_NEWS_MS));
+  return tryCheck(observer);
+}
+
+function stoodStill(observer: EvidenceObserver): boolean {
+  return tryCheck(observer)?.paused ?? false;
+}
+
+function tryCheck(observer: EvidenceObserver): Evidence | undefined {
+  try {
+    return observer.check();
+  } catch {
+    return undefined; // the report of the evidence step says why
+  }
+}
+
+/** An agent without its socket still does all else. */
+async function listenForPrograms(
+  { runtime, config }: ServeOptions,
+  registry: HookRegistry,
+  log: Log,
+): Promise<HooksSocket | undefined> {
+  const path = config.hooksSocket;
+  if (path === "") return undefined;
+  const onError = (error: unknown) =>
+    log.error("a request of a hook failed", { error: messageOf(error) });
+  const app = hooksApp(registry, onError);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return await listenForHooks({
+      runtime,
+      path,
+      fetch: (request) => app.fetch(request),
+      onError,
+    });
+  } catch (error) {
+    log.error("programs cannot register as hooks", {
+      path,
+      error: messageOf(error),
+    });
+    return undefined;
+  }
+}
+
 /** A quiesced guest recovers before its agent ends. */
-function endOnSignal(
-  lifecycle: Lifecycle,
-  server: RuntimeServer,
-  ports: Agent["ports"] & { stop?(): Promise<unknown> } | undefined,
-): void {
+function endOnSignal(lifecycle: Lifecycle, end: () => Promise<void>): void {
   let ending = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, async () => {
       if (ending) return;
       ending = true;
       await lifecycle.recover("signal");
-      await ports?.stop?.();
-      server.stop();
+      await end();
       logOf("main").info("ended", { signal });
       process.exit(0);
     });

@@ -3,7 +3,7 @@
  * headers.
  * @module
  */
-import { request } from "node:http";
+import { nodeHttp } from "../builtin.ts";
 import { since } from "../lifecycle/step.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
 import { asHeaders, type Facts, type HookResult, type Limits } from "./hook.ts";
@@ -62,7 +62,7 @@ function post(
       off();
       resolve(answer);
     };
-    const sent = request({
+    const sent = nodeHttp().request({
       ...target,
       method: "POST",
       agent: false,

@@ -3,6 +3,7 @@
  * @module
  */
 import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import * as v from "valibot";
 import { EventsEntry, type HookRegistry, RequestEntry } from "./registry.ts";
 
@@ -19,6 +20,9 @@ const PROBLEMS = {
   "internal": [500, "The agent failed; its log says more"],
 } as const;
 
+/** An entry is short. */
+const BODY_BYTES = 16_384;
+
 /** A kind of problem. */
 export type HookProblem = keyof typeof PROBLEMS;
 
@@ -33,6 +37,10 @@ export function hooksApp(
   onError: (error: unknown) => void,
 ): Hono {
   const app = new Hono();
+  app.use(bodyLimit({
+    maxSize: BODY_BYTES,
+    onError: () => problem("body-too-large"),
+  }));
   app.get("/hooks", (c) => c.json({ hooks: registry.list() }));
   app.post("/hooks", async (c) => {
     const entry = v.safeParse(RequestEntry, await jsonOf(c));

@@ -2,6 +2,7 @@
  * The spine: running, preparing, quiesced, recovering, running.
  * @module
  */
+import type { Evidence } from "../evidence.ts";
 import { Lease } from "./lease.ts";
 import { Machine, type State } from "./machine.ts";
 import { Operation } from "./operation.ts";
@@ -30,6 +31,8 @@ export interface Recovery {
   /** The generation that this recovery began. */
   readonly generation: number;
   readonly ms: number;
+  /** What the guest itself could find out about a restore. */
+  readonly evidence?: Evidence;
   readonly steps: readonly StepReport[];
 }
 
@@ -38,9 +41,17 @@ export interface LifecycleOptions {
   readonly plan: Plan;
   readonly leaseSeconds: number;
   readonly newId: () => string;
+  /** The generation to count on from; 0 where none is given. */
+  readonly generation?: number;
+  /** Looks for evidence of a restore since the prepare; never rejects. */
+  readonly evidence?: () => Promise<Evidence | undefined>;
   /** Called as the guest gets quiet, and as it is running again. */
   readonly onQuiet?: () => void;
-  readonly onRunning?: (operation: Operation, recovery: Recovery) => void;
+  readonly onRunning?: (
+    operation: Operation,
+    recovery: Recovery,
+    request: RecoverRequest,
+  ) => void;
 }
 
 /** A prepare that did not hold; everything it did is undone. */
@@ -67,10 +78,11 @@ export class Lifecycle {
   #preparing: Promise<Operation> | undefined;
   #leaving: Promise<Recovery> | undefined;
   #last: Recovery | undefined;
-  #generation = 0;
+  #generation: number;
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
+    this.#generation = options.generation ?? 0;
   }
 
   get state(): State {
@@ -193,8 +205,9 @@ export class Lifecycle {
     const start = performance.now();
     const operation = this.#operation!;
     await operation.settling;
-    const outcome = request.outcome ?? outcomeOf(trigger);
     const recovering = this.state === "recovering";
+    const evidence = recovering ? await this.#options.evidence?.() : undefined;
+    const outcome = request.outcome ?? outcomeOf(trigger, evidence);
     const generation = this.#generation + Number(recovering);
     const steps = await operation.leave(
       recovering ? this.#options.plan.repairs : [],
@@ -207,24 +220,26 @@ export class Lifecycle {
       outcome,
       generation,
       ms: since(start),
+      evidence,
       steps,
     };
     this.#last = recovery;
     this.#machine.to("running");
-    this.#options.onRunning?.(operation, recovery);
+    this.#options.onRunning?.(operation, recovery, request);
     return recovery;
   }
 }
 
-function outcomeOf(trigger: Recovery["trigger"]): Outcome {
+function outcomeOf(
+  trigger: Recovery["trigger"],
+  evidence: Evidence | undefined,
+): Outcome {
   switch (trigger) {
     case "lease":
       return "expired";
     case "signal":
       return "aborted";
-    case "evidence":
-      return "restored";
     default:
-      return "resumed";
+      return evidence?.restored ? "restored" : "resumed";
   }
 }

@@ -15,28 +15,50 @@ export interface Plan {
   readonly repairs: readonly Repair[];
 }
 
-/** The steps by their names, each made by its file in src/steps. */
-export interface Steps {
+/** The steps and repairs by their names, each made by its file in src/steps. */
+export interface Parts {
+  readonly hooks: Step;
   readonly ports: Step;
+  readonly workload: Step;
   readonly filesystem: Step;
+  readonly freezeMounts: Step;
   readonly connections: Step;
+  readonly workloadConnections: Step;
+  readonly evidence: Step;
   readonly collect: Step;
   readonly parallelism: Step;
+  readonly entropy: Repair;
+  readonly clock: Repair;
+  readonly network: Repair;
+  readonly resetConnections: Repair;
+  readonly generation: Repair;
 }
 
 /** Puts the steps in order. */
-export function plan(steps: Steps): Plan {
+export function plan(parts: Parts): Plan {
   return {
     beforeReply: [
-      steps.ports, // no scanner, no forwarder, no forwarded connection
-      steps.filesystem, // dirty pages are on the disk
-      steps.connections, // nobody is connected but those who wait for a reply
+      parts.hooks, // the guest's programs have had their say
+      parts.ports, // no scanner, no forwarder, no forwarded connection
+      parts.workload, // the workload stands still
+      parts.filesystem, // what was written is on the disk
+      parts.freezeMounts, // named filesystems take no writes
+      parts.connections, // connected are only those who wait for a reply
+      parts.workloadConnections, // the workload's connections are known
+      parts.evidence, // from here on, what happens is evidence of a restore
     ],
     // The reply leaves here.
     settle: [
-      steps.collect, // no garbage, and the memory is back with the kernel
-      steps.parallelism, // every thread on one CPU
+      parts.collect, // no garbage, and the memory is back with the kernel
+      parts.parallelism, // every thread on one CPU
     ],
-    repairs: [],
+    // The workload thaws only after all of these.
+    repairs: [
+      parts.entropy, // the random pool is not that of another fork
+      parts.clock, // the wall clock is the host's
+      parts.network, // addresses and names are this fork's own
+      parts.resetConnections, // no connection to a peer in another time
+      parts.generation, // programs can see that they were restored
+    ],
   };
 }

@@ -4,6 +4,10 @@
  * @module
  */
 
+import type { ClockRequest } from "../steps/clock.ts";
+import type { EntropyRequest } from "../steps/entropy.ts";
+import type { NetworkRequest } from "../steps/network.ts";
+
 /** What a step did, in figures and words that go into the report. */
 export type Effect = Readonly<Record<string, unknown>>;
 
@@ -24,9 +28,12 @@ export type Trigger = "health" | "recover" | "evidence" | "lease" | "signal";
 export type Outcome = "restored" | "resumed" | "expired" | "aborted";
 
 /** What a caller may tell a recovery. */
-export interface RecoverRequest {
+export interface RecoverRequest
+  extends ClockRequest, EntropyRequest, NetworkRequest {
   /** How the operation ended, as the host knows it. */
   readonly outcome?: Outcome;
+  /** Whether the guest is to count as ill until its random pool is new. */
+  readonly requireEntropy?: boolean;
 }
 
 /** What an undo or a repair may know. */
@@ -144,7 +151,9 @@ export async function run<T extends Effect | Done | Skipped>(
     const effect = "effect" in value ? value.effect as Effect : value as Effect;
     return { ...report("done", { effect }), value };
   } catch (error) {
-    return report("failed", { reason: messageOf(error) });
+    // Some failures know what was done all the same.
+    const { effect } = error as { effect?: Effect };
+    return report("failed", { reason: messageOf(error), effect });
   } finally {
     waiting = false;
     clearTimeout(timer);

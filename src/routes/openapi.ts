@@ -9,6 +9,7 @@ import { VERSION } from "../version.ts";
 import { PROBLEMS } from "./problem.ts";
 import {
   Health,
+  HostTime,
   PrepareBody,
   PrepareReport,
   Problem,
@@ -51,7 +52,16 @@ export function openapi(): Json {
       "/health": {
         get: {
           summary: "Check health; the first check after a prepare recovers",
-          responses: { 200: json("Healthy.", Health) },
+          parameters: [{
+            name: "Lull-Host-Time",
+            in: "header",
+            required: false,
+            schema: schemaOf(HostTime),
+          }],
+          responses: {
+            200: json("Healthy.", Health),
+            ...problems("invalid-input", "entropy-missing"),
+          },
         },
       },
       "/snapshot": {
@@ -66,7 +76,12 @@ export function openapi(): Json {
           requestBody: body(RecoverBody),
           responses: {
             200: json("The report of the recovery.", RecoverReply),
-            ...problems("invalid-input", "body-timeout", "body-too-large"),
+            ...problems(
+              "invalid-input",
+              "body-timeout",
+              "body-too-large",
+              "entropy-missing",
+            ),
           },
         },
       },

@@ -10,6 +10,9 @@ import type { ProblemDocument } from "./schemas.ts";
 /** The kinds of problem, their status and their title. */
 export const PROBLEMS = {
   "invalid-input": [400, "The request has a wrong value"],
+  "token-needed": [401, "This call needs the token of the agent"],
+  "guest-call": [403, "Programs inside the guest may not call this"],
+  "browser-call": [403, "Browsers may not call this"],
   "not-found": [404, "There is no such route"],
   "method-not-allowed": [405, "This route has no such method"],
   "body-timeout": [408, "The request's body did not arrive in time"],
@@ -17,6 +20,7 @@ export const PROBLEMS = {
   "overtaken": [409, "A recovery overtook the settle of this prepare"],
   "body-too-large": [413, "The request's body is too large"],
   "internal": [500, "The agent failed; its log says more"],
+  "entropy-missing": [503, "The random pool is that of other forks still"],
   "prepare-failed": [503, "The prepare did not hold and was undone"],
 } as const;
 

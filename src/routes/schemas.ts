@@ -4,6 +4,8 @@
  * @module
  */
 import * as v from "valibot";
+import { NetworkIdentity } from "../network_identity.ts";
+import { ENTROPY_BYTES } from "../steps/entropy.ts";
 
 /** The longest lease that a caller may ask for, in seconds: one day. */
 export const LEASE_MOST = 86_400;
@@ -52,6 +54,48 @@ const Outcomes = ["restored", "resumed", "expired", "aborted"] as const;
 /** The query of a route that takes none. */
 export const NoQuery = v.strictObject({});
 
+/** Wall clocks before 2000 and after 2200 are mistakes of a unit. */
+const WALL_CLOCK = { least: 946_684_800_000, most: 7_258_118_400_000 } as const;
+const WALL_CLOCK_WORDS = "a time of RFC 3339 or milliseconds since 1970";
+const RFC_3339 =
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i;
+
+/** The host's wall clock; given out in milliseconds since 1970. */
+export const HostTime = v.pipe(
+  v.union([v.number(), v.string()], WALL_CLOCK_WORDS),
+  v.check((value) => wallClock(value) !== undefined, WALL_CLOCK_WORDS),
+  v.description("The host's wall clock as it sent this call."),
+  v.transform((value) => wallClock(value)!),
+);
+
+function wallClock(value: number | string): number | undefined {
+  const text = String(value);
+  const ms = /^\d+(\.\d+)?$/.test(text)
+    ? Number(text)
+    : RFC_3339.test(text)
+    ? Date.parse(text)
+    : NaN;
+  return ms >= WALL_CLOCK.least && ms <= WALL_CLOCK.most ? ms : undefined;
+}
+
+const ENTROPY_WORDS =
+  `${ENTROPY_BYTES.least} to ${ENTROPY_BYTES.most} bytes in base64`;
+
+const Entropy = v.pipe(
+  v.string(ENTROPY_WORDS),
+  v.base64(ENTROPY_WORDS),
+  v.check((text) => {
+    const { length } = bytesOf(text);
+    return length >= ENTROPY_BYTES.least && length <= ENTROPY_BYTES.most;
+  }, ENTROPY_WORDS),
+  v.description("Bytes that no other fork gets, for the random pool."),
+  v.transform(bytesOf),
+);
+
+function bytesOf(base64: string): Uint8Array {
+  return Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0));
+}
+
 /** The body of a recover. */
 export const RecoverBody = v.strictObject({
   outcome: v.optional(v.pipe(
@@ -61,6 +105,21 @@ export const RecoverBody = v.strictObject({
     ),
     v.description("How the operation ended, as the host knows it."),
   )),
+  hostTime: v.optional(HostTime),
+  roundTripMs: v.optional(v.pipe(
+    v.number("a number of milliseconds"),
+    v.minValue(0, "at least 0 milliseconds"),
+    v.maxValue(60_000, "at most 60000 milliseconds"),
+    v.description("How long a call takes there and back; half is added."),
+  )),
+  entropy: v.optional(Entropy),
+  requireEntropy: v.optional(v.pipe(
+    v.boolean("true or false"),
+    v.description(
+      "Answer 503, now and to health checks, until the random pool is new.",
+    ),
+  )),
+  network: v.optional(NetworkIdentity),
 });
 
 const Milliseconds = v.pipe(v.number(), v.minValue(0));
@@ -71,6 +130,21 @@ const StepReport = v.object({
   ms: Milliseconds,
   effect: v.optional(v.record(v.string(), v.unknown())),
   reason: v.optional(v.string()),
+});
+
+const Evidence = v.object({
+  conclusive: v.boolean(),
+  restored: v.boolean(),
+  paused: v.boolean(),
+  sources: v.pipe(
+    v.array(v.object({
+      name: v.picklist(["vmgenid", "rtc", "ptp"]),
+      available: v.boolean(),
+      reason: v.optional(v.string()),
+      finding: v.optional(v.string()),
+    })),
+    v.readonly(),
+  ),
 });
 
 /** How an operation ended. */
@@ -87,8 +161,15 @@ export const RecoveryReport = v.object({
   outcome: v.picklist(Outcomes),
   generation: v.number(),
   ms: Milliseconds,
+  evidence: v.optional(Evidence),
   steps: v.pipe(v.array(StepReport), v.readonly()),
 });
+
+const Late = v.pipe(
+  v.array(StepReport),
+  v.readonly(),
+  v.description("Repairs done after the recovery, when the host's word came."),
+);
 
 /** The reply of a recover. */
 export const RecoverReply = v.object({
@@ -97,6 +178,7 @@ export const RecoverReply = v.object({
     v.description("False where there was nothing to recover."),
   ),
   recovery: v.optional(RecoveryReport),
+  late: v.optional(Late),
 });
 
 const States = [
@@ -123,6 +205,14 @@ export const PrepareReport = v.object({
   steps: v.pipe(v.array(StepReport), v.readonly()),
 });
 
+const Repaired = v.object({
+  kind: v.string(),
+  status: v.picklist(["repaired", "failed", "corrupt"]),
+  ms: Milliseconds,
+  effect: v.optional(v.record(v.string(), v.unknown())),
+  reason: v.optional(v.string()),
+});
+
 /** The status document. */
 export const Status = v.object({
   version: v.string(),
@@ -137,6 +227,9 @@ export const Status = v.object({
   }),
   operation: v.optional(PrepareReport),
   lastRecovery: v.optional(RecoveryReport),
+  late: v.optional(Late),
+  /** What a killed agent had left, and this one took back at its start. */
+  repaired: v.optional(v.pipe(v.array(Repaired), v.readonly())),
   ports: v.optional(v.object({
     state: v.string(),
     ports: v.pipe(
@@ -166,6 +259,8 @@ export const Problem = v.object({
     prepare: PrepareReport,
     undo: RecoveryReport,
   })),
+  recovery: v.optional(RecoveryReport),
+  late: v.optional(Late),
 });
 
 /** Types of the documents above. */

@@ -10,7 +10,7 @@ import type { StatusDocument } from "./schemas.ts";
 
 /** The status document; reading it changes nothing. */
 export function status(c: Context, agent: Agent): Response {
-  const { lifecycle, runtime, keeper, ports } = agent;
+  const { lifecycle, runtime, keeper, ports, late, repaired } = agent;
   const { operation, lastRecovery, lease } = lifecycle;
   const document: StatusDocument = {
     version: VERSION,
@@ -24,6 +24,8 @@ export function status(c: Context, agent: Agent): Response {
     operation: operation && reportOf(operation),
     lastRecovery: lastRecovery &&
       { ...lastRecovery, steps: [...lastRecovery.steps] },
+    late: late.reports.length > 0 ? late.reports : undefined,
+    repaired: repaired.length > 0 ? repaired : undefined,
     ports: ports?.status(),
   };
   c.header("cache-control", "no-store");

@@ -10,6 +10,9 @@ import {
 } from "../support/proc.ts";
 import { until } from "../support/until.ts";
 
+/** Pools of the runtimes start their threads when they need them, not before. */
+const LATE_THREADS = 2;
+
 /** What an agent holds at rest. */
 async function holdings(agent: TestAgent) {
   await agent.settle();
@@ -55,7 +58,10 @@ export function endurance(target: Target): void {
         assert.equal((await agent.status()).generation, 1302);
         assert.equal(after.descriptors, before.descriptors);
         assert.equal(after.sockets, before.sockets);
-        assert.ok(after.threads <= before.threads, `${after.threads} threads`);
+        assert.ok(
+          after.threads <= before.threads + LATE_THREADS,
+          `${before.threads} threads, then ${after.threads}`,
+        );
         const grown = after.memory - before.memory;
         assert.ok(grown <= 2 ** 20, `grew by ${grown} bytes`);
       } finally {
@@ -90,8 +96,8 @@ export function endurance(target: Target): void {
           assert.equal(after.descriptors, before.descriptors);
           assert.equal(after.sockets, before.sockets);
           assert.ok(
-            after.threads <= before.threads,
-            `${after.threads} threads`,
+            after.threads <= before.threads + LATE_THREADS,
+            `${before.threads} threads, then ${after.threads}`,
           );
         } finally {
           await agent.stop();

@@ -51,9 +51,14 @@ export function rounds(target: Target): void {
       assert.deepEqual(
         report.steps.map(({ name, status }) => `${name} ${status}`),
         [
+          "hooks skipped",
           "ports done",
+          "workload skipped",
           "filesystem done",
+          "freeze-mounts skipped",
           "connections done",
+          "workload-connections done",
+          "evidence done",
           "collect done",
           "parallelism done",
         ],
@@ -109,9 +114,15 @@ export function rounds(target: Target): void {
       assert.equal(lastRecovery.operation, operation);
       assert.equal(lastRecovery.trigger, "health");
       const undone = lastRecovery.steps.map((s: Step) => s.name);
-      assert.deepEqual(undone.slice(-4), [
+      assert.deepEqual(undone, [
+        "entropy",
+        "clock",
+        "network",
+        "reset-connections",
+        "generation",
         "parallelism",
         "collect",
+        "evidence",
         "connections",
         "ports",
       ]);

@@ -2,10 +2,12 @@
  * The contract: one suite, run over each target by a file of its own.
  */
 import type { Target } from "../support/agent.ts";
+import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
 import { endurance } from "./endurance.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
+import { limits } from "./limits.ts";
 import { process } from "./process.ts";
 import { rounds } from "./rounds.ts";
 import { routes } from "./routes.ts";
@@ -15,6 +17,8 @@ export function contract(target: Target): void {
   routes(target);
   rounds(target);
   connections(target);
+  callers(target);
+  limits(target);
   forwarding(target);
   faults(target);
   process(target);

@@ -12,6 +12,7 @@ import {
   MOST_PROGRAMS,
 } from "../../src/hooks/registry.ts";
 import { listenForHooks } from "../../src/hooks/socket.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
 import { FREEZE, listeningRegistry, temporary } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
 
@@ -262,7 +263,9 @@ describe("reading events", () => {
 });
 
 describe("the socket", () => {
-  const options = (path: string) => ({
+  const runtime = loadRuntime();
+  const options = async (path: string) => ({
+    runtime: await runtime,
     path,
     fetch: () => new Response(null, { status: 204 }),
     onError: (error: unknown) => assert.fail(String(error)),
@@ -273,8 +276,8 @@ describe("the socket", () => {
   });
 
   test("is not taken from another agent", async () => {
-    await assert.rejects(listenForHooks(options(socketPath)), {
-      message: `Cannot listen on ${socketPath}: another agent listens there`,
+    await assert.rejects(listenForHooks(await options(socketPath)), {
+      message: `Cannot listen on unix:${socketPath}: EADDRINUSE`,
     });
   });
 
@@ -293,17 +296,20 @@ describe("the socket", () => {
     const ended = new Promise((resolve) => dead.once("exit", resolve));
     dead.kill("SIGKILL");
     await ended;
-    const socket = await listenForHooks(options(path));
+    const socket = await listenForHooks(await options(path));
     await new Promise((resolve) => connect(path, () => resolve(undefined)));
     await socket.close();
     assert.ok(!existsSync(path));
     writeFileSync(path, "precious");
-    await assert.rejects(listenForHooks(options(path)), /and is no socket$/);
+    await assert.rejects(
+      listenForHooks(await options(path)),
+      /and is no socket$/,
+    );
   });
 
   test("cannot be made where there is no directory", async () => {
     await assert.rejects(
-      listenForHooks(options(join(directory.path, "no/hooks.sock"))),
+      listenForHooks(await options(join(directory.path, "no/hooks.sock"))),
       /^Error: Cannot listen on .*: (ENOENT|EACCES|EINVAL)$/,
     );
   });

@@ -9,6 +9,7 @@ import type { Facts } from "../../src/hooks/hook.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
 import { listenForHooks } from "../../src/hooks/socket.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Change, Recorder } from "../../src/lifecycle/journal.ts";
 import type { RecoveryContext, StepContext } from "../../src/lifecycle/step.ts";
 import { randomId } from "../../src/linux/random.ts";
@@ -76,6 +77,7 @@ export async function listeningRegistry(path: string) {
   const registry = new HookRegistry({ limitMs: 2000, newId: randomId });
   const app = hooksApp(registry, (error) => errors.push(error));
   const socket = await listenForHooks({
+    runtime: await loadRuntime(),
     path,
     fetch: (request) => app.fetch(request),
     onError: (error) => errors.push(error),

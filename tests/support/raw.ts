@@ -130,8 +130,9 @@ export async function ask(
   path: string,
   body = "",
   headers: Record<string, string> = {},
+  host?: string,
 ): Promise<RawResponse> {
-  const raw = await Raw.open(port);
+  const raw = await Raw.open(port, host);
   try {
     raw.request(method, path, body, headers);
     return await raw.response();

@@ -1,0 +1,158 @@
+/**
+ * Makes the steps and repairs of the plan from what they need.
+ * @module
+ */
+import type { Config } from "./config.ts";
+import type { EvidenceObserver } from "./evidence.ts";
+import { findScripts } from "./hooks/scripts.ts";
+import type { HookRegistry } from "./hooks/registry.ts";
+import { Journal, type Recorder, type Repairer } from "./lifecycle/journal.ts";
+import type { Parts } from "./lifecycle/plan.ts";
+import type { RecoveryContext } from "./lifecycle/step.ts";
+import type { Libc } from "./linux/libc.ts";
+import { MountFreezer } from "./linux/mount_freezer.ts";
+import { neededPaths, syncWritableMounts } from "./linux/mounts.ts";
+import type { IdleCollector } from "./memory/idle_collector.ts";
+import type { PortSubsystem } from "./ports/subsystem.ts";
+import type { Runtime } from "./runtime/types.ts";
+import type { ConnectionKeeper } from "./server/keeper.ts";
+import type { Sweeper } from "./server/sweeper.ts";
+import { clockRepair } from "./steps/clock.ts";
+import { collectStep } from "./steps/collect.ts";
+import { connectionsStep } from "./steps/connections.ts";
+import { entropyRepair } from "./steps/entropy.ts";
+import { evidenceStep } from "./steps/evidence.ts";
+import { filesystemStep } from "./steps/filesystem.ts";
+import { freezeMountsStep, thawMounts } from "./steps/freeze_mounts.ts";
+import { generationRepair } from "./steps/generation.ts";
+import { hooksStep, thawOwed } from "./steps/hooks.ts";
+import { networkRepair } from "./steps/network.ts";
+import { parallelismStep } from "./steps/parallelism.ts";
+import { portsStep } from "./steps/ports.ts";
+import { resetConnections } from "./steps/reset_connections.ts";
+import { thawWorkload, workloadStep } from "./steps/workload.ts";
+
+/** What steps act on. */
+export interface Materials {
+  readonly runtime: Runtime;
+  readonly config: Config;
+  readonly libc: Libc;
+  readonly idle: IdleCollector;
+  readonly keeper: ConnectionKeeper;
+  readonly sweeper: Sweeper;
+  readonly ports: PortSubsystem | undefined;
+  readonly registry: HookRegistry;
+  readonly observer: EvidenceObserver;
+  readonly ownPorts: () => number[];
+  /** The module of the thread that freezes mounts. */
+  readonly freezerUrl: URL;
+  /** Called when there is evidence of a restore and nobody has called. */
+  readonly recover: () => void;
+  /** Hears of what went wrong after its step had ended. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Makes every step and repair. */
+export function makeParts(materials: Materials): Parts {
+  const { runtime, config, libc, keeper, sweeper, observer } = materials;
+  const journal = lazyJournal(config.runtimeDirectory);
+  const reset = resetConnections({
+    libc,
+    ownPorts: materials.ownPorts,
+    restoredAt: () => observer.forkSeenAt,
+  });
+  return {
+    hooks: hooksStep({ ...hookOptions(materials), journal, hostTime }),
+    ports: portsStep(materials.ports),
+    workload: workloadStep({
+      cgroups: config.workloadCgroup,
+      limitMs: config.workloadLimitMs,
+      journal,
+    }),
+    filesystem: filesystemStep((signal) => syncWritableMounts(libc, signal)),
+    freezeMounts: freezeMountsStep({
+      mounts: config.freezeMounts,
+      holdMs: config.freezeHoldMs,
+      needed: () =>
+        config.freezeForce ? [] : neededPaths(config.runtimeDirectory),
+      journal,
+      freezer: () =>
+        new MountFreezer({ runtime, workerUrl: materials.freezerUrl, libc }),
+      onError: materials.onError,
+    }),
+    connections: connectionsStep(keeper, sweeper),
+    workloadConnections: config.resetConnections
+      ? reset.record
+      : turnedOff(reset.record),
+    evidence: evidenceStep(observer, materials.recover),
+    collect: collectStep((signal) => runtime.collect(signal), materials.idle),
+    parallelism: parallelismStep(libc),
+    entropy: entropyRepair({
+      libc,
+      kernelReseeded: () => observer.forkSeenAt !== undefined,
+    }),
+    clock: clockRepair({ libc, toleranceMs: config.clockToleranceMs }),
+    network: networkRepair(libc),
+    resetConnections: reset.reset,
+    generation: generationRepair(config.runtimeDirectory),
+  };
+}
+
+/** How to take back what a killed agent left, by the kind of its change. */
+export function makeRepairers(
+  materials: Pick<Materials, "config" | "libc" | "registry">,
+): Record<string, Repairer> {
+  const { config, libc } = materials;
+  return {
+    hooks: thawOwed(hookOptions(materials)),
+    workload: thawWorkload(config.workloadLimitMs),
+    mounts: thawMounts(libc),
+  };
+}
+
+/** Where the journal of a runtime directory lies. */
+export function journalDirectory(runtimeDirectory: string): string {
+  return `${runtimeDirectory}/journal`;
+}
+
+function hookOptions(
+  { config, registry }: Pick<Materials, "config" | "registry">,
+) {
+  return {
+    hooks: () => [
+      ...findScripts({
+        directories: config.hookDirectories,
+        limitMs: config.hookLimitMs,
+        continueOn: config.hookContinue,
+      }),
+      ...registry.hooks(),
+    ],
+    limitMs: config.hooksLimitMs,
+  };
+}
+
+/** A guest without hooks and cgroups needs no directory, nor the right to it. */
+function lazyJournal(runtimeDirectory: string): Recorder {
+  let journal: Journal | undefined;
+  return {
+    record(kind, change) {
+      journal ??= new Journal(journalDirectory(runtimeDirectory));
+      return journal.record(kind, change);
+    },
+  };
+}
+
+function turnedOff(step: Parts["hooks"]): Parts["hooks"] {
+  return {
+    ...step,
+    quiesce: () => ({ skipped: "turned off by resetConnections=false" }),
+  };
+}
+
+/** The host's wall clock as of now, for hooks; RFC 3339. */
+function hostTime({ request }: RecoveryContext): string | undefined {
+  const { hostTime, receivedAt } = request;
+  if (hostTime === undefined) return undefined;
+  const waited = receivedAt === undefined ? 0 : performance.now() - receivedAt;
+  return new Date(hostTime + waited).toISOString();
+}
