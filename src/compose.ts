@@ -26,6 +26,7 @@ import { filesystemStep } from "./steps/filesystem.ts";
 import { freezeMountsStep, thawMounts } from "./steps/freeze_mounts.ts";
 import { generationRepair } from "./steps/generation.ts";
 import { hooksStep, thawOwed } from "./steps/hooks.ts";
+import { memoryStep } from "./steps/memory.ts";
 import { networkRepair } from "./steps/network.ts";
 import { parallelismStep } from "./steps/parallelism.ts";
 import { portsStep } from "./steps/ports.ts";
@@ -80,6 +81,7 @@ export function makeParts(materials: Materials): Parts {
         new MountFreezer({ runtime, workerUrl: materials.freezerUrl, libc }),
       onError: materials.onError,
     }),
+    memory: memoryStep(config),
     connections: connectionsStep(keeper, sweeper),
     workloadConnections: config.resetConnections
       ? reset.record

@@ -3,12 +3,12 @@
  * @module
  */
 import * as v from "valibot";
-import { isIP } from "node:net";
+import { ipVersion } from "./linux/ip.ts";
 import { ipv4Bytes } from "./linux/ipv4.ts";
 
 const Ipv4 = v.pipe(
   v.string(),
-  v.check((text) => isIP(text) === 4 && isHost(text), "an IPv4 address"),
+  v.check((text) => ipVersion(text) === 4 && isHost(text), "an IPv4 address"),
 );
 
 const Cidr = v.pipe(
@@ -46,7 +46,7 @@ export const NetworkIdentity = v.pipe(
     dns: v.optional(v.pipe(
       v.array(v.pipe(
         v.string(),
-        v.check((text) => isIP(text) !== 0, "an IP address"),
+        v.check((text) => ipVersion(text) !== 0, "an IP address"),
       )),
       v.minLength(1, "1 to 3 servers"),
       v.maxLength(3, "1 to 3 servers"), // resolv.conf(5), MAXNS
@@ -77,7 +77,9 @@ function isHost(text: string): boolean {
 
 function isCidr(text: string): boolean {
   const found = /^([\d.]+)\/(\d{1,2})$/.exec(text);
-  if (found === null || isIP(found[1]) !== 4 || !isHost(found[1])) return false;
+  if (found === null || ipVersion(found[1]) !== 4 || !isHost(found[1])) {
+    return false;
+  }
   const prefix = Number(found[2]);
   if (prefix < 1 || prefix > 32) return false;
   if (prefix > 30) return true; // RFC 3021

@@ -22,6 +22,7 @@ export interface Parts {
   readonly workload: Step;
   readonly filesystem: Step;
   readonly freezeMounts: Step;
+  readonly memory: Step;
   readonly connections: Step;
   readonly workloadConnections: Step;
   readonly evidence: Step;
@@ -43,6 +44,7 @@ export function plan(parts: Parts): Plan {
       parts.workload, // the workload stands still
       parts.filesystem, // what was written is on the disk
       parts.freezeMounts, // named filesystems take no writes
+      parts.memory, // what can be read again is not in the snapshot
       parts.connections, // connected are only those who wait for a reply
       parts.workloadConnections, // the workload's connections are known
       parts.evidence, // from here on, what happens is evidence of a restore

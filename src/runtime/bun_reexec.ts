@@ -15,6 +15,8 @@ const SETTINGS = {
   BUN_GC_TIMER_DISABLE: "1",
   // The optimising compilers keep 1 to 4 MB for good, and their threads end late.
   BUN_JSC_useDFGJIT: "0",
+  // A collection lets go of code that has not run for a moment: 0.9 MB less.
+  BUN_JSC_useEagerCodeBlockJettisonTiming: "1",
   // Freed pages go back to the kernel at once, not after 10 ms.
   MIMALLOC_PURGE_DELAY: "0",
 } as const;

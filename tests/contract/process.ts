@@ -87,7 +87,10 @@ export function process(target: Target): void {
       "after load, quiesced: silent, small, alone, also with an idle connection",
       { timeout: 60_000 },
       async () => {
-        const agent = await TestAgent.start(target);
+        const agent = await TestAgent.start(target, [
+          "--no-forward-ports",
+          "--log-level=info",
+        ]);
         try {
           await load(agent);
           await agent.settle();

@@ -56,6 +56,7 @@ export function rounds(target: Target): void {
           "workload skipped",
           "filesystem done",
           "freeze-mounts skipped",
+          "memory skipped",
           "connections done",
           "workload-connections done",
           "evidence done",

@@ -12,6 +12,7 @@ const SETTING = "BUN_GC_TIMER_DISABLE";
 const SETTINGS = [
   "BUN_GC_TIMER_DISABLE=1",
   "BUN_JSC_useDFGJIT=0",
+  "BUN_JSC_useEagerCodeBlockJettisonTiming=1",
   "MIMALLOC_PURGE_DELAY=0",
 ];
 const MARKER = "LULL_FORMER_ENVIRONMENT";

@@ -70,6 +70,9 @@ export class TestAgent {
       `--runtime-directory=${directory}`,
       `--hooks-socket=${directory}/hooks.sock`,
       "--guest-calls=allow",
+      // They are this machine's, not the agent's, and every prepare pays.
+      "--drop-caches=off",
+      "--no-compact-memory",
       ...flags,
     ], {
       stdio: ["ignore", "inherit", "pipe"],

@@ -1,0 +1,43 @@
+/**
+ * What the kernel says of the machine's memory: proc_meminfo(5), proc_vmstat(5).
+ * @module
+ */
+import { readFileSync } from "node:fs";
+
+/** Bytes of the machine's memory. */
+export interface MemoryInfo {
+  /** Pages that nobody has. */
+  readonly free: number;
+  /** Pages of files, those of tmpfs among them. */
+  readonly cached: number;
+}
+
+/** Reads it. */
+export function memoryInfo(path = "/proc/meminfo"): MemoryInfo {
+  const text = readFileSync(path, "utf8");
+  return {
+    free: kilobytes(text, "MemFree"),
+    cached: kilobytes(text, "Cached"),
+  };
+}
+
+/** Bytes that were freed since the machine started, again and again the same ones. */
+export function bytesEverFreed(path = "/proc/vmstat"): number {
+  const found = /^pgfree (\d+)$/m.exec(readFileSync(path, "utf8"));
+  if (found === null) throw new Error(`Cannot read ${path}: it has no pgfree`);
+  return Number(found[1]) * PAGE_BYTES;
+}
+
+/** Bytes that the kernel itself wants to stay free (vm.min_free_kbytes). */
+export function bytesKeptFree(path = "/proc/sys/vm/min_free_kbytes"): number {
+  return Number(readFileSync(path, "utf8")) * 1024;
+}
+
+/** Bytes of a page on the machines that Lull runs on. */
+export const PAGE_BYTES = 4096;
+
+function kilobytes(text: string, name: string): number {
+  const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text);
+  if (found === null) throw new Error(`Cannot read meminfo: it has no ${name}`);
+  return Number(found[1]) * 1024;
+}

@@ -1,0 +1,65 @@
+/**
+ * Step: the kernel's caches are dropped, and free memory lies together.
+ * @module
+ */
+import type { Effect, Step } from "../lifecycle/step.ts";
+import {
+  compactMemory,
+  dropCaches,
+  withoutCaches,
+} from "../linux/memory_caches.ts";
+import { memoryInfo } from "../linux/memory_info.ts";
+
+/** What the step does; the same names as in the configuration. */
+export interface MemoryOptions {
+  readonly dropCaches: "off" | "pagecache" | "all";
+  readonly compactMemory: boolean;
+}
+
+/** What it works on, other than the real kernel in tests. */
+export interface MemoryTools {
+  readonly without: () => Promise<string | undefined>;
+  readonly drop: typeof dropCaches;
+  readonly compact: () => Promise<void>;
+  readonly info: typeof memoryInfo;
+}
+
+const KERNEL: MemoryTools = {
+  without: withoutCaches,
+  drop: dropCaches,
+  compact: compactMemory,
+  info: memoryInfo,
+};
+
+/**
+ * Comes after the filesystem step: what is dirty is never dropped. There is no
+ * undo, and a write that outlives the limit ends by itself.
+ */
+export function memoryStep(
+  options: MemoryOptions,
+  tools: MemoryTools = KERNEL,
+): Step {
+  return {
+    name: "memory",
+    limitMs: 10_000,
+    onFailure: "continue",
+    async quiesce({ signal }) {
+      if (options.dropCaches === "off" && !options.compactMemory) {
+        return { skipped: "caches and compaction are switched off" };
+      }
+      const why = await tools.without();
+      if (why !== undefined) return { skipped: why };
+      const before = tools.info();
+      if (options.dropCaches !== "off") await tools.drop(options.dropCaches);
+      if (options.compactMemory && !signal.aborted) await tools.compact();
+      const after = tools.info();
+      const effect: Effect = {
+        freeBefore: before.free,
+        freeAfter: after.free,
+        cachedBefore: before.cached,
+        cachedAfter: after.cached,
+      };
+      return { effect };
+    },
+  };
+}

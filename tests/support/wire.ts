@@ -1,0 +1,131 @@
+/**
+ * HTTP/1.1 on a bare socket without polling, for tests that send thousands of
+ * requests. Raw is for those that look closely at one.
+ */
+import { connect, type Socket } from "node:net";
+
+/** A reply. */
+export interface Reply {
+  readonly status: number;
+  readonly body: string;
+  readonly closes: boolean;
+}
+
+/** One connection; it lasts until either side ends it. */
+export class Wire {
+  readonly #socket: Socket;
+  #received = "";
+  #closed = false;
+  #wake = () => {};
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    const wake = () => this.#wake();
+    const close = () => {
+      this.#closed = true;
+      this.#wake();
+    };
+    socket.setEncoding("latin1");
+    socket.on("data", (text) => {
+      this.#received += text;
+      wake();
+    });
+    socket.on("end", close);
+    socket.on("close", close);
+    socket.on("error", close);
+    socket.on("drain", wake);
+  }
+
+  /** Connects and sends nothing. */
+  static open(port: number): Promise<Wire> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+      socket.once("error", reject);
+      socket.once("connect", () => resolve(new Wire(socket)));
+    });
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  send(text: string): void {
+    this.#socket.write(text, "latin1");
+  }
+
+  /** Sends a request, whole. */
+  request(method: string, path: string, body = ""): void {
+    this.send(
+      `${method} ${path} HTTP/1.1\r\nhost: lull\r\n` +
+        `content-length: ${body.length}\r\n\r\n${body}`,
+    );
+  }
+
+  /** The next reply. */
+  async response(): Promise<Reply> {
+    const reply = await this.#until("a reply", () => {
+      const reply = this.#take();
+      if (reply !== undefined || !this.#closed) return reply;
+      throw new Error(
+        `Cannot read a reply: closed after ${JSON.stringify(this.#received)}`,
+      );
+    });
+    return reply;
+  }
+
+  /** A request and its reply. */
+  ask(method: string, path: string, body = ""): Promise<Reply> {
+    this.request(method, path, body);
+    return this.response();
+  }
+
+  /** Waits until the agent has closed the connection. */
+  async gone(what: string): Promise<void> {
+    await this.#until(`the end of ${what}`, () => this.#closed || undefined);
+  }
+
+  /** Hangs up. */
+  end(): void {
+    this.#socket.destroy();
+  }
+
+  #until<T>(what: string, look: () => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const done = (action: () => void) => {
+        clearTimeout(timer);
+        this.#wake = () => {};
+        action();
+      };
+      const timer = setTimeout(
+        () =>
+          done(() => reject(new Error(`Cannot wait any longer for ${what}`))),
+        10_000,
+      );
+      this.#wake = () => {
+        try {
+          const found = look();
+          if (found !== undefined) done(() => resolve(found));
+        } catch (error) {
+          done(() => reject(error));
+        }
+      };
+      this.#wake();
+    });
+  }
+
+  #take(): Reply | undefined {
+    const head = this.#received.indexOf("\r\n\r\n");
+    if (head < 0) return undefined;
+    const headers = this.#received.slice(0, head).toLowerCase();
+    const length = Number(/\r\ncontent-length: (\d+)/.exec(headers)?.[1] ?? 0);
+    const end = head + 4 + length;
+    if (this.#received.length < end) return undefined;
+    const body = this.#received.slice(head + 4, end);
+    this.#received = this.#received.slice(end);
+    return {
+      status: Number(headers.split(" ")[1]),
+      body,
+      closes: headers.includes("\r\nconnection: close"),
+    };
+  }
+}
