@@ -83,17 +83,22 @@ const ENTROPY_WORDS =
 
 const Entropy = v.pipe(
   v.string(ENTROPY_WORDS),
-  v.base64(ENTROPY_WORDS),
-  v.check((text) => {
-    const { length } = bytesOf(text);
-    return length >= ENTROPY_BYTES.least && length <= ENTROPY_BYTES.most;
-  }, ENTROPY_WORDS),
+  v.check((text) => bytesOf(text) !== undefined, ENTROPY_WORDS),
   v.description("Bytes that no other fork gets, for the random pool."),
-  v.transform(bytesOf),
+  v.transform((text) => bytesOf(text)!),
 );
 
-function bytesOf(base64: string): Uint8Array {
-  return Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0));
+/** Undefined where it is no base64 (RFC 4648, 4), or not of that length. */
+function bytesOf(base64: string): Uint8Array | undefined {
+  let text: string;
+  try {
+    text = atob(base64);
+  } catch {
+    return undefined;
+  }
+  const { least, most } = ENTROPY_BYTES;
+  if (text.length < least || text.length > most) return undefined;
+  return Uint8Array.from(text, (byte) => byte.charCodeAt(0));
 }
 
 /** The body of a recover. */

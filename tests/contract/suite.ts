@@ -9,6 +9,7 @@ import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
 import { limits } from "./limits.ts";
 import { process } from "./process.ts";
+import { recovery } from "./recovery.ts";
 import { rounds } from "./rounds.ts";
 import { routes } from "./routes.ts";
 
@@ -16,6 +17,7 @@ import { routes } from "./routes.ts";
 export function contract(target: Target): void {
   routes(target);
   rounds(target);
+  recovery(target);
   connections(target);
   callers(target);
   limits(target);

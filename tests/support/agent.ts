@@ -38,7 +38,8 @@ export type LogLine = Record<string, unknown> & { message: string };
 /** An agent that runs. */
 export class TestAgent {
   readonly #child: ChildProcess;
-  readonly #directory: string;
+  /** Its runtime directory. */
+  readonly directory: string;
   /** All of stderr so far. */
   output = "";
   port = 0;
@@ -46,7 +47,7 @@ export class TestAgent {
 
   private constructor(child: ChildProcess, directory: string) {
     this.#child = child;
-    this.#directory = directory;
+    this.directory = directory;
     child.stderr!.setEncoding("utf8");
     child.stderr!.on("data", (text) => this.output += text);
     child.on("exit", (code) => this.exitCode = code);
@@ -143,7 +144,7 @@ export class TestAgent {
       await until("the agent's end", () => this.exitCode !== undefined);
     } finally {
       if (this.exitCode === undefined) this.kill("SIGKILL");
-      rmSync(this.#directory, { recursive: true, force: true });
+      rmSync(this.directory, { recursive: true, force: true });
     }
     return this.exitCode ?? null;
   }

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Done } from "../../src/lifecycle/step.ts";
+import { evidenceStep, GRACE_MS } from "../../src/steps/evidence.ts";
+import { contextOf } from "../support/recovery.ts";
+import { until } from "../support/until.ts";
+
+/** An observer whose fork the test makes. */
+function fakeObserver(watchable = true) {
+  const seen: string[] = [];
+  let onFork = () => {};
+  return {
+    seen,
+    fork: () => onFork(),
+    mark: () => void seen.push("mark"),
+    watch(callback: () => void) {
+      if (!watchable) throw new Error("Cannot read the kernel log: EPERM");
+      seen.push("watch");
+      onFork = callback;
+    },
+    unwatch: () => void seen.push("unwatch"),
+  };
+}
+
+async function quiesce(
+  observer: ReturnType<typeof fakeObserver>,
+  recover: () => void,
+): Promise<Done> {
+  const { signal } = new AbortController();
+  const step = evidenceStep(observer, recover);
+  return await step.quiesce({
+    operation: "op",
+    generation: 0,
+    signal,
+  }) as Done;
+}
+
+test("a fork recovers by itself, after the host's grace", async () => {
+  const observer = fakeObserver();
+  let recovered = 0;
+  const { effect } = await quiesce(observer, () => recovered++);
+  assert.deepEqual(effect, { watching: true });
+  assert.deepEqual(observer.seen, ["mark", "watch"]);
+  const start = performance.now();
+  observer.fork();
+  assert.equal(recovered, 0);
+  await until("the recovery", () => recovered);
+  assert.ok(performance.now() - start >= GRACE_MS - 1);
+});
+
+test("a host that calls within the grace is the one that recovers", async () => {
+  const observer = fakeObserver();
+  let recovered = 0;
+  const { undo } = await quiesce(observer, () => recovered++);
+  observer.fork();
+  await undo!(contextOf({}));
+  let later = false;
+  setTimeout(() => later = true, GRACE_MS + 50);
+  await until("the end of the grace", () => later);
+  assert.equal(recovered, 0);
+  assert.deepEqual(observer.seen, ["mark", "watch", "unwatch"]);
+});
+
+test("a log that cannot be watched is told, and is no failure", async () => {
+  const { effect, undo } = await quiesce(fakeObserver(false), () => {});
+  assert.deepEqual(effect, {
+    watching: false,
+    reason: "Cannot read the kernel log: EPERM",
+  });
+  assert.ok(undo);
+});
