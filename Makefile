@@ -11,10 +11,11 @@ TOOLS := .tools/bin
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 SOURCES := main.ts deno.json deno.lock tsconfig.json $(shell find src -name '*.ts' -o -name 'deno.json' -path 'src/*')
+WORKERS := src/ports/forwarder_worker.ts src/linux/freezer_worker.ts
 FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
-	build deno-compile check fmt bench vm-deps vm-test ci clean
+	build deno-compile check fmt bench bench-vm vm-deps vm-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,11 +54,11 @@ build: dist/lull ## the binary, dist/lull
 
 # --bytecode starts faster; --smol keeps the heap small after load.
 dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
-	@bun build $(FLAGS) main.ts src/ports/forwarder_worker.ts --outfile $@
+	@bun build $(FLAGS) main.ts $(WORKERS) --outfile $@
 	@sync $@
 
 deno-compile: tools ## the binary made by Deno (downloads Deno's own base binary)
-	deno compile -A --include src/ports/forwarder_worker.ts --output dist/lull-deno main.ts
+	deno compile -A $(addprefix --include ,$(WORKERS)) --output dist/lull-deno main.ts
 
 check: tools ## formatting, lint, types
 	@deno task check
@@ -89,12 +90,29 @@ contract-binary: build ## the contract over HTTP, on the binary
 	@mkdir -p $(JUNIT)
 	@$(BUN_TEST)/contract-binary.xml tests/contract/binary.test.ts
 
+# One page, dist/bench.json and dist/bench/*.svg. PARTS names what to measure:
+# native, forwarder, machine.
+bench: build vm-deps ## measure everything; PARTS=native measures a part
+	@bun run tests/bench/main.ts $(PARTS)
+
+# AGENT is a binary that listens on port 49983, PREPARE the path to POST before a
+# snapshot, HEALTH the path to GET after a restore.
+bench-vm: build vm-deps ## measure any agent in a machine: AGENT= PREPARE= HEALTH=
+	@AGENT='$(AGENT)' PREPARE='$(PREPARE)' HEALTH='$(HEALTH)' bun run tests/bench/main.ts machine
+
+vm-deps: tools ## what real machines need: Debian packages, a guest kernel
+	@bun run tests/vm/support/deps.ts
+
+vm-test: build ## the tests in real machines
+	@mkdir -p $(JUNIT)
+	@bun run tests/vm/run.ts
+
 summary: tools ## what ran so far, counted
 	@bun run tests/support/summary.ts $(JUNIT)
 
 ci: ## everything that must hold
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary
+	@$(MAKE) --no-print-directory check test contract-binary vm-test
 
 clean: ## remove what was built; the tools and the cache stay
 	@rm -rf dist
