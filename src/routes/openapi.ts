@@ -9,14 +9,12 @@ import { VERSION } from "../version.ts";
 import { PROBLEMS } from "./problem.ts";
 import {
   Health,
-  HostTime,
-  PrepareBody,
   PrepareReport,
   Problem,
-  RecoverBody,
   RecoverReply,
   Status,
-} from "./schemas.ts";
+} from "./documents.ts";
+import { HostTime, PrepareBody, RecoverBody } from "./schemas.ts";
 
 type Json = Record<string, unknown>;
 

@@ -8,11 +8,8 @@ import type { Operation } from "../lifecycle/operation.ts";
 import type { Bindings } from "../server/exchange.ts";
 import { readBody, readQuery } from "./input.ts";
 import { ProblemError } from "./problem.ts";
-import {
-  PrepareBody,
-  PrepareQuery,
-  type PrepareReportDocument,
-} from "./schemas.ts";
+import type { PrepareReportDocument } from "./documents.ts";
+import { PrepareBody, PrepareQuery } from "./schemas.ts";
 
 /** 204 once quiesced, or 200 and the report once settled. */
 export async function prepare(

@@ -5,7 +5,7 @@
  */
 import type { Context } from "hono";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
-import type { ProblemDocument } from "./schemas.ts";
+import type { ProblemDocument } from "./documents.ts";
 
 /** The kinds of problem, their status and their title. */
 export const PROBLEMS = {

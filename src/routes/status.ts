@@ -6,7 +6,7 @@ import type { Context } from "hono";
 import type { Agent } from "../app.ts";
 import { VERSION } from "../version.ts";
 import { reportOf } from "./prepare.ts";
-import type { StatusDocument } from "./schemas.ts";
+import type { StatusDocument } from "./documents.ts";
 
 /** The status document; reading it changes nothing. */
 export function status(c: Context, agent: Agent): Response {
