@@ -2,8 +2,6 @@
  * Puts the agent together and serves until a signal ends it.
  * @module
  */
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import process from "node:process";
 import { createApp } from "./app.ts";
 import {
@@ -13,10 +11,10 @@ import {
   type Materials,
 } from "./compose.ts";
 import type { Config } from "./config.ts";
-import { type Evidence, EvidenceObserver } from "./evidence.ts";
+import { EvidenceObserver } from "./evidence.ts";
+import { lookForEvidence, stoodStill } from "./evidence_check.ts";
+import { listenForPrograms } from "./hooks/programs.ts";
 import { HookRegistry } from "./hooks/registry.ts";
-import { hooksApp } from "./hooks/routes.ts";
-import { type HooksSocket, listenForHooks } from "./hooks/socket.ts";
 import { repairAfterCrash } from "./lifecycle/journal.ts";
 import { LateRepairs } from "./lifecycle/late.ts";
 import { Lifecycle } from "./lifecycle/lifecycle.ts";
@@ -49,9 +47,6 @@ export interface ServeOptions {
   readonly forwarderUrl: URL;
   readonly freezerUrl: URL;
 }
-
-/** The kernel may say a moment after the first call that this is a fork. */
-const FORK_NEWS_MS = 100;
 
 /** Starts the agent; resolves once it listens. */
 export async function serve(options: ServeOptions): Promise<void> {
@@ -165,7 +160,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   sweeper.start();
   ports?.start();
   idle.worked();
-  const hooksSocket = await listenForPrograms(options, registry, log);
+  const hooksSocket = await listenForPrograms({
+    runtime,
+    path: config.hooksSocket,
+    registry,
+    log,
+  });
   endOnSignal(lifecycle, async () => {
     await ports?.stop();
     hooksSocket?.close();
@@ -200,57 +200,6 @@ function lastGeneration(directory: string, log: Log): number {
   } catch (error) {
     log.error("the generation starts at 0 again", { error: messageOf(error) });
     return 0;
-  }
-}
-
-/** Undefined where the prepare could not take its mark. */
-async function lookForEvidence(
-  observer: EvidenceObserver,
-): Promise<Evidence | undefined> {
-  const found = tryCheck(observer);
-  const expected = found?.paused && !found.restored && found.conclusive;
-  if (!expected) return found;
-  await new Promise((resolve) => setTimeout(resolve, FORK_NEWS_MS));
-  return tryCheck(observer);
-}
-
-function stoodStill(observer: EvidenceObserver): boolean {
-  return tryCheck(observer)?.paused ?? false;
-}
-
-function tryCheck(observer: EvidenceObserver): Evidence | undefined {
-  try {
-    return observer.check();
-  } catch {
-    return undefined; // the report of the evidence step says why
-  }
-}
-
-/** An agent without its socket still does all else. */
-async function listenForPrograms(
-  { runtime, config }: ServeOptions,
-  registry: HookRegistry,
-  log: Log,
-): Promise<HooksSocket | undefined> {
-  const path = config.hooksSocket;
-  if (path === "") return undefined;
-  const onError = (error: unknown) =>
-    log.error("a request of a hook failed", { error: messageOf(error) });
-  const app = hooksApp(registry, onError);
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    return await listenForHooks({
-      runtime,
-      path,
-      fetch: (request) => app.fetch(request),
-      onError,
-    });
-  } catch (error) {
-    log.error("programs cannot register as hooks", {
-      path,
-      error: messageOf(error),
-    });
-    return undefined;
   }
 }
 

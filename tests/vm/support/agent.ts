@@ -1,10 +1,14 @@
 import type {
   PrepareReportDocument,
+  RecoverReply,
+  RecoveryReport,
   StatusDocument,
-} from "../../../src/routes/schemas.ts";
+} from "../../../src/routes/documents.ts";
+import type * as v from "valibot";
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { until } from "../../support/until.ts";
+import { agentPid } from "./guest.ts";
 import type { Machine } from "./machine.ts";
 
 /** What a host agent does with Lull, and what it may expect each time. */
@@ -49,9 +53,10 @@ export async function prepareSettled(
 /** One health check, which must be answered with 200; gives its milliseconds too. */
 export async function health(
   machine: Machine,
+  headers: Record<string, string> = {},
 ): Promise<Health & { ms: number }> {
   const start = performance.now();
-  const response = await machine.fetch("/health");
+  const response = await machine.fetch("/health", { headers });
   const text = await response.text();
   const ms = performance.now() - start;
   assert.equal(response.status, 200, text);
@@ -94,4 +99,63 @@ export class RawConnection {
   async replied(): Promise<void> {
     await until("a reply", () => this.text.includes("\r\n\r\n"), LIMIT);
   }
+}
+
+/** The reply of a recover, and the report in it. */
+type RecoverReplyDocument = v.InferOutput<typeof RecoverReply>;
+type RecoveryDocument = v.InferOutput<typeof RecoveryReport>;
+
+/** What a host tells the recovery, as JSON. */
+export type RecoverWords = Record<string, unknown>;
+
+/** A call to recover: its status, and its document. */
+export async function callRecover(
+  machine: Machine,
+  words: RecoverWords = {},
+): Promise<{ status: number; reply: RecoverReplyDocument }> {
+  const response = await machine.fetch("/snapshot/recover", {
+    method: "POST",
+    body: JSON.stringify(words),
+  });
+  const reply = await response.json() as RecoverReplyDocument;
+  return { status: response.status, reply };
+}
+
+/** Recovers, which must be answered with 200; gives the recovery's report. */
+export async function recover(
+  machine: Machine,
+  words: RecoverWords = {},
+): Promise<RecoveryDocument> {
+  const { status, reply } = await callRecover(machine, words);
+  assert.equal(status, 200, JSON.stringify(reply));
+  assert.ok(reply.recovery);
+  return reply.recovery;
+}
+
+/** One step's report, which must be there. */
+export function stepOf<T extends { readonly name: string }>(
+  steps: readonly T[] | undefined,
+  name: string,
+): T {
+  const found = steps?.find((step) => step.name === name);
+  assert.ok(found, `no step ${name} in ${JSON.stringify(steps)}`);
+  return found;
+}
+
+/** Starts the agent anew, with these keys in its config file. */
+export async function configure(
+  machine: Machine,
+  config: Record<string, unknown>,
+): Promise<void> {
+  const before = await agentPid(machine);
+  await machine.sh(
+    `mkdir -p /etc/lull; echo '${JSON.stringify(config)}' ` +
+      `>/etc/lull/config.json; kill ${before}`,
+  );
+  await until(
+    "the end of the agent",
+    async () => (await machine.exec(`test -d /proc/${before}`)).code !== 0,
+    LIMIT,
+  );
+  await machine.ready();
 }
