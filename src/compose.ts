@@ -30,6 +30,7 @@ import { memoryStep } from "./steps/memory.ts";
 import { networkRepair } from "./steps/network.ts";
 import { parallelismStep } from "./steps/parallelism.ts";
 import { portsStep } from "./steps/ports.ts";
+import { releaseStep } from "./steps/release.ts";
 import { resetConnections } from "./steps/reset_connections.ts";
 import { thawWorkload, workloadStep } from "./steps/workload.ts";
 
@@ -70,7 +71,9 @@ export function makeParts(materials: Materials): Parts {
       limitMs: config.workloadLimitMs,
       journal,
     }),
-    filesystem: filesystemStep((signal) => syncWritableMounts(libc, signal)),
+    filesystem: filesystemStep(
+      libc.syncfs && ((signal) => syncWritableMounts(libc, signal)),
+    ),
     freezeMounts: freezeMountsStep({
       mounts: config.freezeMounts,
       holdMs: config.freezeHoldMs,
@@ -88,6 +91,10 @@ export function makeParts(materials: Materials): Parts {
       : turnedOff(reset.record),
     evidence: evidenceStep(observer, materials.recover),
     collect: collectStep((signal) => runtime.collect(signal), materials.idle),
+    release: releaseStep(libc, {
+      pageOut: config.pageOut,
+      zeroBytes: config.zeroMemoryMib * 2 ** 20,
+    }),
     parallelism: parallelismStep(libc),
     entropy: entropyRepair({
       libc,

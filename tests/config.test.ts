@@ -77,7 +77,9 @@ const defaults = {
   clockToleranceMs: 50,
   resetConnections: true,
   dropCaches: "pagecache",
-  compactMemory: true,
+  compactMemory: false,
+  zeroMemoryMib: 256,
+  pageOut: true,
   maxConnections: 1024,
   maxRequestsPerConnection: 10000,
 } as const;
@@ -130,7 +132,9 @@ describe("precedence", () => {
       clockToleranceMs: 0,
       resetConnections: false,
       dropCaches: "all",
-      compactMemory: false,
+      compactMemory: true,
+      zeroMemoryMib: 0,
+      pageOut: false,
       maxConnections: 1,
       maxRequestsPerConnection: 1,
     };

@@ -148,8 +148,18 @@ export const configSchema = v.strictObject({
   ),
   compactMemory: option(
     yesNo(),
-    true,
+    false,
     "Whether a prepare has the kernel compact the memory.",
+  ),
+  zeroMemoryMib: option(
+    whole(0, 2 ** 20),
+    256,
+    "MiB of freed memory that a settle makes zeros, at most.",
+  ),
+  pageOut: option(
+    yesNo(),
+    true,
+    "Whether the agent's own program leaves the memory at a settle.",
   ),
   logLevel: option(
     oneOfCapitals(["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"]),

@@ -41,6 +41,8 @@ export interface LifecycleOptions {
   readonly plan: Plan;
   readonly leaseSeconds: number;
   readonly newId: () => string;
+  /** Milliseconds that a prepare waits for what the last operation still does. */
+  readonly handOverMs?: number;
   /** The generation to count on from; 0 where none is given. */
   readonly generation?: number;
   /** Looks for evidence of a restore since the prepare; never rejects. */
@@ -68,6 +70,9 @@ export class PrepareFailed extends Error {
     );
   }
 }
+
+/** The wait for the last operation where none is given. */
+const HAND_OVER_MS = 1000;
 
 /** The lifecycle of the agent; one transition at a time. */
 export class Lifecycle {
@@ -156,13 +161,24 @@ export class Lifecycle {
     }
   }
 
+  /**
+   * Waits, so many milliseconds at most, until nothing is under way any more:
+   * what a prepare that was given up still did is undone a moment after it.
+   */
+  async rest(limitMs: number): Promise<void> {
+    await this.#operation?.rest(limitMs);
+  }
+
   async #prepare(request: PrepareRequest): Promise<Operation> {
     this.#machine.to("preparing");
     const operation = new Operation(
       request.operation ?? this.#options.newId(),
       this.#generation,
     );
+    const former = this.#operation;
     this.#operation = operation;
+    const { handOverMs = HAND_OVER_MS } = this.#options;
+    await former?.handOver(operation, handOverMs);
     if (!await operation.quiesce(this.#options.plan.beforeReply)) {
       this.#machine.to("undoing");
       const trigger = operation.aborted ? "recover" : "failure";

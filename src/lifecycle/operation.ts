@@ -38,6 +38,9 @@ export class Operation {
   readonly #undos: Taken[] = [];
   /** Set once the operation is being left, and then for ever. */
   #leaving: Leaving | undefined;
+  /** What a step or an undo still does, also after nobody waits for it. */
+  readonly #work = new Set<Promise<unknown>>();
+  #successor: Operation | undefined;
 
   constructor(readonly id: string, readonly generation: number) {}
 
@@ -53,6 +56,31 @@ export class Operation {
 
   get aborted(): boolean {
     return this.#abort.signal.aborted;
+  }
+
+  /**
+   * Lets the next operation begin, once this one rests. What ends even later is
+   * undone by the next one: to undo it at once would take back what that one
+   * has done.
+   */
+  async handOver(successor: Operation, limitMs: number): Promise<void> {
+    await this.rest(limitMs);
+    this.#successor = successor;
+  }
+
+  /** Waits until no step does anything any more, so many milliseconds at most. */
+  async rest(limitMs: number): Promise<void> {
+    const end = performance.now() + limitMs;
+    while (this.#work.size > 0 && performance.now() < end) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await Promise.race([
+        Promise.allSettled(this.#work),
+        new Promise((resolve) => timer = setTimeout(resolve, limitMs)),
+      ]);
+      clearTimeout(timer);
+      // What ended late is undone in the same turn: that is work, too.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
   }
 
   /** Runs steps in order; false as soon as one that must hold does not. */
@@ -107,7 +135,10 @@ export class Operation {
       limitMs,
       signal,
       late: (value) => this.#adopt(take(value)),
-    }, () => step.quiesce({ operation: this.id, generation, signal }));
+    }, () =>
+      this.#track(
+        step.quiesce({ operation: this.id, generation, signal }),
+      ));
     const taken = ran.value === undefined ? undefined : take(ran.value);
     if (taken !== undefined) this.#undos.push(taken);
     return ran.report;
@@ -116,8 +147,19 @@ export class Operation {
   /** A step that ended past its limit: undone with the others, or at once. */
   #adopt(taken: Taken | undefined): void {
     if (taken === undefined) return;
-    if (this.#leaving) void this.#undo(taken, this.#leaving);
-    else this.#undos.push(taken);
+    if (this.#leaving === undefined) this.#undos.push(taken);
+    else if (this.#successor !== undefined) this.#successor.#adopt(taken);
+    else void this.#undo(taken, this.#leaving);
+  }
+
+  async #track<T>(work: Promise<T> | T): Promise<T> {
+    const tracked = Promise.resolve(work);
+    this.#work.add(tracked);
+    try {
+      return await tracked;
+    } finally {
+      this.#work.delete(tracked);
+    }
   }
 
   #undo(
@@ -128,7 +170,9 @@ export class Operation {
       name,
       limitMs,
       async (signal) =>
-        await undo({ ...context, operation: this.id, signal }) ?? {},
+        await this.#track(
+          undo({ ...context, operation: this.id, signal }),
+        ) ?? {},
     );
   }
 }

@@ -27,6 +27,7 @@ export interface Parts {
   readonly workloadConnections: Step;
   readonly evidence: Step;
   readonly collect: Step;
+  readonly release: Step;
   readonly parallelism: Step;
   readonly entropy: Repair;
   readonly clock: Repair;
@@ -52,6 +53,7 @@ export function plan(parts: Parts): Plan {
     // The reply leaves here.
     settle: [
       parts.collect, // no garbage, and the memory is back with the kernel
+      parts.release, // free memory is zeros, the agent's program only on disk
       parts.parallelism, // every thread on one CPU
     ],
     // The workload thaws only after all of these.

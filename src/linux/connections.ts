@@ -156,21 +156,19 @@ export function shutdownConnection(
 }
 
 /**
- * {@linkcode shutdownConnection} for a connection that was listed in this same
- * turn of the loop, unless it has bytes that were not read yet: the runtime
- * closes descriptors only between turns, so that nothing needs to be looked up
- * again.
+ * Bytes that the runtime has not read yet, 0 for a connection that is over. Like
+ * {@linkcode shutdownListed} for connections that were listed in this same turn
+ * of the loop: the runtime closes descriptors only between turns, so that
+ * nothing needs to be looked up again.
  */
-export function shutdownUnlessUnread(
-  libc: Libc,
-  { fd }: Connection,
-): boolean {
+export function unreadBytes(libc: Libc, { fd }: Connection): number {
   const count = new Int32Array(1);
   const bytes = new Uint8Array(count.buffer);
-  // One that fails was reset by its peer just now: it has nothing to read.
-  if (need(libc, "ioctl")(fd, SIOCINQ, bytes) === 0 && count[0] > 0) {
-    return false;
-  }
+  return need(libc, "ioctl")(fd, SIOCINQ, bytes) === 0 ? count[0] : 0;
+}
+
+/** {@linkcode shutdownConnection} without a look whether it still is the same. */
+export function shutdownListed(libc: Libc, { fd }: Connection): boolean {
   return need(libc, "shutdown")(fd, SHUT_RDWR) === 0;
 }
 

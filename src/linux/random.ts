@@ -4,26 +4,24 @@
  * reseed of the kernel helps them. A read of /dev/urandom differs (random(4)).
  * @module
  */
-import { closeSync, openSync, readSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 
 const DEVICE = "/dev/urandom";
+/** Stays open: every request needs an id, also where descriptors have run out. */
+let device: number | undefined;
 
 /** That many random bytes; fails where the kernel gives none. */
 export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
-  const device = openSync(DEVICE, "r");
-  try {
-    for (let filled = 0; filled < length;) {
-      const count = readSync(device, bytes, filled, length - filled, null);
-      if (count === 0) {
-        throw new Error(
-          `Cannot read ${DEVICE}: it ended after ${filled} of ${length} bytes`,
-        );
-      }
-      filled += count;
+  device ??= openSync(DEVICE, "r");
+  for (let filled = 0; filled < length;) {
+    const count = readSync(device, bytes, filled, length - filled, null);
+    if (count === 0) {
+      throw new Error(
+        `Cannot read ${DEVICE}: it ended after ${filled} of ${length} bytes`,
+      );
     }
-  } finally {
-    closeSync(device);
+    filled += count;
   }
   return bytes;
 }

@@ -25,6 +25,9 @@ import type {
 } from "./types.ts";
 import { adoptWorker } from "./worker.ts";
 
+/** Milliseconds until it is tried again to listen. */
+const LISTEN_AGAIN_MS = 20;
+
 /** Lull on Deno. */
 export const denoRuntime: Runtime = {
   name: "deno",
@@ -49,35 +52,58 @@ async function serve(options: ServeOptions): Promise<RuntimeServer> {
 
 /** Listens until the signal; gives the port, 0 on a unix socket. */
 function listen(options: ServeOptions, signal: AbortSignal): number {
-  // or Deno prints a banner
-  const quiet = { signal, onListen() {} };
   try {
-    if (!("path" in options)) {
-      const { host: hostname, port } = options;
-      const server = Deno.serve(
-        { ...quiet, hostname, port },
-        (request, info) => {
-          const { remoteAddr } = info;
-          const peer = makePeer(remoteAddr.hostname, remoteAddr.port);
-          return answer(options, request, peer);
-        },
-      );
-      return server.addr.port;
-    }
-    const { path } = options;
-    const peer = unixPeer(path);
-    bindPrivately(
-      path,
-      () =>
-        Deno.serve(
-          { ...quiet, path },
-          (request) => answer(options, request, peer),
-        ),
-    );
-    return 0;
+    const { addr, finished } = bind(options, signal);
+    const port = "port" in addr ? addr.port : 0;
+    const again = "path" in options ? options : { ...options, port };
+    finished.catch((error) => listenAgain(again, signal, error));
+    return port;
   } catch (error) {
     throw listenError(options, error);
   }
+}
+
+/** Deno stops for good where it has no descriptor left for a new connection. */
+function listenAgain(
+  options: ServeOptions,
+  signal: AbortSignal,
+  error: unknown,
+): void {
+  if (options.onError === undefined) console.error(error);
+  else options.onError(error);
+  const retry = () => {
+    if (signal.aborted) return;
+    try {
+      listen(options, signal);
+    } catch {
+      // The first error was told; this one is its consequence.
+      setTimeout(retry, LISTEN_AGAIN_MS);
+    }
+  };
+  setTimeout(retry, LISTEN_AGAIN_MS);
+}
+
+function bind(options: ServeOptions, signal: AbortSignal) {
+  // or Deno prints a banner
+  const quiet = { signal, onListen() {} };
+  if (!("path" in options)) {
+    const { host: hostname, port } = options;
+    return Deno.serve({ ...quiet, hostname, port }, (request, info) => {
+      const { remoteAddr } = info;
+      const peer = makePeer(remoteAddr.hostname, remoteAddr.port);
+      return answer(options, request, peer);
+    });
+  }
+  const { path } = options;
+  const peer = unixPeer(path);
+  return bindPrivately(
+    path,
+    () =>
+      Deno.serve(
+        { ...quiet, path },
+        (request) => answer(options, request, peer),
+      ),
+  );
 }
 
 /** V8's collector, as `--expose-gc` gives it to new contexts. */

@@ -9,9 +9,10 @@ import {
   listConnections,
   listUnixConnections,
   shutdownConnection,
-  shutdownUnlessUnread,
+  shutdownListed,
   tcpInfo,
   unacknowledgedBytes,
+  unreadBytes,
 } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
@@ -25,6 +26,10 @@ import { Exchange } from "./exchange.ts";
 const FLUSH_LIMIT_MS = 250;
 /** The wait for a reply's way out where no libc tells about it. */
 const BLIND_FLUSH_MS = 5;
+/** From the runtime's read of a request to its handler, with some to spare. */
+const ARRIVAL_MS = 2;
+/** Looks at a connection that still receives, before it is closed all the same. */
+const ARRIVAL_LOOKS = 5;
 
 /** Where the agent listens. */
 export interface Listening {
@@ -123,20 +128,18 @@ export class ConnectionKeeper {
   }
 
   /** Closes what waits for no reply, records the rest, turns keep-alive off. */
-  quiesce(): { closed: number; recorded: number } {
+  async quiesce(): Promise<{ closed: number; recorded: number }> {
     const { libc, listening, closeIdle } = this.#options;
     this.#keepAlive = false;
     if (libc.getpeername === undefined) closeIdle();
     for (const port of listening().ports) hideUnsentConnections(libc, port);
-    const connections = this.list();
-    const closed = new Set(this.#closeIdle(connections));
-    this.#recorded = connections.filter((one) => !closed.has(one));
+    const closed = await this.#closeIdle(() => [
+      ...this.list(),
+      ...this.#listUnix(),
+    ]);
     // Both ends of a unix connection are in this machine: never a zombie.
-    const unix = this.#closeIdle(this.#listUnix());
-    return {
-      closed: closed.size + unix.length,
-      recorded: this.#recorded.length,
-    };
+    this.#recorded = this.list().filter(({ inode }) => !closed.has(inode));
+    return { closed: closed.size, recorded: this.#recorded.length };
   }
 
   /** Closes exactly the recorded connections that still exist; keep-alive on. */
@@ -151,12 +154,38 @@ export class ConnectionKeeper {
     return { zombies };
   }
 
-  /** Closes what waits for no reply; a request that is just arriving does. */
-  #closeIdle(connections: readonly Connection[]): Connection[] {
+  /**
+   * Closes what waits for no reply, idle or half sent; gives their inodes. A
+   * request that is just arriving waits for one: neither the kernel nor the
+   * runtime tells it from a half-sent one, but it soon becomes a request.
+   */
+  async #closeIdle(list: () => Connection[]): Promise<Set<string>> {
     const { libc } = this.#options;
-    return connections.filter((connection) =>
-      !this.busy(connection.peer) && shutdownUnlessUnread(libc, connection)
-    );
+    const closed = new Set<string>();
+    let before = new Map<string, number>();
+    for (let look = 0; look <= ARRIVAL_LOOKS; look++) {
+      const now = new Map<string, number>();
+      for (const connection of list()) {
+        const { inode, peer } = connection;
+        if (closed.has(inode) || this.busy(peer)) continue;
+        const received = this.#received(connection);
+        const rests = received !== undefined && before.get(inode) === received;
+        if (!rests && look < ARRIVAL_LOOKS) now.set(inode, received ?? -1);
+        else if (shutdownListed(libc, connection)) closed.add(inode);
+      }
+      if (now.size === 0) break;
+      before = now;
+      await sleep(ARRIVAL_MS);
+    }
+    return closed;
+  }
+
+  /** Bytes that came in; undefined while the runtime has not read them all. */
+  #received(connection: Connection): number | undefined {
+    const { libc } = this.#options;
+    if (unreadBytes(libc, connection) > 0) return undefined;
+    if (connection.peer.unix) return 0;
+    return tcpInfo(libc, connection)?.bytesReceived ?? 0;
   }
 
   /** Whether this connection has sent as many requests as one may. */
@@ -205,9 +234,11 @@ export class ConnectionKeeper {
       this.#end(exchange);
       if (!close) return;
       if (connection !== undefined) shutdownConnection(libc, connection);
-      this.#closeIdle(this.#listUnix().filter(({ inode }) => unix.has(inode)));
-      // What was just arriving at the prepare and did not become a request.
-      if (!this.#keepAlive) this.#closeIdle(this.list());
+      await this.#closeIdle(() => [
+        ...this.#listUnix().filter(({ inode }) => unix.has(inode)),
+        // What was hidden at the prepare and did not become a request.
+        ...(this.#keepAlive ? [] : this.list()),
+      ]);
     } finally {
       // Whatever failed: the settle that waits for this must not wait for ever.
       this.#end(exchange);

@@ -15,14 +15,14 @@ export function connectionsStep(
     name: "connections",
     limitMs: 1000,
     onFailure: "continue",
-    quiesce() {
+    async quiesce() {
       const undo = () => {
         sweeper.start();
         return keeper.recover();
       };
       sweeper.stop();
       try {
-        return { effect: keeper.quiesce(), undo };
+        return { effect: await keeper.quiesce(), undo };
       } catch (error) {
         undo();
         throw error;

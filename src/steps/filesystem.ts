@@ -5,15 +5,21 @@
  */
 import type { Effect, Step } from "../lifecycle/step.ts";
 
-/** `sync` resolves when every filesystem was synced. */
+/**
+ * `sync` resolves when every filesystem was synced; undefined where there is no
+ * C library to do it.
+ */
 export function filesystemStep(
-  sync: (signal: AbortSignal) => Promise<Effect>,
+  sync: ((signal: AbortSignal) => Promise<Effect>) | undefined,
 ): Step {
   return {
     name: "filesystem",
     limitMs: 10_000,
     onFailure: "continue",
     async quiesce({ signal }) {
+      if (sync === undefined) {
+        return { skipped: "the C library could not be loaded" };
+      }
       return { effect: await sync(signal) };
     },
   };

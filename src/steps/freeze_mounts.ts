@@ -75,7 +75,8 @@ export function freezeMountsStep(options: FreezeMountsOptions): Step {
         );
         recorded.update(changeOf(ours));
         const effect = { frozen, alreadyFrozen: already, ms: since(start) };
-        return { effect, undo: () => thaw(freezer!, recorded, THAW_MS) };
+        const undo = () => thaw(freezer!, recorded, THAW_MS, options.onError);
+        return { effect, undo };
       } catch (error) {
         if (freezer === undefined) recorded.erase();
         else await giveUp(freezer, recorded, options.onError);
@@ -92,13 +93,15 @@ async function thaw(
   freezer: Freezer,
   recorded: Recorded,
   limitMs: number,
+  onError: (error: unknown) => void,
 ): Promise<Thawed> {
   const thawed = await freezer.thaw(limitMs);
   if (thawed.failed.length > 0) {
     throw new Error(`Cannot thaw every mount: ${thawed.failed.join("; ")}`);
   }
   recorded.erase();
-  await freezer.end();
+  // Everything is thawed: a thread that lingers makes no failure of that.
+  await freezer.end().catch(onError);
   return thawed;
 }
 
@@ -112,11 +115,11 @@ async function giveUp(
   onError: (error: unknown) => void,
 ): Promise<void> {
   try {
-    await thaw(freezer, recorded, STUCK_MS);
+    await thaw(freezer, recorded, STUCK_MS, onError);
   } catch (error) {
     onError(error);
     for (const reason of freezer.thawKnown()) onError(reason);
-    thaw(freezer, recorded, Infinity).catch(onError);
+    thaw(freezer, recorded, Infinity, onError).catch(onError);
   }
 }
 

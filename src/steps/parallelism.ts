@@ -3,12 +3,29 @@
  * one thing at a time and no freeze lands between two of them.
  * @module
  */
-import type { Step } from "../lifecycle/step.ts";
-import { pinThreads } from "../linux/affinity.ts";
+import type { Effect, Step } from "../lifecycle/step.ts";
+import { type Pinned, pinThreads } from "../linux/affinity.ts";
 import type { Libc } from "../linux/libc.ts";
 
-/** Undone by giving each thread its former mask back, exactly. */
+/**
+ * Undone by giving each thread its former mask back, exactly. Where that fails
+ * it is tried again before the next pinning: to save the mask of a thread that
+ * is still pinned would leave it on one CPU for ever.
+ */
 export function parallelismStep(libc: Libc): Step {
+  let pinned: Pinned | undefined;
+  function unpin(): Effect {
+    const effect = { ...pinned?.restore() };
+    const [failed] = effect.failed ?? [];
+    if (failed !== undefined) {
+      const error = new Error(
+        `Cannot give every thread its CPUs back: ${failed.error}`,
+      );
+      throw Object.assign(error, { effect });
+    }
+    pinned = undefined;
+    return effect;
+  }
   return {
     name: "parallelism",
     limitMs: 1000,
@@ -17,11 +34,10 @@ export function parallelismStep(libc: Libc): Step {
       if (libc.sched_setaffinity === undefined) {
         return { skipped: "the C library could not be loaded" };
       }
-      const pinned = pinThreads(libc);
-      return {
-        effect: { cpu: pinned.cpu, threads: pinned.threads },
-        undo: () => ({ ...pinned.restore() }),
-      };
+      if (pinned !== undefined) unpin();
+      pinned = pinThreads(libc);
+      const { cpu, threads } = pinned;
+      return { effect: { cpu, threads }, undo: unpin };
     },
   };
 }

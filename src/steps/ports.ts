@@ -15,7 +15,7 @@ export interface Ports {
 export function portsStep(ports: Ports | undefined): Step {
   return {
     name: "ports",
-    limitMs: 2000,
+    limitMs: 4000,
     onFailure: "continue",
     async quiesce() {
       if (ports === undefined) {

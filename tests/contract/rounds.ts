@@ -61,6 +61,7 @@ export function rounds(target: Target): void {
           "workload-connections done",
           "evidence done",
           "collect done",
+          "release done",
           "parallelism done",
         ],
       );
@@ -122,6 +123,7 @@ export function rounds(target: Target): void {
         "reset-connections",
         "generation",
         "parallelism",
+        "release",
         "collect",
         "evidence",
         "connections",

@@ -123,7 +123,6 @@ describe("doctor", () => {
     for (
       const name of [
         "page-cache",
-        "compaction",
         "random-pool",
         "wall-clock",
         "socket-destroy",

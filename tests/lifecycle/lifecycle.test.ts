@@ -304,6 +304,60 @@ describe("a prepare that fails", () => {
     await until("the late undo", () => seen.includes("undo slow"));
   });
 
+  test("what ends after its operation leaves the next one as it is", async () => {
+    const { open, opened } = gate();
+    let slow = true;
+    const { lifecycle, seen } = start([
+      {
+        name: "slow",
+        limitMs: 60_000,
+        quiesce() {
+          const waits = slow ? opened : undefined;
+          slow = false;
+          return waits;
+        },
+      },
+    ]);
+    const given = assert.rejects(lifecycle.prepare(), PrepareFailed);
+    await until("the step", () => seen.includes("do slow"));
+    await lifecycle.recover("recover");
+    await given;
+    const preparing = lifecycle.prepare();
+    open();
+    await preparing;
+    // The first one's end was undone before the second one did the same.
+    assert.deepEqual(
+      seen.filter((s) => s.endsWith(" slow")),
+      ["do slow", "undo slow", "do slow"],
+    );
+    await lifecycle.recover("health");
+    assert.equal(seen.filter((s) => s === "undo slow").length, 2);
+  });
+
+  test("what never ends holds up no later prepare, and its undo waits", async () => {
+    const { open, opened } = gate();
+    let first = true;
+    const { lifecycle, seen } = start([{
+      name: "stuck",
+      limitMs: 5,
+      onFailure: "continue",
+      quiesce() {
+        const waits = first ? opened : undefined;
+        first = false;
+        return waits;
+      },
+    }]);
+    await quiesce(lifecycle);
+    await lifecycle.recover("health");
+    await quiesce(lifecycle);
+    open();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.ok(!seen.includes("undo stuck"));
+    await lifecycle.recover("health");
+    assert.equal(seen.filter((s) => s === "undo stuck").length, 2);
+    assert.equal(lifecycle.state, "running");
+  });
+
   test("an explicit recover gives up a prepare that is under way", async () => {
     const { lifecycle, seen } = start([
       { name: "a" },

@@ -53,14 +53,18 @@ export class TestAgent {
     child.on("exit", (code) => this.exitCode = code);
   }
 
-  /** Starts it on a free port of 127.0.0.1, forwarding from 127.0.0.2. */
+  /**
+   * Starts it on a free port of 127.0.0.1, forwarding from 127.0.0.2; `prefix` is
+   * a program that starts it in its turn.
+   */
   static async start(
     target: Target,
     flags: string[] = [],
     env: Record<string, string> = {},
+    prefix: readonly string[] = [],
   ): Promise<TestAgent> {
     const directory = mkdtempSync(join(tmpdir(), "lull-"));
-    const [command, ...args] = commandOf(target);
+    const [command, ...args] = [...prefix, ...commandOf(target)];
     const child = spawn(command, [
       ...args,
       "--host=127.0.0.1",
@@ -73,7 +77,7 @@ export class TestAgent {
       "--guest-calls=allow",
       // They are this machine's, not the agent's, and every prepare pays.
       "--drop-caches=off",
-      "--no-compact-memory",
+      "--zero-memory-mib=0",
       ...flags,
     ], {
       stdio: ["ignore", "inherit", "pipe"],
@@ -133,7 +137,7 @@ export class TestAgent {
     return reply.json();
   }
 
-  kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+  kill(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     this.#child.kill(signal);
   }
 
