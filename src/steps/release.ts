@@ -14,6 +14,8 @@ import { MemoryZeroer } from "../linux/memory_zero.ts";
 import { residentBytes } from "../memory/resident.ts";
 
 const LIMIT_MS = 10_000;
+const ZERO_MS = 6000;
+const ZERO_AFTER_MS = 2000;
 
 /** What the step does. */
 export interface ReleaseOptions {
@@ -23,7 +25,10 @@ export interface ReleaseOptions {
   readonly zeroBytes: number;
 }
 
-/** Comes after the collection, whose memory it zeroes too. */
+/**
+ * Comes after the collection, whose memory it zeroes too. The program goes out
+ * last: whatever runs after that comes back from the disk.
+ */
 export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
   const zeroer = new MemoryZeroer(libc);
   return {
@@ -40,13 +45,17 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
       }
       const undo = () => readAhead(libc);
       try {
+        const zeroed = await zeroer.zero(zeroBytes, ZERO_MS, signal);
+        if (!pageOut || signal.aborted) return { effect: { zeroed } };
         const residentBefore = residentBytes();
-        if (pageOut) pageOutFiles(libc);
+        pageOutFiles(libc);
         const residentAfter = residentBytes();
-        const zeroed = await zeroer.zero(zeroBytes, LIMIT_MS / 2, signal);
+        // What was the program a moment ago is what the kernel hands out next.
+        const most = Math.min(zeroBytes, residentBefore - residentAfter);
+        const zeroedAfter = await zeroer.zero(most, ZERO_AFTER_MS, signal);
         return {
-          effect: { residentBefore, residentAfter, zeroed },
-          ...(pageOut && { undo }),
+          effect: { zeroed, residentBefore, residentAfter, zeroedAfter },
+          undo,
         };
       } catch (error) {
         if (pageOut) undo();

@@ -1,0 +1,183 @@
+/**
+ * The bytes of a machine's snapshot: without an agent, with the agent not
+ * asked, and with it prepared; and what the restore costs.
+ * @module
+ */
+import { accelerator } from "../vm/support/accel.ts";
+import { ensureDeps } from "../vm/support/deps.ts";
+import { buildImage, type ImageOptions } from "../vm/support/image.ts";
+import {
+  Machine,
+  removeSnapshot,
+  type Snapshot,
+} from "../vm/support/machine.ts";
+import {
+  healthy,
+  live,
+  LULL,
+  prepareGuest,
+  reconfigure,
+  SHELL_PREPARE,
+  withRoom,
+} from "./guest_history.ts";
+import { countChanged, readPages } from "./migration.ts";
+import type { Report } from "./report.ts";
+import { readCounters, restoreCosts } from "./restore.ts";
+import { pass } from "./stats.ts";
+import type { Config, Subject } from "./subjects.ts";
+import { Table } from "./table.ts";
+
+const PART = "machine";
+const NOBODY = "no agent";
+const MIB = 2 ** 20;
+/** A peer replies and then settles, for all that we know. */
+const PEER_SETTLE_MS = 1000;
+const REST_MS = 1000;
+
+/** Runs it all. */
+export async function machine(
+  report: Report,
+  subjects: readonly Subject[],
+): Promise<void> {
+  ensureDeps(() => {});
+  const table = new Table();
+  table.set("accelerator", "", NOBODY, await accelerator());
+  await withoutAgent(table);
+  for (const subject of subjects) await measure(subject, table);
+  table.into(report, PART);
+  chart(report, table, subjects[0].column);
+}
+
+const ASKED = "snapshot: prepared, all steps";
+const UNASKED = "snapshot: nobody asked";
+
+async function withoutAgent(table: Table): Promise<void> {
+  const base = await baseOf({ variant: "none" }, (m) => m.helperReady());
+  try {
+    await using plain = await copyOf(base);
+    await live(plain);
+    table.set(UNASKED, "MiB", NOBODY, await bytesOf(plain));
+    await using shell = await copyOf(base);
+    await live(shell);
+    await shell.sh(SHELL_PREPARE);
+    await prepared(shell, table, NOBODY);
+  } finally {
+    removeSnapshot(base);
+  }
+}
+
+async function measure(subject: Subject, table: Table): Promise<void> {
+  const { column, contract, image } = subject;
+  const base = await baseOf(image, (m) => healthy(m, contract.health));
+  // Each run starts the agent again, or only some would have one more start.
+  async function start(config: Config): Promise<Machine> {
+    const machine = await copyOf(base);
+    if (contract === LULL) await reconfigure(machine, config, contract);
+    await live(machine);
+    return machine;
+  }
+  async function prepare(config: Config): Promise<Machine> {
+    const machine = await start(config);
+    await prepareGuest(machine, contract);
+    if (contract !== LULL) await pass(PEER_SETTLE_MS);
+    return machine;
+  }
+  try {
+    {
+      await using unasked = await start({});
+      table.set(UNASKED, "MiB", column, await bytesOf(unasked));
+    }
+    for (const [name, config] of subject.steps) {
+      await using one = await prepare(config);
+      table.set(`snapshot: ${name}`, "MiB", column, await bytesOf(one));
+    }
+    let snapshot: Snapshot;
+    let counters;
+    {
+      await using all = await prepare({});
+      await prepared(all, table, column);
+      compare(table, column);
+      await all.cont();
+      await all.sh("echo page >/srv/helper/page");
+      counters = await readCounters(all);
+      snapshot = await all.snapshot();
+    }
+    try {
+      await restoreCosts(
+        snapshot,
+        contract.health,
+        counters,
+        (name, unit, value) => table.set(name, unit, column, value),
+      );
+    } finally {
+      removeSnapshot(snapshot);
+    }
+  } finally {
+    removeSnapshot(base);
+  }
+}
+
+/** The bytes of a prepared machine, and how it rests. */
+async function prepared(
+  machine: Machine,
+  table: Table,
+  column: string,
+): Promise<void> {
+  const first = await machine.snapshot();
+  table.set(ASKED, "MiB", column, first.bytes / MIB);
+  await machine.cont();
+  await pass(REST_MS);
+  const second = await machine.snapshot();
+  const changed = countChanged(readPages(first.file), readPages(second.file));
+  table.set("pages changed in 1 s at rest, whole guest", "", column, changed);
+  removeSnapshot(first);
+  removeSnapshot(second);
+}
+
+function compare(table: Table, column: string): void {
+  const asked = table.number(ASKED, column);
+  const smaller = 100 * (1 - asked / table.number(UNASKED, NOBODY));
+  table.set("smaller than without an agent by", "%", column, smaller);
+  const share = asked - table.number(ASKED, NOBODY);
+  table.set("the agent's own share (against a shell)", "MiB", column, share);
+}
+
+/** Boots, waits, and gives a snapshot that runs start from. */
+async function baseOf(
+  options: ImageOptions,
+  up: (machine: Machine) => Promise<unknown>,
+): Promise<Snapshot> {
+  const image = withRoom(buildImage(options, () => {}));
+  await using machine = await Machine.boot({
+    image,
+    accel: await accelerator(),
+  });
+  await up(machine);
+  return await machine.snapshot();
+}
+
+async function copyOf(base: Snapshot): Promise<Machine> {
+  const machine = await Machine.restore(base, "same");
+  await machine.cont();
+  return machine;
+}
+
+async function bytesOf(machine: Machine): Promise<number> {
+  const snapshot = await machine.snapshot();
+  removeSnapshot(snapshot);
+  return snapshot.bytes / MIB;
+}
+
+function chart(report: Report, table: Table, column: string): void {
+  const bars = table.rows("snapshot: ").flatMap(([name, values]) =>
+    [NOBODY, column].flatMap((of) => {
+      const length = values[of];
+      if (typeof length !== "number") return [];
+      const step = name.replace("snapshot: ", "");
+      const marked = of === NOBODY;
+      return [{ label: marked ? `${NOBODY}: ${step}` : step, length, marked }];
+    })
+  );
+  const title = `Snapshot of a 512 MiB guest, ${column}`;
+  report.chart("snapshot.svg", title, "MiB", bars);
+}

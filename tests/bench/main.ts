@@ -1,0 +1,80 @@
+/**
+ * Measures Lull, prints one page, writes dist/bench.json and dist/bench/*.svg.
+ * `bun run tests/bench/main.ts [native] [forwarder] [machine]`; all if none is
+ * named. With AGENT, PREPARE and HEALTH in the environment the machine part
+ * measures that agent instead: its binary, the path to POST before a snapshot,
+ * the path to GET after a restore. It must listen on port 49983.
+ * @module
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { projectDir } from "../vm/support/paths.ts";
+import { forwarder } from "./forwarder.ts";
+import { host } from "./host.ts";
+import { machine } from "./machine.ts";
+import { native } from "./native.ts";
+import { Report } from "./report.ts";
+import { lulls, peer, type Subject } from "./subjects.ts";
+import { barChart } from "./svg.ts";
+
+const PARTS: Record<string, (report: Report) => Promise<void>> = {
+  native,
+  forwarder,
+  machine: (report) => machine(report, subjects()),
+};
+
+function subjects(): readonly Subject[] {
+  const { AGENT, PREPARE, HEALTH } = process.env;
+  if (!AGENT) return lulls();
+  if (!PREPARE || !HEALTH) {
+    throw new Error(
+      "Cannot measure that agent: PREPARE and HEALTH must name its paths",
+    );
+  }
+  return [peer(resolve(AGENT), { prepare: PREPARE, health: HEALTH })];
+}
+
+function keep(report: Report, about: object): void {
+  const dist = join(projectDir, "dist");
+  mkdirSync(join(dist, "bench"), { recursive: true });
+  writeFileSync(
+    join(dist, "bench.json"),
+    `${JSON.stringify({ ...about, figures: report.figures }, undefined, 2)}\n`,
+  );
+  for (const { file, title, unit, bars } of report.charts) {
+    writeFileSync(join(dist, "bench", file), barChart(title, unit, bars));
+  }
+}
+
+async function main(names: readonly string[]): Promise<void> {
+  const unknown = names.find((name) => !Object.hasOwn(PARTS, name));
+  if (unknown !== undefined) {
+    throw new Error(
+      `Cannot measure ${unknown}: the parts are ${Object.keys(PARTS)}`,
+    );
+  }
+  const about = { host: host(), time: new Date().toISOString() };
+  const report = new Report();
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    const start = performance.now();
+    await part(report);
+    const seconds = (performance.now() - start) / 1000;
+    console.error(`bench: ${name} took ${seconds.toFixed(0)} s`);
+  }
+  const { cpu, cores, memoryMib, kernel, load } = about.host;
+  console.log(
+    `${cpu}, ${cores} CPUs, ${memoryMib} MiB, Linux ${kernel}, load ${load} at the start\n`,
+  );
+  console.log(report.text());
+  keep(report, about);
+}
+
+try {
+  await main(process.argv.slice(2));
+  process.exit(0);
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.stack : error}`);
+  process.exit(1);
+}

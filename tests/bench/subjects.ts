@@ -1,0 +1,72 @@
+/**
+ * The agents that are measured in a machine.
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { commandOf } from "../support/agent.ts";
+import type { ImageOptions } from "../vm/support/image.ts";
+import { type Contract, LULL } from "./guest_history.ts";
+
+/** What Lull's config file gets. */
+export type Config = Readonly<Record<string, unknown>>;
+
+/** An agent in a machine. */
+export interface Subject {
+  readonly column: string;
+  readonly image: ImageOptions;
+  readonly contract: Contract;
+  /** What each step on its own is called, and its configuration. */
+  readonly steps: readonly (readonly [string, Config])[];
+}
+
+const OFF: Config = {
+  dropCaches: "off",
+  compactMemory: false,
+  pageOut: false,
+  zeroMemoryMib: 0,
+};
+
+const STEPS: Subject["steps"] = [
+  ["collected only", OFF],
+  ["+ page cache dropped", { ...OFF, dropCaches: "pagecache" }],
+  ["+ all caches dropped", { ...OFF, dropCaches: "all" }],
+  ["+ compacted", { ...OFF, compactMemory: true }],
+  ["+ own pages out", { ...OFF, pageOut: true }],
+  ["+ free memory zeroed", { ...OFF, zeroMemoryMib: 256 }],
+];
+
+/** Lull on both runtimes. */
+export function lulls(): Subject[] {
+  const [program, ...words] = commandOf("binary");
+  const help = spawnSync(program, [...words, "--help"], { encoding: "utf8" });
+  const known = (key: string) =>
+    help.stdout.includes(
+      `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    );
+  // A step that this version does not have is nothing to measure.
+  const steps = STEPS.filter(([, config]) =>
+    Object.entries(config).every(([key, value]) =>
+      value === OFF[key] || known(key)
+    )
+  ).map(([name, config]) =>
+    [
+      name,
+      Object.fromEntries(Object.entries(config).filter(([key]) => known(key))),
+    ] as const
+  );
+  return [
+    {
+      column: "bun binary",
+      image: { variant: "bun" },
+      contract: LULL,
+      steps,
+    },
+    { column: "deno", image: { variant: "deno" }, contract: LULL, steps: [] },
+  ];
+}
+
+/** Any agent, by its binary and its paths. */
+export function peer(binary: string, contract: Contract): Subject {
+  const image: ImageOptions = { variant: "bun", binary, name: "bench-agent" };
+  return { column: "agent", image, contract, steps: [] };
+}

@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import {
+  closeSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import type { Done, Skipped } from "../../src/lifecycle/step.ts";
+import type { Libc } from "../../src/linux/libc.ts";
+import {
+  bytesEverFreed,
+  bytesKeptFree,
+  memoryInfo,
+} from "../../src/linux/memory_info.ts";
+import { MemoryZeroer, type Zeroed } from "../../src/linux/memory_zero.ts";
+import { releaseStep } from "../../src/steps/release.ts";
+import { stepContext } from "../support/hooks.ts";
+import { realLibc } from "../support/libc.ts";
+import { memoryOf } from "../support/proc.ts";
+import process from "node:process";
+
+const MIB = 2 ** 20;
+
+/** linux/magic.h: files that are memory cannot be put out of it. */
+const TMPFS = statfsSync(tmpdir()).type === 0x01021994 &&
+  "the temporary directory is a tmpfs";
+
+/** Resident bytes of a file that this process has mapped (proc_pid_smaps(5)). */
+function residentOf(file: string): number {
+  const text = readFileSync("/proc/self/smaps", "utf8");
+  const entry = text.slice(text.indexOf(file));
+  return Number(/^Rss:\s+(\d+) kB/m.exec(entry)?.[1]) * 1024;
+}
+
+/** The real calls, counted. */
+async function counted(): Promise<{ libc: Libc; mapped: () => number }> {
+  const libc = await realLibc();
+  let mapped = 0;
+  return {
+    mapped: () => mapped,
+    libc: {
+      ...libc,
+      mmap: (...args) => {
+        mapped++;
+        return libc.mmap!(...args);
+      },
+      munmap: (...args) => {
+        mapped--;
+        return libc.munmap!(...args);
+      },
+    },
+  };
+}
+
+describe("zeroing free memory", () => {
+  test("takes what it may, and gives all of it back", async () => {
+    const { libc, mapped } = await counted();
+    const before = memoryOf(process.pid, "Rss");
+    const zeroed = await new MemoryZeroer(libc).zero(16 * MIB, 10_000);
+    assert.equal(zeroed.whole, true);
+    assert.equal(zeroed.bytes, Math.min(16 * MIB, zeroed.wanted));
+    assert.equal(mapped(), 0);
+    assert.ok(memoryOf(process.pid, "Rss") < before + 12 * MIB);
+  });
+
+  test("takes nothing without a limit to use up, or time", async () => {
+    const { libc, mapped } = await counted();
+    const zeroer = new MemoryZeroer(libc);
+    assert.equal((await zeroer.zero(0, 10_000)).bytes, 0);
+    assert.equal((await zeroer.zero(16 * MIB, -1)).bytes, 0);
+    assert.equal(mapped(), 0);
+  });
+
+  test("the second time takes no more than was freed since", async () => {
+    const zeroer = new MemoryZeroer((await counted()).libc);
+    const all = 2 ** 50;
+    const first = await zeroer.zero(all, 50);
+    const freed = bytesEverFreed();
+    const second = await zeroer.zero(4 * MIB, 10_000);
+    // What the first left over, and what this machine has freed meanwhile.
+    const most = first.wanted - first.bytes + bytesEverFreed() - freed;
+    assert.ok(
+      second.wanted <= most + 512 * MIB,
+      `${second.wanted} wanted, ${most} freed`,
+    );
+  });
+
+  test("ends at the signal, with nothing kept", async () => {
+    const { libc, mapped } = await counted();
+    const abort = new AbortController();
+    const stopping: Libc = {
+      ...libc,
+      mmap: (...args) => {
+        abort.abort();
+        return libc.mmap!(...args);
+      },
+    };
+    const zeroed = await new MemoryZeroer(stopping)
+      .zero(64 * MIB, 10_000, abort.signal);
+    assert.equal(zeroed.whole, false);
+    assert.equal(zeroed.bytes, 4 * MIB);
+    assert.equal(mapped(), 0);
+  });
+
+  test("gives back what it has where the kernel refuses more", async () => {
+    const { libc, mapped } = await counted();
+    let calls = 0;
+    const refusing: Libc = {
+      ...libc,
+      madvise: (address, bytes, advice) =>
+        advice === 23 && ++calls === 3
+          ? -1
+          : libc.madvise!(address, bytes, advice),
+    };
+    await assert.rejects(
+      new MemoryZeroer(refusing).zero(64 * MIB, 10_000),
+      /Cannot advise 23/,
+    );
+    assert.equal(mapped(), 0);
+  });
+});
+
+describe("the release step", () => {
+  test("puts the program out of memory, and reads ahead again after", async () => {
+    const libc = await realLibc();
+    const advices: number[] = [];
+    const noting: Libc = {
+      ...libc,
+      madvise: (address, bytes, advice) => {
+        advices.push(advice);
+        return libc.madvise!(address, bytes, advice);
+      },
+    };
+    const step = releaseStep(noting, { pageOut: true, zeroBytes: 4 * MIB });
+    const done = await step.quiesce(stepContext()) as Done;
+    assert.equal((done.effect.zeroed as Zeroed).whole, true);
+    assert.ok(advices.indexOf(1) < advices.indexOf(21));
+    const count = advices.filter((advice) => advice === 1).length;
+    advices.length = 0;
+    await done.undo!({} as never);
+    assert.ok(advices.length > 0 && advices.length >= count - 2);
+    assert.ok(advices.every((advice) => advice === 0));
+  });
+
+  // The runtime's own pages stay where other processes run it too.
+  test("puts a file's pages out of memory", { skip: TMPFS }, async () => {
+    const libc = await realLibc();
+    const directory = mkdtempSync(join(tmpdir(), "lull-test-"));
+    const file = join(directory, "mapped");
+    writeFileSync(file, new Uint8Array(4 * MIB).fill(1));
+    const descriptor = openSync(file, "r");
+    fsyncSync(descriptor);
+    // PROT_READ, MAP_PRIVATE, MADV_POPULATE_READ
+    const size = BigInt(4 * MIB);
+    const address = libc.mmap!(0n, size, 1, 2, descriptor, 0n);
+    try {
+      assert.equal(libc.madvise!(address, size, 22), 0);
+      assert.ok(residentOf(file) >= 4 * MIB);
+      const on = { pageOut: true, zeroBytes: 0 };
+      await releaseStep(libc, on).quiesce(stepContext());
+      assert.ok(residentOf(file) < MIB, `${residentOf(file)}`);
+    } finally {
+      libc.munmap!(address, size);
+      closeSync(descriptor);
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  test("is skipped where it is switched off or has no libc", async () => {
+    const off = { pageOut: false, zeroBytes: 0 };
+    const one = await releaseStep(await realLibc(), off).quiesce(
+      stepContext(),
+    ) as Skipped;
+    assert.match(one.skipped, /switched off/);
+    const on = { pageOut: true, zeroBytes: MIB };
+    const other = await releaseStep({}, on).quiesce(stepContext()) as Skipped;
+    assert.match(other.skipped, /C library/);
+  });
+});
+
+describe("what the kernel says of memory", () => {
+  test("is read from its own files", () => {
+    const { free, cached } = memoryInfo();
+    assert.ok(free > 0 && cached >= 0);
+    assert.ok(bytesEverFreed() > 0);
+    assert.ok(bytesKeptFree() > 0);
+  });
+
+  test("is in kilobytes and pages there, and in bytes here", () => {
+    const directory = mkdtempSync(join(tmpdir(), "lull-test-"));
+    const file = join(directory, "file");
+    try {
+      writeFileSync(file, "MemFree:    12 kB\nCached:      3 kB\n");
+      assert.deepEqual(memoryInfo(file), { free: 12_288, cached: 3072 });
+      assert.throws(() => bytesEverFreed(file), /no pgfree/);
+      writeFileSync(file, "pgfree 2\npgfree_x 9\n");
+      assert.equal(bytesEverFreed(file), 8192);
+      assert.throws(() => memoryInfo(file), /no MemFree/);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
