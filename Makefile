@@ -15,6 +15,7 @@ WORKERS := src/ports/forwarder_worker.ts src/linux/freezer_worker.ts
 FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
+	model faults soak \
 	build deno-compile check fmt bench bench-vm vm-deps vm-test ci clean
 
 help: ## list the targets
@@ -67,7 +68,8 @@ fmt: tools ## format everything
 	@deno fmt
 
 # Tests. Each run leaves its count in dist/junit for `make summary`.
-UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path 'tests/contract/*')
+UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path 'tests/contract/*' \
+	-not -path 'tests/model/*' -not -path 'tests/faults/real/*')
 JUNIT := dist/junit
 BUN_TEST := bun test --timeout 60000 --reporter=junit --reporter-outfile=$(JUNIT)
 
@@ -107,12 +109,30 @@ vm-test: build ## the tests in real machines
 	@mkdir -p $(JUNIT)
 	@bun run tests/vm/run.ts
 
+# A failure prints the commands, and MODEL_SEED, MODEL_PATH and MODEL_REPLAY to
+# give to the same target to see it again.
+model: build ## 5,000 random commands on deno, bun and the binary, against the model
+	@mkdir -p $(JUNIT)
+	@for target in deno bun binary; do \
+	  $(BUN_TEST)/model-$$target.xml tests/model/$$target.test.ts; done
+
+faults: build ## faults of real processes on deno, bun and the binary
+	@mkdir -p $(JUNIT)
+	@for target in deno bun binary; do \
+	  $(BUN_TEST)/faults-$$target.xml tests/faults/real/$$target.test.ts; done
+
+soak: build ## the model for 20,000 rounds (ROUNDS=), on TARGETS=, and what they leave
+	@mkdir -p $(JUNIT)
+	@for target in $(or $(TARGETS),deno bun binary); do \
+	  MODEL_ROUNDS=$(or $(ROUNDS),20000) \
+	  $(BUN_TEST)/soak-$$target.xml tests/model/$$target.test.ts; done
+
 summary: tools ## what ran so far, counted
 	@bun run tests/support/summary.ts $(JUNIT)
 
 ci: ## everything that must hold
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary vm-test
+	@$(MAKE) --no-print-directory check test contract-binary faults model vm-test
 
 clean: ## remove what was built; the tools and the cache stay
 	@rm -rf dist

@@ -203,6 +203,9 @@ function lastGeneration(directory: string, log: Log): number {
   }
 }
 
+/** How long the end waits for a step that was given up, in milliseconds. */
+const END_LIMIT_MS = 5000;
+
 /** A quiesced guest recovers before its agent ends. */
 function endOnSignal(lifecycle: Lifecycle, end: () => Promise<void>): void {
   let ending = false;
@@ -211,6 +214,7 @@ function endOnSignal(lifecycle: Lifecycle, end: () => Promise<void>): void {
       if (ending) return;
       ending = true;
       await lifecycle.recover("signal");
+      await lifecycle.rest(END_LIMIT_MS);
       await end();
       logOf("main").info("ended", { signal });
       process.exit(0);

@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import type { RuntimeWorker, WorkerEvents, WorkerHello } from "./types.ts";
 
-/** How long a thread may take to end, in milliseconds. */
+/** How long a thread may take to end, in milliseconds: on a slow machine, long. */
 const END_LIMIT_MS = 3000;
 const POLL_MS = 2;
 

@@ -96,16 +96,16 @@ describe("a worker whose thread does not end", () => {
     return { web, worker, errors };
   }
 
-  it("rejects after a second and names the thread", async () => {
+  it("rejects after its limit and names the thread", async () => {
     const { web, worker } = adopt();
     // the main thread's id: certain to be there as long as this test runs
     web.say({ tid: process.pid });
     const start = performance.now();
     await assert.rejects(
       worker.terminate(),
-      new RegExp(`thread ${process.pid} still runs after 1000 ms`),
+      new RegExp(`thread ${process.pid} still runs after 3000 ms`),
     );
-    assert.ok(performance.now() - start < 1500);
+    assert.ok(performance.now() - start < 4500);
     assert.equal(web.terminations, 1);
   });
 

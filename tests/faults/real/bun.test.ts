@@ -1,0 +1,3 @@
+import { faults } from "./suite.ts";
+
+faults("bun");

@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  writeFileSync,
+} from "node:fs";
+
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type Target, TestAgent } from "../../support/agent.ts";
+import { temporary } from "../../support/hooks.ts";
+import { masksOf } from "../../support/proc.ts";
+import { Raw } from "../../support/raw.ts";
+import { until } from "../../support/until.ts";
+
+interface Step {
+  name: string;
+  status: string;
+  reason?: string;
+}
+
+/** A whole round: quiesced, recovered, and every thread where it was. */
+async function round(agent: TestAgent): Promise<Step[]> {
+  const masks = masksOf(agent.pid);
+  const reply = await agent.settle();
+  assert.equal(reply.status, 200, reply.body);
+  const { steps } = reply.json<{ steps: Step[] }>();
+  assert.equal((await agent.health()).status, 200);
+  const status = await agent.status();
+  assert.equal(status.state, "running");
+  const all = [...steps, ...status.lastRecovery.steps];
+  for (const { name, status, reason } of all) {
+    if (status !== "done") assert.ok(reason, `${name} ${status} says why`);
+  }
+  for (const [thread, mask] of masksOf(agent.pid)) {
+    assert.equal(mask, masks.get(thread) ?? masks.get(agent.pid));
+  }
+  return all;
+}
+
+function statusOf(steps: Step[], name: string): string | undefined {
+  return steps.find((step) => step.name === name)?.status;
+}
+
+/** Whether a program runs here, and does what it is there for. */
+function works(program: string, ...args: string[]): boolean {
+  return spawnSync(program, args, { stdio: "ignore" }).status === 0;
+}
+
+const DROP = [
+  "setpriv",
+  "--bounding-set=-all",
+  "--inh-caps=-all",
+  "--ambient-caps=-all",
+];
+const cannotDrop = works(DROP[0], ...DROP.slice(1), "true")
+  ? false
+  : "capabilities cannot be dropped here";
+
+/** An agent that lacks something. */
+export function poverty(target: Target): void {
+  describe(`poverty on ${target}`, () => {
+    const directory = temporary();
+
+    test("no capability: what needs one says so, the rest works", {
+      skip: cannotDrop,
+    }, async () => {
+      const agent = await TestAgent.start(target, [], {}, DROP);
+      try {
+        const steps = await round(agent);
+        for (const name of ["ports", "connections", "parallelism"]) {
+          assert.equal(statusOf(steps, name), "done", name);
+        }
+        assert.ok(steps.some(({ status }) => status === "skipped"));
+        await round(agent);
+      } finally {
+        await agent.stop();
+      }
+    });
+
+    test("a plain user: what needs root says so, the rest works", {
+      skip: cannotDrop ||
+        (target === "binary"
+          ? false
+          : "the runtime and its packages are root's; the binary is tested"),
+    }, async () => {
+      // Where a plain user may come: the project may lie in root's home.
+      const binary = join(directory.path, "lull");
+      copyFileSync(
+        fileURLToPath(new URL("../../../dist/lull", import.meta.url).href),
+        binary,
+      );
+      chmodSync(directory.path, 0o755);
+      chmodSync(binary, 0o755);
+      const user = ["setpriv", "--reuid=65534", "--regid=65534"];
+      const agent = await TestAgent.start(
+        target,
+        [
+          "--runtime-directory=/run/lull-that-nobody-may-make",
+          "--hooks-socket=",
+        ],
+        {},
+        [
+          ...[...user, "--clear-groups", "--", "sh", "-c"],
+          // $1 is the path that the test knows.
+          ...['shift; exec "$0" "$@"', binary],
+        ],
+      );
+      try {
+        const steps = await round(agent);
+        for (const name of ["connections", "parallelism", "collect"]) {
+          assert.equal(statusOf(steps, name), "done", name);
+        }
+        await round(agent);
+      } finally {
+        await agent.stop();
+      }
+    });
+
+    test("no FFI: what needs the C library is skipped, the rest works", {
+      skip: target === "deno" ? "Deno has no switch for it" : false,
+    }, async () => {
+      const agent = await TestAgent.start(target, [], { BUN_JSC_useJIT: "0" });
+      try {
+        assert.ok(agent.output.includes("C library could not be loaded"));
+        const steps = await round(agent);
+        assert.equal(statusOf(steps, "parallelism"), "skipped");
+        assert.equal(statusOf(steps, "connections"), "done");
+        await round(agent);
+      } finally {
+        await agent.stop();
+      }
+    });
+
+    test("no descriptors left: it lives, and works as soon as there are some", {
+      skip: works("prlimit", "--nofile=128:128", "true")
+        ? false
+        : "there is no prlimit",
+    }, async () => {
+      const agent = await TestAgent.start(target, ["--no-forward-ports"], {}, [
+        "prlimit",
+        "--nofile=128:128",
+      ]);
+      try {
+        const known = await Raw.open(agent.port);
+        known.request("GET", "/health");
+        await known.response();
+        const all: Raw[] = [];
+        // Deno stops listening in the middle of it, for a moment.
+        for (let i = 0; i < 200; i++) {
+          await Raw.open(agent.port).then((raw) => all.push(raw), () => {});
+        }
+        known.request("POST", "/snapshot/prepare?wait=settled");
+        const { status } = await known.response(20_000);
+        assert.ok([200, 503].includes(status), `${status}`);
+        for (const raw of all) raw.destroy();
+        known.destroy();
+        await until("it to answer again", async () => {
+          try {
+            return (await agent.health()).status === 200;
+          } catch {
+            return false;
+          }
+        }, 20_000);
+        await round(agent);
+      } finally {
+        await agent.stop();
+      }
+    });
+
+    test("a runtime directory that cannot be written: said, and no more", async () => {
+      const agent = await TestAgent.start(target, [
+        "--runtime-directory=/proc/lull",
+        "--hooks-socket=/proc/lull.sock",
+      ]);
+      try {
+        assert.ok(agent.output.includes("programs cannot register as hooks"));
+        const steps = await round(agent);
+        assert.equal(statusOf(steps, "generation"), "failed");
+        await round(agent);
+      } finally {
+        await agent.stop();
+      }
+    });
+
+    const full = join(directory.path, "full");
+    mkdirSync(full);
+    const mounted = works(
+      "mount",
+      "-t",
+      "tmpfs",
+      "-o",
+      "size=4k",
+      "lull",
+      full,
+    );
+    after(() => {
+      if (mounted) spawnSync("umount", ["-l", full]);
+      directory.remove();
+    });
+    test(
+      "a runtime directory that is full: said, and it works once it is not",
+      {
+        skip: mounted ? false : "a tmpfs cannot be mounted here",
+      },
+      async () => {
+        const stuffing = join(full, "stuffing");
+        writeFileSync(stuffing, "x".repeat(4096));
+        const agent = await TestAgent.start(target, [
+          `--runtime-directory=${full}`,
+        ]);
+        try {
+          assert.equal(statusOf(await round(agent), "generation"), "failed");
+          spawnSync("rm", [stuffing]);
+          assert.equal(statusOf(await round(agent), "generation"), "done");
+          assert.ok(existsSync(join(full, "generation")));
+        } finally {
+          await agent.stop();
+        }
+      },
+    );
+  });
+}

@@ -1,0 +1,13 @@
+/**
+ * Faults that only a real process meets: no rights, no descriptors, no room, no
+ * FFI, and signals in every state.
+ */
+import type { Target } from "../../support/agent.ts";
+import { poverty } from "./poverty.ts";
+import { signals } from "./signals.ts";
+
+/** Declares the tests for one target. */
+export function faults(target: Target): void {
+  poverty(target);
+  signals(target);
+}

@@ -1,0 +1,183 @@
+/**
+ * The real plan with the real steps in this process, and a fault in one place.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import process from "node:process";
+import { makeParts, type Materials } from "../../src/compose.ts";
+import { parseConfig } from "../../src/config.ts";
+import { EvidenceObserver } from "../../src/evidence.ts";
+import { HookRegistry } from "../../src/hooks/registry.ts";
+import { Lifecycle, PrepareFailed } from "../../src/lifecycle/lifecycle.ts";
+import { type Parts, plan } from "../../src/lifecycle/plan.ts";
+import type { StepReport } from "../../src/lifecycle/step.ts";
+import { type Libc, loadLibc } from "../../src/linux/libc.ts";
+import { IdleCollector } from "../../src/memory/idle_collector.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
+import { ConnectionKeeper } from "../../src/server/keeper.ts";
+import { Listeners } from "../../src/server/listeners.ts";
+import { Sweeper } from "../../src/server/sweeper.ts";
+import { filesystemStep } from "../../src/steps/filesystem.ts";
+import { script, temporary } from "../support/hooks.ts";
+import { masksOf } from "../support/proc.ts";
+import { ask } from "../support/raw.ts";
+
+/** What a rig may be made with. */
+export interface RigOptions {
+  /** In place of the real one. */
+  readonly libc?: Libc;
+  /** Puts a fault into one of the parts. */
+  readonly spoil?: (parts: Parts) => Parts;
+  readonly flags?: string[];
+}
+
+/** A whole agent, but for its process. */
+export class Rig {
+  readonly lifecycle: Lifecycle;
+  readonly keeper: ConnectionKeeper;
+  readonly sweeper: Sweeper;
+  readonly errors: unknown[] = [];
+  readonly #listeners: Listeners;
+  readonly #directory: ReturnType<typeof temporary>;
+  readonly #masks = masksOf(process.pid);
+
+  private constructor(
+    materials: Omit<Materials, "keeper" | "sweeper" | "recover" | "onError">,
+    listeners: Listeners,
+    directory: ReturnType<typeof temporary>,
+    spoil: RigOptions["spoil"] = (parts) => parts,
+  ) {
+    const { libc } = materials;
+    const onError = (error: unknown) => this.errors.push(error);
+    this.#listeners = listeners;
+    this.#directory = directory;
+    this.keeper = new ConnectionKeeper({
+      libc,
+      listening: () => listeners,
+      maxRequestsPerConnection: 1000,
+      closeIdle: () => listeners.closeIdle(),
+      onError,
+    });
+    this.sweeper = new Sweeper({
+      ...{ libc, keeper: this.keeper, listening: () => listeners },
+      ...{ headerTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
+      ...{ maxConnections: 100, log: { debug() {}, warn: onError } },
+    });
+    const { keeper, sweeper } = this;
+    const parts = {
+      ...makeParts({ ...materials, keeper, sweeper, recover() {}, onError }),
+      // The disks of this machine are busy with other things.
+      filesystem: filesystemStep(
+        libc.syncfs && (() => Promise.resolve({ mounts: [] })),
+      ),
+    };
+    let id = 0;
+    this.lifecycle = new Lifecycle({
+      plan: plan(spoil(parts)),
+      leaseSeconds: 600,
+      handOverMs: 50,
+      newId: () => `op-${++id}`,
+    });
+  }
+
+  /** Starts it with a script as its hook, and a server that answers. */
+  static async start(options: RigOptions = {}): Promise<Rig> {
+    const real = await loadRuntime();
+    // Hundreds of rounds: real collections would take most of the time.
+    const runtime = { ...real, collect: () => Promise.resolve(true) };
+    const libc = options.libc ?? loadLibc(runtime);
+    const directory = temporary();
+    const hooks = `${directory.path}/hooks`;
+    mkdirSync(hooks);
+    script(`${hooks}/ok`, "#!/bin/sh\n");
+    const parsed = parseConfig(
+      [
+        `--runtime-directory=${directory.path}/run`,
+        `--hook-directories=${hooks}`,
+        "--drop-caches=off",
+        "--no-compact-memory",
+        ...options.flags ?? [],
+      ],
+      {},
+      () => "{}",
+    );
+    assert.ok(parsed.kind === "serve");
+    const listeners = new Listeners(runtime);
+    const rig = new Rig(
+      {
+        ...{ runtime, libc, config: parsed.config, ports: undefined },
+        idle: new IdleCollector({
+          collect: () => Promise.resolve(true),
+          onError() {},
+        }),
+        registry: new HookRegistry({ limitMs: 1000, newId: () => "event" }),
+        observer: new EvidenceObserver({
+          libc,
+          onError() {},
+          // A watch on the real one would keep this process alive.
+          openLog: () => {
+            throw new Error("no log in this test");
+          },
+        }),
+        ownPorts: () => listeners.ports,
+        freezerUrl: new URL(
+          "../../src/linux/freezer_worker.ts",
+          import.meta.url,
+        ),
+      },
+      listeners,
+      directory,
+      options.spoil,
+    );
+    await listeners.open([{ host: "127.0.0.1", port: 0 }], {
+      fetch: rig.keeper.wrap(() => Promise.resolve(new Response("here"))),
+    });
+    return rig;
+  }
+
+  /** A whole round; gives the reports of both ways, or of a failed prepare. */
+  async round(): Promise<{ held: boolean; reports: StepReport[] }> {
+    try {
+      const operation = await this.lifecycle.prepare();
+      await this.lifecycle.settle(operation);
+      const recovery = await this.lifecycle.recover("health");
+      return {
+        held: true,
+        reports: [...operation.reports, ...recovery!.steps],
+      };
+    } catch (error) {
+      if (!(error instanceof PrepareFailed)) throw error;
+      const { operation, undo } = error;
+      return { held: false, reports: [...operation.reports, ...undo.steps] };
+    }
+  }
+
+  /** Nothing is left of a round: state, threads, connections, timers. */
+  async assertAsBefore(): Promise<void> {
+    assert.equal(this.lifecycle.state, "running");
+    assert.equal(this.lifecycle.lease.left, 0);
+    assert.ok(this.keeper.keepAlive, "connections are kept alive");
+    const known = new Set(this.#masks.values());
+    for (const [thread, mask] of masksOf(process.pid)) {
+      const before = this.#masks.get(thread);
+      if (before === undefined) {
+        assert.ok(known.has(mask), `${thread}: ${mask}`);
+      } else assert.equal(mask, before, `thread ${thread}`);
+    }
+    const [port] = this.#listeners.ports;
+    assert.equal((await ask(port, "GET", "/")).body, "here");
+  }
+
+  end(): void {
+    this.sweeper.stop();
+    this.#listeners.stop();
+    this.#directory.remove();
+  }
+}
+
+/** Reports that say of something that it did not go well. */
+export function bad(reports: readonly StepReport[]): string[] {
+  return reports
+    .filter(({ status }) => status !== "done" && status !== "skipped")
+    .map(({ name, status }) => `${name} ${status}`);
+}

@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { parseListen } from "../../src/config/address.ts";
+import { parseRecord } from "../../src/linux/kmsg.ts";
+import {
+  localAddresses,
+  parseFibTrie,
+  parseIpv6Route,
+} from "../../src/linux/local_addresses.ts";
+import { parseMountinfo } from "../../src/linux/mountinfo.ts";
+import { formatIpv6 } from "../../src/linux/socket_address.ts";
+import { parseListening } from "../../src/ports/proc_net.ts";
+import { anyText, damaged } from "./arbitraries.ts";
+
+const TCP =
+  "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
+  "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 5165893 1 0 100 0 0 10 0\n";
+
+function hex(number: number, width: number): string {
+  return number.toString(16).toUpperCase().padStart(width, "0");
+}
+
+/** Bytes as the kernel of a little-endian machine prints them. */
+function words(bytes: readonly number[]): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4) {
+    const word = bytes.slice(at, at + 4).toReversed();
+    text += word.map((byte) => hex(byte, 2)).join("");
+  }
+  return text;
+}
+
+const byte = fc.nat(255);
+const v4 = fc.array(byte, { minLength: 4, maxLength: 4 });
+const v6 = fc.array(fc.oneof(fc.constant(0), byte), {
+  minLength: 16,
+  maxLength: 16,
+});
+
+describe("the table of TCP sockets", () => {
+  test("whatever it holds, reading it fails on nothing", () => {
+    fc.assert(fc.property(fc.oneof(anyText, damaged(TCP)), (text) => {
+      for (const { port, inode, address } of parseListening(text)) {
+        assert.ok(port >= 0 && port <= 65_535);
+        assert.ok(Number.isFinite(inode));
+        assert.ok(address.length > 0);
+      }
+    }));
+  });
+
+  test("what listens is found, whatever is around it", () => {
+    const socket = fc.record({
+      bytes: fc.oneof(v4, v6),
+      port: fc.nat(65_535),
+      inode: fc.nat(),
+      listens: fc.boolean(),
+    });
+    fc.assert(fc.property(fc.array(socket), (sockets) => {
+      const text = sockets.map(({ bytes, port, inode, listens }, i) => {
+        const none = "0".repeat(bytes.length * 2);
+        return `${String(i).padStart(4)}: ${words(bytes)}:${hex(port, 4)} ` +
+          `${none}:${listens ? "0000" : "1F90"} ${listens ? "0A" : "01"} ` +
+          `00000000:00000000 00:00000000 00000000     0        0 ${inode} 1`;
+      }).join("\n");
+      const found = parseListening(`header\n${text}\n`);
+      const expected = sockets.filter(({ listens }) => listens);
+      assert.deepEqual(
+        found.map(({ family, port, inode }) => ({ family, port, inode })),
+        expected.map(({ bytes, port, inode }) => ({
+          family: bytes.length === 4 ? 4 : 6,
+          port,
+          inode,
+        })),
+      );
+      found.forEach(({ family, address }, i) => {
+        const { bytes } = expected[i];
+        if (family === 4) assert.equal(address, bytes.join("."));
+        else assert.equal(address, formatted(bytes));
+      });
+    }));
+  });
+});
+
+/** RFC 5952, as the other writer of addresses in Lull has it. */
+function formatted(bytes: readonly number[]): string {
+  const text = formatIpv6(Uint8Array.from(bytes));
+  return text.includes(":") ? text : `::ffff:${text}`;
+}
+
+describe("an IPv6 address", () => {
+  test("is written as URLs write it", () => {
+    fc.assert(fc.property(v6, (bytes) => {
+      const text = formatIpv6(Uint8Array.from(bytes));
+      if (!text.includes(":")) return; // IPv4 in IPv6 clothes
+      assert.equal(new URL(`http://[${text}]`).hostname, `[${text}]`);
+    }));
+  });
+});
+
+describe("mountinfo", () => {
+  test("reads, or fails in words", () => {
+    const line = "36 35 98:0 /mnt1 /mnt2 rw,noatime m:1 - ext3 /dev/root rw\n";
+    fc.assert(fc.property(fc.oneof(anyText, damaged(line)), (text) => {
+      try {
+        for (const mount of parseMountinfo(text)) {
+          assert.equal(typeof mount.mountPoint, "string");
+          assert.equal(typeof mount.writable, "boolean");
+        }
+      } catch (error) {
+        assert.match(String(error), /Cannot read mountinfo/);
+      }
+    }));
+  });
+
+  test("any name of a mount point comes out as it is", () => {
+    const name = fc.string({ unit: "binary" }).filter((text) =>
+      !text.includes("\0")
+    );
+    fc.assert(fc.property(name, (name) => {
+      const escaped = name.replace(
+        /[ \t\n\\]/g,
+        (one) => `\\${one.charCodeAt(0).toString(8).padStart(3, "0")}`,
+      );
+      const line = `1 2 8:1 / /${escaped} rw - ext4 /dev/vda rw`;
+      const text = new TextDecoder().decode(new TextEncoder().encode(name));
+      assert.equal(parseMountinfo(`${line}\n`)[0].mountPoint, `/${text}`);
+    }));
+  });
+});
+
+describe("a record of the kernel's log", () => {
+  test("is none, or has all its parts", () => {
+    const record = "5,344,1283562,-;random: a; b\n SUBSYSTEM=x\n";
+    fc.assert(fc.property(fc.oneof(anyText, damaged(record)), (text) => {
+      const found = parseRecord(text);
+      if (found === undefined) return;
+      assert.ok(found.facility >= 0);
+      assert.ok(found.sequence >= 0);
+      assert.ok(!found.message.includes("\n"));
+    }));
+  });
+
+  test("nobody but the kernel has facility 0", () => {
+    fc.assert(fc.property(fc.nat(1023), fc.string(), (priority, text) => {
+      const found = parseRecord(`${priority},1,2,-;${text}`);
+      assert.equal(found?.facility === 0, priority < 8);
+    }));
+  });
+});
+
+describe("the tables of local addresses", () => {
+  test("whatever they hold, reading them fails on nothing", () => {
+    const trie = "     |-- 10.0.2.15\n        /32 host LOCAL\n";
+    const none = "0".repeat(32);
+    const route =
+      `${none} 80 ${none} 00 ${none} 00000000 00000003 00000000 80200001 lo\n`;
+    const text = fc.oneof(anyText, damaged(trie), damaged(route));
+    fc.assert(fc.property(text, anyText, (text, address) => {
+      parseFibTrie(text);
+      parseIpv6Route(text);
+      const local = localAddresses(() => text);
+      assert.equal(typeof local.has(address), "boolean");
+      assert.ok(local.has("127.0.0.1"));
+      assert.ok(local.has("::1"));
+    }));
+  });
+
+  test("every spelling of a local address is local", () => {
+    fc.assert(fc.property(v4, (bytes) => {
+      const address = bytes.join(".");
+      const trie = `  |-- ${address}\n     /32 host LOCAL\n`;
+      const local = localAddresses((path) =>
+        path.endsWith("fib_trie") ? trie : ""
+      );
+      const [a, b, c, d] = bytes;
+      const spellings = [
+        address,
+        `::ffff:${address}`,
+        `::FFFF:${address}`,
+        `0:0:0:0:0:ffff:${address}`,
+        `::ffff:${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`,
+      ];
+      for (const spelling of spellings) {
+        assert.ok(local.has(spelling), spelling);
+      }
+      const other = [a, b, c, d ^ 1].join(".");
+      if (a !== 127) assert.ok(!local.has(other), other);
+    }));
+  });
+});
+
+describe("an address to listen on", () => {
+  test("is none, or can be listened on", () => {
+    const written = fc.oneof(
+      anyText,
+      damaged("127.0.0.1:49983"),
+      fc.nat(200_000).map((port) => `127.0.0.1:${port}`),
+      damaged("[::1]:49983"),
+      damaged("unix:/run/lull.sock"),
+    );
+    fc.assert(fc.property(written, (text) => {
+      const at = parseListen(text);
+      if (at === undefined) return;
+      if ("path" in at) return assert.ok(at.path.startsWith("/"));
+      assert.ok(at.host.length > 0);
+      assert.ok(Number.isInteger(at.port) && at.port >= 0 && at.port <= 65_535);
+    }));
+  });
+});

@@ -1,0 +1,3 @@
+import { model } from "./suite.ts";
+
+model("deno");
