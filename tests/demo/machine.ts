@@ -29,6 +29,9 @@ const WORKLOAD = "mkdir -p /sys/fs/cgroup/workload; (echo 0 > " +
   "'i=0; while :; do i=$((i+1)); echo $i > /tmp/count; sleep 0.01; done') " +
   ">/dev/null 2>&1 &";
 
+/** What a guest did before: freed memory keeps its bytes. */
+const HISTORY = "yes lull | head -c 100000000 > /tmp/junk; rm /tmp/junk";
+
 /** Runs the whole round in a machine and prints one page. */
 export async function machineDemo(say: (line: string) => void): Promise<void> {
   const machines: Machine[] = [];
@@ -53,6 +56,10 @@ export async function machineDemo(say: (line: string) => void): Promise<void> {
       "the workload to count",
       async () =>
         Number(await source.sh("cat /tmp/count 2>/dev/null || echo 0")) > 1,
+    );
+    await timed(
+      "a program writes 100 MB and deletes them",
+      () => source.sh(HISTORY),
     );
     const before = await timed("snapshot of the machine as it is", async () => {
       const snapshot = await source.snapshot();

@@ -5,7 +5,7 @@
  * @module
  */
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,6 +14,7 @@ import { accelerator } from "./support/accel.ts";
 import { ensureDeps } from "./support/deps.ts";
 import { buildImage, type Variant } from "./support/image.ts";
 import { projectDir } from "./support/paths.ts";
+import { sweep } from "./support/qemu.ts";
 
 /** Milliseconds that one test may take: emulated guests on a busy host are slow. */
 const TEST_LIMIT = 180_000;
@@ -21,8 +22,12 @@ const TEST_LIMIT = 180_000;
 /** More machines at once than this make timings worse and gain nothing. */
 const MOST = 3;
 
+/** Where `make summary` counts what ran. */
+const junitDir = join(projectDir, "dist", "junit");
+
 const start = performance.now();
-const running = new Set<ReturnType<typeof spawn>>();
+/** The processes of the tests, and the end of each. */
+const running = new Map<ReturnType<typeof spawn>, Promise<boolean>>();
 
 function seconds(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`;
@@ -44,12 +49,18 @@ function testFiles(parts: readonly string[]): string[] {
 async function runFile(file: string): Promise<boolean> {
   const name = file.slice(file.lastIndexOf("/") + 1, -".test.ts".length);
   const begin = performance.now();
-  const child = spawn(
+  // It ends with this process, however that ends; and its machines with it.
+  const child = spawn("setpriv", [
+    "--pdeathsig",
+    "KILL",
     process.execPath,
-    ["test", "--timeout", `${TEST_LIMIT}`, file],
-    { cwd: projectDir, stdio: ["ignore", "pipe", "pipe"] },
-  );
-  running.add(child);
+    "test",
+    "--timeout",
+    `${TEST_LIMIT}`,
+    "--reporter=junit",
+    `--reporter-outfile=${join(junitDir, `vm-${name}.xml`)}`,
+    file,
+  ], { cwd: projectDir, stdio: ["ignore", "pipe", "pipe"] });
   for (const stream of [child.stdout, child.stderr] as Readable[]) {
     createInterface({ input: stream }).on("line", (line) => {
       if (line.trim() !== "") console.log(`${name.padEnd(15)} ${line}`);
@@ -58,6 +69,7 @@ async function runFile(file: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   child.on("error", () => resolve(false));
   child.on("close", (code) => resolve(code === 0));
+  running.set(child, promise);
   const passed = await promise;
   running.delete(child);
   console.log(
@@ -87,6 +99,7 @@ async function main(): Promise<number> {
     );
   }
   await prepareImages(files);
+  mkdirSync(junitDir, { recursive: true });
   const failed: string[] = [];
   const lanes = Math.max(1, Math.min(availableParallelism(), MOST));
   await Promise.all(Array.from({ length: lanes }, async () => {
@@ -102,12 +115,18 @@ async function main(): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-// The machines die with the processes of their tests; see Qemu.start.
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-});
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => process.exit(1));
+/** Ends the tests; the machines of each die with it, see Qemu.start. */
+async function end(): Promise<void> {
+  for (const child of running.keys()) child.kill("SIGKILL");
+  await Promise.all(running.values());
+  sweep();
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, async () => {
+    await end();
+    process.exit(1);
+  });
 }
 try {
   process.exitCode = await main();

@@ -13,6 +13,10 @@ import type { Machine } from "./machine.ts";
 
 /** What a host agent does with Lull, and what it may expect each time. */
 
+/** The reply of a recover, and the report in it. */
+type RecoverReplyDocument = v.InferOutput<typeof RecoverReply>;
+type RecoveryDocument = v.InferOutput<typeof RecoveryReport>;
+
 /** Milliseconds to wait for what must happen: machines share a busy host. */
 export const LIMIT = 60_000;
 
@@ -71,6 +75,14 @@ export async function status(machine: Machine): Promise<StatusDocument> {
   return await response.json() as StatusDocument;
 }
 
+/** Waits until the guest has recovered, and gives the report of that. */
+export async function recovered(machine: Machine): Promise<RecoveryDocument> {
+  return await until("the recovery", async () => {
+    const { state, lastRecovery } = await status(machine);
+    return state === "running" ? lastRecovery : undefined;
+  }, LIMIT);
+}
+
 /** Waits until the operation under way has settled. */
 export async function settled(machine: Machine): Promise<StatusDocument> {
   return await until("the settle", async () => {
@@ -100,10 +112,6 @@ export class RawConnection {
     await until("a reply", () => this.text.includes("\r\n\r\n"), LIMIT);
   }
 }
-
-/** The reply of a recover, and the report in it. */
-type RecoverReplyDocument = v.InferOutput<typeof RecoverReply>;
-type RecoveryDocument = v.InferOutput<typeof RecoveryReport>;
 
 /** What a host tells the recovery, as JSON. */
 export type RecoverWords = Record<string, unknown>;

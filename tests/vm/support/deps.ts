@@ -16,6 +16,8 @@ const TOOLS: readonly (readonly [program: string, pkg: string])[] = [
   ["cpio", "cpio"],
   ["xz", "xz-utils"],
   ["setpriv", "util-linux"],
+  ["bash", "bash"],
+  ["sqlite3", "sqlite3"],
 ];
 
 /** Whether a program was linked without a dynamic loader: the guest has none for it. */

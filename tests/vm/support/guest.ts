@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Machine } from "./machine.ts";
 
 /** What the guest's own kernel says, asked through the helper and not through the agent. */
@@ -79,4 +80,37 @@ export async function forksNoticed(machine: Machine): Promise<number> {
     "dmesg | grep -c 'reseeded due to virtual machine fork' || true",
   );
   return Number(text);
+}
+
+/** Random numbers of the guest's kernel, from both of its doors. */
+export async function draws(machine: Machine): Promise<string[]> {
+  const text = await machine.sh(
+    "head -c 16 /dev/urandom | xxd -p; cat /proc/sys/kernel/random/uuid",
+  );
+  return text.split("\n");
+}
+
+/**
+ * The guest's wall clock is this host's, within so many milliseconds; the time
+ * that the question takes does not count.
+ */
+export async function assertRightTime(
+  machine: Machine,
+  within = 100,
+): Promise<void> {
+  const before = Date.now();
+  const guest = await wallClock(machine);
+  const after = Date.now();
+  assert.ok(
+    guest > before - within && guest < after + within,
+    `${before - guest} to ${after - guest} ms late`,
+  );
+}
+
+/**
+ * What may take so many milliseconds on a real processor: an emulated one is
+ * slower, most of all right after a restore, as it translates everything anew.
+ */
+export function guestMs(machine: Machine, ms: number): number {
+  return machine.hardware.accel === "kvm" ? ms : 8 * ms;
 }

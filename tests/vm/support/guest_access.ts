@@ -18,16 +18,29 @@ export interface GuestPorts {
 
 /** What a host can do with a guest over the network: ask the agent, run commands. */
 export abstract class Guest {
-  /** Where this host reaches the agent. */
-  readonly url: string;
-  /** The port of `url`, for tests that open sockets of their own. */
-  readonly port: number;
-  readonly #helperUrl: string;
+  #ports: GuestPorts;
 
   constructor(ports: GuestPorts) {
-    this.port = ports.agent;
-    this.url = `http://127.0.0.1:${ports.agent}`;
-    this.#helperUrl = `http://127.0.0.1:${ports.helper}/cgi-bin/exec`;
+    this.#ports = ports;
+  }
+
+  /** Where this host reaches the agent. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#ports.agent}`;
+  }
+
+  /** The port of `url`, for tests that open sockets of their own. */
+  get port(): number {
+    return this.#ports.agent;
+  }
+
+  get #helperUrl(): string {
+    return `http://127.0.0.1:${this.#ports.helper}/cgi-bin/exec`;
+  }
+
+  /** From now on this host goes this way. */
+  protected goBy(ports: GuestPorts): void {
+    this.#ports = ports;
   }
 
   /** Resolves when the machine is gone. */

@@ -53,14 +53,22 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   "/etc/init.d/helper": "helper.sh",
   "/etc/init.d/lull": "lull.sh",
   "/srv/helper/cgi-bin/exec": "exec.sh",
+  "/srv/tests/recorder": "recorder.sh",
+  "/srv/tests/holder": "holder.sh",
+};
+
+/** Programs of this host that tests run in the guest. */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  "/bin/bash": "bash",
+  "/usr/bin/sqlite3": "sqlite3",
 };
 
 /** What the sources of the Deno variant consist of. */
 const SOURCES = ["main.ts", "deno.json", "deno.lock", "src"];
 
-function busyboxPath(): string {
-  const path = which("busybox");
-  if (!path) throw new Error("Cannot build an image: there is no busybox");
+function programPath(name: string): string {
+  const path = which(name);
+  if (!path) throw new Error(`Cannot build an image: there is no ${name}`);
   return path;
 }
 
@@ -78,7 +86,7 @@ function buildInitramfs(dir: string): void {
   for (const name of ["proc", "dev", "modules"]) {
     mkdirSync(join(tree, name), { recursive: true });
   }
-  addBusybox(tree, busyboxPath());
+  addBusybox(tree, programPath("busybox"));
   addFile(tree, "/init", join(guestDir, "initramfs.sh"), 0o755);
   for (const name of MODULES) {
     const file = join(guestKernel().modules, `${name}.ko`);
@@ -99,7 +107,7 @@ function buildTree(tree: string, options: ImageOptions): void {
   for (const name of folders.split(" ")) {
     mkdirSync(join(tree, name), { recursive: true });
   }
-  addBusybox(tree, busyboxPath());
+  addBusybox(tree, programPath("busybox"));
   symlinkSync("bin", join(tree, "sbin"));
   for (const [path, name] of Object.entries(SCRIPTS)) {
     addFile(tree, path, join(guestDir, name), 0o755);
@@ -109,6 +117,9 @@ function buildTree(tree: string, options: ImageOptions): void {
   addText(tree, "/etc/group", "root:x:0:\n");
   addText(tree, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
   addText(tree, "/etc/resolv.conf", "nameserver 10.0.2.3\n");
+  for (const [path, name] of Object.entries(PROGRAMS)) {
+    addProgram(tree, path, programPath(name));
+  }
   if (options.variant === "bun") {
     addProgram(tree, "/usr/local/bin/lull", agentBinary(options));
   }
@@ -163,9 +174,11 @@ function inputs(options: ImageOptions): string[] {
   const list = [
     join(import.meta.dirname ?? ".", "image.ts"),
     join(import.meta.dirname ?? ".", "tree.ts"),
+    join(import.meta.dirname ?? ".", "kernel.ts"),
     guestDir,
     guestKernel().image,
-    busyboxPath(),
+    programPath("busybox"),
+    ...Object.values(PROGRAMS).map(programPath),
     ...Object.values(options.extra ?? {}),
   ];
   if (options.variant === "bun") list.push(agentBinary(options));

@@ -41,6 +41,8 @@ export const MODULES: readonly string[] = [
   "virtio_balloon",
   "virtio-rng",
   "ptp_kvm",
+  "inet_diag",
+  "tcp_diag",
 ];
 
 const kernelDir = join(cacheDir, "kernel");

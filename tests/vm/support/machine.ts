@@ -158,6 +158,21 @@ export class Machine extends Guest {
     return await this.#qemu.forwarded(port, address);
   }
 
+  /** From now on this host reaches the guest under another of its addresses. */
+  async reach(address: string): Promise<void> {
+    this.goBy({
+      agent: await this.forward(AGENT_PORT, address),
+      helper: await this.forward(HELPER_PORT, address),
+    });
+  }
+
+  /** Copies the disk of /data as it is now, whether the machine runs or not. */
+  copyDisk(to: string): void {
+    // QEMU writes through this host's page cache: a copy sees every write that
+    // the guest has been told is done.
+    copyFileSync(join(this.#qemu.dir, "data.ext4"), to);
+  }
+
   /** How fast the running guest changes its memory, in MiB per second, measured over so many seconds. */
   async dirtyRate(seconds = 1): Promise<number> {
     const { qmp } = this.#qemu;

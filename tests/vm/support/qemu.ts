@@ -44,8 +44,8 @@ const runDir = join(distDir, "run");
 const living = new Set<Qemu>();
 let count = 0;
 
-/** Removes the folders of runs that were killed before they could do it. */
-function sweep(): void {
+/** Removes the folders of processes that were killed before they could do it. */
+export function sweep(): void {
   if (!existsSync(runDir)) return;
   for (const name of readdirSync(runDir)) {
     if (!existsSync(`/proc/${name.split("-")[0]}`)) {

@@ -84,7 +84,7 @@ export function timingSuite(fleet: Fleet): void {
     const machine = await fleet.copy();
     const { generation } = await health(machine);
     const before = await uptime(machine);
-    await prepareSettled(machine, "lease=2");
+    await prepare(machine, "lease=2");
     const document = await until("the end of the lease", async () => {
       const document = await status(machine);
       return document.state === "running" && document;

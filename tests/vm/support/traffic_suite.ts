@@ -4,9 +4,32 @@ import { until } from "../../support/until.ts";
 import { health, LIMIT, prepareSettled, RawConnection } from "./agent.ts";
 import { restoreAndCheck } from "./checks.ts";
 import { type Fleet } from "./fleet.ts";
-import { agentPid, established, sockets } from "./guest.ts";
+import { agentPid, established, type GuestSocket, sockets } from "./guest.ts";
 import { type Machine } from "./machine.ts";
 import { AGENT_PORT } from "./qemu.ts";
+
+/** Milliseconds that a connection must have stayed open to be one that stays. */
+const STAYS_MS = 1000;
+
+/** A half-sent request to a quiesced agent, and its socket in the guest. */
+async function openAtRest(
+  machine: Machine,
+): Promise<{ late: RawConnection; zombie: GuestSocket }> {
+  for (;;) {
+    const late = new RawConnection(
+      machine,
+      "POST /snapshot/recover HTTP/1.1\r\n",
+    );
+    const start = performance.now();
+    let zombie: GuestSocket | undefined;
+    await until("a connection after the prepare", async () => {
+      [zombie] = await established(machine, AGENT_PORT);
+      return late.closed || (zombie && performance.now() > start + STAYS_MS);
+    }, LIMIT);
+    // One that comes up while the prepare's reply is on its way ends with it.
+    if (!late.closed && zombie) return { late, zombie };
+  }
+}
 
 /** What was connected as the machine froze. */
 export function trafficSuite(fleet: Fleet): void {
@@ -30,16 +53,7 @@ export function trafficSuite(fleet: Fleet): void {
     await prepareSettled(source);
     // Both are told, and do not wait for ever for a machine that is gone.
     await until("the end of both", () => kept.closed && half.closed, LIMIT);
-    const late = new RawConnection(
-      source,
-      "POST /snapshot/recover HTTP/1.1\r\n",
-    );
-    await until(
-      "a connection after the prepare",
-      async () => (await established(source, AGENT_PORT)).length === 1,
-      LIMIT,
-    );
-    const [zombie] = await established(source, AGENT_PORT);
+    const { late, zombie } = await openAtRest(source);
     const snapshot = await fleet.snapshot(source, "open connections");
     await fleet.kill(source);
     late.socket.destroy();
