@@ -96,6 +96,8 @@ export class Rig {
         `--hook-directories=${hooks}`,
         "--drop-caches=off",
         "--no-compact-memory",
+        "--zero-memory-mib=0",
+        "--no-page-out",
         ...options.flags ?? [],
       ],
       {},
