@@ -78,7 +78,7 @@ const defaults = {
   resetConnections: true,
   dropCaches: "pagecache",
   compactMemory: false,
-  zeroMemoryMib: 256,
+  zeroMemoryMib: 128,
   pageOut: true,
   maxConnections: 1024,
   maxRequestsPerConnection: 10000,

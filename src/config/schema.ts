@@ -153,7 +153,7 @@ export const configSchema = v.strictObject({
   ),
   zeroMemoryMib: option(
     whole(0, 2 ** 20),
-    256,
+    128,
     "MiB of freed memory that a settle makes zeros, at most.",
   ),
   pageOut: option(
