@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import { until } from "../support/until.ts";
 import {
   health,
@@ -82,7 +82,7 @@ describe("a disk that is used without the memory", () => {
     flags: ["--freeze-mounts=/data", "--no-forward-ports"],
   });
 
-  test(`${COPIES} of ${COPIES} copies are whole while a database is written all the time`, async () => {
+  fleet.test(`${COPIES} of ${COPIES} copies are whole while a database is written all the time`, async () => {
     const machine = await fleet.copy();
     await addHook(machine, "10-sqlite", CHECKPOINT);
     await startWriter(machine);

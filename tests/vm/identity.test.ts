@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { after, describe } from "node:test";
 import { until } from "../support/until.ts";
 import {
   callRecover,
@@ -49,7 +49,7 @@ describe("a restored machine becomes one of its own", () => {
     return await fleet.restore(snapshot, "same");
   }
 
-  test("three forks that nobody calls recover on their own, and draw different numbers", async () => {
+  fleet.test("three forks that nobody calls recover on their own, and draw different numbers", async () => {
     const { snapshot, generation, uptime, frozenAt } = await sleeper();
     const drawn: string[] = [];
     for (const _ of [1, 2, 3]) {
@@ -78,7 +78,7 @@ describe("a restored machine becomes one of its own", () => {
     assert.equal(new Set(drawn).size, 9, drawn.join(" "));
   });
 
-  test("the machine that was stopped and goes on keeps its connections", async () => {
+  fleet.test("the machine that was stopped and goes on keeps its connections", async () => {
     const { source, generation, peer, frozenAt } = await sleeper();
     await source.cont();
     assert.equal((await health(source)).generation, generation + 1);
@@ -99,7 +99,7 @@ describe("a restored machine becomes one of its own", () => {
     await fleet.kill(source);
   });
 
-  test("its clock is right before the workload runs on, and stale connections end", async () => {
+  fleet.test("its clock is right before the workload runs on, and stale connections end", async () => {
     const { generation, frozenAt } = await sleeper();
     const fork = await wakeLate();
     await fork.cont();
@@ -136,7 +136,7 @@ describe("a restored machine becomes one of its own", () => {
     await fleet.kill(fork);
   });
 
-  test("without host time the report says that the clock may be late, and a later call sets it", async () => {
+  fleet.test("without host time the report says that the clock may be late, and a later call sets it", async () => {
     const fork = await wakeLate();
     await fork.cont();
     await health(fork);
@@ -157,7 +157,7 @@ describe("a restored machine becomes one of its own", () => {
     await fleet.kill(fork);
   });
 
-  test("a host that only polls health gives the time in a header", async () => {
+  fleet.test("a host that only polls health gives the time in a header", async () => {
     const { frozenAt } = await sleeper();
     const fork = await wakeLate();
     await fork.cont();
@@ -174,7 +174,7 @@ describe("a restored machine becomes one of its own", () => {
     await fleet.kill(fork);
   });
 
-  test("two forks answer under a name and an address of their own, at once", async () => {
+  fleet.test("two forks answer under a name and an address of their own, at once", async () => {
     const names = ["first", "second"];
     const forks = await Promise.all(names.map(async (hostname, i) => {
       const fork = await wakeLate();
@@ -218,7 +218,7 @@ describe("a restored machine becomes one of its own", () => {
     await fleet.kill(...forks);
   });
 
-  test("--health-recovers=restored: only evidence lets health recover", async () => {
+  fleet.test("--health-recovers=restored: only evidence lets health recover", async () => {
     const machine = await fleet.copy();
     await machine.sh(`mkdir /sys/fs/cgroup/${CGROUP}`);
     await configure(machine, { healthRecovers: "restored" });

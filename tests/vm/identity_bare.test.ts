@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import {
   callRecover,
   health,
@@ -35,7 +35,7 @@ describe("a restored machine without a VMGenID device", () => {
     return snapshot;
   }
 
-  test("three forks draw different numbers, by what their host gave them", async () => {
+  fleet.test("three forks draw different numbers, by what their host gave them", async () => {
     const drawn: string[] = [];
     for (const _ of [1, 2, 3]) {
       const fork = await fleet.restore(await prepared());
@@ -59,7 +59,7 @@ describe("a restored machine without a VMGenID device", () => {
     assert.equal(new Set(drawn).size, 9, drawn.join(" "));
   });
 
-  test("requireEntropy: not healthy until the random pool is new", async () => {
+  fleet.test("requireEntropy: not healthy until the random pool is new", async () => {
     const fork = await fleet.restore(await prepared());
     await fork.cont();
     const { status: code, reply } = await callRecover(fork, {

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
 import { until } from "../support/until.ts";
 import { Fleet, say } from "./support/fleet.ts";
@@ -23,7 +23,7 @@ function runs(pid: string): boolean {
 describe("the driver of the machines", () => {
   const fleet = new Fleet("none");
 
-  test("runs commands in the guest and tells code and both outputs", async () => {
+  fleet.test("runs commands in the guest and tells code and both outputs", async () => {
     const machine = await fleet.copy();
     const result = await machine.exec("echo out; echo err >&2; exit 3");
     assert.deepEqual(result, { code: 3, stdout: "out\n", stderr: "err\n" });
@@ -33,7 +33,7 @@ describe("the driver of the machines", () => {
     await fleet.kill(machine);
   });
 
-  test("gives the guest what the design says", async () => {
+  fleet.test("gives the guest what the design says", async () => {
     const machine = await fleet.copy();
     const sh = (script: string) => machine.sh(script);
     assert.match(await sh("uname -r"), /^6\.(1[2-9]|[2-9]\d)\..*cloud-amd64$/);
@@ -46,7 +46,7 @@ describe("the driver of the machines", () => {
     await fleet.kill(machine);
   });
 
-  test("makes three forks of one snapshot at once, each its own", async () => {
+  fleet.test("makes three forks of one snapshot at once, each its own", async () => {
     const source = await fleet.copy();
     await source.sh("echo before >/tmp/mark; echo data >/data/mark; sync");
     const lateBefore = Date.now() - await wallClock(source);
@@ -84,14 +84,14 @@ describe("the driver of the machines", () => {
     await fleet.kill(source);
   });
 
-  test("moves a machine without the guest's kernel noticing", async () => {
+  fleet.test("moves a machine without the guest's kernel noticing", async () => {
     const machine = await fleet.restore(await fleet.base(), "same");
     await machine.cont();
     assert.equal(await forksNoticed(machine), 0);
     await fleet.kill(machine);
   });
 
-  test("stops the guest's time and measures how fast memory changes", async () => {
+  fleet.test("stops the guest's time and measures how fast memory changes", async () => {
     const machine = await fleet.copy();
     const before = await uptime(machine);
     await machine.stop();
@@ -114,7 +114,7 @@ describe("the driver of the machines", () => {
     await fleet.kill(machine);
   });
 
-  test("reaches further ports of the guest, on either address", async () => {
+  fleet.test("reaches further ports of the guest, on either address", async () => {
     const machine = await fleet.copy();
     await machine.sh(
       "mkdir /tmp/w; echo page >/tmp/w/p; httpd -p 169.254.0.21:8000 -h /tmp/w",
@@ -128,7 +128,7 @@ describe("the driver of the machines", () => {
   });
 
   for (const signal of ["SIGKILL", "SIGINT", "SIGTERM"] as const) {
-    test(`leaves no machine behind when it ends by ${signal}`, async () => {
+    fleet.test(`leaves no machine behind when it ends by ${signal}`, async () => {
       const script = new URL("support/boot_and_wait.ts", import.meta.url);
       const child = spawn(process.execPath, [fileURLToPath(script.href)], {
         stdio: ["ignore", "pipe", "inherit"],
@@ -148,7 +148,7 @@ describe("the driver of the machines", () => {
     });
   }
 
-  test("leaves no file behind but its snapshots", async () => {
+  fleet.test("leaves no file behind but its snapshots", async () => {
     await fleet.kill();
     const mine = readdirSync(join(distDir, "run"))
       .filter((name) => name.startsWith(`${process.pid}-`));

@@ -1,6 +1,6 @@
 import type { ProblemDocument } from "../../src/routes/documents.ts";
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import { until } from "../support/until.ts";
 import { health, LIMIT, prepareSettled, status } from "./support/agent.ts";
 import { Fleet, say } from "./support/fleet.ts";
@@ -38,7 +38,7 @@ describe("a machine whose workload takes part", () => {
   const fleet = new Fleet("bun", { flags: REST_FLAGS });
   restSuite(fleet);
 
-  test("a prepare that fails at any step leaves everything as it was", async () => {
+  fleet.test("a prepare that fails at any step leaves everything as it was", async () => {
     const machine = await working(fleet);
     const { generation } = await health(machine);
     const both = [
@@ -108,7 +108,7 @@ describe("a machine whose workload takes part", () => {
     await fleet.kill(machine);
   });
 
-  test("an agent that is killed while all is frozen: the next one thaws it", async () => {
+  fleet.test("an agent that is killed while all is frozen: the next one thaws it", async () => {
     const machine = await working(fleet);
     const { generation } = await health(machine);
     await prepareSettled(machine, "operation=killed");

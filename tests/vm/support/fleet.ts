@@ -1,4 +1,4 @@
-import { after } from "node:test";
+import { after, test } from "node:test";
 import { buildImage, type ImageOptions, type Variant } from "./image.ts";
 import { accelerator } from "./accel.ts";
 import { type BootOptions, Machine, type Snapshot } from "./machine.ts";
@@ -17,8 +17,18 @@ export function say(line: string): void {
   console.log(`vm ${seconds.padStart(6)} s  ${line}`);
 }
 
+/** Milliseconds that a machine of a failed test has to tell its log. */
+const TELL_LIMIT = 5000;
+
 /** Zeroing 256 MiB takes an emulated machine seconds; the demo shows it. */
 const FLAGS = ["--zero-memory-mib=0"];
+
+/** Prints the log of a machine's agent, and what the machine's console said. */
+async function tell(machine: Machine): Promise<void> {
+  const words = await machine.exec("tail -n 40 /run/lull.log", TELL_LIMIT)
+    .then(({ stdout }) => stdout, (error) => `no log: ${error}`);
+  say(`${words.trimEnd()}\n${machine.lastWords()}`);
+}
 
 /** What a base machine may have beside its variant. */
 export type FleetOptions =
@@ -34,6 +44,7 @@ export class Fleet {
   readonly variant: Variant;
   readonly #options: FleetOptions;
   readonly #machines = new Set<Machine>();
+  readonly #kept = new Set<Machine>();
   #base: Promise<Snapshot> | undefined;
 
   constructor(variant: Variant, options: FleetOptions = {}) {
@@ -100,21 +111,47 @@ export class Fleet {
     return snapshot;
   }
 
+  /**
+   * A test whose machines end with it. Where it fails, they first tell what
+   * their agents said: nobody can ask them later.
+   */
+  test(name: string, body: () => Promise<void>): void {
+    test(name, async () => {
+      try {
+        await body();
+      } catch (error) {
+        for (const machine of this.#machines) await tell(machine);
+        throw error;
+      } finally {
+        await this.kill();
+      }
+    });
+  }
+
   /** Makes a machine end with this fleet. */
   add(machine: Machine): Machine {
     this.#machines.add(machine);
     return machine;
   }
 
-  /** Ends machines, all of them if none is named; snapshots stay. */
+  /** Lets a machine live on after its test, until it is killed by name. */
+  keep(machine: Machine): void {
+    this.#machines.delete(machine);
+    this.#kept.add(machine);
+  }
+
+  /** Ends machines, all that no test keeps if none is named; snapshots stay. */
   async kill(...machines: Machine[]): Promise<void> {
     const list = machines.length > 0 ? machines : [...this.#machines];
-    for (const machine of list) this.#machines.delete(machine);
+    for (const machine of list) {
+      this.#machines.delete(machine);
+      this.#kept.delete(machine);
+    }
     await Promise.all(list.map((machine) => machine.kill()));
   }
 
   /** Ends everything. */
   async end(): Promise<void> {
-    await this.kill();
+    await this.kill(...this.#machines, ...this.#kept);
   }
 }

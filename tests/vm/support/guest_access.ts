@@ -59,12 +59,12 @@ export abstract class Guest {
   }
 
   /** Runs a shell script in the guest, through the test image's own server. */
-  async exec(script: string): Promise<ExecResult> {
+  async exec(script: string, limitMs = ANSWER_LIMIT): Promise<ExecResult> {
     const response = await fetch(this.#helperUrl, {
       method: "POST",
       body: script,
       keepalive: false,
-      signal: AbortSignal.timeout(ANSWER_LIMIT),
+      signal: AbortSignal.timeout(limitMs),
     });
     const bytes = new Uint8Array(await response.arrayBuffer());
     const head = bytes.indexOf(10) + 1;

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { until } from "../../support/until.ts";
 import {
   health,
@@ -93,7 +92,7 @@ export async function assertAsBefore(
 
 /** A workload that is held still whole, and forks that are told and not told the time. */
 export function restSuite(fleet: Fleet): void {
-  test("hooks, workload and disk rest from the prepare to the recovery", async () => {
+  fleet.test("hooks, workload and disk rest from the prepare to the recovery", async () => {
     const source = await working(fleet);
     await using peer = await Peer.start();
     await startHolders(source, peer);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { until } from "../../support/until.ts";
 import {
   health,
@@ -21,7 +20,7 @@ import { AGENT_PORT } from "./qemu.ts";
 
 /** Prepare, snapshot, restore: the way that a host goes each time. */
 export function restoreSuite(fleet: Fleet): void {
-  test("prepare, settle, snapshot, restore, health", async () => {
+  fleet.test("prepare, settle, snapshot, restore, health", async () => {
     const source = await fleet.copy();
     const before = await health(source);
     assert.deepEqual(await agentCpus(source), ALL_CPUS);
@@ -63,7 +62,7 @@ export function restoreSuite(fleet: Fleet): void {
     await fleet.kill(fork);
   });
 
-  test("one snapshot restored into three forks at once", async () => {
+  fleet.test("one snapshot restored into three forks at once", async () => {
     const source = await fleet.copy();
     const { generation } = await health(source);
     await prepareSettled(source);
@@ -79,7 +78,7 @@ export function restoreSuite(fleet: Fleet): void {
     await fleet.kill(...forks);
   });
 
-  test("two generations, and a prepare that is asked for twice", async () => {
+  fleet.test("two generations, and a prepare that is asked for twice", async () => {
     let machine = await fleet.copy();
     const { generation } = await health(machine);
     for (const round of [1, 2]) {

@@ -23,6 +23,7 @@ export interface Sleeper {
 /** Prepares a machine whose workload counts, and holds connections. */
 export async function layDown(fleet: Fleet): Promise<Sleeper> {
   const source = await fleet.copy();
+  fleet.keep(source);
   const peer = await Peer.start();
   await startRecorder(source);
   await startHolders(source, peer);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { until } from "../../support/until.ts";
 import {
   health,
@@ -16,7 +15,7 @@ import { AGENT_PORT } from "./qemu.ts";
 
 /** Freezes at the wrong moment, and freezes that never come. */
 export function timingSuite(fleet: Fleet): void {
-  test("a snapshot that lands in the middle of a settle", async () => {
+  fleet.test("a snapshot that lands in the middle of a settle", async () => {
     let overtaken = 0;
     for (const delay of [0, 50]) {
       const source = await fleet.copy();
@@ -50,7 +49,7 @@ export function timingSuite(fleet: Fleet): void {
     assert.ok(overtaken > 0, "no freeze landed in the settle");
   });
 
-  test("a caller that waits for the settle through the freeze", async () => {
+  fleet.test("a caller that waits for the settle through the freeze", async () => {
     const source = await fleet.copy();
     const { generation } = await health(source);
     const caller = new RawConnection(
@@ -80,7 +79,7 @@ export function timingSuite(fleet: Fleet): void {
     await fleet.kill(fork);
   });
 
-  test("a snapshot that is never taken: the lease ends it", async () => {
+  fleet.test("a snapshot that is never taken: the lease ends it", async () => {
     const machine = await fleet.copy();
     const { generation } = await health(machine);
     const before = await uptime(machine);
@@ -97,7 +96,7 @@ export function timingSuite(fleet: Fleet): void {
     await fleet.kill(machine);
   });
 
-  test("a lease does not run while the machine lies in a file", async () => {
+  fleet.test("a lease does not run while the machine lies in a file", async () => {
     const source = await fleet.copy();
     const { generation } = await health(source);
     await prepareSettled(source, "lease=100");
@@ -121,7 +120,7 @@ export function timingSuite(fleet: Fleet): void {
     await fleet.kill(moved);
   });
 
-  test("the source machine resumed after its snapshot", async () => {
+  fleet.test("the source machine resumed after its snapshot", async () => {
     const source = await fleet.copy();
     const { generation } = await health(source);
     await prepareSettled(source);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { until } from "../../support/until.ts";
 import { health, LIMIT, prepareSettled, RawConnection } from "./agent.ts";
 import { restoreAndCheck } from "./checks.ts";
@@ -33,7 +32,7 @@ async function openAtRest(
 
 /** What was connected as the machine froze. */
 export function trafficSuite(fleet: Fleet): void {
-  test("connections that were open at the freeze", async () => {
+  fleet.test("connections that were open at the freeze", async () => {
     const source = await fleet.copy();
     const { generation } = await health(source);
     const kept = new RawConnection(
@@ -81,7 +80,7 @@ export function trafficSuite(fleet: Fleet): void {
     await fleet.kill(fork);
   });
 
-  test("forwarding to a server that runs all along", async () => {
+  fleet.test("forwarding to a server that runs all along", async () => {
     const source = await fleet.copy();
     const { generation } = await health(source);
     const server = await source.sh(
