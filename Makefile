@@ -71,7 +71,7 @@ fmt: tools ## format everything
 UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path 'tests/contract/*' \
 	-not -path 'tests/model/*' -not -path 'tests/faults/real/*')
 JUNIT := dist/junit
-BUN_TEST := bun test --timeout 60000 --reporter=junit --reporter-outfile=$(JUNIT)
+BUN_TEST := bun test --timeout 180000 --reporter=junit --reporter-outfile=$(JUNIT)
 
 test: test-deno test-bun contract ## unit tests on both runtimes, contract on both
 

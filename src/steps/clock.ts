@@ -50,7 +50,7 @@ export function clockRepair(options: ClockOptions): Repair {
   const findClock = options.hostClock ?? (() => hostClock(libc));
   return {
     name: "clock",
-    limitMs: 1000,
+    limitMs: 5000,
     repair({ request }) {
       if (libc.clock_settime === undefined) {
         return { skipped: "the C library could not be loaded" };

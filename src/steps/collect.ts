@@ -18,7 +18,7 @@ export function collectStep(
 ): Step {
   return {
     name: "collect",
-    limitMs: 5000,
+    limitMs: 15_000,
     onFailure: "continue",
     async quiesce({ signal }) {
       const undo = () => idle.resume();

@@ -13,7 +13,7 @@ export function connectionsStep(
 ): Step {
   return {
     name: "connections",
-    limitMs: 1000,
+    limitMs: 5000,
     onFailure: "continue",
     async quiesce() {
       const undo = () => {

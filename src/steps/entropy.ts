@@ -41,7 +41,7 @@ export function entropyRepair(options: EntropyOptions): Repair {
       readHardware(HARDWARE_BYTES, { limitMs: HARDWARE_LIMIT_MS, signal }));
   return {
     name: "entropy",
-    limitMs: 2000,
+    limitMs: 5000,
     async repair({ request, signal }) {
       const { entropy }: RecoverRequest & EntropyRequest = request;
       const byKernel = kernelReseeded();

@@ -19,7 +19,7 @@ export function evidenceStep(
 ): Step {
   return {
     name: "evidence",
-    limitMs: 1000,
+    limitMs: 5000,
     onFailure: "continue",
     quiesce() {
       let timer: ReturnType<typeof setTimeout> | undefined;

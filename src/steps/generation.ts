@@ -67,7 +67,7 @@ export function publishGeneration(
 export function generationRepair(directory: string): Repair {
   return {
     name: "generation",
-    limitMs: 1000,
+    limitMs: 5000,
     repair({ generation, operation, outcome }) {
       const time = new Date().toISOString();
       publishGeneration(directory, { generation, operation, outcome, time });

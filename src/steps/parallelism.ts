@@ -28,7 +28,7 @@ export function parallelismStep(libc: Libc): Step {
   }
   return {
     name: "parallelism",
-    limitMs: 1000,
+    limitMs: 5000,
     onFailure: "continue",
     quiesce() {
       if (libc.sched_setaffinity === undefined) {

@@ -47,7 +47,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   return {
     record: {
       name: "workload-connections",
-      limitMs: 1000,
+      limitMs: 5000,
       onFailure: "continue",
       quiesce() {
         recorded = undefined;
@@ -60,7 +60,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     },
     reset: {
       name: "reset-connections",
-      limitMs: 2000,
+      limitMs: 5000,
       repair({ outcome, request }) {
         const stale = recorded;
         recorded = undefined;

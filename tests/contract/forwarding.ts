@@ -101,7 +101,10 @@ export function forwarding(target: Target): void {
         assert.equal(step?.status, "skipped");
         assert.match(step?.reason ?? "", /forwardPorts=false/);
         await other.health();
-        assert.ok(threadsOf(other.pid).length <= threadsOf(agent.pid).length);
+        await until(
+          "no more threads than the one that forwards",
+          () => threadsOf(other.pid).length <= threadsOf(agent.pid).length,
+        );
       } finally {
         await other.stop();
       }

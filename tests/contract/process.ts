@@ -90,6 +90,7 @@ export function process(target: Target): void {
         const agent = await TestAgent.start(target, [
           "--no-forward-ports",
           "--log-level=info",
+          "--page-out",
         ]);
         try {
           await load(agent);

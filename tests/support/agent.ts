@@ -78,6 +78,8 @@ export class TestAgent {
       // They are this machine's, not the agent's, and every prepare pays.
       "--drop-caches=off",
       "--zero-memory-mib=0",
+      // Each round would read its program anew, from a disk that may be slow.
+      "--no-page-out",
       ...flags,
     ], {
       stdio: ["ignore", "inherit", "pipe"],
@@ -89,7 +91,7 @@ export class TestAgent {
         throw new Error(`Cannot start the agent: ${agent.output}`);
       }
       return agent.lines().find(({ message }) => message === "listening");
-    }, 20_000);
+    }, 60_000);
     agent.port = Number(line.port);
     return agent;
   }

@@ -74,7 +74,7 @@ export class Raw {
   }
 
   /** The next reply. */
-  async response(limitMs = 5000): Promise<RawResponse> {
+  async response(limitMs = 30_000): Promise<RawResponse> {
     return await until("a reply", () => {
       const response = this.#take();
       if (response === undefined && this.closed) {
@@ -90,7 +90,7 @@ export class Raw {
   }
 
   /** Waits until the agent has closed the connection. */
-  async gone(limitMs = 5000): Promise<void> {
+  async gone(limitMs = 30_000): Promise<void> {
     await until("the end of the connection", () => this.closed, limitMs);
   }
 

@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
 import { until } from "../support/until.ts";
 import { Fleet, say } from "./support/fleet.ts";
 import { forksNoticed, uptime, wallClock } from "./support/guest.ts";
-import { distDir } from "./support/paths.ts";
+import { runDir } from "./support/qemu.ts";
 
 /** Whether a process runs; one that only waits to be reaped does not. */
 function runs(pid: string): boolean {
@@ -150,7 +149,7 @@ describe("the driver of the machines", () => {
 
   fleet.test("leaves no file behind but its snapshots", async () => {
     await fleet.kill();
-    const mine = readdirSync(join(distDir, "run"))
+    const mine = readdirSync(runDir)
       .filter((name) => name.startsWith(`${process.pid}-`));
     assert.deepEqual(mine.filter((name) => !name.endsWith("-snapshot")), []);
   });

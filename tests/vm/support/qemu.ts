@@ -6,7 +6,9 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statfsSync,
 } from "node:fs";
+import { freemem } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import type { Image } from "./image.ts";
@@ -16,6 +18,10 @@ import { which } from "./run.ts";
 
 /** How the guest's processor is made: by the hardware, or in software. */
 export type Accel = "kvm" | "tcg";
+
+const MEMORY_DIR = "/dev/shm";
+/** What the snapshots of all tests that run at once may take, and more. */
+const ROOM_BYTES = 8 * 2 ** 30;
 
 /** The port of the agent, and of the program that runs the tests' commands. */
 export const AGENT_PORT = 49983;
@@ -40,7 +46,24 @@ export interface Hardware {
   readonly rtc: string;
 }
 
-const runDir = join(distDir, "run");
+/**
+ * In memory where there is room: a run writes gigabytes of snapshots, and a disk
+ * that must take them all is slow for whatever comes after.
+ */
+export const runDir: string = hasRoom(MEMORY_DIR)
+  ? join(MEMORY_DIR, "lull-vm")
+  : join(distDir, "run");
+
+function hasRoom(dir: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    return Math.min(bavail * bsize, freemem()) >= ROOM_BYTES;
+  } catch {
+    // No such folder.
+    return false;
+  }
+}
+
 const living = new Set<Qemu>();
 let count = 0;
 
@@ -54,7 +77,7 @@ export function sweep(): void {
   }
 }
 
-/** A folder of this process under dist/vm/run, removed at its end. */
+/** A folder of this process under `runDir`, removed at its end. */
 export function ownDir(name: string): string {
   if (count === 0) {
     sweep();
