@@ -34,7 +34,8 @@ export class Raw {
     const raw = new Raw(net.connect({ port, host, noDelay: true }));
     await until(
       `a connection to port ${port}`,
-      () => raw.#failed !== undefined || raw.#socket.readyState === "open",
+      // A prepare may have closed it before anybody looked.
+      () => raw.closed || raw.#socket.readyState === "open",
     );
     if (raw.#failed !== undefined) throw raw.#failed;
     return raw;

@@ -22,10 +22,15 @@ const TEST_LIMIT = 180_000;
 /** More machines at once than this make timings worse and gain nothing. */
 const MOST = 3;
 
+/** Lines that are told again with a failure. */
+const LINES_BEFORE = 15;
+
 /** Where `make summary` counts what ran. */
 const junitDir = join(projectDir, "dist", "junit");
 
 const start = performance.now();
+/** What failed, by file: told again at the end, where it is found. */
+const failures = new Map<string, string[]>();
 /** The processes of the tests, and the end of each. */
 const running = new Map<ReturnType<typeof spawn>, Promise<boolean>>();
 
@@ -46,6 +51,15 @@ function testFiles(parts: readonly string[]): string[] {
     .map((name) => join(folder, name));
 }
 
+/** The failures among a file's lines, each with the lines before it. */
+function failuresIn(lines: readonly string[]): string[] {
+  return lines.flatMap((line, at) =>
+    line.startsWith("(fail)")
+      ? lines.slice(Math.max(0, at - LINES_BEFORE), at + 1)
+      : []
+  );
+}
+
 async function runFile(file: string): Promise<boolean> {
   const name = file.slice(file.lastIndexOf("/") + 1, -".test.ts".length);
   const begin = performance.now();
@@ -61,9 +75,12 @@ async function runFile(file: string): Promise<boolean> {
     `--reporter-outfile=${join(junitDir, `vm-${name}.xml`)}`,
     file,
   ], { cwd: projectDir, stdio: ["ignore", "pipe", "pipe"] });
+  const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr] as Readable[]) {
     createInterface({ input: stream }).on("line", (line) => {
-      if (line.trim() !== "") console.log(`${name.padEnd(15)} ${line}`);
+      if (line.trim() === "") return;
+      lines.push(line);
+      console.log(`${name.padEnd(15)} ${line}`);
     });
   }
   const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -72,6 +89,7 @@ async function runFile(file: string): Promise<boolean> {
   running.set(child, promise);
   const passed = await promise;
   running.delete(child);
+  if (!passed) failures.set(name, failuresIn(lines));
   console.log(
     `${name.padEnd(15)} ${passed ? "passed" : "FAILED"} in ${seconds(begin)}`,
   );
@@ -107,6 +125,9 @@ async function main(): Promise<number> {
       if (!await runFile(file)) failed.push(file);
     }
   }));
+  for (const [name, lines] of failures) {
+    console.log([`\n${name}:`, ...lines].join("\n"));
+  }
   console.log(
     `vm-test: ${
       failed.length === 0 ? "all passed" : `${failed.length} failed`

@@ -4,7 +4,7 @@ import { describe } from "node:test";
 import { until } from "../support/until.ts";
 import { health, LIMIT, prepareSettled, status } from "./support/agent.ts";
 import { Fleet, say } from "./support/fleet.ts";
-import { agentPid, guestMs } from "./support/guest.ts";
+import { agentPid } from "./support/guest.ts";
 import { addHook, called, FAIL, HANG, removeHook } from "./support/hooks.ts";
 import type { Machine } from "./support/machine.ts";
 import {
@@ -69,7 +69,8 @@ describe("a machine whose workload takes part", () => {
       `a hook that hangs: the prepare failed after ${Math.round(hung.ms)} ms`,
     );
     assert.ok(hung.ms >= HOOK_LIMIT);
-    assert.ok(hung.ms < HOOK_LIMIT + guestMs(machine, 500), `${hung.ms} ms`);
+    // By its limit: all else together takes less than another one.
+    assert.ok(hung.ms < 2 * HOOK_LIMIT, `${hung.ms} ms`);
     await called(machine);
     await assertAsBefore(machine, generation);
     await removeHook(machine, "15-hangs");
