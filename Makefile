@@ -133,8 +133,7 @@ summary: tools ## what ran so far, counted
 
 ci: ## everything that must hold
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary faults model
-	@$(MAKE) --no-print-directory vm-test VM_PARTS='machine lifecycle identity disk'
+	@$(MAKE) --no-print-directory check test contract-binary faults model vm-test
 
 clean: ## remove what was built; the tools and the cache stay
 	@rm -rf dist

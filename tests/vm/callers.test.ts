@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { configure, health, LIMIT, prepare, status } from "./support/agent.ts";
 import { until } from "../support/until.ts";
-import { Fleet, say } from "./support/fleet.ts";
+import { Fleet, KEEP_MEMORY, say } from "./support/fleet.ts";
 import type { Machine } from "./support/machine.ts";
 import { AGENT_PORT } from "./support/qemu.ts";
 
@@ -37,7 +37,11 @@ const PREPARE = "POST /snapshot/prepare";
 
 describe("who may call a machine's agent", () => {
   const fleet = new Fleet("bun", {
-    flags: ["--no-forward-ports", `--listen=[::]:${AGENT_PORT}`],
+    flags: [
+      "--no-forward-ports",
+      `--listen=[::]:${AGENT_PORT}`,
+      ...KEEP_MEMORY,
+    ],
   });
 
   fleet.test("programs in the guest get 403 over every address, the host gets through", async () => {

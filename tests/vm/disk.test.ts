@@ -11,7 +11,7 @@ import {
   status,
   stepOf,
 } from "./support/agent.ts";
-import { Fleet, say } from "./support/fleet.ts";
+import { Fleet, KEEP_MEMORY, say } from "./support/fleet.ts";
 import { addHook } from "./support/hooks.ts";
 import type { Machine } from "./support/machine.ts";
 import { ownDir } from "./support/qemu.ts";
@@ -79,7 +79,7 @@ async function written(machine: Machine): Promise<number> {
 
 describe("a disk that is used without the memory", () => {
   const fleet = new Fleet("bun", {
-    flags: ["--freeze-mounts=/data", "--no-forward-ports"],
+    flags: ["--freeze-mounts=/data", "--no-forward-ports", ...KEEP_MEMORY],
   });
 
   fleet.test(`${COPIES} of ${COPIES} copies are whole while a database is written all the time`, async () => {

@@ -14,7 +14,7 @@ import {
   stepOf,
 } from "./support/agent.ts";
 import { assertRecovered } from "./support/checks.ts";
-import { Fleet, say } from "./support/fleet.ts";
+import { Fleet, KEEP_MEMORY, say } from "./support/fleet.ts";
 import { assertRightTime, draws, guestMs, wallClock } from "./support/guest.ts";
 import type { Machine } from "./support/machine.ts";
 import { layDown, type Sleeper } from "./support/sleeper.ts";
@@ -32,7 +32,11 @@ const LAY_MS = 10_000;
 
 describe("a restored machine becomes one of its own", () => {
   const fleet = new Fleet("bun", {
-    flags: [`--workload-cgroup=${CGROUP}`, "--no-forward-ports"],
+    flags: [
+      `--workload-cgroup=${CGROUP}`,
+      "--no-forward-ports",
+      ...KEEP_MEMORY,
+    ],
   });
   let made: Promise<Sleeper> | undefined;
   const sleeper = () => made ??= layDown(fleet);

@@ -10,7 +10,7 @@ import {
   status,
   stepOf,
 } from "./support/agent.ts";
-import { Fleet } from "./support/fleet.ts";
+import { Fleet, KEEP_MEMORY } from "./support/fleet.ts";
 import { draws } from "./support/guest.ts";
 import type { Snapshot } from "./support/machine.ts";
 
@@ -22,7 +22,7 @@ function fresh(): string {
 describe("a restored machine without a VMGenID device", () => {
   const fleet = new Fleet("bun", {
     guid: "none",
-    flags: ["--no-forward-ports"],
+    flags: ["--no-forward-ports", ...KEEP_MEMORY],
   });
   let made: Promise<Snapshot> | undefined;
   const prepared = () => made ??= lay();

@@ -22,6 +22,11 @@ const TEST_LIMIT = 180_000;
 /** More machines at once than this make timings worse and gain nothing. */
 const MOST = 3;
 
+/** Above a minute each. */
+const LONGEST = [
+  ...["lifecycle_deno", "lifecycle_bun", "workload", "disk", "workload_deno"],
+];
+
 /** Lines that are told again with a failure. */
 const LINES_BEFORE = 15;
 
@@ -38,10 +43,11 @@ function seconds(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`;
 }
 
-/** The test files, the one that takes longest (Deno starts slowly) first. */
+/** The test files, those that take longest first, so that no CPU idles at the end. */
 function testFiles(parts: readonly string[]): string[] {
   const folder = join(projectDir, "tests", "vm");
-  const rank = (name: string) => Number(!name.includes("deno"));
+  const rank = (name: string) =>
+    LONGEST.indexOf(name.slice(0, -".test.ts".length)) >>> 0;
   return readdirSync(folder)
     .filter((name) => name.endsWith(".test.ts"))
     .filter((name) =>

@@ -30,6 +30,12 @@ async function tell(machine: Machine): Promise<void> {
   say(`${words.trimEnd()}\n${machine.lastWords()}`);
 }
 
+/** For tests that are not about the agent's memory: a round takes half as long. */
+export const KEEP_MEMORY: readonly string[] = [
+  "--no-page-out",
+  "--drop-caches=off",
+];
+
 /** What a base machine may have beside its variant. */
 export type FleetOptions =
   & Partial<Omit<BootOptions, "image" | "accel">>

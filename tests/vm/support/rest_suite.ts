@@ -10,7 +10,7 @@ import {
   stepOf,
 } from "./agent.ts";
 import { assertRecovered } from "./checks.ts";
-import { type Fleet, say } from "./fleet.ts";
+import { type Fleet, KEEP_MEMORY, say } from "./fleet.ts";
 import { assertRightTime, uptime } from "./guest.ts";
 import { addHook, called, FLUSH } from "./hooks.ts";
 import type { Machine } from "./machine.ts";
@@ -35,6 +35,7 @@ export const REST_FLAGS: readonly string[] = [
   "--freeze-mounts=/data",
   "--freeze-hold-ms=60000",
   `--hook-limit-ms=${HOOK_LIMIT}`,
+  ...KEEP_MEMORY,
 ];
 
 /** A machine with a workload, a server to forward, and two good hooks. */
