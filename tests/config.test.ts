@@ -78,8 +78,8 @@ const defaults = {
   resetConnections: true,
   dropCaches: "pagecache",
   compactMemory: false,
-  zeroMemoryMib: 128,
-  pageOut: true,
+  zeroMemoryMib: 256,
+  pageOut: false,
   maxConnections: 1024,
   maxRequestsPerConnection: 10000,
 } as const;
@@ -134,7 +134,7 @@ describe("precedence", () => {
       dropCaches: "all",
       compactMemory: true,
       zeroMemoryMib: 0,
-      pageOut: false,
+      pageOut: true,
       maxConnections: 1,
       maxRequestsPerConnection: 1,
     };

@@ -153,12 +153,12 @@ export const configSchema = v.strictObject({
   ),
   zeroMemoryMib: option(
     whole(0, 2 ** 20),
-    128,
+    256,
     "MiB of freed memory that a settle makes zeros, at most.",
   ),
   pageOut: option(
     yesNo(),
-    true,
+    false,
     "Whether the agent's own program leaves the memory at a settle.",
   ),
   logLevel: option(

@@ -4,7 +4,7 @@
  * health check, still gets the right time and new random numbers.
  * @module
  */
-import type { Recovery } from "./lifecycle.ts";
+import type { Recovery } from "./recovery.ts";
 import {
   type RecoverRequest,
   type Repair,

@@ -7,13 +7,8 @@ import { Lease } from "./lease.ts";
 import { Machine, type State } from "./machine.ts";
 import { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
-import {
-  type Outcome,
-  type RecoverRequest,
-  since,
-  type StepReport,
-  type Trigger,
-} from "./step.ts";
+import { outcomeOf, PrepareFailed, type Recovery } from "./recovery.ts";
+import { type RecoverRequest, since, type Trigger } from "./step.ts";
 
 /** What a prepare may ask for. */
 export interface PrepareRequest {
@@ -21,19 +16,6 @@ export interface PrepareRequest {
   readonly operation?: string;
   /** The lease in seconds, the configured one where none is given. */
   readonly lease?: number;
-}
-
-/** How an operation ended, step by step. */
-export interface Recovery {
-  readonly operation: string;
-  readonly trigger: Trigger | "failure";
-  readonly outcome: Outcome;
-  /** The generation that this recovery began. */
-  readonly generation: number;
-  readonly ms: number;
-  /** What the guest itself could find out about a restore. */
-  readonly evidence?: Evidence;
-  readonly steps: readonly StepReport[];
 }
 
 /** What the spine needs of the world. */
@@ -54,21 +36,6 @@ export interface LifecycleOptions {
     recovery: Recovery,
     request: RecoverRequest,
   ) => void;
-}
-
-/** A prepare that did not hold; everything it did is undone. */
-export class PrepareFailed extends Error {
-  override readonly name = "PrepareFailed";
-  constructor(readonly operation: Operation, readonly undo: Recovery) {
-    const broken = operation.reports.findLast((step) =>
-      step.reason !== undefined && step.status !== "skipped"
-    );
-    super(
-      operation.aborted
-        ? "Cannot prepare: it was aborted by a call to recover"
-        : `Cannot prepare: step ${broken?.name} ${broken?.status}: ${broken?.reason}`,
-    );
-  }
 }
 
 /** The wait for the last operation where none is given. */
@@ -243,19 +210,5 @@ export class Lifecycle {
     this.#machine.to("running");
     this.#options.onRunning?.(operation, recovery, request);
     return recovery;
-  }
-}
-
-function outcomeOf(
-  trigger: Recovery["trigger"],
-  evidence: Evidence | undefined,
-): Outcome {
-  switch (trigger) {
-    case "lease":
-      return "expired";
-    case "signal":
-      return "aborted";
-    default:
-      return evidence?.restored ? "restored" : "resumed";
   }
 }

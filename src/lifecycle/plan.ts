@@ -53,8 +53,8 @@ export function plan(parts: Parts): Plan {
     // The reply leaves here.
     settle: [
       parts.collect, // no garbage, and the memory is back with the kernel
+      parts.release, // free memory is zeros
       parts.parallelism, // every thread on one CPU
-      parts.release, // free memory is zeros, the agent's program only on disk
     ],
     // The workload thaws only after all of these.
     repairs: [

@@ -74,7 +74,7 @@ export function openKernelLog(libc: Libc, path = DEVICE): KernelLog {
  * of threads, and nothing at all happens until the kernel says something. The
  * read cannot be cancelled: it lasts, and holds its thread, until the next
  * record or the end of the process, and it keeps the event loop alive.
- * (Pools have at least two threads in Bun, and many in Deno.)
+ * (The pools of both runtimes have at least two threads.)
  */
 export class KernelLogWatch {
   readonly #libc: Libc;

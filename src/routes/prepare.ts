@@ -3,7 +3,8 @@
  * @module
  */
 import type { Context } from "hono";
-import { type Lifecycle, PrepareFailed } from "../lifecycle/lifecycle.ts";
+import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import { PrepareFailed } from "../lifecycle/recovery.ts";
 import type { Operation } from "../lifecycle/operation.ts";
 import type { Bindings } from "../server/exchange.ts";
 import { readBody, readQuery } from "./input.ts";

@@ -17,6 +17,11 @@ const SETTINGS = {
   BUN_JSC_useDFGJIT: "0",
   // A collection lets go of code that has not run for a moment: 0.9 MB less.
   BUN_JSC_useEagerCodeBlockJettisonTiming: "1",
+  // JavaScriptCore's own timers collect once more 6 to 11 s after the last work.
+  // Their delay is a collection's length by this share of a CPU per MB
+  // (GCActivityCallback.h): with next to nothing they never come.
+  BUN_JSC_percentCPUPerMBForFullTimer: "0.0000001",
+  BUN_JSC_percentCPUPerMBForEdenTimer: "0.0000001",
   // Freed pages go back to the kernel at once, not after 10 ms.
   MIMALLOC_PURGE_DELAY: "0",
 } as const;

@@ -11,7 +11,6 @@ import {
   shutdownConnection,
   shutdownListed,
   tcpInfo,
-  unacknowledgedBytes,
   unreadBytes,
 } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
@@ -21,11 +20,8 @@ import {
 } from "../linux/listen.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { Exchange } from "./exchange.ts";
+import { acknowledged, flushed, sleep } from "./flush.ts";
 
-/** How long a reply may take to be acknowledged before the settle goes on. */
-const FLUSH_LIMIT_MS = 250;
-/** The wait for a reply's way out where no libc tells about it. */
-const BLIND_FLUSH_MS = 5;
 /** From the runtime's read of a request to its handler, with some to spare. */
 const ARRIVAL_MS = 2;
 /** Looks at a connection that still receives, before it is closed all the same. */
@@ -225,12 +221,13 @@ export class ConnectionKeeper {
     const { peer } = exchange;
     const { libc } = this.#options;
     try {
-      const before = this.#acknowledged(peer);
+      const find = () => this.#find(peer);
+      const before = acknowledged(libc, find);
       // The reply's own is one of these; who comes later waits for its own.
       const unix = new Set(
         peer?.unix ? this.#listUnix().map(({ inode }) => inode) : [],
       );
-      const connection = await this.#flushed(peer, before);
+      const connection = await flushed(libc, peer, find, before);
       this.#end(exchange);
       if (!close) return;
       if (connection !== undefined) shutdownConnection(libc, connection);
@@ -251,43 +248,8 @@ export class ConnectionKeeper {
     const key = keyOf(peer);
     return this.list().find((connection) => keyOf(connection.peer) === key);
   }
-
-  #acknowledged(peer: Peer | undefined): number {
-    const connection = this.#find(peer);
-    if (connection === undefined) return 0;
-    return tcpInfo(this.#options.libc, connection)?.bytesAcked ?? 0;
-  }
-
-  /** The connection once the caller has the reply; undefined if it is gone. */
-  async #flushed(
-    peer: Peer | undefined,
-    before: number,
-  ): Promise<Connection | undefined> {
-    const { libc } = this.#options;
-    const end = performance.now() + FLUSH_LIMIT_MS;
-    const blind = libc.getpeername === undefined || peer === undefined ||
-      peer.unix;
-    // A timer, not a microtask: a microtask would run before the write.
-    await sleep(blind ? BLIND_FLUSH_MS : 0);
-    // The reader of a unix socket takes the bytes themselves: nothing is lost.
-    if (peer?.unix) return undefined;
-    for (let pause = 1;; pause = Math.min(pause * 2, 16)) {
-      const connection = this.#find(peer);
-      if (connection === undefined) return undefined;
-      const acked = tcpInfo(libc, connection)?.bytesAcked ?? before;
-      if (acked > before && unacknowledgedBytes(libc, connection) === 0) {
-        return connection;
-      }
-      if (performance.now() > end) return connection;
-      await sleep(pause);
-    }
-  }
 }
 
 function keyOf(peer: Peer): string {
   return peer.unix ? "unix" : `${peer.address} ${peer.port}`;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

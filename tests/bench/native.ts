@@ -23,6 +23,8 @@ const STARTS = 5;
 const ROUNDS = 24;
 const LOAD_MS = 2000;
 const REST_S = 10;
+/** Threads of the runtimes' pools end 10 s after their last work. */
+const LATE_MS = 12_000;
 const CONNECTIONS = 16;
 const PART = "native";
 const MIB = 2 ** 20;
@@ -88,6 +90,7 @@ async function one(target: Target, note: Note, report: Report): Promise<void> {
     await rounds(target, agent, note, report);
     await agent.settle();
     memory(note, "quiesced after load", agent.pid);
+    await pass(LATE_MS);
     rest(note, "quiesced", await watchRest(agent.pid, REST_S));
     const idle = await Raw.open(agent.port);
     const beside = await watchRest(agent.pid, REST_S);

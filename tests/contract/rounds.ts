@@ -61,11 +61,11 @@ export function rounds(target: Target): void {
           "workload-connections done",
           "evidence done",
           "collect done",
-          "parallelism done",
           "release done",
+          "parallelism done",
         ],
       );
-      const threads = report.steps.at(-2)?.effect?.threads ?? 0;
+      const threads = report.steps.at(-1)?.effect?.threads ?? 0;
       assert.ok(threads >= 2, `${threads} threads`);
       await agent.health();
       for (const [tid, mask] of masksOf(agent.pid)) {
@@ -122,8 +122,8 @@ export function rounds(target: Target): void {
         "network",
         "reset-connections",
         "generation",
-        "release",
         "parallelism",
+        "release",
         "collect",
         "evidence",
         "connections",

@@ -8,7 +8,8 @@ import { makeParts, type Materials } from "../../src/compose.ts";
 import { parseConfig } from "../../src/config.ts";
 import { EvidenceObserver } from "../../src/evidence.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
-import { Lifecycle, PrepareFailed } from "../../src/lifecycle/lifecycle.ts";
+import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
+import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
 import { type Parts, plan } from "../../src/lifecycle/plan.ts";
 import type { StepReport } from "../../src/lifecycle/step.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
@@ -97,7 +98,6 @@ export class Rig {
         "--drop-caches=off",
         "--no-compact-memory",
         "--zero-memory-mib=0",
-        "--no-page-out",
         ...options.flags ?? [],
       ],
       {},

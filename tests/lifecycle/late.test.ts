@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LateRepairs } from "../../src/lifecycle/late.ts";
-import type { Recovery } from "../../src/lifecycle/lifecycle.ts";
+import type { Recovery } from "../../src/lifecycle/recovery.ts";
 import type { Effect, StepReport } from "../../src/lifecycle/step.ts";
 import { wasReseeded } from "../../src/steps/entropy.ts";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Lifecycle, PrepareFailed } from "../../src/lifecycle/lifecycle.ts";
+import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
+import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
 import { fakePlan, type FakeStep, gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";
 

@@ -100,7 +100,6 @@ export class World {
       // This machine has other work to do, and its connections are not ours.
       "--drop-caches=off",
       "--no-compact-memory",
-      "--no-page-out",
       "--no-reset-connections",
       "--log-level=info",
     ]);

@@ -173,14 +173,19 @@ describe("Forwarder", () => {
 
   it("takes 20 MB to a slow server, and its count comes back", async () => {
     const port = await serve((socket) => void count(socket));
+    const clients: Socket[] = [];
     async function count(socket: Socket): Promise<void> {
       socket.pause();
-      await sleep(100);
+      await until(
+        "the client to be held up",
+        () => clients[0]?.writableNeedDrain,
+      );
       const { bytes, wrong } = await readPattern(socket);
       socket.end(`${bytes} bytes, ${wrong} wrong`);
     }
     await forward(port, "127.0.0.1");
     const client = await dial(port);
+    clients.push(client);
     for (let n = 0; n * CHUNK < BULK; n++) {
       if (!client.write(pattern(n))) await once(client, "drain");
     }

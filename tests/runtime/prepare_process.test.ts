@@ -13,6 +13,8 @@ const SETTINGS = [
   "BUN_GC_TIMER_DISABLE=1",
   "BUN_JSC_useDFGJIT=0",
   "BUN_JSC_useEagerCodeBlockJettisonTiming=1",
+  "BUN_JSC_percentCPUPerMBForFullTimer=0.0000001",
+  "BUN_JSC_percentCPUPerMBForEdenTimer=0.0000001",
   "MIMALLOC_PURGE_DELAY=0",
 ];
 const MARKER = "LULL_FORMER_ENVIRONMENT";

@@ -78,8 +78,6 @@ export class TestAgent {
       // They are this machine's, not the agent's, and every prepare pays.
       "--drop-caches=off",
       "--zero-memory-mib=0",
-      // Each round would read its program anew, from a disk that may be slow.
-      "--no-page-out",
       ...flags,
     ], {
       stdio: ["ignore", "inherit", "pipe"],

@@ -30,11 +30,8 @@ async function tell(machine: Machine): Promise<void> {
   say(`${words.trimEnd()}\n${machine.lastWords()}`);
 }
 
-/** For tests that are not about the agent's memory: a round takes half as long. */
-export const KEEP_MEMORY: readonly string[] = [
-  "--no-page-out",
-  "--drop-caches=off",
-];
+/** For tests that are not about memory: what rests need not be read anew. */
+export const KEEP_MEMORY: readonly string[] = ["--drop-caches=off"];
 
 /** What a base machine may have beside its variant. */
 export type FleetOptions =
