@@ -3,11 +3,13 @@
  * FFI, and signals in every state.
  */
 import type { Target } from "../../support/agent.ts";
+import { blindness } from "./blindness.ts";
 import { poverty } from "./poverty.ts";
 import { signals } from "./signals.ts";
 
 /** Declares the tests for one target. */
 export function faults(target: Target): void {
   poverty(target);
+  blindness(target);
   signals(target);
 }

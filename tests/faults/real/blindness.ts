@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { after, describe, test } from "node:test";
+import { type Target, TestAgent } from "../../support/agent.ts";
+import { until } from "../../support/until.ts";
+
+interface Step {
+  name: string;
+  status: string;
+  reason?: string;
+}
+
+/** Runs what follows in mounts of its own, after the script. */
+function behind(script: string): string[] {
+  const words = `set -e; mount --make-rprivate /; ${script}; exec "$@"`;
+  return ["unshare", "--mount", "sh", "-c", words, "sh"];
+}
+
+const READ_ONLY = behind(
+  `awk '$2 ~ "^/sys" { print $2 }' /proc/self/mounts | ` +
+    'while read -r at; do mount -o remount,bind,ro "$at"; done',
+);
+const NO_SETTINGS = behind("mount -t tmpfs none /proc/sys");
+
+function works([program, ...args]: string[]): boolean {
+  return spawnSync(program, [...args, "true"]).status === 0;
+}
+
+/** A cgroup with one process in it, undefined where there is no cgroup v2. */
+function makeCgroup(name: string): string | undefined {
+  const mounts = readFileSync("/proc/self/mounts", "latin1").split("\n");
+  const root = mounts.find((line) => line.split(" ")[2] === "cgroup2");
+  if (root === undefined) return undefined;
+  const path = join(root.split(" ")[1], name);
+  mkdirSync(path);
+  return path;
+}
+
+function stepOf(steps: Step[], name: string): Step {
+  const step = steps.find((step) => step.name === name);
+  assert.ok(step, `there is a step ${name}`);
+  return step;
+}
+
+/** An agent that the kernel's files are kept from. */
+export function blindness(target: Target): void {
+  describe(`blindness on ${target}`, () => {
+    const name = `lull-blind-${target}-${process.pid}`;
+    const isolated = works(READ_ONLY) && works(NO_SETTINGS)
+      ? false
+      : "mounts of one's own are not allowed here";
+    let cgroup: string | undefined;
+    let sleeper: ChildProcess | undefined;
+    after(async () => {
+      if (cgroup === undefined) return;
+      sleeper?.kill("SIGKILL");
+      const path = cgroup;
+      await until("the end of the cgroup", () => {
+        try {
+          rmdirSync(path);
+          return true;
+        } catch {
+          return false; // its process still ends
+        }
+      });
+    });
+
+    test(
+      "/sys read-only: a workload that cannot be frozen fails the prepare, and nothing else",
+      {
+        skip: isolated,
+      },
+      async () => {
+        cgroup = makeCgroup(name);
+        assert.ok(cgroup, "no cgroup v2 is mounted");
+        sleeper = spawn("sleep", ["inf"], { stdio: "ignore" });
+        writeFileSync(join(cgroup, "cgroup.procs"), `${sleeper.pid}`);
+        const agent = await TestAgent.start(
+          target,
+          [`--workload-cgroup=${name}`],
+          {},
+          READ_ONLY,
+        );
+        try {
+          for (let round = 0; round < 2; round++) {
+            const reply = await agent.ask("POST", "/snapshot/prepare");
+            assert.equal(reply.status, 503, reply.body);
+            assert.match(reply.json<{ detail: string }>().detail, /EROFS/);
+            const status = await agent.status();
+            assert.equal(status.state, "running");
+            assert.equal(status.keepAlive, true);
+            assert.equal((await agent.health()).status, 200);
+          }
+          const events = readFileSync(join(cgroup, "cgroup.events"), "latin1");
+          assert.match(events, /^frozen 0$/m);
+        } finally {
+          await agent.stop();
+        }
+      },
+    );
+
+    test("nothing under /proc/sys: what needs it says so, the rest works", {
+      skip: isolated,
+    }, async () => {
+      const agent = await TestAgent.start(
+        target,
+        ["--drop-caches=pagecache", "--compact-memory"],
+        {},
+        NO_SETTINGS,
+      );
+      try {
+        for (let round = 0; round < 2; round++) {
+          const reply = await agent.settle();
+          assert.equal(reply.status, 200, reply.body);
+          const { steps } = reply.json<{ steps: Step[] }>();
+          const memory = stepOf(steps, "memory");
+          assert.equal(memory.status, "failed");
+          assert.match(memory.reason ?? "", /drop_caches/);
+          for (const rest of ["filesystem", "connections", "collect"]) {
+            assert.equal(stepOf(steps, rest).status, "done", rest);
+          }
+          assert.equal((await agent.health()).status, 200);
+          assert.equal((await agent.status()).state, "running");
+        }
+      } finally {
+        await agent.stop();
+      }
+    });
+  });
+}
