@@ -117,8 +117,11 @@ export function blindness(target: Target): void {
           assert.equal(reply.status, 200, reply.body);
           const { steps } = reply.json<{ steps: Step[] }>();
           const memory = stepOf(steps, "memory");
-          assert.equal(memory.status, "failed");
-          assert.match(memory.reason ?? "", /drop_caches/);
+          assert.equal(memory.status, "skipped");
+          assert.match(
+            memory.reason ?? "",
+            /\/proc\/sys\/vm may not be written/,
+          );
           for (const rest of ["filesystem", "connections", "collect"]) {
             assert.equal(stepOf(steps, rest).status, "done", rest);
           }
