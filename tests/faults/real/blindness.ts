@@ -29,15 +29,10 @@ function works([program, ...args]: string[]): boolean {
   return spawnSync(program, [...args, "true"]).status === 0;
 }
 
-/** A cgroup with one process in it, undefined where there is no cgroup v2. */
-function makeCgroup(name: string): string | undefined {
-  const mounts = readFileSync("/proc/self/mounts", "latin1").split("\n");
-  const root = mounts.find((line) => line.split(" ")[2] === "cgroup2");
-  if (root === undefined) return undefined;
-  const path = join(root.split(" ")[1], name);
-  mkdirSync(path);
-  return path;
-}
+/** Where cgroup v2 is mounted. */
+const cgroups = readFileSync("/proc/self/mounts", "latin1").split("\n")
+  .map((line) => line.split(" "))
+  .find(([, , type]) => type === "cgroup2")?.[1];
 
 function stepOf(steps: Step[], name: string): Step {
   const step = steps.find((step) => step.name === name);
