@@ -122,8 +122,10 @@ faults: build ## faults of real processes on deno, bun and the binary
 	@for target in deno bun binary; do \
 	  $(BUN_TEST)/faults-$$target.xml tests/faults/real/$$target.test.ts; done
 
-soak: build ## the model for 20,000 rounds (ROUNDS=), on TARGETS=, and what they leave
+soak: build ## a day of 20,000 rounds (ROUNDS=), then the model for as long, on TARGETS=
 	@mkdir -p $(JUNIT)
+	@for target in $(or $(TARGETS),deno bun binary); do \
+	  bun run tests/model/day.ts $$target $(ROUNDS); done
 	@for target in $(or $(TARGETS),deno bun binary); do \
 	  MODEL_ROUNDS=$(or $(ROUNDS),20000) \
 	  $(BUN_TEST)/soak-$$target.xml tests/model/$$target.test.ts; done

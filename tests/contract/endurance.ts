@@ -11,10 +11,10 @@ import {
 import { until } from "../support/until.ts";
 
 /** Pools of the runtimes start their threads when they need them, not before. */
-const LATE_THREADS = 2;
+export const LATE_THREADS = 2;
 
 /** What an agent holds at rest. */
-async function holdings(agent: TestAgent) {
+export async function holdings(agent: TestAgent) {
   await agent.settle();
   await until(
     "no connection",
