@@ -3,6 +3,7 @@
  * @module
  */
 import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
+import { gcAndSweep } from "bun:jsc";
 import { setTimeout as sleep } from "node:timers/promises";
 import { reexecWithSettings } from "./bun_reexec.ts";
 import { type CFunction, makeLibrary } from "./library.ts";
@@ -34,16 +35,30 @@ import { adoptWorker } from "./worker.ts";
 const COLLECTIONS = 3;
 const PAUSE_MS = 10;
 
+/**
+ * How many times more often than usual code must run before it is compiled. A
+ * recovery runs code that has rested since the last collection: compiled in the
+ * middle of it, it delays the first reply by more than it will ever save. Under
+ * load that lasts, this is soon reached.
+ */
+const TIER_UP_SCALE = 100;
+
 /** Lull on Bun. */
 export const bunRuntime: Runtime = {
   name: "bun",
   version: Bun.version,
-  prepareProcess: reexecWithSettings,
+  prepareProcess,
   serve,
   collect,
   startWorker,
   openLibrary,
 };
+
+function prepareProcess(): string | undefined {
+  const lost = reexecWithSettings();
+  Bun.unsafe.setJITPolicy(TIER_UP_SCALE);
+  return lost;
+}
 
 async function serve(options: ServeOptions): Promise<RuntimeServer> {
   if ("path" in options) await removeStaleSocket(options.path);
@@ -104,10 +119,14 @@ function report(options: ServeOptions, error: unknown): void {
   else options.onError(error);
 }
 
+/**
+ * By the engine's own call: Bun.gc(true) also drops the code of every function,
+ * which the recovery would have to decode again before its first reply.
+ */
 async function collect(signal?: AbortSignal): Promise<boolean> {
   if (signal?.aborted) return false;
   for (let i = 1; i < COLLECTIONS; i++) {
-    Bun.gc(true);
+    gcAndSweep();
     try {
       await sleep(PAUSE_MS, undefined, { signal });
     } catch (error) {
@@ -115,7 +134,7 @@ async function collect(signal?: AbortSignal): Promise<boolean> {
       throw error;
     }
   }
-  Bun.gc(true);
+  gcAndSweep();
   return true;
 }
 

@@ -14,7 +14,7 @@ const WARM = 1000;
 /** Rounds that wait for the settle; in the others the recovery overtakes it. */
 const SETTLED = 10;
 /** Looks at what it holds. */
-const PARTS = 4;
+const PARTS = 20;
 /** Bytes that the agent's own memory may differ by: one way or the other it does. */
 const NOISE = 2 ** 20;
 
