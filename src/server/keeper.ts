@@ -133,8 +133,12 @@ export class ConnectionKeeper {
       ...this.list(),
       ...this.#listUnix(),
     ]);
+    // A sweep may never come where prepares follow each other at once.
+    const forget = this.census();
+    const left = this.list();
+    forget(left.map(({ peer }) => peer));
     // Both ends of a unix connection are in this machine: never a zombie.
-    this.#recorded = this.list().filter(({ inode }) => !closed.has(inode));
+    this.#recorded = left.filter(({ inode }) => !closed.has(inode));
     return { closed: closed.size, recorded: this.#recorded.length };
   }
 

@@ -13,8 +13,16 @@ import { until } from "../support/until.ts";
 /** Pools of the runtimes start their threads when they need them, not before. */
 export const LATE_THREADS = 2;
 
-/** What an agent holds at rest. */
-export async function holdings(agent: TestAgent) {
+/** What an agent holds at rest: counts, and bytes of memory of its own. */
+export interface Holdings {
+  readonly threads: number;
+  readonly descriptors: number;
+  readonly sockets: number;
+  readonly memory: number;
+}
+
+/** Settles it, looks, and recovers it. */
+export async function holdings(agent: TestAgent): Promise<Holdings> {
   await agent.settle();
   await until(
     "no connection",

@@ -107,6 +107,23 @@ describe("the sweeper", () => {
     }
   });
 
+  test("leaves nothing to forget where each prepare comes before the next sweep", async () => {
+    const one = await serving(libc, {});
+    try {
+      const [gone] = await one.connect(1);
+      await one.ask(gone);
+      const [{ peer }] = one.keeper.list();
+      assert.equal(one.keeper.served(peer), 1);
+      gone.destroy();
+      await until("its end", () => one.keeper.list().length === 0);
+      await one.keeper.quiesce();
+      assert.equal(one.keeper.served(peer), 0);
+      one.keeper.recover();
+    } finally {
+      one.end();
+    }
+  });
+
   test("forgets what it served to connections that are gone, and only that", async () => {
     const one = await serving(libc, {});
     try {
