@@ -22,6 +22,7 @@ import { plan } from "./lifecycle/plan.ts";
 import { messageOf } from "./lifecycle/step.ts";
 import { loadLibc } from "./linux/libc.ts";
 import { showUnsentConnections } from "./linux/listen.ts";
+import { isLocalAddress } from "./linux/local_addresses.ts";
 import { randomId } from "./linux/random.ts";
 import { holdLog, type Log, logOf, releaseLog, setupLog } from "./log.ts";
 import { IdleCollector } from "./memory/idle_collector.ts";
@@ -87,6 +88,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   const guard = new Guard({
     guestCalls: config.guestCalls,
+    isLocal: (address) => isLocalAddress(libc, address),
     token: config.tokenFile === ""
       ? undefined
       : new TokenFile(config.tokenFile, logOf("http")),

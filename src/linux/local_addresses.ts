@@ -7,6 +7,8 @@
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { hasPrefix, ipVersion, parseIp, unmapIp } from "./ip.ts";
+import { type Libc, SystemCallError } from "./libc.ts";
+import { isRoutedHere } from "./local_route.ts";
 
 /** The flag of a local route in /proc/net/ipv6_route (linux/ipv6_route.h). */
 const RTF_LOCAL = 0x80000000;
@@ -27,6 +29,41 @@ export interface Range {
 /** Reads a file, or throws as node:fs does. */
 type Read = (path: string) => string;
 
+/** fe80::/10 (RFC 4291, 2.5.6): which interface's it is, an address does not say. */
+const LINK_LOCAL = new Uint8Array(16).fill(0xfe, 0, 1).fill(0x80, 1, 2);
+
+/**
+ * True for an address of this machine now, and for what is no address at all.
+ * The kernel is asked for this one address; its tables are read only where it
+ * cannot be. Ask anew for each decision: a restored machine may have been given
+ * another address.
+ */
+export function isLocalAddress(
+  libc: Libc,
+  text: string,
+  tables: () => LocalAddresses = localAddresses,
+): boolean {
+  const address = parseIp(withoutZone(text));
+  if (address === undefined) return true;
+  const bare = unmapIp(address);
+  if (libc.socket === undefined || hasPrefix(bare, LINK_LOCAL, 10)) {
+    return tables().has(text);
+  }
+  try {
+    return isRoutedHere(libc, bare);
+  } catch (error) {
+    // No route at all is an answer, but a rule may have hidden a local address.
+    if (error instanceof SystemCallError) return tables().has(text);
+    throw error;
+  }
+}
+
+/** A link-local address may come with its interface: fe80::1%eth0. */
+function withoutZone(text: string): string {
+  const zone = text.indexOf("%");
+  return zone === -1 ? text : text.slice(0, zone);
+}
+
 /**
  * What is local now. Ask anew for each decision: a restored machine may have
  * been given another address.
@@ -45,8 +82,7 @@ export function localAddresses(
   });
   return {
     has(text) {
-      // A link-local address may come with its interface: fe80::1%eth0.
-      const address = parseIp(text.replace(/%.*$/, ""));
+      const address = parseIp(withoutZone(text));
       if (address === undefined) return true;
       // An IPv4 address may come as ::ffff:a.b.c.d.
       const bare = unmapIp(address);

@@ -89,6 +89,17 @@ export class Netlink implements Disposable {
     throw new Error(`Cannot ${action} ${on}: the kernel's answer is no answer`);
   }
 
+  /** Asks for one thing, which comes in one message. */
+  ask(request: NetlinkMessage, what: string): NetlinkMessage {
+    this.#send(request, NLM_F.REQUEST);
+    const [answer] = this.#receive();
+    if (answer === undefined) {
+      throw new Error(`Cannot ask for ${what}: the kernel gave no answer`);
+    }
+    if (answer.type !== NLMSG_ERROR) return answer;
+    throw new SystemCallError("ask for", what, errorOf(answer.payload));
+  }
+
   /** Asks for a list. */
   list(request: NetlinkMessage, what: string): NetlinkMessage[] {
     this.#send(request, NLM_F.REQUEST | NLM_F.DUMP);

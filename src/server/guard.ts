@@ -5,10 +5,6 @@
  * @module
  */
 import type { Context } from "hono";
-import {
-  type LocalAddresses,
-  localAddresses,
-} from "../linux/local_addresses.ts";
 import type { Peer } from "../runtime/types.ts";
 import type { Bindings } from "./exchange.ts";
 import type { TokenFile } from "./token.ts";
@@ -22,8 +18,8 @@ export interface GuardOptions {
   readonly guestCalls: "refuse" | "allow";
   /** With it, whoever shows the token is let in, and nobody else. */
   readonly token?: Pick<TokenFile, "admits">;
-  /** Instead of asking the kernel. */
-  readonly localAddresses?: () => LocalAddresses;
+  /** Whether an address is this machine's own at this moment. */
+  readonly isLocal: (address: string) => boolean;
 }
 
 /** What the guard looks at. */
@@ -75,13 +71,12 @@ export class Guard {
 
   /** Whoever cannot be told from a guest is one. */
   #isGuest(peer: Peer | undefined): boolean {
-    const { guestCalls, localAddresses: local = localAddresses } =
-      this.#options;
+    const { guestCalls, isLocal } = this.#options;
     if (guestCalls === "allow") return false;
     if (peer === undefined) return true;
     // The mode of the socket's file says who may connect: nobody but its owner.
     if (peer.unix) return false;
-    return local().has(peer.address);
+    return isLocal(peer.address);
   }
 }
 

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { networkInterfaces } from "node:os";
 import { describe, test } from "node:test";
 import {
+  isLocalAddress,
   localAddresses,
   parseFibTrie,
   parseIpv6Route,
 } from "../../src/linux/local_addresses.ts";
+import { realLibc } from "../support/libc.ts";
 
 const FIB_TRIE = `Main:
   +-- 0.0.0.0/0 3 0 5
@@ -91,4 +93,48 @@ test("this machine's own addresses are local, as the kernel has them", () => {
     assert.ok(local.has(one!.address), one!.address);
   }
   assert.equal(local.has("203.0.113.77"), false);
+});
+
+describe("the kernel, asked for one address,", () => {
+  /** Would be wrong in every case. */
+  const tables = () => ({ has: () => assert.fail("the tables were read") });
+
+  test("says of this machine's own that they are", async () => {
+    const libc = await realLibc();
+    const own = Object.values(networkInterfaces()).flat()
+      .map((one) => one!.address)
+      .filter((address) => !address.startsWith("fe80"));
+    const more = ["127.0.0.1", "127.200.0.9", "::ffff:127.0.0.1", ""];
+    for (const address of [...own, ...more]) {
+      assert.ok(isLocalAddress(libc, address, tables), address);
+    }
+  });
+
+  test("says of others that they are not", async () => {
+    const libc = await realLibc();
+    for (
+      const address of ["203.0.113.77", "::ffff:203.0.113.77", "2001:db8::7"]
+    ) {
+      assert.equal(isLocalAddress(libc, address), false, address);
+    }
+  });
+
+  test("is not asked for link-local addresses, nor without a libc", async () => {
+    const asked: string[] = [];
+    const noting = () => ({
+      has: (address: string) => asked.push(address) > 0,
+    });
+    assert.ok(isLocalAddress(await realLibc(), "fe80::1%eth0", noting));
+    assert.ok(isLocalAddress({}, "203.0.113.77", noting));
+    assert.deepEqual(asked, ["fe80::1%eth0", "203.0.113.77"]);
+  });
+
+  test("may refuse: then its tables are read", () => {
+    const refusing = {
+      socket: () => -1,
+      errno: () => 24,
+    };
+    assert.equal(isLocalAddress(refusing, "203.0.113.77"), false);
+    assert.ok(isLocalAddress(refusing, "127.0.0.1"));
+  });
 });

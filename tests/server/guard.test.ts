@@ -11,7 +11,7 @@ const WITH_TOKEN = { authorization: "Bearer right" };
 function guard(options: Partial<GuardOptions> = {}): Guard {
   return new Guard({
     guestCalls: "refuse",
-    localAddresses: () => ({ has: (address) => address === GUEST.address }),
+    isLocal: (address) => address === GUEST.address,
     ...options,
   });
 }
@@ -76,7 +76,7 @@ describe("without a token", () => {
 
   test("addresses are asked for at each call: a restore may bring new ones", () => {
     const own = new Set<string>();
-    const moving = guard({ localAddresses: () => own });
+    const moving = guard({ isLocal: (address) => own.has(address) });
     const prepare = call("POST", "/snapshot/prepare", HOST);
     assert.equal(moving.refusal(prepare), undefined);
     own.add(HOST.address);
