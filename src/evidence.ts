@@ -121,9 +121,13 @@ export class EvidenceObserver {
     this.#watch.disarm();
   }
 
-  /** The evidence since the mark; can be asked as often as one likes. */
+  /**
+   * The evidence since the mark; can be asked as often as one likes. Where the
+   * kernel has said that this is a fork, no clock is asked any more: the caller
+   * waits, and it would add nothing.
+   */
   check(): Evidence {
-    this.#readLog();
+    if (this.#forkSeenAt === undefined) this.#readLog();
     const mark = this.#mark;
     if (mark === undefined) {
       throw new Error(
@@ -131,7 +135,9 @@ export class EvidenceObserver {
       );
     }
     const restored = this.#forkSeenAt !== undefined;
-    const clocks = this.#clocks.map((clock) => this.#compare(clock, mark));
+    const clocks = restored
+      ? []
+      : this.#clocks.map((clock) => this.#compare(clock, mark));
     const fork = this.#generationId(restored);
     return {
       conclusive: restored || (fork.available && !this.#lost),

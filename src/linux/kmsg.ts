@@ -9,6 +9,9 @@ const DEVICE = "/dev/kmsg";
 /** The longest record that the kernel gives (PRINTK_MESSAGE_MAX) is 2048. */
 const RECORD_BYTES = 8192;
 const SEEK_END = 2;
+/** errno(3): nothing new; records were overwritten before they were read */
+const EAGAIN = 11;
+const EPIPE = 32;
 
 /** One record of the kernel's log. */
 export interface KernelRecord {
@@ -51,7 +54,7 @@ export function openKernelLog(libc: Libc, path = DEVICE): KernelLog {
     const records: KernelRecord[] = [];
     let lost = false;
     for (;;) {
-      const count = readRecord(log, buffer);
+      const count = readRecord(libc, log, buffer);
       if (count === "none") return { records, lost };
       if (count === "lost") {
         lost = true;
@@ -132,9 +135,18 @@ export class KernelLogWatch {
 }
 
 function readRecord(
+  libc: Libc,
   log: number,
   buffer: Uint8Array,
 ): number | "none" | "lost" {
+  if (libc.read !== undefined) {
+    const count = libc.read(log, buffer, BigInt(buffer.length));
+    if (count >= 0) return count;
+    const errno = libc.errno?.();
+    if (errno === EAGAIN) return "none";
+    if (errno === EPIPE) return "lost";
+  }
+  // Without a libc, and where it failed for another reason: told in words.
   try {
     return readSync(log, buffer, 0, buffer.length, null);
   } catch (error) {

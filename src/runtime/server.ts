@@ -7,14 +7,17 @@ import process from "node:process";
 import { nodeNet } from "../builtin.ts";
 import type { FetchHandler, Peer, ServeOptions } from "./types.ts";
 
-const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+const V4_MAPPED = "::ffff:";
 
 /**
  * An IPv4 address in its own form: a socket that listens on `::` names its IPv4
  * peers `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2).
  */
 export function normalizeAddress(address: string): string {
-  return V4_MAPPED.exec(address)?.[1] ?? address;
+  const start = address.slice(0, V4_MAPPED.length).toLowerCase();
+  return start === V4_MAPPED && address.includes(".")
+    ? address.slice(V4_MAPPED.length)
+    : address;
 }
 
 /** The peer as the rest of Lull knows it. */

@@ -58,8 +58,14 @@ export function publishGeneration(
   document: PublishedGeneration,
 ): void {
   const path = join(directory, NAME);
-  mkdirSync(directory, { recursive: true, mode: 0o755 });
-  writeFileSync(`${path}.new`, `${JSON.stringify(document)}\n`);
+  const text = `${JSON.stringify(document)}\n`;
+  try {
+    writeFileSync(`${path}.new`, text);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENOENT") throw error;
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    writeFileSync(`${path}.new`, text);
+  }
   renameSync(`${path}.new`, path); // rename(2) is atomic
 }
 
