@@ -92,7 +92,7 @@ export function makeParts(materials: Materials): Parts {
     evidence: evidenceStep(observer, materials.recover),
     collect: collectStep((signal) => runtime.collect(signal), materials.idle),
     release: releaseStep(libc, {
-      pageOut: config.pageOut,
+      pageOut: config.pageOut === "settle",
       zeroBytes: config.zeroMemoryMib * 2 ** 20,
     }),
     parallelism: parallelismStep(libc),

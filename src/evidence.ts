@@ -17,7 +17,7 @@ import { hasGenerationId } from "./linux/vmgenid.ts";
  * drivers/char/random.c, crng_vm_fork(), since Linux 5.18; whole, so that no
  * name of a process or a disk inside another message passes for it.
  */
-const FORK = /^random: crng reseeded due to virtual machine fork$/;
+const FORK = "random: crng reseeded due to virtual machine fork";
 
 /** What one source of evidence says. */
 export interface EvidenceSource {
@@ -203,7 +203,7 @@ export class EvidenceObserver {
     const { records, lost } = this.#log.next();
     this.#lost ||= lost;
     const fork = records.some(({ facility, message }) =>
-      facility === 0 && FORK.test(message)
+      facility === 0 && message === FORK
     );
     if (fork) this.#forkSeenAt ??= this.#now();
   }

@@ -23,6 +23,7 @@ import { messageOf } from "./lifecycle/step.ts";
 import { loadLibc } from "./linux/libc.ts";
 import { showUnsentConnections } from "./linux/listen.ts";
 import { isLocalAddress } from "./linux/local_addresses.ts";
+import { canPageOut, pageOutFiles } from "./linux/memory_page_out.ts";
 import { randomId } from "./linux/random.ts";
 import { holdLog, type Log, logOf, releaseLog, setupLog } from "./log.ts";
 import { IdleCollector } from "./memory/idle_collector.ts";
@@ -35,7 +36,7 @@ import { addressesOf, Listeners } from "./server/listeners.ts";
 import { Sweeper } from "./server/sweeper.ts";
 import { TokenFile } from "./server/token.ts";
 import { wasReseeded } from "./steps/entropy.ts";
-import { readGeneration } from "./steps/generation.ts";
+import { readGeneration, tryPublishing } from "./steps/generation.ts";
 import { VERSION } from "./version.ts";
 
 /** What the agent is made from. */
@@ -179,6 +180,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     version: VERSION,
     runtime: `${runtime.name} ${runtime.version}`,
   });
+  // Most of the runtime has run for the last time: no snapshot shall carry it.
+  if (config.pageOut !== "never" && canPageOut(libc)) pageOutFiles(libc);
+  warnOfPublishing(config.runtimeDirectory, log);
 }
 
 function makePorts(
@@ -202,6 +206,15 @@ function lastGeneration(directory: string, log: Log): number {
   } catch (error) {
     log.error("the generation starts at 0 again", { error: messageOf(error) });
     return 0;
+  }
+}
+
+/** Here a host can still do something about it; at a recovery it is late. */
+function warnOfPublishing(directory: string, log: Log): void {
+  try {
+    tryPublishing(directory);
+  } catch (error) {
+    log.warn("no generation can be published", { error: messageOf(error) });
   }
 }
 

@@ -79,7 +79,7 @@ const defaults = {
   dropCaches: "pagecache",
   compactMemory: false,
   zeroMemoryMib: 256,
-  pageOut: false,
+  pageOut: "start",
   maxConnections: 1024,
   maxRequestsPerConnection: 10000,
 } as const;
@@ -134,7 +134,7 @@ describe("precedence", () => {
       dropCaches: "all",
       compactMemory: true,
       zeroMemoryMib: 0,
-      pageOut: true,
+      pageOut: "settle",
       maxConnections: 1,
       maxRequestsPerConnection: 1,
     };

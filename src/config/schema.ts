@@ -157,9 +157,9 @@ export const configSchema = v.strictObject({
     "MiB of freed memory that a settle makes zeros, at most.",
   ),
   pageOut: option(
-    yesNo(),
-    false,
-    "Whether the agent's own program leaves the memory at a settle.",
+    oneOf(["never", "start", "settle"]),
+    "start",
+    "When what the agent does not need of its program leaves the memory.",
   ),
   logLevel: option(
     oneOfCapitals(["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"]),

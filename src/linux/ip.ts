@@ -39,9 +39,12 @@ const MAPPED = new Uint8Array(16).fill(0xff, 10, 12);
 /** Dotted quads only, without leading zeros: those are octal to some. */
 function parseIpv4(text: string): Uint8Array | undefined {
   const parts = text.split(".");
+  // What a number is written as again is one without zeros, signs and blanks.
   const valid = parts.length === 4 &&
-    parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && +part < 256);
-  return valid ? new Uint8Array(parts.map(Number)) : undefined;
+    parts.every((part) => String(Number(part)) === part && +part < 256);
+  return valid && !text.includes("-")
+    ? new Uint8Array(parts.map(Number))
+    : undefined;
 }
 
 /** RFC 4291, 2.2. */

@@ -36,14 +36,25 @@ export interface KernelLog {
  * message itself contains.
  */
 export function parseRecord(text: string): KernelRecord | undefined {
-  const found = /^(\d+),(\d+),\d+,[^;]*;([^\n]*)/.exec(text);
-  if (found === null) return undefined;
-  const [, priority, sequence, message] = found;
+  const head = text.indexOf(";");
+  const fields = text.slice(0, Math.max(0, head)).split(",");
+  if (fields.length < 4) return undefined;
+  const [priority, sequence, time] = fields.map(wholeNumber);
+  if (priority === undefined || sequence === undefined || time === undefined) {
+    return undefined;
+  }
+  const end = text.indexOf("\n", head);
   return {
-    facility: Number(priority) >> 3,
-    sequence: Number(sequence),
-    message,
+    facility: priority >> 3,
+    sequence,
+    message: text.slice(head + 1, end === -1 ? undefined : end),
   };
+}
+
+/** Undefined for anything but digits; no regular expression on this way. */
+function wholeNumber(text: string): number | undefined {
+  const number = Number(text);
+  return number >= 0 && String(number) === text ? number : undefined;
 }
 
 /** Opens the log; throws where this process may not read it (CAP_SYSLOG). */
@@ -157,6 +168,7 @@ function readRecord(
   }
 }
 
+/** The kernel escapes whatever is not ASCII. */
 function decode(buffer: Uint8Array, length: number): string {
-  return new TextDecoder().decode(buffer.subarray(0, length));
+  return String.fromCharCode(...buffer.subarray(0, length));
 }

@@ -7,17 +7,16 @@ import process from "node:process";
 import { nodeNet } from "../builtin.ts";
 import type { FetchHandler, Peer, ServeOptions } from "./types.ts";
 
-const V4_MAPPED = "::ffff:";
+const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /**
  * An IPv4 address in its own form: a socket that listens on `::` names its IPv4
  * peers `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2).
  */
 export function normalizeAddress(address: string): string {
-  const start = address.slice(0, V4_MAPPED.length).toLowerCase();
-  return start === V4_MAPPED && address.includes(".")
-    ? address.slice(V4_MAPPED.length)
-    : address;
+  // Most are IPv4, and a regular expression is compiled anew after a restore.
+  if (!address.startsWith("::")) return address;
+  return V4_MAPPED.exec(address)?.[1] ?? address;
 }
 
 /** The peer as the rest of Lull knows it. */

@@ -61,7 +61,10 @@ export function entropyRepair(options: EntropyOptions): Repair {
           problems.push(messageOf(error));
         }
       }
-      const mixed = mix(libc, given, problems);
+      // Where the kernel made a new key for this fork, another is no newer.
+      const mixed = byKernel && given.size === 0
+        ? { sources: [], bytes: 0, reseeded: true }
+        : mix(libc, given, problems);
       const sources = byKernel ? ["kernel", ...mixed.sources] : mixed.sources;
       const reseeded = byKernel || mixed.reseeded;
       if (sources.length === 0 && problems.length === 0) {

@@ -3,8 +3,14 @@
  * restarted agent finds it again.
  * @module
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import * as v from "valibot";
 import type { Repair } from "../lifecycle/step.ts";
 
@@ -57,13 +63,26 @@ export function publishGeneration(
   directory: string,
   document: PublishedGeneration,
 ): void {
-  const path = join(directory, NAME);
+  publish(join(directory, NAME), document);
+}
+
+/**
+ * Throws where nothing can be published into this directory. The code that the
+ * first recovery needs has then run once, and is in memory when its caller waits.
+ */
+export function tryPublishing(directory: string): void {
+  const path = join(directory, `${NAME}.try`);
+  publish(path, {});
+  unlinkSync(path);
+}
+
+function publish(path: string, document: Partial<PublishedGeneration>): void {
   const text = `${JSON.stringify(document)}\n`;
   try {
     writeFileSync(`${path}.new`, text);
   } catch (error) {
     if ((error as { code?: string }).code !== "ENOENT") throw error;
-    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     writeFileSync(`${path}.new`, text);
   }
   renameSync(`${path}.new`, path); // rename(2) is atomic

@@ -22,7 +22,7 @@ export interface Subject {
 const OFF: Config = {
   dropCaches: "off",
   compactMemory: false,
-  pageOut: false,
+  pageOut: "start",
   zeroMemoryMib: 0,
 };
 
@@ -31,7 +31,8 @@ const STEPS: Subject["steps"] = [
   ["+ page cache dropped", { ...OFF, dropCaches: "pagecache" }],
   ["+ all caches dropped", { ...OFF, dropCaches: "all" }],
   ["+ compacted", { ...OFF, compactMemory: true }],
-  ["+ own pages out", { ...OFF, pageOut: true }],
+  ["+ own pages not even out at the start", { ...OFF, pageOut: "never" }],
+  ["+ own pages out at the settle too", { ...OFF, pageOut: "settle" }],
   ["+ free memory zeroed", { ...OFF, zeroMemoryMib: 256 }],
 ];
 

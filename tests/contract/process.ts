@@ -90,7 +90,7 @@ export function process(target: Target): void {
         const agent = await TestAgent.start(target, [
           "--no-forward-ports",
           "--log-level=info",
-          "--page-out",
+          "--page-out=settle",
         ]);
         try {
           await load(agent);

@@ -16,7 +16,7 @@ export function rounds(target: Target): void {
   describe(`rounds on ${target}`, () => {
     let agent: TestAgent;
     before(async () => {
-      agent = await TestAgent.start(target, ["--page-out"]);
+      agent = await TestAgent.start(target, ["--page-out=settle"]);
     });
     after(async () => {
       await agent?.stop();

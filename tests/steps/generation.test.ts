@@ -13,6 +13,7 @@ import { join } from "node:path";
 import {
   generationRepair,
   readGeneration,
+  tryPublishing,
 } from "../../src/steps/generation.ts";
 import { repairWith } from "../support/recovery.ts";
 
@@ -62,6 +63,13 @@ describe("the published generation", () => {
       });
     });
   }
+
+  it("can be tried for, which leaves a directory and nothing in it", () => {
+    const directory = join(root, "deep", "tried");
+    tryPublishing(directory);
+    assert.deepEqual(readdirSync(directory), []);
+    assert.throws(() => tryPublishing("/proc/lull"));
+  });
 
   it("cannot be published where there is no directory to be", async () => {
     await assert.rejects(repairWith(generationRepair("/proc/lull"), {}));

@@ -78,6 +78,8 @@ export class TestAgent {
       // They are this machine's, not the agent's, and every prepare pays.
       "--drop-caches=off",
       "--zero-memory-mib=0",
+      // The next agent would have to read the whole runtime from the disk again.
+      "--page-out=never",
       ...flags,
     ], {
       stdio: ["ignore", "inherit", "pipe"],
