@@ -5,11 +5,10 @@
  * @module
  */
 import { readlinkSync } from "node:fs";
-import { createServer, type Server } from "node:net";
 import type { WorkerHello } from "../runtime/types.ts";
+import { type Carried, type Listening, loadListen } from "./listen.ts";
 import { errorText } from "./log.ts";
 import type { News, Order } from "./messages.ts";
-import { Relay, SOCKET_OPTIONS } from "./relay.ts";
 
 /** What a worker's global scope has: the types of a page are loaded here. */
 interface WorkerScope {
@@ -18,24 +17,27 @@ interface WorkerScope {
 }
 
 interface Listener {
-  readonly server: Server;
+  readonly door: Listening;
   targets: readonly string[];
   listening: boolean;
 }
 
 const scope = globalThis as unknown as WorkerScope;
 const listeners = new Map<number, Listener>();
-const relays = new Set<Relay>();
-/** Servers that are not closed yet, those being closed among them. */
-const servers = new Set<Server>();
+const connections = new Set<Carried>();
+/** Listeners that are not closed yet, those being closed among them. */
+const doors = new Set<Listening>();
+const loading = loadListen();
 let stopping: (() => void) | undefined;
 
-scope.onmessage = ({ data: order }) => {
+// In the order they came, whatever was still being loaded.
+scope.onmessage = async ({ data: order }) => {
+  const listen = await loading;
   if (order.kind === "stop") return stop();
   if (order.kind === "unforward") return unforward(order.port);
   const { address, port, targets } = order;
   const listener = listeners.get(port);
-  if (listener === undefined) return listen(address, port, targets);
+  if (listener === undefined) return forward(listen, address, port, targets);
   listener.targets = targets;
 };
 
@@ -43,63 +45,63 @@ scope.onmessage = ({ data: order }) => {
 const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
 scope.postMessage({ tid });
 
-function listen(
+function forward(
+  listen: Awaited<typeof loading>,
   address: string,
   port: number,
   targets: readonly string[],
 ): void {
-  const server = createServer(SOCKET_OPTIONS);
-  const listener = { server, targets, listening: false };
-  listeners.set(port, listener);
-  servers.add(server);
-  server.on("connection", (client) => {
-    const relay = new Relay(client, port, listener.targets, () => {
-      relays.delete(relay);
+  const door = listen({
+    address,
+    port,
+    targets: () => listener.targets,
+    onCarried: (connection) => connections.add(connection),
+    onEnd(connection) {
+      connections.delete(connection);
       lookWhetherStopped();
-    });
-    relays.add(relay);
+    },
+    onError(error) {
+      doors.delete(door);
+      lookWhetherStopped();
+      if (listeners.get(port) !== listener) return;
+      listeners.delete(port);
+      scope.postMessage({ kind: "failed", port, reason: errorText(error) });
+    },
+    onListening() {
+      if (listeners.get(port) !== listener) return;
+      listener.listening = true;
+      scope.postMessage({ kind: "listening", port });
+    },
   });
-  server.on("error", (error) => {
-    close(server);
-    if (listeners.get(port) !== listener) return;
-    listeners.delete(port);
-    scope.postMessage({ kind: "failed", port, reason: errorText(error) });
-  });
-  server.listen({ host: address, port }, () => {
-    if (listeners.get(port) !== listener) return;
-    listener.listening = true;
-    scope.postMessage({ kind: "listening", port });
-  });
+  const listener: Listener = { door, targets, listening: false };
+  listeners.set(port, listener);
+  doors.add(door);
 }
 
 function unforward(port: number): void {
   const listener = listeners.get(port);
   if (listener === undefined) return;
   listeners.delete(port);
-  close(listener.server);
-}
-
-function close(server: Server): void {
-  // The callback comes with an error where the server never listened: closed all the same.
-  server.close(() => {
-    servers.delete(server);
+  const { door } = listener;
+  door.close(() => {
+    doors.delete(door);
     lookWhetherStopped();
   });
 }
 
 function stop(): void {
-  const effect = { ports: 0, connections: relays.size };
+  const effect = { ports: 0, connections: connections.size };
   for (const [port, { listening }] of listeners) {
     if (listening) effect.ports++;
     unforward(port);
   }
-  for (const relay of relays) relay.reset();
   stopping = () => scope.postMessage({ kind: "stopped", effect });
+  for (const connection of connections) connection.reset();
   lookWhetherStopped();
 }
 
 function lookWhetherStopped(): void {
-  if (servers.size > 0 || relays.size > 0) return;
+  if (doors.size > 0 || connections.size > 0) return;
   stopping?.();
   stopping = undefined;
 }

@@ -1,15 +1,16 @@
 /**
- * Carries one connection: from the client that dialled the forward address to
- * the first target that accepts.
+ * Carries one connection by node:net: from the client that dialled the forward
+ * address to the first target that accepts.
  * @module
  */
 import { connect, type Socket } from "node:net";
+import type { Carried } from "./listen.ts";
 
 /** Options of every socket of the forwarder: the ends close one by one. */
 export const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true } as const;
 
 /** A client, its target, and the bytes between them. */
-export class Relay {
+export class Relay implements Carried {
   readonly #client: Socket;
   readonly #onClosed: () => void;
   /** Sockets that the kernel has not taken back yet. */
@@ -28,10 +29,6 @@ export class Relay {
     this.#dial(port, targets);
   }
 
-  /**
-   * Resets both connections: a connection that is closed in the middle must not
-   * look complete, and one that is reset leaves nothing behind in the kernel.
-   */
   reset(): void {
     for (const socket of this.#open) {
       // a reset would wait for the connection to be there first

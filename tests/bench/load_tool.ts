@@ -3,19 +3,24 @@
  *   echo PORT                     a server that sends back what it gets
  *   connects HOST PORT MS COUNT   so many at a time: connect, one byte and back, close
  *   pings HOST PORT MS            one byte and back, on one connection
- * The last two print the milliseconds of each as a JSON list.
+ * The last two print the milliseconds of each as a JSON list. By Bun's own
+ * sockets: with node:net the ends would cost more than what is between them.
  * @module
  */
-import { connect, createServer } from "node:net";
 import process from "node:process";
 
 const [command, ...rest] = process.argv.slice(2);
 switch (command) {
   case "echo":
-    createServer((socket) => {
-      socket.on("error", () => {});
-      socket.setNoDelay(true).on("data", (chunk) => socket.write(chunk));
-    }).listen({ port: Number(rest[0]), host: "127.0.0.1", backlog: 1024 });
+    Bun.listen({
+      hostname: "127.0.0.1",
+      port: Number(rest[0]),
+      socket: {
+        open: (socket) => void socket.setNoDelay(true),
+        data: (socket, bytes) => void socket.write(bytes),
+        error() {},
+      },
+    });
     break;
   case "connects":
     await connects(rest[0], Number(rest[1]), Number(rest[2]), Number(rest[3]));
@@ -38,42 +43,59 @@ async function connects(
   print(times);
 }
 
-function visit(host: string, port: number): Promise<number> {
+function visit(hostname: string, port: number): Promise<number> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true }, () => {
-      socket.write("x");
-    });
-    socket.on("error", reject);
-    socket.once("data", () => {
-      const took = performance.now() - start;
-      socket.destroy();
-      resolve(took);
-    });
+    Bun.connect({
+      hostname,
+      port,
+      socket: {
+        open: (socket) => void socket.write("x"),
+        data(socket) {
+          const took = performance.now() - start;
+          socket.terminate();
+          resolve(took);
+        },
+        close: (_, error) => reject(error ?? new Error("closed")),
+        error() {},
+      },
+    }).catch(reject);
   });
 }
 
-async function pings(host: string, port: number, ms: number): Promise<void> {
+async function pings(
+  hostname: string,
+  port: number,
+  ms: number,
+): Promise<void> {
   const times: number[] = [];
   await new Promise<void>((resolve, reject) => {
     let start = 0;
     let end = 0;
-    const socket = connect({ host, port, noDelay: true }, () => {
-      end = performance.now() + ms;
-      send();
-    });
-    const send = () => {
+    const send = (socket: Bun.Socket) => {
       start = performance.now();
       socket.write("x");
     };
-    socket.on("error", reject);
-    socket.on("data", () => {
-      const now = performance.now();
-      times.push(now - start);
-      if (now < end) return send();
-      socket.destroy();
-      resolve();
-    });
+    Bun.connect({
+      hostname,
+      port,
+      socket: {
+        open(socket) {
+          socket.setNoDelay(true);
+          end = performance.now() + ms;
+          send(socket);
+        },
+        data(socket) {
+          const now = performance.now();
+          times.push(now - start);
+          if (now < end) return send(socket);
+          socket.terminate();
+          resolve();
+        },
+        close: (_, error) => reject(error ?? new Error("closed")),
+        error() {},
+      },
+    }).catch(reject);
   });
   print(times);
 }

@@ -1,0 +1,43 @@
+/**
+ * What of the forwarder's worker differs between the runtimes: who listens on a
+ * port and carries what comes in.
+ * @module
+ */
+
+/** One connection: a client's, and the one to its target. */
+export interface Carried {
+  /**
+   * Resets both: a connection that is closed in the middle must not look
+   * complete, and one that is reset leaves nothing behind in the kernel.
+   */
+  reset(): void;
+}
+
+/** Where to listen, and who hears of what happens. */
+export interface ListenOptions {
+  readonly address: string;
+  readonly port: number;
+  /** Addresses to dial in turn, as they are when a client comes. */
+  readonly targets: () => readonly string[];
+  readonly onListening: () => void;
+  /** It does not listen, and is closed. */
+  readonly onError: (error: unknown) => void;
+  readonly onCarried: (carried: Carried) => void;
+  /** Of this connection nothing is left. */
+  readonly onEnd: (carried: Carried) => void;
+}
+
+/** A port that is listened on. */
+export interface Listening {
+  /** Takes no more clients; those that came live on. */
+  close(onClosed: () => void): void;
+}
+
+/** Listens; the outcome comes in a later turn of the event loop. */
+export type Listen = (options: ListenOptions) => Listening;
+
+/** Loads this runtime's way, and only that one. */
+export async function loadListen(): Promise<Listen> {
+  if ("Bun" in globalThis) return (await import("./listen_bun.ts")).listen;
+  return (await import("./listen_node.ts")).listen;
+}
