@@ -35,30 +35,16 @@ import { adoptWorker } from "./worker.ts";
 const COLLECTIONS = 3;
 const PAUSE_MS = 10;
 
-/**
- * How many times more often than usual code must run before it is compiled. A
- * recovery runs code that has rested since the last collection: compiled in the
- * middle of it, it delays the first reply by more than it will ever save. Under
- * load that lasts, this is soon reached.
- */
-const TIER_UP_SCALE = 100;
-
 /** Lull on Bun. */
 export const bunRuntime: Runtime = {
   name: "bun",
   version: Bun.version,
-  prepareProcess,
+  prepareProcess: reexecWithSettings,
   serve,
   collect,
   startWorker,
   openLibrary,
 };
-
-function prepareProcess(): string | undefined {
-  const lost = reexecWithSettings();
-  Bun.unsafe.setJITPolicy(TIER_UP_SCALE);
-  return lost;
-}
 
 async function serve(options: ServeOptions): Promise<RuntimeServer> {
   if ("path" in options) await removeStaleSocket(options.path);

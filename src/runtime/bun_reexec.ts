@@ -13,8 +13,10 @@ const SETTINGS = {
   // The timer that collects garbage wakes the process 13 to 17 times a second
   // for half a minute after work.
   BUN_GC_TIMER_DISABLE: "1",
-  // The optimising compilers keep 1 to 4 MB for good, and their threads end late.
-  BUN_JSC_useDFGJIT: "0",
+  // The first function that is compiled costs every later snapshot 3 MB, and a
+  // compiler at work in a recovery delays its reply. A request to an agent that
+  // only interprets takes some 30 µs longer.
+  BUN_JSC_useBaselineJIT: "0",
   // A collection lets go of code that has not run for a moment: 0.9 MB less.
   BUN_JSC_useEagerCodeBlockJettisonTiming: "1",
   // JavaScriptCore's own timers collect once more 6 to 11 s after the last work.

@@ -53,8 +53,8 @@ function visit(hostname: string, port: number): Promise<number> {
         open: (socket) => void socket.write("x"),
         data(socket) {
           const took = performance.now() - start;
+          resolve(took); // before `close`, which comes at once
           socket.terminate();
-          resolve(took);
         },
         close: (_, error) => reject(error ?? new Error("closed")),
         error() {},
@@ -89,8 +89,8 @@ async function pings(
           const now = performance.now();
           times.push(now - start);
           if (now < end) return send(socket);
-          socket.terminate();
           resolve();
+          socket.terminate();
         },
         close: (_, error) => reject(error ?? new Error("closed")),
         error() {},
