@@ -84,8 +84,8 @@ const JOINED: Bun.SocketHandler<Accepted> = {
     if (error === undefined && data.finished) data.ended = true;
     data.relay.lost(data);
   },
-  // Not lost: `close` follows.
-  error() {},
+  // One of these has thrown: neither end may wait for the other for ever.
+  error: ({ data }) => data?.relay.reset(),
 };
 
 /** For the listener, whose `open` makes the relay. */

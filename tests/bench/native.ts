@@ -30,7 +30,12 @@ const PART = "native";
 const MIB = 2 ** 20;
 
 /** Nothing is forwarded, so that the figures are the core's own. */
-const FLAGS = ["--forward-ports=false", "--log-level=info"];
+const FLAGS = [
+  "--forward-ports=false",
+  "--log-level=info",
+  // as it is where nobody says otherwise; the agents of tests go without
+  "--page-out=start",
+];
 
 /** Runs it all. */
 export async function native(report: Report): Promise<void> {

@@ -140,16 +140,19 @@ describe("Forwarder", () => {
     const port = await serve(() => {});
     await servers.pop()?.close();
     await forward(port, "127.0.0.1");
-    const client = await dial(port);
+    // The reset may come before this end knows that it is connected.
+    const client = connect({ host: FORWARD_ADDRESS, port });
     const [error] = await once(client, "error");
     assert.equal(error.code, "ECONNRESET");
   });
 
-  it("brings 20 MB to a slow reader, and holds the sender back meanwhile", async () => {
+  it("holds a sender back from a slow reader, who gets all of 20 MB and more", async () => {
     let sent = 0;
+    let reading = false;
     const port = await serve((socket) => void send(socket));
     async function send(socket: Socket): Promise<void> {
-      for (let n = 0; sent < BULK; n++) {
+      // What the kernel holds by itself may be more than that.
+      for (let n = 0; sent < BULK || !reading; n++) {
         const chunk = pattern(n);
         if (!socket.write(chunk)) await once(socket, "drain");
         sent += chunk.length;
@@ -166,9 +169,10 @@ describe("Forwarder", () => {
       await sleep(50);
       return sent > 0 && sent === before;
     });
-    assert.ok(sent < BULK, `${sent} bytes were sent to nobody`);
+    reading = true;
     const received = await readPattern(client);
-    assert.deepEqual(received, { bytes: BULK, wrong: 0 });
+    assert.deepEqual(received, { bytes: sent, wrong: 0 });
+    assert.ok(sent >= BULK);
   });
 
   it("takes 20 MB to a slow server, and its count comes back", async () => {
