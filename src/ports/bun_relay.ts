@@ -3,7 +3,6 @@
  * says how much the kernel took, and the rest is this file's to keep.
  * @module
  */
-
 import type { Carried } from "./listen.ts";
 
 /** What belongs to an accepted socket, as soon as its relay has it. */
@@ -68,8 +67,8 @@ class Side {
   }
 }
 
-/** What happens to sockets that are joined. */
-const JOINED: Bun.SocketHandler<Accepted> = {
+/** What happens to the two sockets; the listener's `open` makes their relay. */
+export const CLIENT_HANDLERS: Bun.SocketHandler<Accepted> = {
   data: ({ data }, bytes) => data?.other.take(bytes),
   drain: ({ data }) => data?.flush(),
   end({ data }) {
@@ -88,11 +87,8 @@ const JOINED: Bun.SocketHandler<Accepted> = {
   error: ({ data }) => data?.relay.reset(),
 };
 
-/** For the listener, whose `open` makes the relay. */
-export const CLIENT_HANDLERS = JOINED;
-
 const TARGET_HANDLERS: Bun.SocketHandler<Accepted> = {
-  ...JOINED,
+  ...CLIENT_HANDLERS,
   open: (socket) => socket.data?.relay.join(socket),
   connectError: () => {}, // the promise tells
 };
