@@ -45,6 +45,8 @@ export function connections(target: Target): void {
         "four connections",
         () => socketsOn(agent.port, "01").length >= 4,
       );
+      // What was sent before this call, the agent has read by its reply.
+      await agent.health();
       const report = (await agent.settle()).json<
         { steps: { name: string; effect?: Record<string, number> }[] }
       >();
