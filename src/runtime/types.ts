@@ -75,7 +75,7 @@ export interface RuntimeWorker {
   post(message: unknown): void;
   /**
    * Ends the thread; resolves once the kernel no longer lists it, rejects if it
-   * still does after three seconds.
+   * still does after ten seconds.
    */
   terminate(): Promise<void>;
 }

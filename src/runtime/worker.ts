@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import type { RuntimeWorker, WorkerEvents, WorkerHello } from "./types.ts";
 
 /** How long a thread may take to end, in milliseconds: on a slow machine, long. */
-const END_LIMIT_MS = 3000;
+const END_LIMIT_MS = 10_000;
 const POLL_MS = 2;
 
 /** Takes over a web worker that has just been created, whose module is `url`. */

@@ -15,7 +15,7 @@ export interface Ports {
 export function portsStep(ports: Ports | undefined): Step {
   return {
     name: "ports",
-    limitMs: 4000,
+    limitMs: 15_000,
     onFailure: "continue",
     async quiesce() {
       if (ports === undefined) {
