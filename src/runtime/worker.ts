@@ -15,22 +15,30 @@ export function adoptWorker(
   worker: Worker,
   url: URL,
   events: WorkerEvents,
+  endLimitMs: number = END_LIMIT_MS,
 ): RuntimeWorker {
-  return new AdoptedWorker(worker, url, events);
+  return new AdoptedWorker(worker, url, events, endLimitMs);
 }
 
 class AdoptedWorker implements RuntimeWorker {
   readonly #worker: Worker;
   readonly #url: URL;
   readonly #events: WorkerEvents;
+  readonly #endLimitMs: number;
   #tid: number | undefined;
   #died = false;
   #terminated: Promise<void> | undefined;
 
-  constructor(worker: Worker, url: URL, events: WorkerEvents) {
+  constructor(
+    worker: Worker,
+    url: URL,
+    events: WorkerEvents,
+    endLimitMs: number,
+  ) {
     this.#worker = worker;
     this.#url = url;
     this.#events = events;
+    this.#endLimitMs = endLimitMs;
     worker.addEventListener("message", (event) => this.#onMessage(event));
     worker.addEventListener("error", (event) => this.#onError(event));
     worker.addEventListener("messageerror", () => {
@@ -73,7 +81,7 @@ class AdoptedWorker implements RuntimeWorker {
   }
 
   async #terminate(): Promise<void> {
-    const limit = performance.now() + END_LIMIT_MS;
+    const limit = performance.now() + this.#endLimitMs;
     // A worker that is still loading has not said which thread it is.
     while (
       this.#tid === undefined && !this.#died && performance.now() < limit
@@ -89,7 +97,7 @@ class AdoptedWorker implements RuntimeWorker {
     while (existsSync(`/proc/self/task/${this.#tid}`)) {
       if (performance.now() > limit) {
         throw new Error(
-          `Cannot end worker ${this.#url.href}: thread ${this.#tid} still runs after ${END_LIMIT_MS} ms`,
+          `Cannot end worker ${this.#url.href}: thread ${this.#tid} still runs after ${this.#endLimitMs} ms`,
         );
       }
       await pause();

@@ -92,7 +92,7 @@ describe("a worker whose thread does not end", () => {
     const worker = adoptWorker(web as unknown as Worker, ECHO, {
       onMessage() {},
       onError: (error) => errors.push(error),
-    });
+    }, 100);
     return { web, worker, errors };
   }
 
@@ -103,9 +103,9 @@ describe("a worker whose thread does not end", () => {
     const start = performance.now();
     await assert.rejects(
       worker.terminate(),
-      new RegExp(`thread ${process.pid} still runs after 10000 ms`),
+      new RegExp(`thread ${process.pid} still runs after 100 ms`),
     );
-    assert.ok(performance.now() - start < 4500);
+    assert.ok(performance.now() - start >= 100);
     assert.equal(web.terminations, 1);
   });
 
