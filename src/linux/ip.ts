@@ -3,6 +3,7 @@
  * cost 1.2 MB of every snapshot for all that comes with them.
  * @module
  */
+import { wholeNumber } from "./whole_number.ts";
 
 /** The 4 or 16 bytes of an address; undefined for what is none. */
 export function parseIp(text: string): Uint8Array | undefined {
@@ -38,13 +39,10 @@ const MAPPED = new Uint8Array(16).fill(0xff, 10, 12);
 
 /** Dotted quads only, without leading zeros: those are octal to some. */
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split(".");
-  // What a number is written as again is one without zeros, signs and blanks.
+  const parts = text.split(".").map(wholeNumber);
   const valid = parts.length === 4 &&
-    parts.every((part) => String(Number(part)) === part && +part < 256);
-  return valid && !text.includes("-")
-    ? new Uint8Array(parts.map(Number))
-    : undefined;
+    parts.every((part) => part !== undefined && part < 256);
+  return valid ? Uint8Array.from(parts as number[]) : undefined;
 }
 
 /** RFC 4291, 2.2. */

@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, openSync, read, readSync } from "node:fs";
 import { type Libc, need } from "./libc.ts";
+import { wholeNumber } from "./whole_number.ts";
 
 const DEVICE = "/dev/kmsg";
 /** The longest record that the kernel gives (PRINTK_MESSAGE_MAX) is 2048. */
@@ -49,12 +50,6 @@ export function parseRecord(text: string): KernelRecord | undefined {
     sequence,
     message: text.slice(head + 1, end === -1 ? undefined : end),
   };
-}
-
-/** Undefined for anything but digits; no regular expression on this way. */
-function wholeNumber(text: string): number | undefined {
-  const number = Number(text);
-  return number >= 0 && String(number) === text ? number : undefined;
 }
 
 /** Opens the log; throws where this process may not read it (CAP_SYSLOG). */

@@ -5,8 +5,9 @@
  * @module
  */
 import { readlinkSync } from "node:fs";
+import { loadListen } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
-import { type Carried, type Listening, loadListen } from "./listen.ts";
+import type { Carried, Listen, Listening } from "./listen.ts";
 import { errorText } from "./log.ts";
 import type { News, Order } from "./messages.ts";
 
@@ -46,7 +47,7 @@ const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
 scope.postMessage({ tid });
 
 function forward(
-  listen: Awaited<typeof loading>,
+  listen: Listen,
   address: string,
   port: number,
   targets: readonly string[],

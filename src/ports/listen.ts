@@ -35,9 +35,3 @@ export interface Listening {
 
 /** Listens; the outcome comes in a later turn of the event loop. */
 export type Listen = (options: ListenOptions) => Listening;
-
-/** Loads this runtime's way, and only that one. */
-export async function loadListen(): Promise<Listen> {
-  if ("Bun" in globalThis) return (await import("./listen_bun.ts")).listen;
-  return (await import("./listen_node.ts")).listen;
-}

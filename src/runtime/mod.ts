@@ -2,6 +2,7 @@
  * Chooses the adapter of the runtime that this process runs on.
  * @module
  */
+import type { Listen } from "../ports/listen.ts";
 import type { Runtime } from "./types.ts";
 
 /**
@@ -14,4 +15,10 @@ export async function loadRuntime(): Promise<Runtime> {
   throw new Error(
     "Cannot load a runtime: neither Bun nor Deno runs this process",
   );
+}
+
+/** Loads what the forwarder's worker listens with on this runtime. */
+export async function loadListen(): Promise<Listen> {
+  if ("Bun" in globalThis) return (await import("./bun_listen.ts")).listen;
+  return (await import("../ports/listen_node.ts")).listen;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Accepted, BunRelay, CLIENT_HANDLERS } from "./bun_relay.ts";
-import type { Listening, ListenOptions } from "./listen.ts";
+import type { Listening, ListenOptions } from "../ports/listen.ts";
 
 /** Listens on a port. */
 export function listen(options: ListenOptions): Listening {

@@ -3,7 +3,7 @@
  * says how much the kernel took, and the rest is this file's to keep.
  * @module
  */
-import type { Carried } from "./listen.ts";
+import type { Carried } from "../ports/listen.ts";
 
 /** What belongs to an accepted socket, as soon as its relay has it. */
 export type Accepted = Side | undefined;
