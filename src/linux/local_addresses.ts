@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { hasPrefix, ipVersion, parseIp, unmapIp } from "./ip.ts";
 import type { Libc } from "./libc.ts";
-import { isRoutedHere } from "./local_route.ts";
+import { Network } from "./rtnetlink.ts";
 
 /** The flag of a local route in /proc/net/ipv6_route (linux/ipv6_route.h). */
 const RTF_LOCAL = 0x80000000;
@@ -50,7 +50,8 @@ export function isLocalAddress(
     return tables().has(text);
   }
   try {
-    return isRoutedHere(libc, bare);
+    using network = new Network(libc);
+    return network.routes.isLocal(bare);
   } catch {
     // No route at all is an answer, but a rule may have hidden a local address.
     return tables().has(text);

@@ -1,5 +1,6 @@
 /**
- * The IPv4 routes of the main table: rtnetlink(7), ip-route(8).
+ * The IPv4 routes of the main table, and where one address leads: rtnetlink(7),
+ * ip-route(8).
  * @module
  */
 import { ipv4Bytes } from "./ipv4.ts";
@@ -19,11 +20,13 @@ const RT_TABLE_MAIN = 254;
 const RTPROT_KERNEL = 2;
 const RTPROT_STATIC = 4;
 const RTN_UNICAST = 1;
+const RTN_LOCAL = 2;
 const RTNH_F_ONLINK = 4;
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6 } as const;
 const RTMSG_BYTES = 12;
 
 const AF_INET = 2;
+const AF_INET6 = 10;
 
 /** An IPv4 route of the main table through an interface. */
 export interface LinkRoute {
@@ -62,6 +65,23 @@ export class Routes {
           payload: withoutState(payload),
         };
       });
+  }
+
+  /**
+   * Whether the kernel delivers to this machine itself what is sent to an
+   * address of 4 or 16 bytes. Throws where it gives no route; to an address of
+   * this machine there always is one.
+   */
+  isLocal(address: Uint8Array): boolean {
+    const struct = new Uint8Array(RTMSG_BYTES);
+    struct[0] = address.length === 4 ? AF_INET : AF_INET6;
+    struct[1] = address.length * 8;
+    const payload = payloadOf(struct, [[RTA.DST, address]]);
+    const answer = this.#netlink.ask({ type: GETROUTE, payload }, "the route");
+    if (answer.type !== NEWROUTE) {
+      throw new Error("Cannot find a route: the kernel's answer is no route");
+    }
+    return answer.payload[7] === RTN_LOCAL; // rtm_type in struct rtmsg
   }
 
   /** The gateway may be in no subnet of the link, as in networks of one. */
