@@ -3,41 +3,13 @@ import net from "node:net";
 import { describe, test } from "node:test";
 import { type Target, TestAgent } from "../support/agent.ts";
 import {
-  descriptorsOf,
-  memoryOf,
-  socketsOn,
-  threadsOf,
-} from "../support/proc.ts";
+  holdings,
+  LATE_THREADS,
+  look,
+  NOISE,
+  SETTLES,
+} from "../support/holdings.ts";
 import { until } from "../support/until.ts";
-
-/** Pools of the runtimes start their threads when they need them, not before. */
-export const LATE_THREADS = 2;
-
-/** What an agent holds at rest: counts, and bytes of memory of its own. */
-export interface Holdings {
-  readonly threads: number;
-  readonly descriptors: number;
-  readonly sockets: number;
-  readonly memory: number;
-}
-
-/** Settles it, looks, and recovers it. */
-export async function holdings(agent: TestAgent): Promise<Holdings> {
-  await agent.settle();
-  await until(
-    "no connection",
-    () => socketsOn(agent.port, "01").length === 0,
-  );
-  const descriptors = descriptorsOf(agent.pid);
-  const held = {
-    threads: threadsOf(agent.pid).length,
-    descriptors: descriptors.length,
-    sockets: descriptors.filter((fd) => fd.startsWith("socket:")).length,
-    memory: memoryOf(agent.pid, "Private_Dirty"),
-  };
-  await agent.health();
-  return held;
-}
 
 function isListening({ listening }: { listening: boolean }): boolean {
   return listening;
@@ -60,10 +32,11 @@ export function endurance(target: Target): void {
       try {
         // The first hundreds warm up compilers and pools.
         await rounds(300);
-        const before = await holdings(agent);
+        const before = await look(agent);
         await rounds(1000);
-        const after = await holdings(agent);
-        assert.equal((await agent.status()).generation, 1302);
+        const after = await look(agent);
+        const { generation } = await agent.status();
+        assert.equal(generation, 1300 + 2 * SETTLES);
         assert.equal(after.descriptors, before.descriptors);
         assert.equal(after.sockets, before.sockets);
         assert.ok(
@@ -71,7 +44,7 @@ export function endurance(target: Target): void {
           `${before.threads} threads, then ${after.threads}`,
         );
         const grown = after.memory - before.memory;
-        assert.ok(grown <= 2 ** 20, `grew by ${grown} bytes`);
+        assert.ok(grown <= NOISE, `grew by ${grown} bytes`);
       } finally {
         await agent.stop();
       }

@@ -4,12 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import {
-  type Holdings,
-  holdings,
-  LATE_THREADS,
-} from "../contract/endurance.ts";
 import { type Target, TestAgent } from "../support/agent.ts";
+import { LATE_THREADS, look, NOISE, SETTLES } from "../support/holdings.ts";
 
 /** One every four seconds of a day. */
 const ROUNDS = 20_000;
@@ -19,13 +15,6 @@ const WARM = 1000;
 const SETTLED = 10;
 /** Times that it is looked at. */
 const PARTS = 20;
-/**
- * Settles of one look, whose median counts: which pages of its heap an allocator
- * can give back differs by up to 1.5 MiB from one settle to the next.
- */
-const SETTLES = 9;
-/** Bytes that the agent's own memory may differ by. */
-const NOISE = 2 ** 20;
 
 async function rounds(agent: TestAgent, count: number): Promise<void> {
   for (let round = 0; round < count; round++) {
@@ -38,13 +27,6 @@ async function rounds(agent: TestAgent, count: number): Promise<void> {
     assert.equal(health.status, 200, health.body);
     assert.equal(health.json<{ state: string }>().state, "running");
   }
-}
-
-async function look(agent: TestAgent): Promise<Holdings> {
-  const looks: Holdings[] = [];
-  for (let i = 0; i < SETTLES; i++) looks.push(await holdings(agent));
-  looks.sort((a, b) => a.memory - b.memory);
-  return looks[SETTLES >> 1];
 }
 
 async function day(target: Target, count: number): Promise<void> {

@@ -19,7 +19,13 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
 export function commandOf(target: Target): string[] {
   switch (target) {
     case "deno":
-      return ["deno", "run", "-A", join(ROOT, "main.ts")];
+      return [
+        "deno",
+        "run",
+        "-A",
+        "--v8-flags=--no-opt",
+        join(ROOT, "main.ts"),
+      ];
     case "bun":
       return ["bun", "run", join(ROOT, "main.ts")];
     case "binary": {
