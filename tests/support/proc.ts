@@ -41,7 +41,7 @@ export function switchesOf(pid: number): number {
 /** A figure of smaps_rollup in bytes. */
 export function memoryOf(
   pid: number,
-  what: "Rss" | "Private_Dirty" | "Pss_Anon",
+  what: "Rss" | "Private_Dirty" | "Pss_Anon" | "Anonymous",
 ): number {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   const found = text.match(new RegExp(`^${what}:\\s+(\\d+) kB`, "m"));
