@@ -5,12 +5,12 @@
  */
 import { accelerator } from "../vm/support/accel.ts";
 import { ensureDeps } from "../vm/support/deps.ts";
-import { buildImage, type ImageOptions } from "../vm/support/image.ts";
 import {
   Machine,
   removeSnapshot,
   type Snapshot,
 } from "../vm/support/machine.ts";
+import { baseOf, bytesOf, copyOf, MIB, withoutHistory } from "./copies.ts";
 import {
   healthy,
   live,
@@ -18,7 +18,6 @@ import {
   prepareGuest,
   reconfigure,
   SHELL_PREPARE,
-  withRoom,
 } from "./guest_history.ts";
 import { countChanged, readPages } from "./migration.ts";
 import type { Report } from "./report.ts";
@@ -29,11 +28,9 @@ import { Table } from "./table.ts";
 
 const PART = "machine";
 const NOBODY = "no agent";
-const MIB = 2 ** 20;
 /** A peer replies and then settles, for all that we know. */
 const PEER_SETTLE_MS = 1000;
 const REST_MS = 1000;
-
 /** Runs it all. */
 export async function machine(
   report: Report,
@@ -50,6 +47,7 @@ export async function machine(
 
 const ASKED = "snapshot: prepared, all steps";
 const UNASKED = "snapshot: nobody asked";
+const FRESH = "snapshot: prepared, in a guest without the history";
 
 async function withoutAgent(table: Table): Promise<void> {
   const base = await baseOf({ variant: "none" }, (m) => m.helperReady());
@@ -61,6 +59,8 @@ async function withoutAgent(table: Table): Promise<void> {
     await live(shell);
     await shell.sh(SHELL_PREPARE);
     await prepared(shell, table, NOBODY);
+    const script = (machine: Machine) => machine.sh(SHELL_PREPARE);
+    table.set(FRESH, "MiB", NOBODY, await withoutHistory(base, script));
   } finally {
     removeSnapshot(base);
   }
@@ -91,6 +91,15 @@ async function measure(subject: Subject, table: Table): Promise<void> {
       await using one = await prepare(config);
       table.set(`snapshot: ${name}`, "MiB", column, await bytesOf(one));
     }
+    const fresh = await withoutHistory(base, async (machine) => {
+      if (contract === LULL) await reconfigure(machine, {}, contract);
+      // The second prepare: the first has what the start left, for once.
+      await prepareGuest(machine, contract);
+      await healthy(machine, contract.health);
+      await prepareGuest(machine, contract);
+      if (contract !== LULL) await pass(PEER_SETTLE_MS);
+    });
+    table.set(FRESH, "MiB", column, fresh);
     let snapshot: Snapshot;
     let counters;
     {
@@ -138,34 +147,11 @@ function compare(table: Table, column: string): void {
   const asked = table.number(ASKED, column);
   const smaller = 100 * (1 - asked / table.number(UNASKED, NOBODY));
   table.set("smaller than without an agent by", "%", column, smaller);
-  const share = asked - table.number(ASKED, NOBODY);
-  table.set("the agent's own share (against a shell)", "MiB", column, share);
-}
-
-/** Boots, waits, and gives a snapshot that runs start from. */
-async function baseOf(
-  options: ImageOptions,
-  up: (machine: Machine) => Promise<unknown>,
-): Promise<Snapshot> {
-  const image = withRoom(buildImage(options, () => {}));
-  await using machine = await Machine.boot({
-    image,
-    accel: await accelerator(),
-  });
-  await up(machine);
-  return await machine.snapshot();
-}
-
-async function copyOf(base: Snapshot): Promise<Machine> {
-  const machine = await Machine.restore(base, "same");
-  await machine.cont();
-  return machine;
-}
-
-async function bytesOf(machine: Machine): Promise<number> {
-  const snapshot = await machine.snapshot();
-  removeSnapshot(snapshot);
-  return snapshot.bytes / MIB;
+  const share = (name: string) =>
+    table.number(name, column) - table.number(name, NOBODY);
+  const name = "the agent's own share (against a shell)";
+  table.set(name, "MiB", column, share(ASKED));
+  table.set(`${name}, without the history`, "MiB", column, share(FRESH));
 }
 
 function chart(report: Report, table: Table, column: string): void {
