@@ -9,9 +9,6 @@ import {
   listConnections,
   listUnixConnections,
   shutdownConnection,
-  shutdownListed,
-  tcpInfo,
-  unreadBytes,
 } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
@@ -19,13 +16,9 @@ import {
   showUnsentConnections,
 } from "../linux/listen.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
+import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
-import { acknowledged, flushed, sleep } from "./flush.ts";
-
-/** From the runtime's read of a request to its handler, with some to spare. */
-const ARRIVAL_MS = 2;
-/** Looks at a connection that still receives, before it is closed all the same. */
-const ARRIVAL_LOOKS = 5;
+import { acknowledged, flushed } from "./flush.ts";
 
 /** Where the agent listens. */
 export interface Listening {
@@ -129,10 +122,10 @@ export class ConnectionKeeper {
     this.#keepAlive = false;
     if (libc.getpeername === undefined) closeIdle();
     for (const port of listening().ports) hideUnsentConnections(libc, port);
-    const closed = await this.#closeIdle(() => [
-      ...this.list(),
-      ...this.#listUnix(),
-    ]);
+    const closed = await this.#closeIdle(
+      () => [...this.list(), ...this.#listUnix()],
+      "spare",
+    );
     // A sweep may never come where prepares follow each other at once.
     const forget = this.census();
     const left = this.list();
@@ -154,38 +147,12 @@ export class ConnectionKeeper {
     return { zombies };
   }
 
-  /**
-   * Closes what waits for no reply, idle or half sent; gives their inodes. A
-   * request that is just arriving waits for one: neither the kernel nor the
-   * runtime tells it from a half-sent one, but it soon becomes a request.
-   */
-  async #closeIdle(list: () => Connection[]): Promise<Set<string>> {
+  #closeIdle(
+    list: () => Connection[],
+    fresh: "spare" | "await",
+  ): Promise<Set<string>> {
     const { libc } = this.#options;
-    const closed = new Set<string>();
-    let before = new Map<string, number>();
-    for (let look = 0; look <= ARRIVAL_LOOKS; look++) {
-      const now = new Map<string, number>();
-      for (const connection of list()) {
-        const { inode, peer } = connection;
-        if (closed.has(inode) || this.busy(peer)) continue;
-        const received = this.#received(connection);
-        const rests = received !== undefined && before.get(inode) === received;
-        if (!rests && look < ARRIVAL_LOOKS) now.set(inode, received ?? -1);
-        else if (shutdownListed(libc, connection)) closed.add(inode);
-      }
-      if (now.size === 0) break;
-      before = now;
-      await sleep(ARRIVAL_MS);
-    }
-    return closed;
-  }
-
-  /** Bytes that came in; undefined while the runtime has not read them all. */
-  #received(connection: Connection): number | undefined {
-    const { libc } = this.#options;
-    if (unreadBytes(libc, connection) > 0) return undefined;
-    if (connection.peer.unix) return 0;
-    return tcpInfo(libc, connection)?.bytesReceived ?? 0;
+    return closeIdle({ libc, list, busy: (peer) => this.busy(peer), fresh });
   }
 
   /** Whether this connection has sent as many requests as one may. */
@@ -237,9 +204,9 @@ export class ConnectionKeeper {
       if (connection !== undefined) shutdownConnection(libc, connection);
       await this.#closeIdle(() => [
         ...this.#listUnix().filter(({ inode }) => unix.has(inode)),
-        // What was hidden at the prepare and did not become a request.
+        // What was new or hidden at the prepare and did not become a request.
         ...(this.#keepAlive ? [] : this.list()),
-      ]);
+      ], "await");
     } finally {
       // Whatever failed: the settle that waits for this must not wait for ever.
       this.#end(exchange);

@@ -41,9 +41,12 @@ export function connections(target: Target): void {
       slow.request("POST", "/snapshot/recover", "", { "content-length": "9" });
       slow.send('{"out');
       const silent = await Raw.open(agent.port);
+      const opened = performance.now();
       await until(
-        "four connections",
-        () => socketsOn(agent.port, "01").length >= 4,
+        "four connections, none of them fresh",
+        () =>
+          socketsOn(agent.port, "01").length >= 4 &&
+          performance.now() - opened > 100,
       );
       // What was sent before this call, the agent has read by its reply.
       await agent.health();
@@ -53,6 +56,16 @@ export function connections(target: Target): void {
       await Promise.all([idle, half, slow, silent].map((raw) => raw.gone()));
       const step = report.steps.find(({ name }) => name === "connections");
       assert.ok(Number(step?.effect?.closed) >= 4);
+      await until(
+        "no connection",
+        () => socketsOn(agent.port, "01").length === 0,
+      );
+      await agent.health();
+    });
+
+    test("a fresh connection may still speak, and is closed by the settle", async () => {
+      await Raw.open(agent.port);
+      await agent.settle();
       await until(
         "no connection",
         () => socketsOn(agent.port, "01").length === 0,
