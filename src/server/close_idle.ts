@@ -24,6 +24,11 @@ const ARRIVAL_LOOKS = 5;
 const FRESH_MS = 50;
 /** Between two looks at connections that are only to grow old. */
 const FRESH_PAUSE_MS = 10;
+/** Looks at all there is: whoever connects again and again holds up nobody. */
+const MOST_LOOKS = {
+  spare: ARRIVAL_LOOKS,
+  await: FRESH_MS / ARRIVAL_MS + ARRIVAL_LOOKS,
+} as const;
 
 /** What to close, and what not. */
 export interface CloseIdleOptions {
@@ -62,20 +67,22 @@ export async function closeIdle(
   const look = options.look ?? ((connection) => lookAt(libc, connection));
   const closed = new Set<string>();
   let before = new Map<string, Seen>();
-  for (;;) {
+  for (let total = 1;; total++) {
+    const last = total > MOST_LOOKS[fresh];
     const now = new Map<string, Seen>();
     for (const connection of list()) {
       const { inode, peer } = connection;
       if (closed.has(inode) || busy(peer)) continue;
       const found = look(connection);
-      if (found === "fresh") {
+      if (found === "fresh" && (fresh === "spare" || !last)) {
         if (fresh === "await") now.set(inode, { found, looks: 0 });
         continue;
       }
-      const last = before.get(inode);
-      const looks = (last?.looks ?? 0) + 1;
-      const rests = found !== "unread" && last?.found === found;
-      if (!rests && looks <= ARRIVAL_LOOKS) now.set(inode, { found, looks });
+      const seen = before.get(inode);
+      const looks = (seen?.looks ?? 0) + 1;
+      const rests = found !== "unread" && seen?.found === found;
+      const waits = !rests && !last && looks <= ARRIVAL_LOOKS;
+      if (waits) now.set(inode, { found, looks });
       else if (shutdownListed(libc, connection)) closed.add(inode);
     }
     if (now.size === 0) return closed;

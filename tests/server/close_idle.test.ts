@@ -76,6 +76,23 @@ describe("closing what waits for no reply", () => {
     assert.equal(silent.looks, 5);
   });
 
+  for (const fresh of ["spare", "await"] as const) {
+    test(`${fresh}: who connects again and again does not hold it up`, async () => {
+      let count = 0;
+      const closed = await closeIdle({
+        fresh,
+        libc: { shutdown: () => 0 },
+        list() {
+          const peer = { address: "10.0.0.1", port: ++count };
+          return [{ fd: count, inode: `${count}`, peer }];
+        },
+        busy: () => false,
+        look: () => "unread",
+      });
+      assert.equal(closed.size, 1);
+    });
+  }
+
   test("and gives it the same time as others if it speaks at last", async () => {
     const late = one("fresh", "fresh", "fresh", "unread", "unread", 36, "busy");
     assert.equal(await late.close("await"), false);
