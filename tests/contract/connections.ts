@@ -63,7 +63,7 @@ export function connections(target: Target): void {
       await agent.health();
     });
 
-    test("a fresh connection may still speak, and is closed by the settle", async () => {
+    test("a fresh connection that says nothing is closed a moment later", async () => {
       await Raw.open(agent.port);
       await agent.settle();
       await until(
