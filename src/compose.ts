@@ -19,7 +19,7 @@ import type { ConnectionKeeper } from "./server/keeper.ts";
 import type { Sweeper } from "./server/sweeper.ts";
 import { clockRepair } from "./steps/clock.ts";
 import { collectStep } from "./steps/collect.ts";
-import { connectionsStep } from "./steps/connections.ts";
+import { connectionsStep, lateConnectionsStep } from "./steps/connections.ts";
 import { entropyRepair } from "./steps/entropy.ts";
 import { evidenceStep } from "./steps/evidence.ts";
 import { filesystemStep } from "./steps/filesystem.ts";
@@ -90,6 +90,7 @@ export function makeParts(materials: Materials): Parts {
       ? reset.record
       : turnedOff(reset.record),
     evidence: evidenceStep(observer, materials.recover),
+    lateConnections: lateConnectionsStep(keeper),
     collect: collectStep((signal) => runtime.collect(signal), materials.idle),
     release: releaseStep(libc, {
       pageOut: config.pageOut === "settle",

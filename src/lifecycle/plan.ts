@@ -26,6 +26,7 @@ export interface Parts {
   readonly connections: Step;
   readonly workloadConnections: Step;
   readonly evidence: Step;
+  readonly lateConnections: Step;
   readonly collect: Step;
   readonly release: Step;
   readonly parallelism: Step;
@@ -52,6 +53,7 @@ export function plan(parts: Parts): Plan {
     ],
     // The reply leaves here.
     settle: [
+      parts.lateConnections, // nor who had only just connected, and is silent
       parts.collect, // no garbage, and the memory is back with the kernel
       parts.release, // free memory is zeros
       parts.parallelism, // every thread on one CPU

@@ -135,6 +135,16 @@ export class ConnectionKeeper {
     return { closed: closed.size, recorded: this.#recorded.length };
   }
 
+  /**
+   * Closes who had only just connected at {@linkcode quiesce}, or connected
+   * since, and still says nothing; how many. It ends early once keep-alive is on
+   * again, or the signal says that nobody waits for it.
+   */
+  async closeLate(signal: AbortSignal): Promise<number> {
+    const late = () => this.#keepAlive || signal.aborted ? [] : this.list();
+    return (await this.#closeIdle(late, "await")).size;
+  }
+
   /** Closes exactly the recorded connections that still exist; keep-alive on. */
   recover(): { zombies: number } {
     const { libc, listening } = this.#options;
@@ -204,8 +214,8 @@ export class ConnectionKeeper {
       if (connection !== undefined) shutdownConnection(libc, connection);
       await this.#closeIdle(() => [
         ...this.#listUnix().filter(({ inode }) => unix.has(inode)),
-        // What was new or hidden at the prepare and did not become a request.
-        ...(this.#keepAlive ? [] : this.list()),
+        // Whoever connected to a quiesced guest; a prepare's settle does it itself.
+        ...(this.#keepAlive || exchange.hasAfter ? [] : this.list()),
       ], "await");
     } finally {
       // Whatever failed: the settle that waits for this must not wait for ever.

@@ -1,10 +1,12 @@
 /**
- * Step: nobody stays connected but those who wait for a reply; they go with it.
+ * Steps: nobody stays connected but those who wait for a reply; they go with it.
  * @module
  */
 import type { Step } from "../lifecycle/step.ts";
 import type { ConnectionKeeper } from "../server/keeper.ts";
 import type { Sweeper } from "../server/sweeper.ts";
+
+const LIMIT_MS = 5000;
 
 /** Closes and records at prepare, closes the recorded ones at recovery. */
 export function connectionsStep(
@@ -13,7 +15,7 @@ export function connectionsStep(
 ): Step {
   return {
     name: "connections",
-    limitMs: 5000,
+    limitMs: LIMIT_MS,
     onFailure: "continue",
     async quiesce() {
       const undo = () => {
@@ -27,6 +29,23 @@ export function connectionsStep(
         undo();
         throw error;
       }
+    },
+  };
+}
+
+/**
+ * In the settle: closes those whose request might still have come when the
+ * others were closed. Before the collection, which takes what they leave.
+ */
+export function lateConnectionsStep(
+  keeper: Pick<ConnectionKeeper, "closeLate">,
+): Step {
+  return {
+    name: "late-connections",
+    limitMs: LIMIT_MS,
+    onFailure: "continue",
+    async quiesce({ signal }) {
+      return { effect: { closed: await keeper.closeLate(signal) } };
     },
   };
 }

@@ -60,6 +60,7 @@ export function rounds(target: Target): void {
           "connections done",
           "workload-connections done",
           "evidence done",
+          "late-connections done",
           "collect done",
           "release done",
           "parallelism done",

@@ -13,7 +13,7 @@ import { bad, Rig } from "./rig.ts";
 const STEPS = [
   ...["hooks", "ports", "workload", "filesystem", "freezeMounts", "memory"],
   ...["connections", "workloadConnections", "evidence"],
-  ...["collect", "release", "parallelism"],
+  ...["lateConnections", "collect", "release", "parallelism"],
 ] as (keyof Parts)[];
 const REPAIRS = [
   ...["entropy", "clock", "network", "resetConnections", "generation"],
