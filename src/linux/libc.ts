@@ -31,6 +31,17 @@ const SYMBOLS = {
   recv: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   bind: { args: ["i32", "buffer", "u32"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
+  // servers and clients: listen(2), accept4(2), connect(2), write(2)
+  listen: { args: ["i32", "i32"], result: "i32" },
+  accept4: { args: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  connect: { args: ["i32", "buffer", "u32"], result: "i32" },
+  write: { args: ["i32", "buffer", "usize"], result: "i32" },
+  // epoll(7), eventfd(2)
+  epoll_create1: { args: ["i32"], result: "i32" },
+  epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_wait: { args: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  eventfd: { args: ["u32", "i32"], result: "i32" },
+  eventfd_write: { args: ["i32", "usize"], result: "i32" },
   // read(2), whose end of the news is no exception
   read: { args: ["i32", "buffer", "usize"], result: "i32" },
   // clocks: clock_gettime(2); the struct is two 64-bit numbers
@@ -104,6 +115,11 @@ export class SystemCallError extends Error {
     readonly errno: number,
   ) {
     super(`Cannot ${call} ${on}: ${errnoName(errno)}`);
+  }
+
+  /** As node's own errors have it: the symbolic name. */
+  get code(): string {
+    return errnoName(this.errno);
   }
 }
 

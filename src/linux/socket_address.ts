@@ -3,6 +3,7 @@
  * @module
  */
 import type { Peer } from "../runtime/types.ts";
+import { parseIp } from "./ip.ts";
 
 /** Bytes of the largest address the kernel gives (sockaddr_storage). */
 export const SOCKET_ADDRESS_BYTES = 128;
@@ -40,6 +41,25 @@ export function readSocketAddress(bytes: Uint8Array): Peer | undefined {
     ? formatIpv4(bytes.subarray(4, 8))
     : formatIpv6(bytes.subarray(8, 24));
   return { address, port };
+}
+
+/**
+ * The `sockaddr_in` or `sockaddr_in6` of an address as text, and its family;
+ * undefined for what is no IP address. Without flow and scope: no link-local.
+ */
+export function socketAddress(
+  address: string,
+  port: number,
+): { readonly family: number; readonly bytes: Uint8Array } | undefined {
+  const ip = parseIp(address);
+  if (ip === undefined) return undefined;
+  const [family, length, offset] = ip.length === 4
+    ? [AF_INET, 16, 4]
+    : [AF_INET6, 28, 8];
+  const bytes = new Uint8Array(length);
+  bytes.set([family & 255, family >> 8, port >> 8, port & 255]);
+  bytes.set(ip, offset);
+  return { family, bytes };
 }
 
 function readFamily(bytes: Uint8Array): number {

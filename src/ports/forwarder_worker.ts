@@ -33,7 +33,7 @@ let stopping: (() => void) | undefined;
 
 // In the order they came, whatever was still being loaded.
 scope.onmessage = async ({ data: order }) => {
-  const listen = await loading;
+  const { listen } = await loading;
   if (order.kind === "stop") return stop();
   if (order.kind === "unforward") return unforward(order.port);
   const { address, port, targets } = order;
@@ -42,9 +42,10 @@ scope.onmessage = async ({ data: order }) => {
   listener.targets = targets;
 };
 
+const { descriptors } = await loading;
 // proc(5): /proc/thread-self is PID/task/TID
 const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
-scope.postMessage({ tid });
+scope.postMessage({ tid, descriptors: descriptors?.memory });
 
 function forward(
   listen: Listen,

@@ -3,6 +3,7 @@
  * port and carries what comes in.
  * @module
  */
+import type { Descriptors } from "../runtime/descriptors.ts";
 
 /** One connection: a client's, and the one to its target. */
 export interface Carried {
@@ -35,3 +36,10 @@ export interface Listening {
 
 /** Listens; the outcome comes in a later turn of the event loop. */
 export type Listen = (options: ListenOptions) => Listening;
+
+/** What a runtime's module for it has. */
+export interface ListenModule {
+  readonly listen: Listen;
+  /** Where it opens descriptors that outlive its thread. */
+  readonly descriptors?: Descriptors;
+}

@@ -4,6 +4,7 @@
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { loadLibc } from "../linux/libc.ts";
 import { type CFunction, makeLibrary } from "./library.ts";
 import {
   answer,
@@ -24,6 +25,11 @@ import type {
   WorkerEvents,
 } from "./types.ts";
 import { adoptWorker } from "./worker.ts";
+
+// socket(7); struct linger: on, for 0 s
+const SOL_SOCKET = 1;
+const SO_LINGER = 13;
+const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
 /** Milliseconds until it is tried again to listen. */
 const LISTEN_AGAIN_MS = 20;
@@ -142,7 +148,15 @@ function findTrim(): CFunction {
 }
 
 function startWorker(url: URL, events: WorkerEvents): RuntimeWorker {
-  return adoptWorker(new Worker(url, { type: "module" }), url, events);
+  const worker = new Worker(url, { type: "module" });
+  return adoptWorker(worker, url, events, { close: reset });
+}
+
+/** Closes a descriptor that a worker left; a connection is reset by it. */
+function reset(fd: number): void {
+  const { setsockopt, close } = loadLibc(denoRuntime);
+  setsockopt?.(fd, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);
+  close?.(fd);
 }
 
 /** Pointers are plain 64-bit numbers to us: Deno's own are opaque objects. */

@@ -2,7 +2,7 @@
  * Chooses the adapter of the runtime that this process runs on.
  * @module
  */
-import type { Listen } from "../ports/listen.ts";
+import type { ListenModule } from "../ports/listen.ts";
 import type { Runtime } from "./types.ts";
 
 /**
@@ -18,7 +18,7 @@ export async function loadRuntime(): Promise<Runtime> {
 }
 
 /** Loads what the forwarder's worker listens with on this runtime. */
-export async function loadListen(): Promise<Listen> {
-  if ("Bun" in globalThis) return (await import("./bun_listen.ts")).listen;
-  return (await import("../ports/listen_node.ts")).listen;
+export async function loadListen(): Promise<ListenModule> {
+  if ("Bun" in globalThis) return await import("./bun_listen.ts");
+  return await import("./deno_listen.ts");
 }

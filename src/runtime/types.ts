@@ -83,6 +83,8 @@ export interface RuntimeWorker {
 /** What a worker says first: the id of its thread in /proc/self/task. */
 export interface WorkerHello {
   readonly tid: number;
+  /** Of {@linkcode Descriptors}, where the worker opens some by itself. */
+  readonly descriptors?: SharedArrayBuffer;
 }
 
 /** What a worker's owner wants to hear of. */

@@ -4,20 +4,28 @@
  * @module
  */
 import { existsSync } from "node:fs";
+import { Descriptors } from "./descriptors.ts";
 import type { RuntimeWorker, WorkerEvents, WorkerHello } from "./types.ts";
 
 /** How long a thread may take to end, in milliseconds: on a slow machine, long. */
 const END_LIMIT_MS = 10_000;
 const POLL_MS = 2;
 
+/** What an adapter, or a test, knows better. */
+export interface AdoptOptions {
+  readonly endLimitMs?: number;
+  /** Closes descriptors that the worker opened by itself. */
+  readonly close?: (fd: number) => void;
+}
+
 /** Takes over a web worker that has just been created, whose module is `url`. */
 export function adoptWorker(
   worker: Worker,
   url: URL,
   events: WorkerEvents,
-  endLimitMs: number = END_LIMIT_MS,
+  options: AdoptOptions = {},
 ): RuntimeWorker {
-  return new AdoptedWorker(worker, url, events, endLimitMs);
+  return new AdoptedWorker(worker, url, events, options);
 }
 
 class AdoptedWorker implements RuntimeWorker {
@@ -25,6 +33,8 @@ class AdoptedWorker implements RuntimeWorker {
   readonly #url: URL;
   readonly #events: WorkerEvents;
   readonly #endLimitMs: number;
+  readonly #close: AdoptOptions["close"];
+  #descriptors: Descriptors | undefined;
   #tid: number | undefined;
   #died = false;
   #terminated: Promise<void> | undefined;
@@ -33,12 +43,13 @@ class AdoptedWorker implements RuntimeWorker {
     worker: Worker,
     url: URL,
     events: WorkerEvents,
-    endLimitMs: number,
+    { endLimitMs = END_LIMIT_MS, close }: AdoptOptions,
   ) {
     this.#worker = worker;
     this.#url = url;
     this.#events = events;
     this.#endLimitMs = endLimitMs;
+    this.#close = close;
     worker.addEventListener("message", (event) => this.#onMessage(event));
     worker.addEventListener("error", (event) => this.#onError(event));
     worker.addEventListener("messageerror", () => {
@@ -59,7 +70,11 @@ class AdoptedWorker implements RuntimeWorker {
   #onMessage(event: MessageEvent): void {
     if (this.#tid !== undefined) return this.#events.onMessage(event.data);
     if (isHello(event.data)) {
-      this.#tid = event.data.tid;
+      const { tid, descriptors } = event.data;
+      this.#tid = tid;
+      if (descriptors !== undefined) {
+        this.#descriptors = new Descriptors(descriptors);
+      }
       return;
     }
     this.#events.onError(
@@ -102,6 +117,7 @@ class AdoptedWorker implements RuntimeWorker {
       }
       await pause();
     }
+    for (const fd of this.#descriptors?.drain() ?? []) this.#close?.(fd);
   }
 }
 

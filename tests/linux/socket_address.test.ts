@@ -4,6 +4,7 @@ import {
   formatIpv6,
   readPort,
   readSocketAddress,
+  socketAddress,
 } from "../../src/linux/socket_address.ts";
 
 describe("a socket address", () => {
@@ -20,6 +21,17 @@ describe("a socket address", () => {
     bytes.set([10, 0, 0, 80]);
     bytes[23] = 1;
     assert.deepEqual(readSocketAddress(bytes), { address: "::1", port: 80 });
+  });
+
+  it("is made of what it is read to", () => {
+    for (const address of ["10.0.2.15", "::1", "2001:db8::1:0:0:1"]) {
+      const made = socketAddress(address, 49983);
+      assert.deepEqual(made && readSocketAddress(made.bytes), {
+        address,
+        port: 49983,
+      });
+    }
+    assert.equal(socketAddress("localhost", 80), undefined);
   });
 
   it("is nothing for other families", () => {

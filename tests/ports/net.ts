@@ -145,3 +145,5 @@ export const WORKER_URL = new URL("./workers/telling.ts", import.meta.url);
 export const DYING_WORKER_URL = new URL("./workers/dying.ts", import.meta.url);
 /** A worker that never answers. */
 export const MUTE_WORKER_URL = new URL("./workers/mute.ts", import.meta.url);
+/** The forwarder's worker, which does not hear that it is to stop. */
+export const DEAF_WORKER_URL = new URL("./workers/deaf.ts", import.meta.url);

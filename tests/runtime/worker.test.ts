@@ -92,7 +92,7 @@ describe("a worker whose thread does not end", () => {
     const worker = adoptWorker(web as unknown as Worker, ECHO, {
       onMessage() {},
       onError: (error) => errors.push(error),
-    }, 100);
+    }, { endLimitMs: 100 });
     return { web, worker, errors };
   }
 

@@ -4,12 +4,14 @@
  */
 import type { Target } from "../../support/agent.ts";
 import { blindness } from "./blindness.ts";
+import { crowd } from "./crowd.ts";
 import { poverty } from "./poverty.ts";
 import { signals } from "./signals.ts";
 
 /** Declares the tests for one target. */
 export function faults(target: Target): void {
   poverty(target);
+  crowd(target);
   blindness(target);
   signals(target);
 }

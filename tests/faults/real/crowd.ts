@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  type AddressInfo,
+  connect,
+  createServer,
+  type Server,
+  type Socket,
+} from "node:net";
+import { after, before, describe, test } from "node:test";
+import { type Target, TestAgent } from "../../support/agent.ts";
+import { descriptorsOf } from "../../support/proc.ts";
+import { until } from "../../support/until.ts";
+
+const DESCRIPTORS = 128;
+/** Each takes two descriptors of the agent. */
+const CLIENTS = 100;
+
+/** More clients of a forwarded port than the agent has descriptors for. */
+export function crowd(target: Target): void {
+  const limit = ["prlimit", `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`];
+  const works = spawnSync(limit[0], [limit[1], "true"]).status === 0;
+  describe(`a crowd, on ${target}`, {
+    skip: works ? false : "there is no prlimit",
+  }, () => {
+    let server: Server;
+    let port: number;
+    before(async () => {
+      server = createServer((socket) => {
+        socket.on("error", () => {});
+        socket.write("hello");
+      });
+      await new Promise<void>((resolve) =>
+        server.listen(0, "127.0.0.1", resolve)
+      );
+      port = (server.address() as AddressInfo).port;
+    });
+    after(() => server?.close());
+
+    function dial(): Client {
+      const socket = connect({ host: "127.0.0.2", port });
+      const client: Client = { socket, state: "waits" };
+      socket.once("data", () => client.state = "greeted");
+      // A reset is told by both, in this order.
+      socket.on("error", () => client.state = "lost");
+      socket.on("close", () => client.state = "lost");
+      return client;
+    }
+
+    async function greeted(): Promise<Client> {
+      let client = dial();
+      await until("a greeting", () => {
+        if (client.state === "lost") client = dial();
+        return client.state === "greeted";
+      });
+      return client;
+    }
+
+    test("a forwarder without descriptors lives, and goes on when it has some", async () => {
+      const agent = await TestAgent.start(target, [], {}, limit);
+      const clients: Client[] = [];
+      try {
+        const first = await greeted();
+        clients.push(first);
+        const before = descriptorsOf(agent.pid).length;
+        for (let i = 0; i < CLIENTS; i++) clients.push(dial());
+        await until(
+          "no descriptor to be left",
+          () => descriptorsOf(agent.pid).length > DESCRIPTORS - 5,
+        );
+        assert.equal(first.state, "greeted");
+        for (const { socket } of clients.splice(1)) socket.destroy();
+        clients.push(await greeted());
+        await until(
+          "the crowd's descriptors",
+          () => descriptorsOf(agent.pid).length <= before + 2,
+        );
+        assert.equal((await agent.settle()).status, 200);
+        await until("the end of the first", () => first.state === "lost");
+        assert.equal((await agent.health()).status, 200);
+      } finally {
+        for (const { socket } of clients) socket.destroy();
+        await agent.stop();
+      }
+    });
+  });
+}
+
+interface Client {
+  readonly socket: Socket;
+  state: "waits" | "greeted" | "lost";
+}
