@@ -4,6 +4,7 @@
  * @module
  */
 
+import { after } from "../after.ts";
 import type { ClockRequest } from "../steps/clock.ts";
 import type { EntropyRequest } from "../steps/entropy.ts";
 import type { NetworkRequest } from "../steps/network.ts";
@@ -127,13 +128,13 @@ export async function run<T extends Effect | Done | Skipped>(
   let waiting = true;
   const work = Promise.resolve().then(action);
   work.then((value) => waiting ? undefined : options.late?.(value), () => {});
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let callOff: (() => void) | undefined;
   let onAbort: (() => void) | undefined;
   try {
     const value = await Promise.race([
       work,
       new Promise<typeof LIMIT>((resolve) => {
-        timer = setTimeout(resolve, limitMs, LIMIT);
+        callOff = after(limitMs, () => resolve(LIMIT));
       }),
       new Promise<typeof ABORTED>((resolve) => {
         onAbort = () => resolve(ABORTED);
@@ -156,7 +157,7 @@ export async function run<T extends Effect | Done | Skipped>(
     return report("failed", { reason: messageOf(error), effect });
   } finally {
     waiting = false;
-    clearTimeout(timer);
+    callOff?.();
     if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
   }
 }

@@ -4,6 +4,7 @@
  * the agent runs, and it is this.
  * @module
  */
+import { after } from "../after.ts";
 import type { Runtime } from "../runtime/types.ts";
 
 /** Quiet time after work before a collection, in milliseconds. */
@@ -17,7 +18,8 @@ export class IdleCollector {
   readonly #quietMs: number;
   readonly #patienceMs: number;
   readonly #onError: (error: unknown) => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Calls off the look that is to come. */
+  #callOff: (() => void) | undefined;
   #lastWork = 0;
   #firstWork = 0;
   #resting = false;
@@ -38,7 +40,7 @@ export class IdleCollector {
   worked(): void {
     if (this.#resting) return;
     this.#lastWork = performance.now();
-    if (this.#timer !== undefined) return;
+    if (this.#callOff !== undefined) return;
     this.#firstWork = this.#lastWork;
     this.#arm(this.#quietMs);
   }
@@ -46,8 +48,8 @@ export class IdleCollector {
   /** No timer and no collection until {@linkcode resume}. */
   rest(): void {
     this.#resting = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#callOff?.();
+    this.#callOff = undefined;
   }
 
   /** Takes up work again; what the rest left behind counts as work. */
@@ -57,7 +59,7 @@ export class IdleCollector {
   }
 
   #arm(ms: number): void {
-    this.#timer = setTimeout(() => this.#look(), ms);
+    this.#callOff = after(ms, () => this.#look());
   }
 
   #look(): void {
@@ -67,7 +69,7 @@ export class IdleCollector {
     if (quiet < this.#quietMs && waited < this.#patienceMs) {
       return this.#arm(this.#quietMs - quiet);
     }
-    this.#timer = undefined;
+    this.#callOff = undefined;
     this.#collect().catch(this.#onError);
   }
 }

@@ -23,7 +23,7 @@ export function commandOf(target: Target): string[] {
         "deno",
         "run",
         "-A",
-        "--v8-flags=--no-opt",
+        "--v8-flags=--no-opt,--no-memory-reducer",
         join(ROOT, "main.ts"),
       ];
     case "bun":
