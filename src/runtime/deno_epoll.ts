@@ -102,13 +102,16 @@ export class Poller {
 
   #open(): void {
     const epoll = own(need(libc, "epoll_create1")(CLOEXEC), "make", "an epoll");
+    let bell: number | undefined;
     try {
-      this.#bell = own(need(libc, "eventfd")(0, CLOEXEC), "make", "an eventfd");
-      addTo(epoll, this.#bell, 0);
+      bell = own(need(libc, "eventfd")(0, CLOEXEC), "make", "an eventfd");
+      addTo(epoll, bell, 0);
     } catch (error) {
+      if (bell !== undefined) disown(bell);
       disown(epoll);
       throw error;
     }
+    this.#bell = bell;
     this.#epoll = epoll;
   }
 

@@ -60,7 +60,7 @@ export class DenoRelay implements Carried {
     this.#client = new Side(options.client);
   }
 
-  /** Dials. The client waits unread: what is read now were lost to the next target. */
+  /** Dials. The client waits unread: what is read now would be lost to the next. */
   start(): void {
     if (this.#take(this.#client)) this.#dial();
     else this.#end("reset");
