@@ -58,9 +58,11 @@ dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	@bun build $(FLAGS) main.ts $(WORKERS) --outfile $@
 	@sync $@
 
-# Without V8's last compiler: what it compiles is in every later snapshot. And
-# without its collections in quiet moments: they would wake a quiesced guest.
-DENO_V8 := --v8-flags=--no-opt,--no-memory-reducer
+# Without V8's compilers: what they compile is in every later snapshot, and slow
+# where all code is new after a restore. What was read once stays read: a
+# recovery would have to do it again. And without collections in quiet moments:
+# they would wake a quiesced guest.
+DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-memory-reducer
 
 deno-compile: tools ## the binary made by Deno (downloads Deno's own base binary)
 	deno compile -A $(DENO_V8) $(addprefix --include ,$(WORKERS)) --output dist/lull-deno main.ts

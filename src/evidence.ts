@@ -4,7 +4,12 @@
  * @module
  */
 import { messageOf } from "./lifecycle/step.ts";
-import { type KernelLog, KernelLogWatch, openKernelLog } from "./linux/kmsg.ts";
+import {
+  type KernelLog,
+  KernelLogWatch,
+  kernelMessage,
+  openKernelLog,
+} from "./linux/kmsg.ts";
 import type { Libc } from "./linux/libc.ts";
 import {
   hardwareClock,
@@ -17,7 +22,9 @@ import { hasGenerationId } from "./linux/vmgenid.ts";
  * drivers/char/random.c, crng_vm_fork(), since Linux 5.18; whole, so that no
  * name of a process or a disk inside another message passes for it.
  */
-const FORK = "random: crng reseeded due to virtual machine fork";
+const FORK = kernelMessage(
+  "random: crng reseeded due to virtual machine fork",
+);
 
 /** What one source of evidence says. */
 export interface EvidenceSource {
@@ -200,12 +207,9 @@ export class EvidenceObserver {
 
   #readLog(): void {
     if (this.#log === undefined || this.#mark === undefined) return;
-    const { records, lost } = this.#log.next();
+    const { found, lost } = this.#log.find(FORK);
     this.#lost ||= lost;
-    const fork = records.some(({ facility, message }) =>
-      facility === 0 && message === FORK
-    );
-    if (fork) this.#forkSeenAt ??= this.#now();
+    if (found) this.#forkSeenAt ??= this.#now();
   }
 
   #skipLog(): void {

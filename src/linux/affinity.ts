@@ -36,15 +36,17 @@ export interface Pinned {
 }
 
 /**
- * Pins every thread of this process to the lowest CPU that its main thread may
- * use. Fails where one cannot be pinned, with the others as they were.
+ * Pins every thread of this process to the last CPU that its main thread may
+ * use: interrupts and the kernel's own work are on the first ones mostly, and
+ * after a restore the first reply waits for whoever shares its CPU. Fails where
+ * one cannot be pinned, with the others as they were.
  */
 export function pinThreads(libc: Libc): Pinned {
   const main = readMask(libc, process.pid);
   if (main === undefined) {
     throw new Error("Cannot pin threads: the main thread has ended");
   }
-  const cpu = lowestCpu(main);
+  const cpu = lastCpu(main);
   const target = maskOf(cpu);
   const former = new Map<number, Uint8Array>();
   try {
@@ -118,10 +120,10 @@ function isAlive(thread: number): boolean {
 }
 
 /** CPU n is bit n % 8 of byte n / 8, on little-endian machines (CPU_SET(3)). */
-function lowestCpu(mask: Uint8Array): number {
-  const byte = mask.findIndex((bits) => bits !== 0);
+function lastCpu(mask: Uint8Array): number {
+  const byte = mask.findLastIndex((bits) => bits !== 0);
   if (byte === -1) throw new Error("Cannot pin threads: the mask is empty");
-  return byte * 8 + 31 - Math.clz32(mask[byte] & -mask[byte]);
+  return byte * 8 + 31 - Math.clz32(mask[byte]);
 }
 
 function maskOf(cpu: number): Uint8Array {

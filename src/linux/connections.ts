@@ -216,11 +216,16 @@ function hasPeer(libc: Libc, fd: number): boolean {
   return need(libc, "getpeername")(fd, ADDRESS, room()) === 0;
 }
 
+const SOCKET = "socket:[";
+
 /** The inode of a socket (proc_pid_fd(5)), undefined for all else. */
 function inodeOf(fd: number): string | undefined {
   try {
     const target = readlinkSync(`/proc/self/fd/${fd}`);
-    return /^socket:\[(\d+)\]$/.exec(target)?.[1];
+    // No regular expression: it would be compiled anew after a restore.
+    return target.startsWith(SOCKET)
+      ? target.slice(SOCKET.length, -1)
+      : undefined;
   } catch (error) {
     // closed by now
     if ((error as { code?: string }).code === "ENOENT") return undefined;

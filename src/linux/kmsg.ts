@@ -4,7 +4,6 @@
  */
 import { closeSync, constants, openSync, read, readSync } from "node:fs";
 import { type Libc, need } from "./libc.ts";
-import { wholeNumber } from "./whole_number.ts";
 
 const DEVICE = "/dev/kmsg";
 /** The longest record that the kernel gives (PRINTK_MESSAGE_MAX) is 2048. */
@@ -14,68 +13,86 @@ const SEEK_END = 2;
 const EAGAIN = 11;
 const EPIPE = 32;
 
-/** One record of the kernel's log. */
-export interface KernelRecord {
-  /** 0 is the kernel. Whoever writes to /dev/kmsg cannot claim that one. */
-  readonly facility: number;
-  readonly sequence: number;
-  readonly message: string;
-}
+const COMMA = 44;
+const DIGIT_0 = 48;
+const SEMICOLON = 59;
+const LINE_END = 10;
 
 /** New records since a moment, in order. */
 export interface KernelLog {
   /** Passes over all that there is. */
   skip(): void;
-  /** What is new; `lost` where the kernel overwrote some before it was read. */
-  next(): { readonly records: KernelRecord[]; readonly lost: boolean };
+  /**
+   * Reads what is new, up to this message of the kernel's own; `lost` where the
+   * kernel overwrote some of it before it was read.
+   */
+  find(message: KernelMessage): {
+    readonly found: boolean;
+    readonly lost: boolean;
+  };
   close(): void;
 }
 
+/** A whole message, to look for. */
+export type KernelMessage = Uint8Array;
+
+/** The message as the log has it: ASCII. */
+export function kernelMessage(text: string): KernelMessage {
+  return new TextEncoder().encode(text);
+}
+
 /**
+ * Whether a record of so many bytes is this message, whole, by the kernel itself:
  * `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE`, then lines of a
- * dictionary; undefined for anything else. The kernel escapes line ends that a
- * message itself contains.
+ * dictionary. Facility 0 is the kernel, and whoever writes to the log cannot
+ * claim that one; line ends within a message are escaped. Byte by byte: a host
+ * waits for the answer, and to make strings costs four times as much after a
+ * restore, when all code runs for the first time.
  */
-export function parseRecord(text: string): KernelRecord | undefined {
-  const head = text.indexOf(";");
-  const fields = text.slice(0, Math.max(0, head)).split(",");
-  if (fields.length < 4) return undefined;
-  const [priority, sequence, time] = fields.map(wholeNumber);
-  if (priority === undefined || sequence === undefined || time === undefined) {
-    return undefined;
+export function isFromKernel(
+  message: KernelMessage,
+  record: Uint8Array,
+  length: number,
+): boolean {
+  let at = 0;
+  let priority = 0;
+  for (; at < length && record[at] !== COMMA; at++) {
+    const digit = record[at] - DIGIT_0;
+    if (digit < 0 || digit > 9) return false;
+    priority = priority * 10 + digit;
   }
-  const end = text.indexOf("\n", head);
-  return {
-    facility: priority >> 3,
-    sequence,
-    message: text.slice(head + 1, end === -1 ? undefined : end),
-  };
+  // the priority is facility * 8 + level
+  if (at === 0 || priority > 7) return false;
+  while (at < length && record[at] !== SEMICOLON) at++;
+  at++;
+  for (let i = 0; i < message.length; i++) {
+    if (record[at + i] !== message[i]) return false;
+  }
+  at += message.length;
+  return at === length || (at < length && record[at] === LINE_END);
 }
 
 /** Opens the log; throws where this process may not read it (CAP_SYSLOG). */
 export function openKernelLog(libc: Libc, path = DEVICE): KernelLog {
   const log = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const buffer = new Uint8Array(RECORD_BYTES);
-  function next() {
-    const records: KernelRecord[] = [];
+  function find(message: KernelMessage) {
     let lost = false;
     for (;;) {
       const count = readRecord(libc, log, buffer);
-      if (count === "none") return { records, lost };
-      if (count === "lost") {
-        lost = true;
-        continue;
+      if (count === "none") return { found: false, lost };
+      if (count === "lost") lost = true;
+      else if (isFromKernel(message, buffer, count)) {
+        return { found: true, lost };
       }
-      const record = parseRecord(decode(buffer, count));
-      if (record !== undefined) records.push(record);
     }
   }
   function skip() {
-    // reading all of it would do, and take long
-    if (libc.lseek === undefined) next();
-    else libc.lseek(log, 0n, SEEK_END);
+    if (libc.lseek !== undefined) libc.lseek(log, 0n, SEEK_END);
+    // reads all of it, which takes longer
+    else while (readRecord(libc, log, buffer) !== "none");
   }
-  return { skip, next, close: () => closeSync(log) };
+  return { skip, find, close: () => closeSync(log) };
 }
 
 /**
@@ -99,7 +116,7 @@ export class KernelLogWatch {
 
   constructor(options: {
     readonly libc: Libc;
-    /** Something is new; what, {@linkcode KernelLog.next} knows. */
+    /** Something is new; what, {@linkcode KernelLog.find} knows. */
     readonly onRecord: () => void;
     /** The watch has ended by itself. */
     readonly onError: (error: Error) => void;
@@ -161,9 +178,4 @@ function readRecord(
     if (code === "EPIPE") return "lost";
     throw error;
   }
-}
-
-/** The kernel escapes whatever is not ASCII. */
-function decode(buffer: Uint8Array, length: number): string {
-  return String.fromCharCode(...buffer.subarray(0, length));
 }

@@ -96,6 +96,7 @@ export function destroyTcp(
   libc: Libc,
   identities: readonly SocketIdentity[],
 ): Destroyed[] {
+  if (identities.length === 0) return [];
   using netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
   return identities.map(({ family, bytes }) => {
     const payload = requestFor(family, bytes);

@@ -100,7 +100,8 @@ export async function healthy(machine: Machine, path: string): Promise<number> {
   const start = performance.now();
   await until("the agent", async () => {
     try {
-      const signal = AbortSignal.timeout(1000);
+      // One that is given up could still arrive, and undo the next prepare.
+      const signal = AbortSignal.timeout(30_000);
       return (await machine.fetch(path, { signal })).ok;
     } catch {
       return false; // not there yet

@@ -1,10 +1,18 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { accessSync, constants, writeFileSync } from "node:fs";
 import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readSync,
+  writeFileSync,
+} from "node:fs";
+import {
+  isFromKernel,
   KernelLogWatch,
+  kernelMessage,
   openKernelLog,
-  parseRecord,
 } from "../../src/linux/kmsg.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
@@ -25,54 +33,95 @@ function write(text: string): void {
   writeFileSync("/dev/kmsg", text);
 }
 
-describe("a record of the kernel's log", () => {
-  it("has its facility, its number and its message", () => {
-    assert.deepEqual(
-      parseRecord("5,344,1283562,-;random: a; b\n SUBSYSTEM=x\n"),
-      { facility: 0, sequence: 344, message: "random: a; b" },
-    );
-    assert.deepEqual(parseRecord("12,345,1283563,-,caller=T1;hello\n"), {
-      facility: 1,
-      sequence: 345,
-      message: "hello",
-    });
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** All records, each as the kernel gives it. */
+function recordsOf(): string[] {
+  const { O_RDONLY, O_NONBLOCK } = constants;
+  const log = openSync("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+  const buffer = new Uint8Array(8192);
+  const records: string[] = [];
+  for (;;) {
+    try {
+      const length = readSync(log, buffer);
+      records.push(new TextDecoder().decode(buffer.subarray(0, length)));
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "EPIPE") continue; // overwritten meanwhile
+      closeSync(log);
+      if (code === "EAGAIN") return records;
+      throw error;
+    }
+  }
+}
+
+describe("a message of the kernel", () => {
+  const is = (message: string, record: string) => {
+    const bytes = new Uint8Array(8192);
+    // What a longer record has left behind it in the buffer.
+    bytes.set(encode("6,1,2,-;hello world, hello world, hello world"));
+    bytes.set(encode(record));
+    return isFromKernel(kernelMessage(message), bytes, encode(record).length);
+  };
+
+  it("is the whole of a record's message, before its dictionary", () => {
+    assert.ok(is("random: a; b", "5,344,1283562,-;random: a; b\n"));
+    assert.ok(is("random: a; b", "5,344,12,-;random: a; b\n SUBSYSTEM=x\n"));
+    assert.ok(is("hello", "7,345,1283563,-,caller=T1;hello\n"));
+    assert.ok(is("hello", "0,345,1283563,-;hello"));
   });
 
-  for (const text of ["", "hello", "5,344;hello", "x,1,2,-;hello"]) {
-    it(`is not ${JSON.stringify(text)}`, () => {
-      assert.equal(parseRecord(text), undefined);
+  it("is no part of another one", () => {
+    for (const message of ["hell", "hello!", "x hello", " hello", ""]) {
+      const record = `6,344,12,-;${message}\n`;
+      assert.equal(is("hello", record), false, message);
+      assert.equal(is("hello", `6,344,12,-;${message}`), false, message);
+    }
+    assert.equal(is("hello", "6,344,12,-;other\n hello\n"), false);
+    assert.equal(is("hello, hello", "6,1,2,-;hello"), false);
+  });
+
+  it("is nobody else's", () => {
+    for (const priority of [8, 12, 30, 185]) {
+      assert.equal(is("hello", `${priority},344,12,-;hello\n`), false);
+    }
+  });
+
+  for (const text of ["", "hello", ",,,", "5,344,hello", "x,1,2,-;hello"]) {
+    it(`is not in ${JSON.stringify(text)}`, () => {
+      assert.equal(is("hello", text), false);
     });
   }
 });
 
 describe("the kernel's log", { skip }, () => {
-  it("holds records of the kernel", () => {
-    const log = openKernelLog({});
-    const { records } = log.next();
-    log.close();
-    assert.ok(records.some(({ facility }) => facility === 0));
+  it("holds messages of the kernel, and each is found once", async () => {
+    // what the kernel itself said last
+    const said = /^[0-7],\d+,\d+,[^;]*;(.*)\n/;
+    const [, text] = said.exec(recordsOf().findLast((r) => said.test(r))!)!;
+    for (const libc of [await realLibc(), {}]) {
+      const log = openKernelLog(libc);
+      const message = kernelMessage(text);
+      assert.deepEqual(log.find(message), { found: true, lost: false });
+      while (log.find(message).found);
+      assert.deepEqual(log.find(message), { found: false, lost: false });
+      log.close();
+    }
   });
 
-  it("gives what is new since the skip, once", async () => {
+  it("skips what is there, and takes nobody's word for the kernel's", async () => {
     for (const libc of [await realLibc(), {}]) {
       const log = openKernelLog(libc);
       log.skip();
-      write("lull test: one\n");
+      assert.deepEqual(log.find(kernelMessage("")), {
+        found: false,
+        lost: false,
+      });
+      // the kernel lets nobody be facility 0
       write("<0>lull test: pretends to be the kernel\n");
-      const { records, lost } = log.next();
-      const again = log.next();
+      const message = kernelMessage("lull test: pretends to be the kernel");
+      assert.deepEqual(log.find(message), { found: false, lost: false });
       log.close();
-      const ours = records.filter(({ message }) => message.startsWith("lull"));
-      assert.deepEqual(
-        ours.map(({ message, facility }) => [message, facility]),
-        // the kernel lets nobody be facility 0
-        [["lull test: one", 1], ["lull test: pretends to be the kernel", 1]],
-      );
-      assert.equal(lost, false);
-      assert.equal(
-        again.records.some(({ message }) => message.startsWith("lull")),
-        false,
-      );
     }
   });
 

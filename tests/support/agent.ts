@@ -15,6 +15,15 @@ export type Target = "deno" | "bun" | "binary";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
 
+/** As in the README, the Makefile and the guest: see tests/bench/LEVERS.md. */
+const V8_FLAGS = [
+  "--no-opt",
+  "--no-maglev",
+  "--no-sparkplug",
+  "--no-flush-bytecode",
+  "--no-memory-reducer",
+].join();
+
 /** The command that starts the agent on a target. */
 export function commandOf(target: Target): string[] {
   switch (target) {
@@ -23,7 +32,7 @@ export function commandOf(target: Target): string[] {
         "deno",
         "run",
         "-A",
-        "--v8-flags=--no-opt,--no-memory-reducer",
+        `--v8-flags=${V8_FLAGS}`,
         join(ROOT, "main.ts"),
       ];
     case "bun":

@@ -2,7 +2,10 @@
 # The agent as sources under Deno; what it needs is all in node_modules.
 # The caches lie in memory, as all that this guest writes: without the largest.
 export DENO_DIR=/var/cache/deno DENO_NO_UPDATE_CHECK=1
-# Without V8's last compiler: what it compiles is in every later snapshot. And
-# without its collections in quiet moments: they would wake a quiesced guest.
-exec /usr/local/bin/deno run -A --v8-flags=--no-opt,--no-memory-reducer \
+# Without V8's compilers: what they compile is in every later snapshot, and slow
+# where all code is new after a restore. What was read once stays read: a
+# recovery would have to do it again. And without collections in quiet moments:
+# they would wake a quiesced guest.
+v8=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-memory-reducer
+exec /usr/local/bin/deno run -A --v8-flags=$v8 \
   --no-code-cache --cached-only /opt/lull/main.ts "$@"
