@@ -100,8 +100,7 @@ export async function healthy(machine: Machine, path: string): Promise<number> {
   const start = performance.now();
   await until("the agent", async () => {
     try {
-      // One that is given up could still arrive, and undo the next prepare.
-      const signal = AbortSignal.timeout(30_000);
+      const signal = AbortSignal.timeout(1000);
       return (await machine.fetch(path, { signal })).ok;
     } catch {
       return false; // not there yet
@@ -110,12 +109,18 @@ export async function healthy(machine: Machine, path: string): Promise<number> {
   return performance.now() - start;
 }
 
-/** Has the agent prepare; gives its report if it has one. */
+/**
+ * Has the agent prepare; gives its report if it has one. Asks once more where a
+ * recovery came between: a health check that was given up while the machine
+ * booted may arrive late.
+ */
 export async function prepareGuest(
   machine: Machine,
   { prepare }: Contract,
 ): Promise<unknown> {
-  const response = await machine.fetch(prepare, { method: "POST" });
+  const ask = () => machine.fetch(prepare, { method: "POST" });
+  let response = await ask();
+  if (response.status === 409) response = await ask();
   const text = await response.text();
   if (!response.ok) {
     throw new Error(`Cannot prepare: ${response.status} ${text}`);
