@@ -3,7 +3,13 @@
  * @module
  */
 import type { TestAgent } from "./agent.ts";
-import { descriptorsOf, memoryOf, socketsOn, threadsOf } from "./proc.ts";
+import {
+  deadSockets,
+  descriptorsOf,
+  memoryOf,
+  socketsOn,
+  threadsOf,
+} from "./proc.ts";
 import { until } from "./until.ts";
 
 /** Pools of the runtimes start their threads when they need them, not before. */
@@ -39,7 +45,9 @@ export async function holdings(agent: TestAgent): Promise<Holdings> {
   await agent.settle();
   await until(
     "no connection",
-    () => socketsOn(agent.port, "01").length === 0,
+    () =>
+      socketsOn(agent.port, "01").length === 0 &&
+      deadSockets(agent.pid).length === 0,
   );
   const descriptors = descriptorsOf(agent.pid);
   const held = {

@@ -65,6 +65,18 @@ export function socketsOn(
   );
 }
 
+/**
+ * Sockets that are over, and that the process has not closed yet: a connection
+ * that has ended on both sides is in none of the kernel's tables any more.
+ */
+export function deadSockets(pid: number): string[] {
+  const open = descriptorsOf(pid).filter((fd) => fd.startsWith("socket:"));
+  const tables = ["tcp", "tcp6", "udp", "udp6", "unix", "netlink"]
+    .map((name) => readFileSync(`/proc/net/${name}`, "utf8"));
+  const living = new Set(tables.join(" ").split(/\s+/));
+  return open.filter((fd) => !living.has(fd.slice("socket:[".length, -1)));
+}
+
 function statusOf(pid: number, tid: number, key: string): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/task/${tid}/status`, "utf8");
