@@ -87,7 +87,7 @@ export class World {
       .toUpperCase();
     this.#directory = directory;
     this.#mask = masksOf(agent.pid).get(agent.pid)!;
-    this.#pinned = /^\d+/.exec(this.#mask)![0];
+    this.#pinned = /\d+$/.exec(this.#mask)![0];
   }
 
   static async start(target: Target): Promise<World> {
@@ -185,7 +185,7 @@ export class World {
     );
   }
 
-  /** Every thread has its old mask, or all of them the first CPU alone. */
+  /** Every thread has its old mask, or all of them the last CPU alone. */
   get masks(): "free" | "pinned" | "mixed" {
     const masks = new Set(masksOf(this.agent.pid).values());
     if (masks.size > 1) return "mixed";
