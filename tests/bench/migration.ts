@@ -27,6 +27,8 @@ export type Pages = Map<string, Uint8Array>;
 
 class Reader {
   #at = 0;
+  /** Whose pages these are, until a record names another, in a later section. */
+  block = "";
   constructor(readonly bytes: Uint8Array) {}
   get #view() {
     return new DataView(this.bytes.buffer, this.bytes.byteOffset);
@@ -84,7 +86,6 @@ export function readPages(file: string): Pages {
 }
 
 function readRecords(reader: Reader, pages: Pages): void {
-  let block = "";
   for (;;) {
     const word = reader.u64();
     const flags = Number(word & 0xfffn);
@@ -97,8 +98,8 @@ function readRecords(reader: Reader, pages: Pages): void {
       }
       continue;
     }
-    if (!(flags & FLAG_CONTINUE)) block = reader.text(reader.u8());
-    const key = `${block}:${address}`;
+    if (!(flags & FLAG_CONTINUE)) reader.block = reader.text(reader.u8());
+    const key = `${reader.block}:${address}`;
     if (flags & FLAG_ZERO) {
       reader.u8();
       pages.delete(key);
