@@ -156,7 +156,6 @@ describe("a request", () => {
       "timeout",
       "not done within 100 ms",
     ]);
-    assert.ok(late.ms < 1000, `${late.ms} ms`);
     const giveUp = new AbortController();
     const given = post("/hang", 5000, giveUp.signal);
     setTimeout(() => giveUp.abort(), 20);

@@ -222,7 +222,6 @@ describe("reading events", () => {
     app.end();
     const result = await call;
     assert.equal(result.status, "gone");
-    assert.ok(result.ms < 2000, `${result.ms} ms`);
     const thaw = { ...FREEZE, phase: "thaw" as const };
     assert.equal((await hook.call(thaw, { limitMs: 5000 })).status, "gone");
 
