@@ -74,7 +74,7 @@ export const SHELL_PREPARE = `
 sync
 echo 1 >/proc/sys/vm/drop_caches
 free=$(awk '/^MemFree/{print int($2 / 1024)}' /proc/meminfo)
-dd if=/dev/zero of=/dev/null bs=$((free > 270 ? 256 : free - 14))M count=1 2>/dev/null
+dd if=/dev/zero of=/dev/null bs=$((free > 526 ? 512 : free - 14))M count=1 2>/dev/null
 `;
 
 /** Starts the agent again with that in its config file. */

@@ -34,7 +34,7 @@ const FLAGS = [
   "--forward-ports=false",
   "--log-level=info",
   // as it is where nobody says otherwise; the agents of tests go without
-  "--page-out=start",
+  "--page-out=unneeded",
 ];
 
 /** Runs it all. */

@@ -32,8 +32,9 @@ const STEPS: Subject["steps"] = [
   ["+ all caches dropped", { ...OFF, dropCaches: "all" }],
   ["+ compacted", { ...OFF, compactMemory: true }],
   ["+ own pages not even out at the start", { ...OFF, pageOut: "never" }],
-  ["+ own pages out at the settle too", { ...OFF, pageOut: "settle" }],
-  ["+ free memory zeroed", { ...OFF, zeroMemoryMib: 256 }],
+  ["+ own unneeded pages out at the settle", { ...OFF, pageOut: "unneeded" }],
+  ["+ all own pages out at the settle", { ...OFF, pageOut: "settle" }],
+  ["+ free memory zeroed", { ...OFF, zeroMemoryMib: 512 }],
 ];
 
 /** Lull on both runtimes. */

@@ -18,6 +18,8 @@ const TOOLS: readonly (readonly [program: string, pkg: string])[] = [
   ["setpriv", "util-linux"],
   ["bash", "bash"],
   ["sqlite3", "sqlite3"],
+  // beside the forwarder in the bench
+  ["socat", "socat"],
 ];
 
 /** Whether a program was linked without a dynamic loader: the guest has none for it. */
