@@ -78,8 +78,8 @@ const defaults = {
   resetConnections: true,
   dropCaches: "pagecache",
   compactMemory: false,
-  zeroMemoryMib: 256,
-  pageOut: "start",
+  zeroMemoryMib: 512,
+  pageOut: "unneeded",
   maxConnections: 1024,
   maxRequestsPerConnection: 10000,
 } as const;

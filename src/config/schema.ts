@@ -153,13 +153,13 @@ export const configSchema = v.strictObject({
   ),
   zeroMemoryMib: option(
     whole(0, 2 ** 20),
-    256,
+    512,
     "MiB of freed memory that a settle makes zeros, at most.",
   ),
   pageOut: option(
-    oneOf(["never", "start", "settle"]),
-    "start",
-    "When what the agent does not need of its program leaves the memory.",
+    oneOf(["never", "start", "unneeded", "settle"]),
+    "unneeded",
+    "Which part of the agent's program leaves the memory, and when.",
   ),
   logLevel: option(
     oneOfCapitals(["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"]),

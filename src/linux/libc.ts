@@ -62,6 +62,8 @@ const SYMBOLS = {
   },
   munmap: { args: ["pointer", "usize"], result: "i32" },
   madvise: { args: ["pointer", "usize", "i32"], result: "i32" },
+  posix_fadvise: { args: ["i32", "usize", "usize", "i32"], result: "i32" },
+  mincore: { args: ["pointer", "usize", "buffer"], result: "i32" },
   // threads of our own for calls that block: pthread_create(3), pthread_tryjoin_np(3), dlsym(3)
   dlsym: { args: ["pointer", "buffer"], result: "pointer" },
   pthread_create: {

@@ -5,11 +5,7 @@
  */
 import type { Step } from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
-import {
-  canPageOut,
-  pageOutFiles,
-  readAhead,
-} from "../linux/memory_page_out.ts";
+import { canPageOut } from "../linux/memory_page_out.ts";
 import { MemoryZeroer } from "../linux/memory_zero.ts";
 import { residentBytes } from "../memory/resident.ts";
 
@@ -19,8 +15,10 @@ const ZERO_AFTER_MS = 2000;
 
 /** What the step does. */
 export interface ReleaseOptions {
-  /** Whether the agent's own program goes out of memory. */
-  readonly pageOut: boolean;
+  /** Takes the agent's own program out of memory, where it is to go. */
+  readonly pageOut?: () => void;
+  /** Called at the recovery after that. */
+  readonly undo?: () => void;
   /** Bytes of free memory that may be zeroed; 0 switches it off. */
   readonly zeroBytes: number;
 }
@@ -36,19 +34,20 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
     limitMs: LIMIT_MS,
     onFailure: "continue",
     async quiesce({ signal }) {
-      const { pageOut, zeroBytes } = options;
-      if (!pageOut && zeroBytes === 0) {
+      const { pageOut, undo, zeroBytes } = options;
+      if (pageOut === undefined && zeroBytes === 0) {
         return { skipped: "paging out and zeroing are switched off" };
       }
       if (zeroer.missing !== undefined || !canPageOut(libc)) {
         return { skipped: "the C library could not be loaded" };
       }
-      const undo = () => readAhead(libc);
       try {
         const zeroed = await zeroer.zero(zeroBytes, ZERO_MS, signal);
-        if (!pageOut || signal.aborted) return { effect: { zeroed } };
+        if (pageOut === undefined || signal.aborted) {
+          return { effect: { zeroed } };
+        }
         const residentBefore = residentBytes();
-        pageOutFiles(libc);
+        pageOut();
         const residentAfter = residentBytes();
         // What was the program a moment ago is what the kernel hands out next.
         const most = Math.min(zeroBytes, residentBefore - residentAfter);
@@ -58,7 +57,7 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
           undo,
         };
       } catch (error) {
-        if (pageOut) undo();
+        undo?.();
         throw error;
       }
     },

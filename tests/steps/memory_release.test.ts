@@ -19,6 +19,11 @@ import {
   bytesKeptFree,
   memoryInfo,
 } from "../../src/linux/memory_info.ts";
+import {
+  pageOutFiles,
+  ProgramPages,
+  readAhead,
+} from "../../src/linux/memory_page_out.ts";
 import { MemoryZeroer, type Zeroed } from "../../src/linux/memory_zero.ts";
 import { releaseStep } from "../../src/steps/release.ts";
 import { stepContext } from "../support/hooks.ts";
@@ -27,6 +32,7 @@ import { memoryOf } from "../support/proc.ts";
 import process from "node:process";
 
 const MIB = 2 ** 20;
+const PAGE = 4096;
 
 /** linux/magic.h: files that are memory cannot be put out of it. */
 const TMPFS = statfsSync(tmpdir()).type === 0x01021994 &&
@@ -37,6 +43,28 @@ function residentOf(file: string): number {
   const text = readFileSync("/proc/self/smaps", "utf8");
   const entry = text.slice(text.indexOf(file));
   return Number(/^Rss:\s+(\d+) kB/m.exec(entry)?.[1]) * 1024;
+}
+
+/** A file that this process has mapped, all of it in memory. */
+function mapFile(libc: Libc, pages: number) {
+  const directory = mkdtempSync(join(tmpdir(), "lull-test-"));
+  const file = join(directory, "mapped");
+  writeFileSync(file, new Uint8Array(pages * PAGE).fill(1));
+  const descriptor = openSync(file, "r");
+  fsyncSync(descriptor);
+  const size = BigInt(pages * PAGE);
+  // PROT_READ, MAP_PRIVATE, MADV_POPULATE_READ
+  const address = libc.mmap!(0n, size, 1, 2, descriptor, 0n);
+  assert.equal(libc.madvise!(address, size, 22), 0);
+  return {
+    file,
+    address,
+    [Symbol.dispose]() {
+      libc.munmap!(address, size);
+      closeSync(descriptor);
+      rmSync(directory, { recursive: true });
+    },
+  };
 }
 
 /** The real calls, counted. */
@@ -138,7 +166,11 @@ describe("the release step", () => {
         return libc.madvise!(address, bytes, advice);
       },
     };
-    const step = releaseStep(noting, { pageOut: true, zeroBytes: 4 * MIB });
+    const step = releaseStep(noting, {
+      pageOut: () => void pageOutFiles(noting),
+      undo: () => readAhead(noting),
+      zeroBytes: 4 * MIB,
+    });
     const done = await step.quiesce(stepContext()) as Done;
     assert.equal((done.effect.zeroed as Zeroed).whole, true);
     assert.ok(advices.indexOf(1) < advices.indexOf(21));
@@ -152,34 +184,50 @@ describe("the release step", () => {
   // The runtime's own pages stay where other processes run it too.
   test("puts a file's pages out of memory", { skip: TMPFS }, async () => {
     const libc = await realLibc();
-    const directory = mkdtempSync(join(tmpdir(), "lull-test-"));
-    const file = join(directory, "mapped");
-    writeFileSync(file, new Uint8Array(4 * MIB).fill(1));
-    const descriptor = openSync(file, "r");
-    fsyncSync(descriptor);
-    // PROT_READ, MAP_PRIVATE, MADV_POPULATE_READ
-    const size = BigInt(4 * MIB);
-    const address = libc.mmap!(0n, size, 1, 2, descriptor, 0n);
-    try {
-      assert.equal(libc.madvise!(address, size, 22), 0);
-      assert.ok(residentOf(file) >= 4 * MIB);
-      const on = { pageOut: true, zeroBytes: 0 };
-      await releaseStep(libc, on).quiesce(stepContext());
-      assert.ok(residentOf(file) < MIB, `${residentOf(file)}`);
-    } finally {
-      libc.munmap!(address, size);
-      closeSync(descriptor);
-      rmSync(directory, { recursive: true });
-    }
+    using mapped = mapFile(libc, 1024);
+    const { file } = mapped;
+    assert.equal(residentOf(file), 4 * MIB);
+    const on = { pageOut: () => void pageOutFiles(libc), zeroBytes: 0 };
+    await releaseStep(libc, on).quiesce(stepContext());
+    assert.ok(residentOf(file) < MIB, `${residentOf(file)}`);
+  });
+
+  test("leaves in memory what came back since the last time", {
+    skip: TMPFS,
+  }, async () => {
+    const libc = await realLibc();
+    using mapped = mapFile(libc, 64);
+    const { address, file } = mapped;
+    const read = (page: number, pages: number) => {
+      const from = address + BigInt(page * PAGE);
+      assert.equal(libc.madvise!(from, BigInt(pages * PAGE), 22), 0);
+    };
+    const program = new ProgramPages(libc);
+    program.learn(); // nothing has gone out yet, so nothing is learnt
+    program.pageOut();
+    assert.equal(residentOf(file), 0);
+    read(3, 2);
+    read(40, 1);
+    program.learn();
+    program.spoil();
+    read(0, 64);
+    program.learn(); // not all else was out
+    program.pageOut();
+    assert.equal(residentOf(file), 3 * PAGE);
+    read(60, 4);
+    program.learn();
+    read(0, 64);
+    program.pageOut();
+    assert.equal(residentOf(file), 7 * PAGE);
   });
 
   test("is skipped where it is switched off or has no libc", async () => {
-    const off = { pageOut: false, zeroBytes: 0 };
+    const off = { zeroBytes: 0 };
     const one = await releaseStep(await realLibc(), off).quiesce(
       stepContext(),
     ) as Skipped;
     assert.match(one.skipped, /switched off/);
-    const on = { pageOut: true, zeroBytes: MIB };
+    const on = { pageOut: () => assert.fail("no libc"), zeroBytes: MIB };
     const other = await releaseStep({}, on).quiesce(stepContext()) as Skipped;
     assert.match(other.skipped, /C library/);
   });
