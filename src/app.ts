@@ -13,7 +13,8 @@ import type { Log } from "./log.ts";
 import { residentBytes } from "./memory/resident.ts";
 import { type Metrics, OPEN_METRICS } from "./metrics.ts";
 import type { PortSubsystem } from "./ports/subsystem.ts";
-import { health } from "./routes/health.ts";
+import { health, plainHealth } from "./routes/health.ts";
+import { logRequest } from "./routes/log_request.ts";
 import { openapi } from "./routes/openapi.ts";
 import { prepare } from "./routes/prepare.ts";
 import { problem, ProblemError } from "./routes/problem.ts";
@@ -43,16 +44,33 @@ export interface Agent {
 
 type App = Hono<{ Bindings: Bindings }>;
 
-/** Makes the app; it listens nowhere. */
+/** Answers every request; it listens nowhere. */
+export function createHandler(
+  agent: Agent,
+): (request: Request, bindings: Bindings) => Promise<Response> {
+  const app = createApp(agent);
+  return async (request, bindings) =>
+    await plainHealth(request, bindings, agent) ??
+      await app.fetch(request, bindings);
+}
+
+/** The routes. */
 export function createApp(agent: Agent): App {
   const { lifecycle, metrics, log } = agent;
   const app: App = new Hono();
   app.use(requestId({ generator: randomId }));
   app.use(async (c, next) => {
+    if (c.env.rehearsal) return await next();
     const start = performance.now();
     metrics.requested();
     await next();
-    logRequest(log, c, performance.now() - start);
+    logRequest(log, {
+      request: c.get("requestId"),
+      method: c.req.method,
+      path: c.req.path,
+      status: c.res.status,
+      ms: performance.now() - start,
+    });
   });
   app.use(async (c, next) => {
     const refusal = agent.guard.refusal(callOf(c));
@@ -61,10 +79,14 @@ export function createApp(agent: Agent): App {
     if (refusal === "token-needed") c.header("www-authenticate", "Bearer");
     return problem(c, lifecycle, new ProblemError(refusal));
   });
-  app.use(bodyLimit({
-    maxSize: agent.bodyLimitBytes,
-    onError: (c) => problem(c, lifecycle, new ProblemError("body-too-large")),
-  }));
+  // What a GET sends is never read.
+  app.post(
+    "*",
+    bodyLimit({
+      maxSize: agent.bodyLimitBytes,
+      onError: (c) => problem(c, lifecycle, new ProblemError("body-too-large")),
+    }),
+  );
 
   app.post("/snapshot/prepare", (c) => prepare(c, lifecycle));
   app.post("/snapshot/recover", (c) => recover(c, agent));
@@ -105,23 +127,4 @@ function wrongMethod(
 ): Response {
   c.header("allow", allow);
   return problem(c, lifecycle, new ProblemError("method-not-allowed"));
-}
-
-/** Polls are many and say little; what changes the agent is worth a line. */
-function logRequest(log: Log, c: Context, ms: number): void {
-  const { status } = c.res;
-  const level = status >= 500
-    ? "error"
-    : status >= 400
-    ? "warn"
-    : c.req.method === "POST"
-    ? "info"
-    : "debug";
-  log[level]("request", {
-    request: c.get("requestId"),
-    method: c.req.method,
-    path: c.req.path,
-    status,
-    ms: Math.round(ms * 1000) / 1000,
-  });
 }

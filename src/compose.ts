@@ -9,7 +9,13 @@ import type { HookRegistry } from "./hooks/registry.ts";
 import { Journal, type Recorder, type Repairer } from "./lifecycle/journal.ts";
 import type { Parts } from "./lifecycle/plan.ts";
 import type { RecoveryContext } from "./lifecycle/step.ts";
+import type { HostClockFinder } from "./linux/clock.ts";
 import type { Libc } from "./linux/libc.ts";
+import {
+  pageOutFiles,
+  type ProgramPages,
+  readAhead,
+} from "./linux/memory_page_out.ts";
 import { MountFreezer } from "./linux/mount_freezer.ts";
 import { neededPaths, syncWritableMounts } from "./linux/mounts.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
@@ -45,6 +51,8 @@ export interface Materials {
   readonly ports: PortSubsystem | undefined;
   readonly registry: HookRegistry;
   readonly observer: EvidenceObserver;
+  readonly hostClocks: HostClockFinder;
+  readonly program: ProgramPages;
   readonly ownPorts: () => number[];
   /** The module of the thread that freezes mounts. */
   readonly freezerUrl: URL;
@@ -93,7 +101,7 @@ export function makeParts(materials: Materials): Parts {
     lateConnections: lateConnectionsStep(keeper),
     collect: collectStep((signal) => runtime.collect(signal), materials.idle),
     release: releaseStep(libc, {
-      pageOut: config.pageOut === "settle",
+      ...pageOutOf(materials),
       zeroBytes: config.zeroMemoryMib * 2 ** 20,
     }),
     parallelism: parallelismStep(libc),
@@ -101,7 +109,11 @@ export function makeParts(materials: Materials): Parts {
       libc,
       kernelReseeded: () => observer.forkSeenAt !== undefined,
     }),
-    clock: clockRepair({ libc, toleranceMs: config.clockToleranceMs }),
+    clock: clockRepair({
+      libc,
+      toleranceMs: config.clockToleranceMs,
+      hostClock: () => materials.hostClocks.last,
+    }),
     network: networkRepair(libc),
     resetConnections: reset.reset,
     generation: generationRepair(config.runtimeDirectory),
@@ -150,6 +162,20 @@ function lazyJournal(runtimeDirectory: string): Recorder {
       return journal.record(kind, change);
     },
   };
+}
+
+function pageOutOf({ config, libc, program }: Materials) {
+  switch (config.pageOut) {
+    case "unneeded":
+      return { pageOut: () => program.pageOut() };
+    case "settle":
+      return {
+        pageOut: () => void pageOutFiles(libc),
+        undo: () => void readAhead(libc),
+      };
+    default:
+      return {};
+  }
 }
 
 function turnedOff(step: Parts["hooks"]): Parts["hooks"] {

@@ -11,12 +11,9 @@ import {
   openKernelLog,
 } from "./linux/kmsg.ts";
 import type { Libc } from "./linux/libc.ts";
-import {
-  hardwareClock,
-  type MachineClock,
-  ptpClock,
-} from "./linux/machine_clock.ts";
+import type { MachineClock } from "./linux/machine_clock.ts";
 import { hasGenerationId } from "./linux/vmgenid.ts";
+import type { Runtime } from "./runtime/types.ts";
 
 /**
  * drivers/char/random.c, crng_vm_fork(), since Linux 5.18; whole, so that no
@@ -49,10 +46,11 @@ export interface Evidence {
 /** What the observer needs; tests give sources of their own. */
 export interface EvidenceOptions {
   readonly libc: Libc;
+  readonly runtime: Pick<Runtime, "openInput">;
   /** The watch ended by itself: from now on, only `check` finds a fork. */
   readonly onError: (error: Error) => void;
   readonly openLog?: () => KernelLog;
-  readonly clocks?: readonly MachineClock[];
+  readonly clocks: readonly MachineClock[];
   readonly hasGenerationId?: () => boolean;
   /** performance.now(): goes while the guest runs. */
   readonly now?: () => number;
@@ -80,10 +78,10 @@ export class EvidenceObserver {
   constructor(options: EvidenceOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#clocks = options.clocks ??
-      [hardwareClock(), ptpClock(options.libc)];
+    this.#clocks = options.clocks;
     this.#watch = new KernelLogWatch({
       libc: options.libc,
+      runtime: options.runtime,
       onRecord: () => this.#look(),
       onError: options.onError,
     });

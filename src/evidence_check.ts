@@ -9,7 +9,7 @@ const FORK_NEWS_MS = 100;
 
 /** Undefined where the prepare could not take its mark. */
 export async function lookForEvidence(
-  observer: EvidenceObserver,
+  observer: Pick<EvidenceObserver, "check">,
 ): Promise<Evidence | undefined> {
   const found = tryCheck(observer);
   const expected = found?.paused && !found.restored && found.conclusive;
@@ -23,7 +23,9 @@ export function stoodStill(observer: EvidenceObserver): boolean {
   return tryCheck(observer)?.paused ?? false;
 }
 
-function tryCheck(observer: EvidenceObserver): Evidence | undefined {
+function tryCheck(
+  observer: Pick<EvidenceObserver, "check">,
+): Evidence | undefined {
   try {
     return observer.check();
   } catch {

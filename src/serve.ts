@@ -2,8 +2,7 @@
  * Puts the agent together and serves until a signal ends it.
  * @module
  */
-import process from "node:process";
-import { createApp } from "./app.ts";
+import { createHandler } from "./app.ts";
 import {
   journalDirectory,
   makeParts,
@@ -11,6 +10,7 @@ import {
   type Materials,
 } from "./compose.ts";
 import type { Config } from "./config.ts";
+import { endOnSignal } from "./end_on_signal.ts";
 import { EvidenceObserver } from "./evidence.ts";
 import { lookForEvidence, stoodStill } from "./evidence_check.ts";
 import { listenForPrograms } from "./hooks/programs.ts";
@@ -20,23 +20,27 @@ import { LateRepairs } from "./lifecycle/late.ts";
 import { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { plan } from "./lifecycle/plan.ts";
 import { messageOf } from "./lifecycle/step.ts";
+import { HostClockFinder } from "./linux/clock.ts";
 import { loadLibc } from "./linux/libc.ts";
-import { showUnsentConnections } from "./linux/listen.ts";
 import { isLocalAddress } from "./linux/local_addresses.ts";
-import { canPageOut, pageOutFiles } from "./linux/memory_page_out.ts";
+import { hardwareClock, ptpClock } from "./linux/machine_clock.ts";
+import { canPageOut, ProgramPages } from "./linux/memory_page_out.ts";
 import { randomId } from "./linux/random.ts";
-import { holdLog, type Log, logOf, releaseLog, setupLog } from "./log.ts";
+import { holdLog, logOf, releaseLog, setupLog } from "./log.ts";
 import { IdleCollector } from "./memory/idle_collector.ts";
 import { Metrics } from "./metrics.ts";
+import { NextTurn } from "./next_turn.ts";
 import { PortSubsystem } from "./ports/subsystem.ts";
+import { rehearse, warmUp } from "./rehearsal.ts";
 import type { Runtime } from "./runtime/types.ts";
+import { Exchange } from "./server/exchange.ts";
 import { Guard } from "./server/guard.ts";
 import { ConnectionKeeper } from "./server/keeper.ts";
 import { addressesOf, Listeners } from "./server/listeners.ts";
 import { Sweeper } from "./server/sweeper.ts";
 import { TokenFile } from "./server/token.ts";
 import { wasReseeded } from "./steps/entropy.ts";
-import { readGeneration, tryPublishing } from "./steps/generation.ts";
+import { lastGeneration } from "./steps/generation.ts";
 import { VERSION } from "./version.ts";
 
 /** What the agent is made from. */
@@ -95,10 +99,13 @@ export async function serve(options: ServeOptions): Promise<void> {
       : new TokenFile(config.tokenFile, logOf("http")),
   });
   const ports = config.forwardPorts ? makePorts(options, listeners) : undefined;
+  const hostClocks = new HostClockFinder(libc);
   const observer = new EvidenceObserver({
-    libc,
+    ...{ libc, runtime },
+    clocks: [hardwareClock(), ptpClock(hostClocks)],
     onError: failed("the kernel's log can no longer be watched"),
   });
+  const program = new ProgramPages(libc);
   const registry = new HookRegistry({
     limitMs: config.hookLimitMs,
     fixed: config.hooks,
@@ -107,7 +114,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const metrics = new Metrics();
   const materials: Materials = {
     ...{ runtime, config, libc, idle, keeper, sweeper, ports, registry },
-    observer,
+    ...{ observer, hostClocks, program },
     ownPorts: () => listeners.ports,
     freezerUrl: options.freezerUrl,
     recover: () => void lifecycle.recover("evidence"),
@@ -125,26 +132,40 @@ export async function serve(options: ServeOptions): Promise<void> {
 
   const parts = makeParts(materials);
   const late = new LateRepairs({ ...parts, wasReseeded });
+  const telling = new NextTurn();
+  let warm = false;
   const lifecycle: Lifecycle = new Lifecycle({
     plan: plan(parts),
     leaseSeconds: config.lease,
     newId: randomId,
-    generation: lastGeneration(config.runtimeDirectory, log),
+    generation: lastGeneration(
+      config.runtimeDirectory,
+      failed("the generation starts at 0 again"),
+    ),
     evidence: () => lookForEvidence(observer),
-    onQuiet: holdLog,
+    onQuiet() {
+      telling.now();
+      program.spoil();
+      holdLog();
+    },
     onRunning(operation, recovery, request) {
       const held = operation.quiescedMs !== undefined;
       metrics.ended(operation, recovery);
       if (held) late.note(recovery, request);
-      releaseLog();
-      const { steps, ...rest } = recovery;
-      logOf("lifecycle")[held ? "info" : "error"](
-        held ? "recovered" : "prepare undone",
-        { ...rest, prepare: operation.reports, recovery: steps },
-      );
+      guard.forget();
+      // The host's reply does not wait for a line in the log.
+      telling.do(() => {
+        if (held) program.learn();
+        releaseLog();
+        const { steps, ...rest } = recovery;
+        logOf("lifecycle")[held ? "info" : "error"](
+          held ? "recovered" : "prepare undone",
+          { ...rest, prepare: operation.reports, recovery: steps },
+        );
+      });
     },
   });
-  const app = createApp({
+  const answer = createHandler({
     ...{ lifecycle, runtime, keeper, ports, metrics, late, repaired, guard },
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
@@ -156,10 +177,16 @@ export async function serve(options: ServeOptions): Promise<void> {
     onError: failed("a request failed"),
     fetch: keeper.wrap(async (request, exchange) => {
       idle.worked();
-      return await app.fetch(request, { exchange });
+      const response = await answer(request, { exchange });
+      if (warm && lifecycle.operation === undefined) {
+        warm = false;
+        // The way to the app and back is a recovery's, too.
+        telling.do(() => program.learn());
+      }
+      return response;
     }),
   });
-  for (const port of listeners.ports) showUnsentConnections(libc, port);
+  keeper.listen();
   sweeper.start();
   ports?.start();
   idle.worked();
@@ -170,6 +197,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     log,
   });
   endOnSignal(lifecycle, async () => {
+    telling.now();
     await ports?.stop();
     hooksSocket?.close();
     listeners.stop();
@@ -180,9 +208,26 @@ export async function serve(options: ServeOptions): Promise<void> {
     version: VERSION,
     runtime: `${runtime.name} ${runtime.version}`,
   });
-  // Most of the runtime has run for the last time: no snapshot shall carry it.
-  if (config.pageOut !== "never" && canPageOut(libc)) pageOutFiles(libc);
-  warnOfPublishing(config.runtimeDirectory, log);
+  // A prepare that is here already is not disturbed.
+  if (lifecycle.operation !== undefined) return;
+  await warmUp({
+    rehearse: () =>
+      rehearse({
+        ...{ libc, observer, keeper, sweeper },
+        ownPorts: () => listeners.ports,
+        runtimeDirectory: config.runtimeDirectory,
+        askHealth: async () =>
+          await answer(new Request("http://lull/health"), {
+            exchange: new Exchange(undefined),
+            rehearsal: true,
+          }),
+      }).catch((error) => [messageOf(error)]),
+    program: config.pageOut !== "never" && canPageOut(libc)
+      ? program
+      : undefined,
+    warn: (why) => log.warn("a recovery will not be whole", { why }),
+  });
+  warm = true;
 }
 
 function makePorts(
@@ -197,42 +242,4 @@ function makePorts(
     runtime,
     log: logOf("ports"),
   });
-}
-
-/** The generation of a killed or restarted agent goes on. */
-function lastGeneration(directory: string, log: Log): number {
-  try {
-    return readGeneration(directory)?.generation ?? 0;
-  } catch (error) {
-    log.error("the generation starts at 0 again", { error: messageOf(error) });
-    return 0;
-  }
-}
-
-/** Here a host can still do something about it; at a recovery it is late. */
-function warnOfPublishing(directory: string, log: Log): void {
-  try {
-    tryPublishing(directory);
-  } catch (error) {
-    log.warn("no generation can be published", { error: messageOf(error) });
-  }
-}
-
-/** How long the end waits for a step that was given up, in milliseconds. */
-const END_LIMIT_MS = 5000;
-
-/** A quiesced guest recovers before its agent ends. */
-function endOnSignal(lifecycle: Lifecycle, end: () => Promise<void>): void {
-  let ending = false;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, async () => {
-      if (ending) return;
-      ending = true;
-      await lifecycle.recover("signal");
-      await lifecycle.rest(END_LIMIT_MS);
-      await end();
-      logOf("main").info("ended", { signal });
-      process.exit(0);
-    });
-  }
 }

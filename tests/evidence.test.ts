@@ -9,9 +9,11 @@ import {
 } from "../src/linux/kmsg.ts";
 import type { Libc } from "../src/linux/libc.ts";
 import type { MachineClock } from "../src/linux/machine_clock.ts";
+import { loadRuntime } from "../src/runtime/mod.ts";
 import { realLibc } from "./support/libc.ts";
 import { until } from "./support/until.ts";
 
+const runtime = await loadRuntime();
 const FORK = "random: crng reseeded due to virtual machine fork";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -58,6 +60,7 @@ class FakeMachine {
           : undefined,
     };
     this.observer = new EvidenceObserver({
+      runtime,
       libc: {},
       onError: (error) => assert.fail(error),
       openLog: () => {
@@ -205,6 +208,8 @@ async function credulous(facility: number): Promise<{
 }> {
   const libc = await realLibc();
   const observer = new EvidenceObserver({
+    runtime,
+    clocks: [],
     libc,
     onError: (error) => assert.fail(error),
     openLog: () =>
@@ -251,7 +256,9 @@ describe("the watch for a fork", { skip }, () => {
 
   it("believes no process that writes the kernel's words", async () => {
     const observer = new EvidenceObserver({
+      runtime,
       libc: await realLibc(),
+      clocks: [],
       onError: (error) => assert.fail(error),
     });
     observer.mark();

@@ -11,7 +11,7 @@ import { wallClock } from "../linux/clock.ts";
 import { openKernelLog } from "../linux/kmsg.ts";
 import { failed, type Libc, need } from "../linux/libc.ts";
 import { mountsToFreeze, neededPaths } from "../linux/mounts.ts";
-import { destroyTcp, listTcp } from "../linux/sock_diag.ts";
+import { TcpTable } from "../linux/sock_diag.ts";
 import { always, type Check } from "./check.ts";
 import {
   nearest,
@@ -143,9 +143,10 @@ export const kernelChecks: readonly Check[] = [
     name: "socket-destroy",
     needed: (config) => config.resetConnections,
     look({ libc }) {
-      const count = listTcp(libc).length;
+      using table = new TcpTable(libc);
+      const count = table.list().length;
       requireCapability("CAP_NET_ADMIN");
-      const [fate] = destroyTcp(libc, [NO_SOCKET]);
+      const [fate] = table.destroy([NO_SOCKET]);
       if (typeof fate === "object") throw new Error(fate.failed);
       return `connections can be reset, ${count} are there`;
     },

@@ -35,6 +35,7 @@ export class Operation {
 
   readonly #start = performance.now();
   readonly #abort = new AbortController();
+  #aborted = false;
   readonly #undos: Taken[] = [];
   /** Set once the operation is being left, and then for ever. */
   #leaving: Leaving | undefined;
@@ -51,11 +52,13 @@ export class Operation {
 
   /** Tells whatever step is at work that nobody waits for it any more. */
   abort(): void {
-    this.#abort.abort();
+    this.#aborted = true;
+    // Mostly nothing is: after a settle, the reply would wait for this in vain.
+    if (this.#work.size > 0) this.#abort.abort();
   }
 
   get aborted(): boolean {
-    return this.#abort.signal.aborted;
+    return this.#aborted;
   }
 
   /**
@@ -152,13 +155,16 @@ export class Operation {
     else void this.#undo(taken, this.#leaving);
   }
 
-  async #track<T>(work: Promise<T> | T): Promise<T> {
-    const tracked = Promise.resolve(work);
-    this.#work.add(tracked);
+  #track<T>(work: Promise<T> | T): Promise<T> | T {
+    return work instanceof Promise ? this.#attend(work) : work;
+  }
+
+  async #attend<T>(work: Promise<T>): Promise<T> {
+    this.#work.add(work);
     try {
-      return await tracked;
+      return await work;
     } finally {
-      this.#work.delete(tracked);
+      this.#work.delete(work);
     }
   }
 
@@ -166,14 +172,14 @@ export class Operation {
     { name, limitMs, undo }: Taken,
     context: Leaving,
   ): Promise<StepReport> {
-    return recoverOne(
-      name,
-      limitMs,
-      async (signal) =>
-        await this.#track(
-          undo({ ...context, operation: this.id, signal }),
-        ) ?? {},
-    );
+    return recoverOne(name, limitMs, (signal) => {
+      const work = this.#track(
+        undo({ ...context, operation: this.id, signal }),
+      );
+      return work instanceof Promise
+        ? work.then((effect) => effect ?? {})
+        : work ?? {};
+    });
   }
 }
 

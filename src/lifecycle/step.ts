@@ -114,7 +114,8 @@ const ABORTED = Symbol("aborted");
 
 /**
  * Runs one action within its limit and never throws. What ends too late is
- * handed to `late`, so that its undo is not lost.
+ * handed to `late`, so that its undo is not lost. What is done at once is waited
+ * for by no timer: a recovery has many of those, and its caller waits.
  */
 export async function run<T extends Effect | Done | Skipped>(
   options: RunOptions<T>,
@@ -125,8 +126,26 @@ export async function run<T extends Effect | Done | Skipped>(
   const report = (status: StepReport["status"], more: Partial<StepReport>) => ({
     report: { name, status, ms: since(start), ...more },
   });
+  const ended = (value: T): Ran<T> => {
+    if ("skipped" in value) {
+      return report("skipped", { reason: String(value.skipped) });
+    }
+    const effect = "effect" in value ? value.effect as Effect : value as Effect;
+    return { ...report("done", { effect }), value };
+  };
+  // Some failures know what was done all the same.
+  const broken = (error: unknown): Ran<T> => {
+    const { effect } = error as { effect?: Effect };
+    return report("failed", { reason: messageOf(error), effect });
+  };
+  let work: Promise<T> | T;
+  try {
+    work = action();
+  } catch (error) {
+    return broken(error);
+  }
+  if (!(work instanceof Promise)) return ended(work);
   let waiting = true;
-  const work = Promise.resolve().then(action);
   work.then((value) => waiting ? undefined : options.late?.(value), () => {});
   let callOff: (() => void) | undefined;
   let onAbort: (() => void) | undefined;
@@ -146,15 +165,9 @@ export async function run<T extends Effect | Done | Skipped>(
       return report("timeout", { reason: `not done within ${limitMs} ms` });
     }
     if (value === ABORTED) return report("overtaken", {});
-    if ("skipped" in value) {
-      return report("skipped", { reason: String(value.skipped) });
-    }
-    const effect = "effect" in value ? value.effect as Effect : value as Effect;
-    return { ...report("done", { effect }), value };
+    return ended(value);
   } catch (error) {
-    // Some failures know what was done all the same.
-    const { effect } = error as { effect?: Effect };
-    return report("failed", { reason: messageOf(error), effect });
+    return broken(error);
   } finally {
     waiting = false;
     callOff?.();

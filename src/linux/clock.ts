@@ -65,6 +65,29 @@ export function hostClock(
   return { name: `/dev/${name}`, read: () => readDevice(libc, `/dev/${name}`) };
 }
 
+/** Looks for the host's clock, and knows what the last look found. */
+export class HostClockFinder {
+  readonly #look: () => HostClock | undefined;
+  #looked = false;
+  #found: HostClock | undefined;
+
+  constructor(libc: Libc, look = () => hostClock(libc)) {
+    this.#look = look;
+  }
+
+  /** Looks now. */
+  find(): HostClock | undefined {
+    this.#found = this.#look();
+    this.#looked = true;
+    return this.#found;
+  }
+
+  /** What the last look found: a machine gets no other clock by a restore. */
+  get last(): HostClock | undefined {
+    return this.#looked ? this.#found : this.find();
+  }
+}
+
 function readDevice(libc: Libc, path: string): number {
   const device = openSync(path, "r");
   try {

@@ -2,7 +2,8 @@
  * The kernel's log, record by record: /dev/kmsg (Documentation/ABI/testing/dev-kmsg).
  * @module
  */
-import { closeSync, constants, openSync, read, readSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import type { Input, Runtime } from "../runtime/types.ts";
 import { type Libc, need } from "./libc.ts";
 
 const DEVICE = "/dev/kmsg";
@@ -96,19 +97,16 @@ export function openKernelLog(libc: Libc, path = DEVICE): KernelLog {
 }
 
 /**
- * Tells of new records without polling: one read blocks in the runtime's pool
- * of threads, and nothing at all happens until the kernel says something. The
- * read cannot be cancelled: it lasts, and holds its thread, until the next
- * record or the end of the process, and it keeps the event loop alive.
- * (The pools of both runtimes have at least two threads.)
+ * Tells of new records without polling: nothing at all happens until the kernel
+ * says something. The read under way cannot be cancelled: it lasts until the
+ * next record or the end of the process, and it keeps the event loop alive.
  */
 export class KernelLogWatch {
   readonly #libc: Libc;
   readonly #onRecord: () => void;
   readonly #onError: (error: Error) => void;
-  readonly #path: string;
-  readonly #buffer = new Uint8Array(RECORD_BYTES);
-  #log: number | undefined;
+  readonly #open: () => Input;
+  #log: Input | undefined;
   #armed = false;
   #pending = false;
   /** How often a record woke this process. */
@@ -116,6 +114,7 @@ export class KernelLogWatch {
 
   constructor(options: {
     readonly libc: Libc;
+    readonly runtime: Pick<Runtime, "openInput">;
     /** Something is new; what, {@linkcode KernelLog.find} knows. */
     readonly onRecord: () => void;
     /** The watch has ended by itself. */
@@ -125,16 +124,17 @@ export class KernelLogWatch {
     this.#libc = options.libc;
     this.#onRecord = options.onRecord;
     this.#onError = options.onError;
-    this.#path = options.path ?? DEVICE;
+    const { runtime, path = DEVICE } = options;
+    this.#open = () => runtime.openInput(path);
   }
 
   /** Tells of every record from now on; throws where that is not possible. */
   arm(): void {
     this.#armed = true;
     if (this.#pending) return; // still waits, behind the last record there is
-    this.#log ??= openSync(this.#path, "r");
-    need(this.#libc, "lseek")(this.#log, 0n, SEEK_END);
-    this.#wait(this.#log);
+    this.#log ??= this.#open();
+    need(this.#libc, "lseek")(this.#log.fd, 0n, SEEK_END);
+    void this.#wait(this.#log);
   }
 
   /** Tells nothing from now on; the next record still ends the read. */
@@ -142,18 +142,21 @@ export class KernelLogWatch {
     this.#armed = false;
   }
 
-  #wait(log: number): void {
+  async #wait(log: Input): Promise<void> {
     this.#pending = true;
-    read(log, this.#buffer, 0, RECORD_BYTES, null, (error) => {
-      this.#pending = false;
+    let failure: Error | undefined;
+    try {
+      await log.next();
+    } catch (error) {
       // EPIPE: records were overwritten before they were read. They were new.
-      const fatal = error !== null && error.code !== "EPIPE";
-      if (!this.#armed) return;
-      if (fatal) return this.#onError(error);
-      this.wakes++;
-      this.#wait(log); // before anybody hears of it: no record may be missed
-      this.#onRecord();
-    });
+      if (errorCode(error) !== "EPIPE") failure = error as Error;
+    }
+    this.#pending = false;
+    if (!this.#armed) return;
+    if (failure !== undefined) return this.#onError(failure);
+    this.wakes++;
+    void this.#wait(log); // before anybody hears of it: no record may be missed
+    this.#onRecord();
   }
 }
 
@@ -173,9 +176,13 @@ function readRecord(
   try {
     return readSync(log, buffer, 0, buffer.length, null);
   } catch (error) {
-    const { code } = error as { code?: string };
+    const code = errorCode(error);
     if (code === "EAGAIN") return "none";
     if (code === "EPIPE") return "lost";
     throw error;
   }
+}
+
+function errorCode(error: unknown): string | undefined {
+  return (error as { code?: string }).code;
 }

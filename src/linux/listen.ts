@@ -13,15 +13,25 @@ const TCP_DEFER_ACCEPT = 9;
 /** While hidden: longer than any lease that hosts use; the kernel caps it. */
 const HIDE_SECONDS = 3600;
 
+/** This process's sockets that listen on the ports; none without a libc. */
+export function listenersOn(
+  libc: Libc,
+  ports: readonly number[],
+): readonly number[] {
+  if (libc.setsockopt === undefined) return [];
+  return descriptorsOn(libc, ...ports).filter((fd) => isListening(libc, fd));
+}
+
 /**
  * Makes connections that send nothing visible: Bun sets TCP_DEFER_ACCEPT
  * (tcp(7)), which keeps them inside the kernel, where no walk over descriptors
- * finds them and a snapshot carries them along. Gives back how many sockets
- * listen on the port, 0 where there is no libc to ask. Fails where the kernel
- * refuses.
+ * finds them and a snapshot carries them along. Fails where the kernel refuses.
  */
-export function showUnsentConnections(libc: Libc, port: number): number {
-  return deferAccept(libc, port, 0);
+export function showUnsentConnections(
+  libc: Libc,
+  listeners: readonly number[],
+): void {
+  deferAccept(libc, listeners, 0);
 }
 
 /**
@@ -29,24 +39,27 @@ export function showUnsentConnections(libc: Libc, port: number): number {
  * nobody: an open one costs Bun a wakeup a second. The opposite of
  * {@linkcode showUnsentConnections}; those that are visible stay so.
  */
-export function hideUnsentConnections(libc: Libc, port: number): number {
-  return deferAccept(libc, port, HIDE_SECONDS);
+export function hideUnsentConnections(
+  libc: Libc,
+  listeners: readonly number[],
+): void {
+  deferAccept(libc, listeners, HIDE_SECONDS);
 }
 
-function deferAccept(libc: Libc, port: number, seconds: number): number {
-  const { setsockopt } = libc;
-  if (setsockopt === undefined) return 0;
-  const sockets = descriptorsOn(libc, port).filter((fd) =>
-    isListening(libc, fd)
-  );
-  const value = new Uint8Array(new Uint32Array([seconds]).buffer);
-  for (const fd of sockets) {
+function deferAccept(
+  libc: Libc,
+  listeners: readonly number[],
+  seconds: number,
+): void {
+  const value = new Uint8Array(4);
+  new DataView(value.buffer).setUint32(0, seconds, true);
+  for (const fd of listeners) {
+    const setsockopt = need(libc, "setsockopt");
     const size = value.length;
     if (setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, value, size) === -1) {
-      throw failed(libc, "set TCP_DEFER_ACCEPT on", `port ${port}`);
+      throw failed(libc, "set TCP_DEFER_ACCEPT on", `listening socket ${fd}`);
     }
   }
-  return sockets.length;
 }
 
 function isListening(libc: Libc, fd: number): boolean {

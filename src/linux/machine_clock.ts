@@ -4,8 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { hostClock } from "./clock.ts";
-import type { Libc } from "./libc.ts";
+import type { HostClockFinder } from "./clock.ts";
 
 const SINCE_EPOCH = "/sys/class/rtc/rtc0/since_epoch";
 
@@ -39,10 +38,12 @@ export function hardwareClock(path = SINCE_EPOCH): MachineClock {
 }
 
 /** The host's clock; what is left to doubt is how long two readings take. */
-export function ptpClock(libc: Libc): MachineClock {
+export function ptpClock(
+  finder: Pick<HostClockFinder, "find">,
+): MachineClock {
   return {
     name: "ptp",
     certainMs: 200,
-    read: () => hostClock(libc)?.read(),
+    read: () => finder.find()?.read(),
   };
 }

@@ -6,6 +6,7 @@ import type { Libc } from "./libc.ts";
 import {
   attributesOf,
   Netlink,
+  type NetlinkMessage,
   payloadOf,
   refusedWith,
   viewOf,
@@ -20,6 +21,7 @@ const SOCK_DESTROY = 21;
 
 const AF_INET = 2;
 const AF_INET6 = 10;
+const FAMILIES = [AF_INET, AF_INET6] as const;
 const IPPROTO_TCP = 6;
 
 /**
@@ -38,6 +40,7 @@ const MESSAGE_BYTES = 72;
 const MESSAGE_IDENTITY = 4;
 /** struct inet_diag_sockid: ports, addresses, interface, cookie. */
 const IDENTITY_BYTES = 48;
+const COOKIE = 40;
 /** struct inet_diag_req_v2: family, protocol, extensions, pad, states, identity. */
 const REQUEST_BYTES = 8 + IDENTITY_BYTES;
 /** The attribute with struct tcp_info, and its bit among the extensions. */
@@ -54,7 +57,9 @@ export interface TcpConnection {
   readonly established: boolean;
   /** Milliseconds since the peer was last heard of, where the kernel tells. */
   readonly silentMs: number | undefined;
-  /** What the kernel calls it; no later connection is ever called the same. */
+  /** The kernel's number for it, which no later one ever has. */
+  readonly cookie: number;
+  /** What the kernel calls it, the cookie included. */
   readonly identity: SocketIdentity;
 }
 
@@ -64,16 +69,66 @@ export interface SocketIdentity {
   readonly bytes: Uint8Array;
 }
 
-/** Lists the connections of both families; throws where the kernel cannot. */
-export function listTcp(libc: Libc): TcpConnection[] {
-  using netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
-  return [AF_INET, AF_INET6].flatMap((family) => {
+/** What became of one that was to be destroyed. */
+export type Destroyed = "destroyed" | "gone" | { readonly failed: string };
+
+/** The kernel's table of TCP connections, as long as it is not disposed of. */
+export class TcpTable implements Disposable {
+  readonly #netlink: Netlink;
+
+  /** Throws where this process gets no such socket. */
+  constructor(libc: Libc) {
+    this.#netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
+  }
+
+  [Symbol.dispose](): void {
+    this.#netlink[Symbol.dispose]();
+  }
+
+  /**
+   * Lists the connections of both families, those without that have one of these
+   * local ports; throws where the kernel cannot.
+   */
+  list(without: readonly number[] = []): TcpConnection[] {
+    const connections: TcpConnection[] = [];
+    for (const family of FAMILIES) {
+      for (const { payload } of this.#dump(family)) {
+        // Before anything is made of it: mostly there is no other.
+        if (without.includes(localPortOf(payload))) continue;
+        connections.push(parse(payload));
+      }
+    }
+    return connections;
+  }
+
+  /**
+   * Ends connections: whoever reads or writes them gets ECONNABORTED at once. The
+   * kernel sends the peer a reset where it can. Never throws for a single one.
+   */
+  destroy(identities: readonly SocketIdentity[]): Destroyed[] {
+    return identities.map(({ family, bytes }) => {
+      const payload = requestFor(family, bytes);
+      try {
+        this.#netlink.change(
+          { type: SOCK_DESTROY, payload },
+          "destroy",
+          "a TCP connection",
+        );
+        return "destroyed";
+      } catch (error) {
+        if (refusedWith(error, "ENOENT")) return "gone";
+        return { failed: (error as Error).message };
+      }
+    });
+  }
+
+  #dump(family: number): NetlinkMessage[] {
     const payload = requestFor(family, new Uint8Array(IDENTITY_BYTES));
     try {
-      return netlink.list(
+      return this.#netlink.list(
         { type: SOCK_DIAG_BY_FAMILY, payload },
         "the TCP connections",
-      ).map((message) => parse(message.payload));
+      );
     } catch (error) {
       if (!refusedWith(error, "ENOENT")) throw error;
       if (family === AF_INET6) return []; // a kernel without IPv6
@@ -82,36 +137,7 @@ export function listTcp(libc: Libc): TcpConnection[] {
         { cause: error },
       );
     }
-  });
-}
-
-/** What became of one that was to be destroyed. */
-export type Destroyed = "destroyed" | "gone" | { readonly failed: string };
-
-/**
- * Ends connections: whoever reads or writes them gets ECONNABORTED at once. The
- * kernel sends the peer a reset where it can. Never throws for a single one.
- */
-export function destroyTcp(
-  libc: Libc,
-  identities: readonly SocketIdentity[],
-): Destroyed[] {
-  if (identities.length === 0) return [];
-  using netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
-  return identities.map(({ family, bytes }) => {
-    const payload = requestFor(family, bytes);
-    try {
-      netlink.change(
-        { type: SOCK_DESTROY, payload },
-        "destroy",
-        "a TCP connection",
-      );
-      return "destroyed";
-    } catch (error) {
-      if (refusedWith(error, "ENOENT")) return "gone";
-      return { failed: (error as Error).message };
-    }
-  });
+  }
 }
 
 function requestFor(family: number, identity: Uint8Array): Uint8Array {
@@ -124,6 +150,11 @@ function requestFor(family: number, identity: Uint8Array): Uint8Array {
   return payloadOf(request);
 }
 
+/** Of a struct inet_diag_msg; ports are in the network's order. */
+function localPortOf(payload: Uint8Array): number {
+  return payload[MESSAGE_IDENTITY] << 8 | payload[MESSAGE_IDENTITY + 1];
+}
+
 function parse(payload: Uint8Array): TcpConnection {
   const view = viewOf(payload);
   const family = payload[0];
@@ -131,11 +162,13 @@ function parse(payload: Uint8Array): TcpConnection {
   const info = attributesOf(payload, MESSAGE_BYTES).get(INET_DIAG_INFO);
   return {
     local: addressOf(family, payload.subarray(at + 4, at + 20)),
-    localPort: view.getUint16(at),
+    localPort: localPortOf(payload),
     remote: addressOf(family, payload.subarray(at + 20, at + 36)),
     remotePort: view.getUint16(at + 2),
     established: payload[1] === ESTABLISHED,
     silentMs: info === undefined ? undefined : silenceOf(info),
+    cookie: view.getUint32(at + COOKIE, true) +
+      view.getUint32(at + COOKIE + 4, true) * 2 ** 32,
     identity: { family, bytes: payload.slice(at, at + IDENTITY_BYTES) },
   };
 }

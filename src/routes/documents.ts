@@ -149,6 +149,7 @@ export const Problem = v.object({
 });
 
 /** Types of the documents above. */
+export type HealthDocument = v.InferOutput<typeof Health>;
 export type StatusDocument = v.InferOutput<typeof Status>;
 export type ProblemDocument = v.InferOutput<typeof Problem>;
 export type PrepareReportDocument = v.InferOutput<typeof PrepareReport>;

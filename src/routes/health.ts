@@ -6,34 +6,88 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { Agent } from "../app.ts";
 import type { RecoverRequest } from "../lifecycle/step.ts";
-import { type Bindings } from "../server/exchange.ts";
-import { callOf } from "../server/guard.ts";
+import { randomId } from "../linux/random.ts";
+import type { Bindings } from "../server/exchange.ts";
+import { type Call, callOf } from "../server/guard.ts";
 import { VERSION } from "../version.ts";
+import type { HealthDocument } from "./documents.ts";
+import { logRequest } from "./log_request.ts";
 import { ProblemError } from "./problem.ts";
 import { HostTime } from "./schemas.ts";
 
 /** The host's wall clock, for hosts that poll health and call nothing else. */
 const HOST_TIME = "lull-host-time";
+const REQUEST_ID = "x-request-id";
+const PATH = "/health";
+/** Where a URL's authority begins, behind `http://`. */
+const AUTHORITY = 7;
 
 /** 200 and the version; the first one after a prepare recovers before it. */
 export async function health(
   c: Context<{ Bindings: Bindings }>,
-  { lifecycle, late, guard, healthMayRecover }: Agent,
+  agent: Agent,
 ): Promise<Response> {
-  const trusted = guard.mayRecoverByHealth(callOf(c));
-  const request = trusted ? readHeader(c) : {};
+  const document = await check(callOf(c), () => readHeader(c), agent);
+  c.header("cache-control", "no-store");
+  return c.json(document);
+}
+
+/**
+ * The same, past the router, for the call that nearly all are: nothing in it
+ * but the path. In a machine that has just been restored all code runs for the
+ * first time, and the router's would be a quarter of the way to this reply.
+ * Undefined where there is more to it, which is the router's.
+ */
+export async function plainHealth(
+  request: Request,
+  { exchange, rehearsal }: Bindings,
+  agent: Agent,
+): Promise<Response | undefined> {
+  const { method, url, headers } = request;
+  const path = url.slice(url.indexOf("/", AUTHORITY));
+  if (method !== "GET" || path !== PATH) return undefined;
+  if (headers.has(HOST_TIME) || headers.has(REQUEST_ID)) return undefined;
+  const start = performance.now();
+  const call = { method, path, headers, peer: exchange.peer };
+  let document: HealthDocument;
+  try {
+    document = await check(call, () => ({}), agent);
+  } catch {
+    return undefined; // and the router has the words for it
+  }
+  const id = randomId();
+  if (!rehearsal) {
+    agent.metrics.requested();
+    const ms = performance.now() - start;
+    logRequest(agent.log, { request: id, method, path, status: 200, ms });
+  }
+  return new Response(JSON.stringify(document), {
+    headers: {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      [REQUEST_ID]: id,
+    },
+  });
+}
+
+async function check(
+  call: Call,
+  readRequest: () => RecoverRequest,
+  { lifecycle, late, guard, healthMayRecover }: Agent,
+): Promise<HealthDocument> {
+  const trusted = guard.mayRecoverByHealth(call);
+  const request = trusted ? readRequest() : {};
   // Without the leave to recover it still waits for a recovery under way.
   if (lifecycle.state !== "quiesced" || (trusted && healthMayRecover())) {
     await lifecycle.recover("health", request);
     if (trusted) await late.offer(request);
   }
   if (late.lacksEntropy) throw new ProblemError("entropy-missing");
-  c.header("cache-control", "no-store");
-  return c.json({
+  return {
     version: VERSION,
     state: lifecycle.state,
     generation: lifecycle.generation,
-  });
+  };
 }
 
 function readHeader(c: Context): RecoverRequest {

@@ -4,6 +4,7 @@
  */
 import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
 import { gcAndSweep } from "bun:jsc";
+import { constants, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { reexecWithSettings } from "./bun_reexec.ts";
 import { type CFunction, makeLibrary } from "./library.ts";
@@ -19,6 +20,7 @@ import type {
   CSignature,
   CType,
   ForeignLibrary,
+  Input,
   Runtime,
   RuntimeServer,
   RuntimeWorker,
@@ -43,6 +45,7 @@ export const bunRuntime: Runtime = {
   serve,
   collect,
   startWorker,
+  openInput,
   openLibrary,
 };
 
@@ -127,6 +130,28 @@ async function collect(signal?: AbortSignal): Promise<boolean> {
 function startWorker(url: URL, events: WorkerEvents): RuntimeWorker {
   const worker = new Worker(url, { type: "module", smol: true });
   return adoptWorker(worker, url, events);
+}
+
+/**
+ * A stream of it is polled by the event loop itself, where a read of node:fs
+ * comes back by way of a thread: 30 ms later in a machine that has just been
+ * restored, when all code runs for the first time.
+ */
+function openInput(path: string): Input {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  let reader: { read(): Promise<unknown> } | undefined;
+  return {
+    fd,
+    async next() {
+      reader ??= Bun.file(fd).stream().getReader();
+      try {
+        await reader.read();
+      } catch (error) {
+        reader = undefined; // a stream that failed reads no more
+        throw error;
+      }
+    },
+  };
 }
 
 /** Pointers are plain 64-bit numbers to us: Bun's own type is a float. */

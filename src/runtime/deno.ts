@@ -5,6 +5,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { loadLibc } from "../linux/libc.ts";
+import { openOnPool } from "./input.ts";
 import { type CFunction, makeLibrary } from "./library.ts";
 import {
   answer,
@@ -42,6 +43,7 @@ export const denoRuntime: Runtime = {
   serve,
   collect,
   startWorker,
+  openInput: openOnPool,
   openLibrary,
 };
 

@@ -94,6 +94,17 @@ export interface WorkerEvents {
   onError(error: Error): void;
 }
 
+/** A file that grows, open for reading. */
+export interface Input {
+  readonly fd: number;
+  /**
+   * Reads on, and resolves once there was something; what it was is dropped.
+   * Nothing runs meanwhile. Rejects with an error that has a `code`; may be
+   * called again after that.
+   */
+  next(): Promise<void>;
+}
+
 /** The adapter: chosen once at start. */
 export interface Runtime {
   readonly name: "bun" | "deno";
@@ -109,6 +120,8 @@ export interface Runtime {
   /** Collects all garbage and gives the memory back to the OS; false if the signal stopped it half way. */
   collect(signal?: AbortSignal): Promise<boolean>;
   startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
+  /** Opens a file that grows, like the kernel's log; throws as node:fs does. */
+  openInput(path: string): Input;
   /** Loads a shared library by the name that the dynamic linker knows, or undefined. */
   openLibrary(name: string): ForeignLibrary | undefined;
 }

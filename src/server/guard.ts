@@ -34,6 +34,8 @@ export interface Call {
 /** Decides on every call. */
 export class Guard {
   readonly #options: GuardOptions;
+  /** The last caller that the kernel was asked about; no longer than an operation. */
+  #asked: { readonly address: string; readonly isLocal: boolean } | undefined;
 
   constructor(options: GuardOptions) {
     this.#options = options;
@@ -41,7 +43,10 @@ export class Guard {
 
   /** Why this call is refused, or undefined. Reading is free without a token. */
   refusal(call: Call): Refusal | undefined {
-    if (call.method === "POST") return this.#whyNotControl(call);
+    if (call.method === "POST") {
+      this.#asked = undefined;
+      return this.#whyNotControl(call);
+    }
     if (isHealth(call) || this.#options.token === undefined) return undefined;
     return this.#options.token.admits(call.headers)
       ? undefined
@@ -76,7 +81,18 @@ export class Guard {
     if (peer === undefined) return true;
     // The mode of the socket's file says who may connect: nobody but its owner.
     if (peer.unix) return false;
-    return isLocal(peer.address);
+    const { address } = peer;
+    // A health check mostly comes from where the prepare came from, and the one
+    // after a restore need not wait until the kernel has been asked again.
+    if (this.#asked?.address !== address) {
+      this.#asked = { address, isLocal: isLocal(address) };
+    }
+    return this.#asked.isLocal;
+  }
+
+  /** Asks the kernel anew about every caller: a recovery may bring new addresses. */
+  forget(): void {
+    this.#asked = undefined;
   }
 }
 

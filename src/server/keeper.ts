@@ -13,11 +13,13 @@ import {
 import type { Libc } from "../linux/libc.ts";
 import {
   hideUnsentConnections,
+  listenersOn,
   showUnsentConnections,
 } from "../linux/listen.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
+import { Exchanges, keyOf } from "./exchanges.ts";
 import { acknowledged, flushed } from "./flush.ts";
 
 /** Where the agent listens. */
@@ -42,9 +44,10 @@ export interface KeeperOptions {
 /** Knows which connections wait for a reply, and closes the others on demand. */
 export class ConnectionKeeper {
   readonly #options: KeeperOptions;
-  readonly #exchanges = new Map<string, Set<Exchange>>();
-  readonly #served = new Map<string, number>();
+  readonly #exchanges = new Exchanges();
   #recorded: Connection[] = [];
+  /** The sockets that listen. */
+  #listeners: readonly number[] = [];
   #keepAlive = true;
 
   constructor(options: KeeperOptions) {
@@ -68,6 +71,13 @@ export class ConnectionKeeper {
     return listUnixConnections(libc, ...listening().paths);
   }
 
+  /** To be called once the agent listens. */
+  listen(): void {
+    const { libc, listening } = this.#options;
+    this.#listeners = listenersOn(libc, listening().ports);
+    showUnsentConnections(libc, this.#listeners);
+  }
+
   /** Wraps the app: the outermost handler, so that nothing runs after it. */
   wrap(
     answer: (request: Request, exchange: Exchange) => Promise<Response>,
@@ -80,10 +90,10 @@ export class ConnectionKeeper {
         const close = !this.#keepAlive || this.#isSpent(peer);
         if (close) response.headers.set("connection", "close");
         if (exchange.hasAfter || close) this.#follow(exchange, close);
-        else this.#end(exchange);
+        else this.#exchanges.end(exchange);
         return response;
       } catch (error) {
-        this.#end(exchange);
+        this.#exchanges.end(exchange);
         exchange.replied();
         throw error;
       }
@@ -92,36 +102,25 @@ export class ConnectionKeeper {
 
   /** True while a request of this connection is being answered. */
   busy(peer: Peer): boolean {
-    for (const exchange of this.#exchanges.get(keyOf(peer)) ?? []) {
-      // Whoever still sends its body is slow, not waiting for a reply.
-      if (!exchange.receiving) return true;
-    }
-    return false;
+    return this.#exchanges.busy(peer);
   }
 
   /** How many requests this connection has sent, as long as it is known. */
   served(peer: Peer): number {
-    return this.#served.get(keyOf(peer)) ?? 0;
+    return this.#exchanges.served(peer);
   }
 
-  /**
-   * Begins a census. What it gives forgets the counts of connections that were
-   * known at this beginning and are not among the live ones at its end.
-   */
+  /** As {@linkcode Exchanges.census}. */
   census(): (live: Iterable<Peer>) => void {
-    const known = new Set(this.#served.keys());
-    return (live) => {
-      for (const peer of live) known.delete(keyOf(peer));
-      for (const key of known) this.#served.delete(key);
-    };
+    return this.#exchanges.census();
   }
 
   /** Closes what waits for no reply, records the rest, turns keep-alive off. */
   async quiesce(): Promise<{ closed: number; recorded: number }> {
-    const { libc, listening, closeIdle } = this.#options;
+    const { libc, closeIdle } = this.#options;
     this.#keepAlive = false;
     if (libc.getpeername === undefined) closeIdle();
-    for (const port of listening().ports) hideUnsentConnections(libc, port);
+    hideUnsentConnections(libc, this.#listeners);
     const closed = await this.#closeIdle(
       () => [...this.list(), ...this.#listUnix()],
       "spare",
@@ -147,9 +146,9 @@ export class ConnectionKeeper {
 
   /** Closes exactly the recorded connections that still exist; keep-alive on. */
   recover(): { zombies: number } {
-    const { libc, listening } = this.#options;
+    const { libc } = this.#options;
     this.#keepAlive = true;
-    for (const port of listening().ports) showUnsentConnections(libc, port);
+    showUnsentConnections(libc, this.#listeners);
     let zombies = 0;
     for (const connection of this.#recorded.splice(0)) {
       if (shutdownConnection(libc, connection)) zombies++;
@@ -172,25 +171,15 @@ export class ConnectionKeeper {
   }
 
   #begin(exchange: Exchange): void {
-    const { peer } = exchange;
-    if (peer === undefined) return;
-    const key = keyOf(peer);
-    this.#served.set(key, (this.#served.get(key) ?? 0) + 1);
-    const exchanges = this.#exchanges.get(key);
-    if (exchanges) exchanges.add(exchange);
-    else this.#exchanges.set(key, new Set([exchange]));
+    this.#exchanges.begin(exchange);
     // A recorded connection that speaks is no zombie; its reply will close it.
-    if (this.#recorded.length > 0) {
-      this.#recorded = this.#recorded.filter((c) => keyOf(c.peer) !== key);
-    }
+    if (exchange.peer !== undefined) this.#forget(exchange.peer);
   }
 
-  #end(exchange: Exchange): void {
-    if (exchange.peer === undefined) return;
-    const key = keyOf(exchange.peer);
-    const exchanges = this.#exchanges.get(key);
-    exchanges?.delete(exchange);
-    if (exchanges?.size === 0) this.#exchanges.delete(key);
+  #forget(spoken: Peer): void {
+    if (this.#recorded.length === 0) return;
+    const key = keyOf(spoken);
+    this.#recorded = this.#recorded.filter(({ peer }) => keyOf(peer) !== key);
   }
 
   #follow(exchange: Exchange, close: boolean): void {
@@ -209,9 +198,11 @@ export class ConnectionKeeper {
         peer?.unix ? this.#listUnix().map(({ inode }) => inode) : [],
       );
       const connection = await flushed(libc, peer, find, before);
-      this.#end(exchange);
+      this.#exchanges.end(exchange);
       if (!close) return;
       if (connection !== undefined) shutdownConnection(libc, connection);
+      // Closed, or gone by itself: a recovery need not look for it.
+      if (peer !== undefined) this.#forget(peer);
       await this.#closeIdle(() => [
         ...this.#listUnix().filter(({ inode }) => unix.has(inode)),
         // Whoever connected to a quiesced guest; a prepare's settle does it itself.
@@ -219,7 +210,7 @@ export class ConnectionKeeper {
       ], "await");
     } finally {
       // Whatever failed: the settle that waits for this must not wait for ever.
-      this.#end(exchange);
+      this.#exchanges.end(exchange);
       exchange.replied();
     }
   }
@@ -229,8 +220,4 @@ export class ConnectionKeeper {
     const key = keyOf(peer);
     return this.list().find((connection) => keyOf(connection.peer) === key);
   }
-}
-
-function keyOf(peer: Peer): string {
-  return peer.unix ? "unix" : `${peer.address} ${peer.port}`;
 }

@@ -5,7 +5,6 @@
 import type { RecoverRequest, Repair } from "../lifecycle/step.ts";
 import {
   type HostClock,
-  hostClock,
   setWallClock,
   uptime,
   wallClock,
@@ -30,7 +29,7 @@ export interface ClockOptions {
   readonly libc: Libc;
   readonly toleranceMs?: number;
   /** The clock to ask where the caller told nothing. */
-  readonly hostClock?: () => HostClock | undefined;
+  readonly hostClock: () => HostClock | undefined;
 }
 
 /** A time, and who says so. */
@@ -46,8 +45,7 @@ interface Reference {
  * (now less the uptime), is refused: it is a host's mistake.
  */
 export function clockRepair(options: ClockOptions): Repair {
-  const { libc, toleranceMs = TOLERANCE_MS } = options;
-  const findClock = options.hostClock ?? (() => hostClock(libc));
+  const { libc, toleranceMs = TOLERANCE_MS, hostClock } = options;
   return {
     name: "clock",
     limitMs: 5000,
@@ -55,7 +53,7 @@ export function clockRepair(options: ClockOptions): Repair {
       if (libc.clock_settime === undefined) {
         return { skipped: "the C library could not be loaded" };
       }
-      const reference = fromRequest(request) ?? fromDevice(findClock());
+      const reference = fromRequest(request) ?? fromDevice(hostClock());
       if (reference === undefined) {
         return {
           skipped: "no host time was given and there is no PTP clock of " +

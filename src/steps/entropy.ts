@@ -2,7 +2,14 @@
  * Repair: the kernel's random pool differs from that of every other fork.
  * @module
  */
-import type { RecoverRequest, Repair, StepReport } from "../lifecycle/step.ts";
+import type {
+  Effect,
+  RecoverRequest,
+  RecoveryContext,
+  Repair,
+  Skipped,
+  StepReport,
+} from "../lifecycle/step.ts";
 import { addEntropy, readHardware, reseed } from "../linux/entropy.ts";
 import type { Libc } from "../linux/libc.ts";
 import { messageOf } from "../lifecycle/step.ts";
@@ -42,43 +49,51 @@ export function entropyRepair(options: EntropyOptions): Repair {
   return {
     name: "entropy",
     limitMs: 5000,
-    async repair({ request, signal }) {
-      const { entropy }: RecoverRequest & EntropyRequest = request;
+    repair(context) {
+      const { entropy }: RecoverRequest & EntropyRequest = context.request;
       const byKernel = kernelReseeded();
-      if (libc.ioctl === undefined && !byKernel) {
-        return { skipped: "the C library could not be loaded" };
-      }
-      const problems: string[] = [];
-      const given = new Map<string, Uint8Array>();
-      if (entropy !== undefined) given.set("request", entropy);
-      // A hardware source takes 10 ms of the first reply: only where nobody
-      // else gave what other forks do not have.
-      if (entropy === undefined && !byKernel) {
-        try {
-          const bytes = await hardware(signal);
-          if (bytes !== undefined) given.set("hardware", bytes);
-        } catch (error) {
-          problems.push(messageOf(error));
-        }
-      }
-      // Where the kernel made a new key for this fork, another is no newer.
-      const mixed = byKernel && given.size === 0
-        ? { sources: [], bytes: 0, reseeded: true }
-        : mix(libc, given, problems);
-      const sources = byKernel ? ["kernel", ...mixed.sources] : mixed.sources;
-      const reseeded = byKernel || mixed.reseeded;
-      if (sources.length === 0 && problems.length === 0) {
-        problems.push("no source of entropy from outside the snapshot");
-      }
-      return {
-        sources,
-        bytes: mixed.bytes,
-        accepted: mixed.sources.length > 0,
-        reseeded,
-        ...(problems.length > 0 ? { problems } : {}),
-      };
+      // The kernel made a new key for this fork: another would be no newer.
+      return byKernel && entropy === undefined
+        ? { sources: ["kernel"], bytes: 0, accepted: false, reseeded: true }
+        : renew(context, byKernel);
     },
   };
+
+  async function renew(
+    { request, signal }: RecoveryContext,
+    byKernel: boolean,
+  ): Promise<Effect | Skipped> {
+    const { entropy }: RecoverRequest & EntropyRequest = request;
+    if (libc.ioctl === undefined && !byKernel) {
+      return { skipped: "the C library could not be loaded" };
+    }
+    const problems: string[] = [];
+    const given = new Map<string, Uint8Array>();
+    if (entropy !== undefined) given.set("request", entropy);
+    // A hardware source takes 10 ms of the first reply: only where nobody
+    // else gave what other forks do not have.
+    if (entropy === undefined && !byKernel) {
+      try {
+        const bytes = await hardware(signal);
+        if (bytes !== undefined) given.set("hardware", bytes);
+      } catch (error) {
+        problems.push(messageOf(error));
+      }
+    }
+    const mixed = mix(libc, given, problems);
+    const sources = byKernel ? ["kernel", ...mixed.sources] : mixed.sources;
+    const reseeded = byKernel || mixed.reseeded;
+    if (sources.length === 0 && problems.length === 0) {
+      problems.push("no source of entropy from outside the snapshot");
+    }
+    return {
+      sources,
+      bytes: mixed.bytes,
+      accepted: mixed.sources.length > 0,
+      reseeded,
+      ...(problems.length > 0 ? { problems } : {}),
+    };
+  }
 }
 
 /** Whether the report of this repair says that the random pool is new. */

@@ -58,6 +58,19 @@ export function readGeneration(
   }
 }
 
+/** The generation of a killed or restarted agent goes on, or it is told why not. */
+export function lastGeneration(
+  directory: string,
+  onError: (error: unknown) => void,
+): number {
+  try {
+    return readGeneration(directory)?.generation ?? 0;
+  } catch (error) {
+    onError(error);
+    return 0;
+  }
+}
+
 /** Publishes whole or not at all: readers never see half a document. */
 export function publishGeneration(
   directory: string,

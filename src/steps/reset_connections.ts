@@ -6,10 +6,9 @@
 import type { RecoverRequest, Repair, Step } from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
-  destroyTcp,
-  listTcp,
   type SocketIdentity,
   type TcpConnection,
+  TcpTable,
 } from "../linux/sock_diag.ts";
 import type { NetworkRequest } from "./network.ts";
 
@@ -26,8 +25,7 @@ export interface ResetOptions {
   readonly ownPorts: () => readonly number[];
   /** performance.now() of the restore, where there is evidence of when. */
   readonly restoredAt: () => number | undefined;
-  readonly list?: typeof listTcp;
-  readonly destroy?: typeof destroyTcp;
+  readonly open?: () => Pick<TcpTable, "list" | "destroy"> & Disposable;
 }
 
 /** The step that records, and the repair that destroys what it recorded. */
@@ -42,20 +40,33 @@ export interface ResetConnections {
  * connections in the agent's network namespace are seen.
  */
 export function resetConnections(options: ResetOptions): ResetConnections {
-  const { libc, restoredAt, list = listTcp, destroy = destroyTcp } = options;
+  const { libc, restoredAt, open = () => new TcpTable(libc) } = options;
   let recorded: TcpConnection[] | undefined;
+  // Open from the one to the other: a recovery's caller waits.
+  let table: ReturnType<typeof open> | undefined;
+  const close = () => {
+    table?.[Symbol.dispose]();
+    table = undefined;
+    recorded = undefined;
+  };
   return {
     record: {
       name: "workload-connections",
       limitMs: 5000,
       onFailure: "continue",
       quiesce() {
-        recorded = undefined;
+        close();
         if (libc.socket === undefined) {
           return { skipped: "the C library could not be loaded" };
         }
-        recorded = foreign(list(libc), options.ownPorts());
-        return { effect: { recorded: recorded.length } };
+        table = open();
+        try {
+          recorded = foreign(table.list(options.ownPorts()));
+        } catch (error) {
+          close();
+          throw error;
+        }
+        return { effect: { recorded: recorded.length }, undo: close };
       },
     },
     reset: {
@@ -67,38 +78,40 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         if (outcome !== "restored") {
           return { skipped: `left alone at outcome ${outcome}` };
         }
-        if (stale === undefined) {
+        if (stale === undefined || table === undefined) {
           return { skipped: "no connections were recorded at the prepare" };
         }
         const { network }: RecoverRequest & NetworkRequest = request;
         const remote = network?.address === undefined
           ? spareLocal(stale)
           : stale;
-        const identities = new Map(
-          [...remote, ...silentSince(restoredAt())].map((
-            { identity },
-          ) => [identity.bytes.join(), identity]),
-        );
-        return summary(libc, [...identities.values()]);
+        const silent = silentSince(table, restoredAt());
+        return summary(table, identitiesOf(remote.concat(silent)));
       },
     },
   };
 
   /** Those that came up between the record and the freeze, and are silent. */
-  function silentSince(at: number | undefined): TcpConnection[] {
+  function silentSince(
+    table: Pick<TcpTable, "list">,
+    at: number | undefined,
+  ): TcpConnection[] {
     if (at === undefined) return [];
     const ago = performance.now() - at + MARGIN_MS;
-    const now = foreign(list(libc), options.ownPorts());
+    const now = foreign(table.list(options.ownPorts()));
     return spareLocal(now).filter(({ established, silentMs }) =>
       established && silentMs !== undefined && silentMs > ago
     );
   }
 
-  function summary(libc: Libc, identities: SocketIdentity[]) {
+  function summary(
+    table: Pick<TcpTable, "destroy">,
+    identities: SocketIdentity[],
+  ) {
     let destroyed = 0;
     let gone = 0;
     const failed: Record<string, number> = {};
-    for (const fate of destroy(libc, identities)) {
+    for (const fate of table.destroy(identities)) {
       if (fate === "destroyed") destroyed++;
       else if (fate === "gone") gone++;
       else failed[fate.failed] = (failed[fate.failed] ?? 0) + 1;
@@ -107,13 +120,10 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   }
 }
 
-/** Neither on loopback, which the snapshot holds whole, nor the agent's own. */
-function foreign(
-  connections: readonly TcpConnection[],
-  ownPorts: readonly number[],
-): TcpConnection[] {
-  return connections.filter(({ local, localPort, remote }) =>
-    !isLoopback(local) && !isLoopback(remote) && !ownPorts.includes(localPort)
+/** Not on loopback, which the snapshot holds whole. */
+function foreign(connections: readonly TcpConnection[]): TcpConnection[] {
+  return connections.filter(({ local, remote }) =>
+    !isLoopback(local) && !isLoopback(remote)
   );
 }
 
@@ -122,6 +132,7 @@ function foreign(
  * machine and were in the snapshot, on whatever address.
  */
 function spareLocal(connections: readonly TcpConnection[]): TcpConnection[] {
+  if (connections.length === 0) return [];
   const ends = new Set(
     connections.map(({ local, localPort, remote, remotePort }) =>
       `${local} ${localPort} ${remote} ${remotePort}`
@@ -130,6 +141,16 @@ function spareLocal(connections: readonly TcpConnection[]): TcpConnection[] {
   return connections.filter(({ local, localPort, remote, remotePort }) =>
     !ends.has(`${remote} ${remotePort} ${local} ${localPort}`)
   );
+}
+
+/** Each once. */
+function identitiesOf(connections: readonly TcpConnection[]): SocketIdentity[] {
+  const seen = new Set<number>();
+  return connections.flatMap(({ cookie, identity }) => {
+    if (seen.has(cookie)) return [];
+    seen.add(cookie);
+    return [identity];
+  });
 }
 
 function isLoopback(address: string): boolean {

@@ -129,6 +129,7 @@ export function rounds(target: Target): void {
         "release",
         "collect",
         "evidence",
+        "workload-connections",
         "connections",
         "ports",
       ]);

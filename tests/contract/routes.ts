@@ -61,6 +61,24 @@ export function routes(target: Target): void {
       assert.equal(health.generation, 0);
     });
 
+    test("a health check is the same whichever way it takes", async () => {
+      const plain = await agent.health();
+      // a given id takes it through the router
+      const routed = await agent.ask("GET", "/health", "", {
+        "x-request-id": "host-6",
+      });
+      const queried = await agent.ask("GET", "/health?again");
+      for (const other of [routed, queried]) {
+        assert.equal(other.status, plain.status);
+        assert.equal(other.body, plain.body);
+        for (const name of ["content-type", "cache-control"]) {
+          assert.equal(other.headers.get(name), plain.headers.get(name));
+        }
+      }
+      assert.equal((await agent.ask("GET", "/health/health")).status, 404);
+      assert.equal((await agent.ask("GET", "//health")).status, 404);
+    });
+
     test("every reply carries a request id, a given one is kept", async () => {
       const made = (await agent.health()).headers.get("x-request-id");
       assert.match(made ?? "", /^[0-9a-f]{32}$/);

@@ -12,7 +12,10 @@ import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
 import { type Parts, plan } from "../../src/lifecycle/plan.ts";
 import type { StepReport } from "../../src/lifecycle/step.ts";
+import { HostClockFinder } from "../../src/linux/clock.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
+import { hardwareClock, ptpClock } from "../../src/linux/machine_clock.ts";
+import { ProgramPages } from "../../src/linux/memory_page_out.ts";
 import { IdleCollector } from "../../src/memory/idle_collector.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { ConnectionKeeper } from "../../src/server/keeper.ts";
@@ -105,6 +108,7 @@ export class Rig {
     );
     assert.ok(parsed.kind === "serve");
     const listeners = new Listeners(runtime);
+    const hostClocks = new HostClockFinder(libc);
     const rig = new Rig(
       {
         ...{ runtime, libc, config: parsed.config, ports: undefined },
@@ -113,8 +117,10 @@ export class Rig {
           onError() {},
         }),
         registry: new HookRegistry({ limitMs: 1000, newId: () => "event" }),
+        ...{ hostClocks, program: new ProgramPages(libc) },
         observer: new EvidenceObserver({
-          libc,
+          ...{ libc, runtime },
+          clocks: [hardwareClock(), ptpClock(hostClocks)],
           onError() {},
           // A watch on the real one would keep this process alive.
           openLog: () => {

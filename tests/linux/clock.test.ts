@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import {
   hostClock,
+  HostClockFinder,
   setWallClock,
   uptime,
   wallClock,
@@ -69,5 +70,14 @@ describe("the host's clock", () => {
       rmSync(directory, { recursive: true });
     }
     assert.equal(hostClock(libc, directory), undefined);
+  });
+
+  it("that was found last needs no other look", () => {
+    const clocks = [undefined, { name: "/dev/ptp0", read: () => 5 }];
+    const finder = new HostClockFinder({}, () => clocks.pop());
+    assert.equal(finder.last?.name, "/dev/ptp0");
+    assert.equal(finder.last?.name, "/dev/ptp0");
+    assert.equal(finder.find(), undefined);
+    assert.equal(finder.last, undefined);
   });
 });

@@ -14,9 +14,11 @@ import {
   kernelMessage,
   openKernelLog,
 } from "../../src/linux/kmsg.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 
+const runtime = await loadRuntime();
 const skip = mayLog() ? false : "needs to read and write /dev/kmsg";
 
 function mayLog(): boolean {
@@ -134,6 +136,7 @@ describe("the watch of the kernel's log", { skip }, () => {
   it("tells of new records while it is armed", async () => {
     let told = 0;
     const watch = new KernelLogWatch({
+      runtime,
       libc: await realLibc(),
       onRecord: () => void told++,
       onError: (error) => assert.fail(error),
@@ -159,7 +162,7 @@ describe("the watch of the kernel's log", { skip }, () => {
   });
 
   it("says at once that it cannot watch", () => {
-    const options = { onRecord() {}, onError() {} };
+    const options = { runtime, onRecord() {}, onError() {} };
     const blind = new KernelLogWatch({ libc: {}, ...options });
     assert.throws(() => blind.arm(), /Cannot call lseek/);
     const libc = { lseek: () => 0 };

@@ -82,6 +82,27 @@ describe("without a token", () => {
     own.add(HOST.address);
     assert.equal(moving.refusal(prepare), "guest-call");
   });
+
+  test("whoever prepared is not asked about again until the recovery", () => {
+    const asked: string[] = [];
+    const counting = guard({
+      isLocal: (address) => asked.push(address) > 0 && address !== HOST.address,
+    });
+    const health = (peer: Peer) =>
+      counting.mayRecoverByHealth(call("GET", "/health", peer));
+    assert.equal(
+      counting.refusal(call("POST", "/snapshot/prepare", HOST)),
+      undefined,
+    );
+    assert.ok(health(HOST));
+    assert.deepEqual(asked, [HOST.address]);
+    assert.ok(!health(GUEST));
+    assert.ok(health(HOST));
+    assert.deepEqual(asked, [HOST.address, GUEST.address, HOST.address]);
+    counting.forget();
+    assert.ok(health(HOST));
+    assert.equal(asked.length, 4);
+  });
 });
 
 describe("a browser", () => {

@@ -5,7 +5,7 @@ import { loadRuntime } from "../../src/runtime/mod.ts";
 import { ConnectionKeeper } from "../../src/server/keeper.ts";
 import { Listeners } from "../../src/server/listeners.ts";
 import { Sweeper, type SweeperOptions } from "../../src/server/sweeper.ts";
-import { showUnsentConnections } from "../../src/linux/listen.ts";
+import { listenersOn, showUnsentConnections } from "../../src/linux/listen.ts";
 import { realLibc } from "../support/libc.ts";
 import { Raw } from "../support/raw.ts";
 import { until } from "../support/until.ts";
@@ -28,7 +28,7 @@ async function serving(
   const fetch = keeper.wrap(() => Promise.resolve(new Response("x")));
   await listeners.open([{ host: "127.0.0.1", port: 0 }], { fetch });
   const [port] = listeners.ports;
-  showUnsentConnections(libc, port);
+  showUnsentConnections(libc, listenersOn(libc, [port]));
   const sweeper = new Sweeper({
     libc,
     listening: () => listeners,

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import type { StepContext } from "../../src/lifecycle/step.ts";
+import type { Done, StepContext } from "../../src/lifecycle/step.ts";
 import type { Destroyed, TcpConnection } from "../../src/linux/sock_diag.ts";
 import { resetConnections } from "../../src/steps/reset_connections.ts";
 import { inNamespace, namespaceProblem } from "../support/namespace/mod.ts";
@@ -61,6 +61,8 @@ describe("connections of a restored workload", { skip }, () => {
   });
 });
 
+let cookies = 0;
+
 /** A connection of the list that the kernel gives. */
 function connection(
   local: string,
@@ -75,6 +77,7 @@ function connection(
     remotePort: 443,
     established: true,
     silentMs: 0,
+    cookie: ++cookies,
     identity: { family: 2, bytes },
     ...more,
   };
@@ -88,18 +91,26 @@ function fake(options: {
   const { connections, fate = "destroyed", libc = { socket: () => -1 } } =
     options;
   const asked: string[] = [];
+  const opened = new Set<object>();
   const pair = resetConnections({
     libc,
     ownPorts: () => [49983],
     restoredAt: () => undefined,
-    list: () => connections,
-    destroy: (_, identities) =>
-      identities.map(({ bytes }) => {
-        asked.push(new TextDecoder().decode(bytes));
-        return fate;
-      }),
+    open() {
+      opened.add(asked);
+      return {
+        list: (without = []) =>
+          connections.filter((one) => !without.includes(one.localPort)),
+        destroy: (identities) =>
+          identities.map(({ bytes }) => {
+            asked.push(new TextDecoder().decode(bytes));
+            return fate;
+          }),
+        [Symbol.dispose]: () => void opened.delete(asked),
+      };
+    },
   });
-  return { ...pair, asked };
+  return { ...pair, asked, isOpen: () => opened.size > 0 };
 }
 
 describe("what is reset", () => {
@@ -114,9 +125,8 @@ describe("what is reset", () => {
         connection("fd00::15", "fd00::2"),
       ],
     });
-    assert.deepEqual(await record.quiesce(prepare), {
-      effect: { recorded: 2 },
-    });
+    const { effect } = await record.quiesce(prepare) as Done;
+    assert.deepEqual(effect, { recorded: 2 });
     await reset.repair(contextOf({}));
     assert.deepEqual(asked, ["10.0.2.15>10.0.2.2", "fd00::15>fd00::2"]);
   });
@@ -144,6 +154,14 @@ describe("what is reset", () => {
     await record.quiesce(prepare);
     await reset.repair(contextOf({}));
     assert.deepEqual(await reset.repair(contextOf({})), none);
+  });
+
+  it("needs the kernel's table from the record to its undo", async () => {
+    const { record, isOpen } = fake({ connections: [] });
+    const done = await record.quiesce(prepare) as Done;
+    assert.ok(isOpen());
+    await done.undo!(contextOf({}));
+    assert.ok(!isOpen());
   });
 
   it("is nothing without a C library", async () => {

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import net from "node:net";
 import process from "node:process";
 import type { Outcome } from "../../../src/lifecycle/step.ts";
-import { listTcp } from "../../../src/linux/sock_diag.ts";
+import { TcpTable } from "../../../src/linux/sock_diag.ts";
 import { resetConnections } from "../../../src/steps/reset_connections.ts";
 import { realLibc } from "../libc.ts";
 import { contextOf } from "../recovery.ts";
@@ -91,10 +91,11 @@ const late: Record<string, Client> = {};
 if (unseen) {
   // between the record and the freeze, silent longer than the margin since
   const missed = late.missed = await Client.open("10.0.2.2", 7000);
+  using table = new TcpTable(libc);
   await until(
     "its silence",
     () =>
-      listTcp(libc).some(({ localPort, silentMs }) =>
+      table.list().some(({ localPort, silentMs }) =>
         localPort === missed.localPort && (silentMs ?? 0) > 200
       ),
   );

@@ -1,0 +1,115 @@
+/**
+ * A recovery gone through without effect, at the start: or the first one would
+ * bring the program's pages back from the disk while its caller waits.
+ * @module
+ */
+import type { EvidenceObserver } from "./evidence.ts";
+import { lookForEvidence } from "./evidence_check.ts";
+import { Lifecycle } from "./lifecycle/lifecycle.ts";
+import type { Effect, Repair } from "./lifecycle/step.ts";
+import type { Libc } from "./linux/libc.ts";
+import type { ProgramPages } from "./linux/memory_page_out.ts";
+import { TcpTable } from "./linux/sock_diag.ts";
+import type { ConnectionKeeper } from "./server/keeper.ts";
+import type { Sweeper } from "./server/sweeper.ts";
+import { clockRepair } from "./steps/clock.ts";
+import { entropyRepair } from "./steps/entropy.ts";
+import { tryPublishing } from "./steps/generation.ts";
+import { networkRepair } from "./steps/network.ts";
+import { parallelismStep } from "./steps/parallelism.ts";
+import { resetConnections } from "./steps/reset_connections.ts";
+
+/** What a rehearsal needs. */
+export interface RehearsalOptions {
+  readonly libc: Libc;
+  readonly observer: Pick<EvidenceObserver, "mark" | "check">;
+  readonly keeper: Pick<ConnectionKeeper, "recover">;
+  readonly sweeper: Pick<Sweeper, "start" | "stop">;
+  readonly ownPorts: () => number[];
+  readonly runtimeDirectory: string;
+  /** Asks the agent's own app for its health, as somebody who may change nothing. */
+  readonly askHealth: () => Promise<unknown>;
+}
+
+/**
+ * Goes through it once; gives the words of what would fail. Changes nothing that
+ * lasts: a file beside the generation comes and goes, the threads of this process
+ * are on one CPU for a moment.
+ */
+export async function rehearse(
+  options: RehearsalOptions,
+): Promise<readonly string[]> {
+  const { libc, observer, keeper, sweeper, ownPorts } = options;
+  const connections = resetConnections({
+    libc,
+    ownPorts,
+    restoredAt: () => performance.now(),
+    open: () => new UntouchedTcpTable(libc),
+  });
+  const lifecycle = new Lifecycle({
+    plan: {
+      beforeReply: [connections.record],
+      settle: [parallelismStep(libc)],
+      repairs: [
+        // A kernel that has reseeded by itself leaves nothing to be done.
+        entropyRepair({ libc, kernelReseeded: () => true }),
+        clockRepair({ libc, hostClock: () => undefined }),
+        networkRepair(libc),
+        connections.reset,
+        once("generation", () => tryPublishing(options.runtimeDirectory)),
+        // What is undone while nothing is quiesced stays as it is.
+        once("connections", () => {
+          sweeper.stop();
+          sweeper.start();
+          return keeper.recover();
+        }),
+      ],
+    },
+    evidence: () => lookForEvidence(observer),
+    leaseSeconds: 60,
+    newId: () => "rehearsal",
+  });
+  observer.mark();
+  await lifecycle.settle(await lifecycle.prepare());
+  const recovery = await lifecycle.recover("health", { outcome: "restored" });
+  await options.askHealth();
+  return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
+    status === "failed" ? [`${name}: ${reason}`] : []
+  );
+}
+
+function once(name: string, action: () => Effect | void): Repair {
+  return { name, limitMs: 5000, repair: () => action() ?? {} };
+}
+
+/** What a warm-up needs. */
+export interface WarmUpOptions {
+  /** {@linkcode rehearse}, with all that it needs. */
+  readonly rehearse: () => Promise<readonly string[]>;
+  /** Undefined where the program stays in memory as it is. */
+  readonly program: ProgramPages | undefined;
+  /** Hears what of a recovery will not work. */
+  readonly warn: (why: string) => void;
+}
+
+/**
+ * Rehearses, so that a host can still do something about what cannot work here;
+ * has what only the start needed leave the memory, which no snapshot shall carry;
+ * and rehearses once more: what comes back for that, stays.
+ */
+export async function warmUp(
+  { rehearse, program, warn }: WarmUpOptions,
+): Promise<void> {
+  for (const why of await rehearse()) warn(why);
+  if (program === undefined) return;
+  program.pageOut();
+  await rehearse();
+  program.learn();
+}
+
+/** The kernel's table, of which nothing is destroyed. */
+class UntouchedTcpTable extends TcpTable {
+  override destroy(): [] {
+    return [];
+  }
+}

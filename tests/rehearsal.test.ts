@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { after, describe, test } from "node:test";
+import type { Libc } from "../src/linux/libc.ts";
+import { type RehearsalOptions, rehearse } from "../src/rehearsal.ts";
+import { temporary } from "./support/hooks.ts";
+import { realLibc } from "./support/libc.ts";
+import { masksOf } from "./support/proc.ts";
+
+const directory = temporary();
+after(directory.remove);
+
+function options(libc: Libc, seen: string[]): RehearsalOptions {
+  return {
+    libc,
+    observer: {
+      mark: () => void seen.push("mark"),
+      check() {
+        seen.push("check");
+        return {
+          conclusive: false,
+          restored: false,
+          paused: false,
+          sources: [],
+        };
+      },
+    },
+    keeper: {
+      recover() {
+        seen.push("recover");
+        return { zombies: 0 };
+      },
+    },
+    sweeper: {
+      start: () => void seen.push("start"),
+      stop: () => void seen.push("stop"),
+    },
+    ownPorts: () => [],
+    runtimeDirectory: directory.path,
+    askHealth: () => Promise.resolve(seen.push("ask")),
+  };
+}
+
+describe("a rehearsal", () => {
+  test("goes the whole way, and leaves everything as it was", async () => {
+    const libc = await realLibc();
+    const seen: string[] = [];
+    const sent: number[] = [];
+    const counting: Libc = {
+      ...libc,
+      send(socket, bytes, size, flags) {
+        // struct nlmsghdr: the type follows the length
+        sent.push(bytes![4] | bytes![5] << 8);
+        return libc.send!(socket, bytes, size, flags);
+      },
+      clock_settime: () => assert.fail("it set the clock"),
+      ioctl: () => assert.fail("it changed the random pool"),
+    };
+    // Threads of the runtime's pool come and go meanwhile.
+    const masks = () => [...new Set(masksOf(process.pid).values())];
+    const before = masks();
+    assert.deepEqual(await rehearse(options(counting, seen)), []);
+    assert.deepEqual(masks(), before);
+    assert.deepEqual(readdirSync(directory.path), []);
+    assert.deepEqual(seen, [
+      "mark",
+      "check",
+      "stop",
+      "start",
+      "recover",
+      "ask",
+    ]);
+    // It lists (SOCK_DIAG_BY_FAMILY) and destroys (SOCK_DESTROY) nothing.
+    assert.ok(sent.length > 0);
+    assert.deepEqual([...new Set(sent)], [20]);
+  });
+
+  test("tells what of a recovery will not work", async () => {
+    const file = `${directory.path}/file`;
+    writeFileSync(file, "");
+    const [why, ...more] = await rehearse({
+      ...options(await realLibc(), []),
+      runtimeDirectory: file,
+    });
+    assert.match(why, /^generation: .*ENOTDIR/);
+    assert.deepEqual(more, []);
+    assert.ok(!existsSync(`${file}/generation`));
+  });
+});
