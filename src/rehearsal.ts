@@ -8,7 +8,6 @@ import { lookForEvidence } from "./evidence_check.ts";
 import { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Effect, Repair } from "./lifecycle/step.ts";
 import type { Libc } from "./linux/libc.ts";
-import type { ProgramPages } from "./linux/memory_page_out.ts";
 import { TcpTable } from "./linux/sock_diag.ts";
 import type { ConnectionKeeper } from "./server/keeper.ts";
 import type { Sweeper } from "./server/sweeper.ts";
@@ -32,9 +31,9 @@ export interface RehearsalOptions {
 }
 
 /**
- * Goes through it once; gives the words of what would fail. Changes nothing that
- * lasts: a file beside the generation comes and goes, the threads of this process
- * are on one CPU for a moment.
+ * Goes through it once; gives the words of what would fail. Changes nothing: a
+ * file beside the generation comes and goes, and each thread is given the CPUs
+ * that it has. No prepare may run meanwhile.
  */
 export async function rehearse(
   options: RehearsalOptions,
@@ -49,7 +48,7 @@ export async function rehearse(
   const lifecycle = new Lifecycle({
     plan: {
       beforeReply: [connections.record],
-      settle: [parallelismStep(libc)],
+      settle: [parallelismStep(keepingCpus(libc))],
       repairs: [
         // A kernel that has reseeded by itself leaves nothing to be done.
         entropyRepair({ libc, kernelReseeded: () => true }),
@@ -82,34 +81,22 @@ function once(name: string, action: () => Effect | void): Repair {
   return { name, limitMs: 5000, repair: () => action() ?? {} };
 }
 
-/** What a warm-up needs. */
-export interface WarmUpOptions {
-  /** {@linkcode rehearse}, with all that it needs. */
-  readonly rehearse: () => Promise<readonly string[]>;
-  /** Undefined where the program stays in memory as it is. */
-  readonly program: ProgramPages | undefined;
-  /** Hears what of a recovery will not work. */
-  readonly warn: (why: string) => void;
-}
-
-/**
- * Rehearses, so that a host can still do something about what cannot work here;
- * has what only the start needed leave the memory, which no snapshot shall carry;
- * and rehearses once more: what comes back for that, stays.
- */
-export async function warmUp(
-  { rehearse, program, warn }: WarmUpOptions,
-): Promise<void> {
-  for (const why of await rehearse()) warn(why);
-  if (program === undefined) return;
-  program.pageOut();
-  await rehearse();
-  program.learn();
-}
-
 /** The kernel's table, of which nothing is destroyed. */
 class UntouchedTcpTable extends TcpTable {
   override destroy(): [] {
     return [];
   }
+}
+
+/** A libc that gives each thread the CPUs that it has, whatever it is told. */
+function keepingCpus(libc: Libc): Libc {
+  const { sched_getaffinity: read, sched_setaffinity: write } = libc;
+  if (read === undefined || write === undefined) return libc;
+  return {
+    ...libc,
+    sched_setaffinity(thread, size, mask) {
+      const own = new Uint8Array(mask!.length);
+      return read(thread, size, own) === -1 ? -1 : write(thread, size, own);
+    },
+  };
 }

@@ -31,7 +31,7 @@ import { IdleCollector } from "./memory/idle_collector.ts";
 import { Metrics } from "./metrics.ts";
 import { NextTurn } from "./next_turn.ts";
 import { PortSubsystem } from "./ports/subsystem.ts";
-import { rehearse, warmUp } from "./rehearsal.ts";
+import { rehearse } from "./rehearsal.ts";
 import type { Runtime } from "./runtime/types.ts";
 import { Exchange } from "./server/exchange.ts";
 import { Guard } from "./server/guard.ts";
@@ -42,6 +42,7 @@ import { TokenFile } from "./server/token.ts";
 import { wasReseeded } from "./steps/entropy.ts";
 import { lastGeneration } from "./steps/generation.ts";
 import { VERSION } from "./version.ts";
+import { WarmUp } from "./warm_up.ts";
 
 /** What the agent is made from. */
 export interface ServeOptions {
@@ -133,7 +134,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   const parts = makeParts(materials);
   const late = new LateRepairs({ ...parts, wasReseeded });
   const telling = new NextTurn();
-  let warm = false;
   const lifecycle: Lifecycle = new Lifecycle({
     plan: plan(parts),
     leaseSeconds: config.lease,
@@ -173,16 +173,33 @@ export async function serve(options: ServeOptions): Promise<void> {
       config.healthRecovers === "always" || stoodStill(observer),
   });
 
+  const warmUp = new WarmUp({
+    rehearse: () =>
+      rehearse({
+        ...{ libc, observer, keeper, sweeper },
+        ownPorts: () => listeners.ports,
+        runtimeDirectory: config.runtimeDirectory,
+        askHealth: async () =>
+          await answer(new Request("http://lull/health"), {
+            exchange: new Exchange(undefined),
+            rehearsal: true,
+          }),
+      }),
+    program: config.pageOut !== "never" && canPageOut(libc)
+      ? program
+      : undefined,
+    warn: (why) => log.warn("a recovery will not be whole", { why }),
+    prepared: () => lifecycle.operation !== undefined,
+    nextTurn: telling,
+  });
+
   await listeners.open(addressesOf(config), {
     onError: failed("a request failed"),
     fetch: keeper.wrap(async (request, exchange) => {
       idle.worked();
+      if (request.method === "POST") await warmUp.working;
       const response = await answer(request, { exchange });
-      if (warm && lifecycle.operation === undefined) {
-        warm = false;
-        // The way to the app and back is a recovery's, too.
-        telling.do(() => program.learn());
-      }
+      warmUp.replied();
       return response;
     }),
   });
@@ -208,26 +225,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     version: VERSION,
     runtime: `${runtime.name} ${runtime.version}`,
   });
-  // A prepare that is here already is not disturbed.
-  if (lifecycle.operation !== undefined) return;
-  await warmUp({
-    rehearse: () =>
-      rehearse({
-        ...{ libc, observer, keeper, sweeper },
-        ownPorts: () => listeners.ports,
-        runtimeDirectory: config.runtimeDirectory,
-        askHealth: async () =>
-          await answer(new Request("http://lull/health"), {
-            exchange: new Exchange(undefined),
-            rehearsal: true,
-          }),
-      }).catch((error) => [messageOf(error)]),
-    program: config.pageOut !== "never" && canPageOut(libc)
-      ? program
-      : undefined,
-    warn: (why) => log.warn("a recovery will not be whole", { why }),
-  });
-  warm = true;
+  warmUp.start();
 }
 
 function makePorts(

@@ -1,0 +1,90 @@
+/**
+ * What makes the first recovery as fast as later ones, after the start.
+ * @module
+ */
+import { after } from "./after.ts";
+import type { ProgramPages } from "./linux/memory_page_out.ts";
+import type { NextTurn } from "./next_turn.ts";
+
+/** How long it waits for a first request, in milliseconds. */
+const WAIT_MS = 1000;
+
+/** What a warm-up needs. */
+export interface WarmUpOptions {
+  /** `rehearse` of the module `rehearsal`, with all that it needs. */
+  readonly rehearse: () => Promise<readonly string[]>;
+  /** Undefined where the program stays in memory as it is. */
+  readonly program: Pick<ProgramPages, "pageOut" | "learn"> | undefined;
+  /** Hears what of a recovery will not work. */
+  readonly warn: (why: string) => void;
+  /** Whether a prepare has begun: it is not disturbed any more. */
+  readonly prepared: () => boolean;
+  readonly nextTurn: Pick<NextTurn, "do">;
+}
+
+/**
+ * Comes when the first reply has left, which so waits for nothing; without a
+ * request after a second. What waits for {@linkcode working} meets no rehearsal.
+ */
+export class WarmUp {
+  readonly #options: WarmUpOptions;
+  #state: "new" | "waiting" | "working" | "learning" | "over" = "new";
+  #noRequest = () => {};
+  #working: Promise<void> | undefined;
+
+  constructor(options: WarmUpOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined while no rehearsal is going on; never rejects. */
+  get working(): Promise<void> | undefined {
+    return this.#working;
+  }
+
+  /** To be called once the agent serves. */
+  start(): void {
+    this.#state = "waiting";
+    this.#noRequest = after(WAIT_MS, () => this.#begin());
+  }
+
+  /** To be called as a reply leaves. */
+  replied(): void {
+    if (this.#state === "waiting") {
+      this.#noRequest();
+      this.#options.nextTurn.do(() => this.#begin());
+    } else if (this.#state === "learning") {
+      this.#state = "over";
+      // The way to the app and back is a recovery's, too.
+      this.#options.nextTurn.do(() => this.#options.program?.learn());
+    }
+  }
+
+  #begin(): void {
+    if (this.#state !== "waiting") return;
+    this.#state = "over";
+    if (this.#options.prepared()) return;
+    this.#state = "working";
+    this.#working = this.#work().finally(() => {
+      this.#working = undefined;
+      this.#state = "learning";
+    });
+  }
+
+  /**
+   * Rehearses, so that a host can still do something about what cannot work here;
+   * has what only the start needed leave the memory, which no snapshot shall carry;
+   * and rehearses once more: what comes back for that, stays.
+   */
+  async #work(): Promise<void> {
+    const { rehearse, program, warn } = this.#options;
+    try {
+      for (const why of await rehearse()) warn(why);
+      if (program === undefined) return;
+      program.pageOut();
+      await rehearse();
+      program.learn();
+    } catch (error) {
+      warn(error instanceof Error ? error.message : String(error));
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { NextTurn } from "../src/next_turn.ts";
+import { WarmUp, type WarmUpOptions } from "../src/warm_up.ts";
+import { until } from "./support/until.ts";
+
+function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
+  return new WarmUp({
+    rehearse() {
+      seen.push("rehearse");
+      return Promise.resolve([]);
+    },
+    program: {
+      pageOut: () => void seen.push("out"),
+      learn: () => void seen.push("learn"),
+    },
+    warn: (why) => void seen.push(why),
+    prepared: () => false,
+    nextTurn: new NextTurn(),
+    ...options,
+  });
+}
+
+const WHOLE = ["rehearse", "out", "rehearse", "learn"];
+
+describe("the warm-up", () => {
+  test("comes after the first reply, and learns the way of the next request", async () => {
+    const seen: string[] = [];
+    const warm = warmUp(seen);
+    warm.start();
+    warm.replied();
+    assert.deepEqual(seen, [], "a reply waits for nothing");
+    await until("the end of it", () => seen.length === WHOLE.length);
+    await warm.working;
+    assert.deepEqual(seen, WHOLE);
+    warm.replied();
+    await until("what is learnt", () => seen.length > WHOLE.length);
+    warm.replied();
+    assert.equal(warm.working, undefined);
+    assert.deepEqual(seen, [...WHOLE, "learn"]);
+  });
+
+  test("comes without a request, too", async () => {
+    const seen: string[] = [];
+    const warm = warmUp(seen);
+    warm.start();
+    await until("the end of it", () => seen.length === WHOLE.length);
+  });
+
+  test("what waits for it meets no rehearsal", async () => {
+    const seen: string[] = [];
+    let go = () => {};
+    const warm = warmUp(seen, {
+      rehearse: () =>
+        new Promise((resolve) => {
+          go = () => resolve(["a repair would fail"]);
+        }),
+      program: undefined,
+    });
+    warm.start();
+    warm.replied();
+    await until("its begin", () => warm.working !== undefined);
+    go();
+    await warm.working;
+    assert.deepEqual(seen, ["a repair would fail"]);
+    assert.equal(warm.working, undefined);
+  });
+
+  test("leaves a prepare that is there alone", () => {
+    const seen: string[] = [];
+    const nextTurn = new NextTurn();
+    const warm = warmUp(seen, { prepared: () => true, nextTurn });
+    warm.start();
+    warm.replied();
+    nextTurn.now();
+    assert.deepEqual([warm.working, seen], [undefined, []]);
+  });
+
+  test("says why it failed", async () => {
+    const seen: string[] = [];
+    const warm = warmUp(seen, {
+      rehearse: () => Promise.reject(new Error("no memory")),
+    });
+    warm.start();
+    warm.replied();
+    await until("the word", () => seen.length > 0);
+    assert.deepEqual(seen, ["no memory"]);
+  });
+});
