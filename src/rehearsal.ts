@@ -26,7 +26,7 @@ export interface RehearsalOptions {
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
   readonly ownPorts: () => number[];
   readonly runtimeDirectory: string;
-  /** Asks the agent's own app for its health, as somebody who may change nothing. */
+  /** Asks the agent for its health, as a host does. */
   readonly askHealth: () => Promise<unknown>;
 }
 
@@ -92,11 +92,10 @@ class UntouchedTcpTable extends TcpTable {
 function keepingCpus(libc: Libc): Libc {
   const { sched_getaffinity: read, sched_setaffinity: write } = libc;
   if (read === undefined || write === undefined) return libc;
-  return {
-    ...libc,
-    sched_setaffinity(thread, size, mask) {
-      const own = new Uint8Array(mask!.length);
-      return read(thread, size, own) === -1 ? -1 : write(thread, size, own);
-    },
+  const keep: typeof write = (thread, size, mask) => {
+    const own = new Uint8Array(mask!.length);
+    return read(thread, size, own) === -1 ? -1 : write(thread, size, own);
   };
+  // Not a copy, which would bind every function that there is.
+  return Object.create(libc, { sched_setaffinity: { value: keep } });
 }

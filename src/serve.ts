@@ -33,10 +33,10 @@ import { NextTurn } from "./next_turn.ts";
 import { PortSubsystem } from "./ports/subsystem.ts";
 import { rehearse } from "./rehearsal.ts";
 import type { Runtime } from "./runtime/types.ts";
-import { Exchange } from "./server/exchange.ts";
 import { Guard } from "./server/guard.ts";
 import { ConnectionKeeper } from "./server/keeper.ts";
 import { addressesOf, Listeners } from "./server/listeners.ts";
+import { SelfCall } from "./server/self_call.ts";
 import { Sweeper } from "./server/sweeper.ts";
 import { TokenFile } from "./server/token.ts";
 import { wasReseeded } from "./steps/entropy.ts";
@@ -173,22 +173,20 @@ export async function serve(options: ServeOptions): Promise<void> {
       config.healthRecovers === "always" || stoodStill(observer),
   });
 
+  const selfCall = new SelfCall(libc, () => listeners.ports);
   const warmUp = new WarmUp({
     rehearse: () =>
       rehearse({
         ...{ libc, observer, keeper, sweeper },
         ownPorts: () => listeners.ports,
         runtimeDirectory: config.runtimeDirectory,
-        askHealth: async () =>
-          await answer(new Request("http://lull/health"), {
-            exchange: new Exchange(undefined),
-            rehearsal: true,
-          }),
+        askHealth: () => selfCall.ask(),
       }),
     program: config.pageOut !== "never" && canPageOut(libc)
       ? program
       : undefined,
     warn: (why) => log.warn("a recovery will not be whole", { why }),
+    onError: failed("the first recovery will be slower than later ones"),
     prepared: () => lifecycle.operation !== undefined,
     nextTurn: telling,
   });
@@ -198,7 +196,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     fetch: keeper.wrap(async (request, exchange) => {
       idle.worked();
       if (request.method === "POST") await warmUp.working;
-      const response = await answer(request, { exchange });
+      const rehearsal = selfCall.isFrom(exchange.peer);
+      const response = await answer(request, { exchange, rehearsal });
       warmUp.replied();
       return response;
     }),

@@ -17,6 +17,8 @@ export interface WarmUpOptions {
   readonly program: Pick<ProgramPages, "pageOut" | "learn"> | undefined;
   /** Hears what of a recovery will not work. */
   readonly warn: (why: string) => void;
+  /** Hears why the warm-up itself did not work. */
+  readonly onError: (error: unknown) => void;
   /** Whether a prepare has begun: it is not disturbed any more. */
   readonly prepared: () => boolean;
   readonly nextTurn: Pick<NextTurn, "do">;
@@ -28,7 +30,7 @@ export interface WarmUpOptions {
  */
 export class WarmUp {
   readonly #options: WarmUpOptions;
-  #state: "new" | "waiting" | "working" | "learning" | "over" = "new";
+  #waiting = false;
   #noRequest = () => {};
   #working: Promise<void> | undefined;
 
@@ -43,31 +45,22 @@ export class WarmUp {
 
   /** To be called once the agent serves. */
   start(): void {
-    this.#state = "waiting";
+    this.#waiting = true;
     this.#noRequest = after(WAIT_MS, () => this.#begin());
   }
 
   /** To be called as a reply leaves. */
   replied(): void {
-    if (this.#state === "waiting") {
-      this.#noRequest();
-      this.#options.nextTurn.do(() => this.#begin());
-    } else if (this.#state === "learning") {
-      this.#state = "over";
-      // The way to the app and back is a recovery's, too.
-      this.#options.nextTurn.do(() => this.#options.program?.learn());
-    }
+    if (!this.#waiting) return;
+    this.#noRequest();
+    this.#options.nextTurn.do(() => this.#begin());
   }
 
   #begin(): void {
-    if (this.#state !== "waiting") return;
-    this.#state = "over";
+    if (!this.#waiting) return;
+    this.#waiting = false;
     if (this.#options.prepared()) return;
-    this.#state = "working";
-    this.#working = this.#work().finally(() => {
-      this.#working = undefined;
-      this.#state = "learning";
-    });
+    this.#working = this.#work().finally(() => this.#working = undefined);
   }
 
   /**
@@ -76,7 +69,7 @@ export class WarmUp {
    * and rehearses once more: what comes back for that, stays.
    */
   async #work(): Promise<void> {
-    const { rehearse, program, warn } = this.#options;
+    const { rehearse, program, warn, onError } = this.#options;
     try {
       for (const why of await rehearse()) warn(why);
       if (program === undefined) return;
@@ -84,7 +77,7 @@ export class WarmUp {
       await rehearse();
       program.learn();
     } catch (error) {
-      warn(error instanceof Error ? error.message : String(error));
+      onError(error);
     }
   }
 }

@@ -33,6 +33,6 @@ export class Exchange {
 /** What Hono's handlers find in `c.env`. */
 export interface Bindings {
   readonly exchange: Exchange;
-  /** Set where nobody asks but the agent itself, to try its own way. */
-  readonly rehearsal?: true;
+  /** True where nobody asks but the agent itself, to try its own way. */
+  readonly rehearsal?: boolean;
 }

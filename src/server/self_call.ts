@@ -1,0 +1,104 @@
+/**
+ * A health check that the agent sends to itself, over a real socket: the way of a
+ * request into the program and of its reply out of it is a recovery's, too.
+ * @module
+ */
+import { failed, type Libc, need } from "../linux/libc.ts";
+import { listenersOn } from "../linux/listen.ts";
+import {
+  readSocketAddress,
+  SOCKET_ADDRESS_BYTES,
+} from "../linux/socket_address.ts";
+import type { Peer } from "../runtime/types.ts";
+import { keyOf } from "./exchanges.ts";
+
+// socket(2), send(2)
+const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
+/** Milliseconds between two looks for the reply, and how long it looks. */
+const LOOK_MS = 1;
+const LIMIT_MS = 1000;
+
+const REQUEST = new TextEncoder().encode(
+  "GET /health HTTP/1.1\r\nhost: lull\r\n\r\n",
+);
+
+/** Calls itself; knows which requests are its own. */
+export class SelfCall {
+  readonly #libc: Libc;
+  readonly #ports: () => readonly number[];
+  #own: Peer | undefined;
+
+  /** With the ports that the agent listens on. */
+  constructor(libc: Libc, ports: () => readonly number[]) {
+    this.#libc = libc;
+    this.#ports = ports;
+  }
+
+  /** Whether a request comes from here; nobody else has this address meanwhile. */
+  isFrom(peer: Peer | undefined): boolean {
+    return this.#own !== undefined && peer !== undefined &&
+      keyOf(peer) === keyOf(this.#own);
+  }
+
+  /**
+   * Asks once and waits for the reply; false where there is no TCP port to ask.
+   * Fails where no reply comes within a second.
+   */
+  async ask(): Promise<boolean> {
+    const [listener] = listenersOn(this.#libc, this.#ports());
+    if (listener === undefined) return false;
+    const address = this.#nameOf(listener);
+    const family = address[0] | address[1] << 8;
+    const socket = this.#call("socket")(
+      family,
+      SOCK_STREAM_NONBLOCK_CLOEXEC,
+      0,
+    );
+    if (socket === -1) throw failed(this.#libc, "open", "a socket");
+    try {
+      // To 0.0.0.0 and :: is to this machine. What is not connected yet, or
+      // never will be, is for the sending to find out.
+      this.#call("connect")(socket, address, address.length);
+      this.#own = readSocketAddress(this.#nameOf(socket));
+      const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+      const size = BigInt(REQUEST.length);
+      const send = () => this.#call("send")(socket, REQUEST, size, flags);
+      await this.#until("sent", send);
+      const reply = new Uint8Array(1024);
+      const recv = () =>
+        this.#call("recv")(socket, reply, BigInt(reply.length), MSG_DONTWAIT);
+      await this.#until("answered", recv);
+      return true;
+    } finally {
+      this.#call("close")(socket);
+      this.#own = undefined;
+    }
+  }
+
+  /** Tries again until the call succeeds. */
+  async #until(what: string, call: () => number): Promise<void> {
+    const end = performance.now() + LIMIT_MS;
+    while (call() === -1) {
+      if (performance.now() > end) {
+        throw failed(this.#libc, `have ${what}`, "a health check of its own");
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  #nameOf(socket: number): Uint8Array {
+    const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
+    const length = new Uint8Array(new Uint32Array([address.length]).buffer);
+    if (this.#call("getsockname")(socket, address, length) === -1) {
+      throw failed(this.#libc, "read the address of", `socket ${socket}`);
+    }
+    return address.slice(0, new DataView(length.buffer).getUint32(0, true));
+  }
+
+  #call<N extends Parameters<typeof need>[1]>(name: N) {
+    return need(this.#libc, name);
+  }
+}
