@@ -5,8 +5,14 @@
  * @module
  */
 import { setImmediate as turn } from "node:timers/promises";
+import { CpuTour } from "./affinity.ts";
 import { failed, type Libc, need } from "./libc.ts";
-import { bytesEverFreed, bytesKeptFree, memoryInfo } from "./memory_info.ts";
+import {
+  bytesEverFreed,
+  bytesKeptFree,
+  memoryInfo,
+  PAGE_BYTES,
+} from "./memory_info.ts";
 
 // linux/mman.h
 const PROT_READ_WRITE = 0x3;
@@ -22,6 +28,9 @@ const SLICE = 4 * 1024 * 1024;
 
 /** Slices between two looks whether memory is still free. */
 const LOOK = 8;
+
+/** Bytes of free memory that are worth another slice. */
+const LEAST_ROOM = 256 * 1024;
 
 /** What was done, in bytes. */
 export interface Zeroed {
@@ -61,72 +70,103 @@ export class MemoryZeroer {
     signal?: AbortSignal,
   ): Promise<Zeroed> {
     const end = performance.now() + limitMs;
-    const freed = bytesEverFreed();
     const least = reserve();
-    const wanted = Math.min(
-      freed - this.#freedBefore,
-      Math.max(0, memoryInfo().free - least),
-    );
-    const slices = Math.ceil(Math.min(wanted, limitBytes) / SLICE);
-    const taken: bigint[] = [];
+    const stale = bytesEverFreed() - this.#freedBefore;
+    const most = Math.min(stale, limitBytes);
+    // Each CPU has a list of pages that were freed there, up to megabytes, and
+    // gives of it to nobody else. They do not count as free memory.
+    const tour = new CpuTour(this.#libc);
+    const taken: Slice[] = [];
+    let bytes = 0;
+    let room = roomAbove(least);
     try {
-      while (taken.length < slices && !signal?.aborted) {
-        if (performance.now() > end) break;
-        if (taken.length % LOOK === 0 && memoryInfo().free < least) break;
-        taken.push(this.#take());
+      while (bytes < most && room >= LEAST_ROOM) {
+        if (signal?.aborted || performance.now() > end) break;
+        const size = wholePages(Math.min(SLICE, most - bytes, room));
+        tour.next();
+        taken.push({ address: this.#take(size), size });
+        bytes += size;
+        room -= size;
+        const look = room < LEAST_ROOM || taken.length % LOOK === 0;
+        if (look) room = roomAbove(least);
         await turn();
       }
     } finally {
-      for (const address of taken) this.#giveBack(address);
+      tour.end();
+      for (const { address, size } of taken) this.#giveBack(address, size);
     }
     const whole = !signal?.aborted;
     // What the limit has left over is still stale, and wanted the next time.
-    const bytes = taken.length * SLICE;
-    if (whole) {
-      this.#freedBefore = bytesEverFreed() - Math.max(0, wanted - bytes);
-    }
-    return { bytes, wanted, whole };
+    const rest = Math.max(0, Math.min(stale - bytes, room));
+    if (whole) this.#freedBefore = bytesEverFreed() - rest;
+    return { bytes, wanted: bytes + rest, whole };
   }
 
-  #take(): bigint {
+  #take(size: number): bigint {
     const address = need(this.#libc, "mmap")(
       0n,
-      BigInt(SLICE),
+      BigInt(size),
       PROT_READ_WRITE,
       MAP_PRIVATE_ANONYMOUS_NORESERVE,
       -1,
       0n,
     );
     if (address === MAP_FAILED) {
-      throw failed(this.#libc, "map", `${SLICE} bytes`);
+      throw failed(this.#libc, "map", `${size} bytes`);
     }
     try {
       // Small pages are served from what was freed last and lies in pieces; a
       // huge one would be a block that perhaps nobody has touched yet.
-      this.#advise(address, MADV_NOHUGEPAGE, true);
-      this.#advise(address, MADV_POPULATE_WRITE);
+      this.#advise(address, size, MADV_NOHUGEPAGE, true);
+      this.#advise(address, size, MADV_POPULATE_WRITE);
       // From here on the kernel may take it back, with no need to ask.
-      this.#advise(address, MADV_FREE);
+      this.#advise(address, size, MADV_FREE);
     } catch (error) {
-      this.#giveBack(address);
+      this.#giveBack(address, size);
       throw error;
     }
     return address;
   }
 
-  #advise(address: bigint, advice: number, optional = false): void {
+  #advise(
+    address: bigint,
+    size: number,
+    advice: number,
+    optional = false,
+  ): void {
     const call = need(this.#libc, "madvise");
-    if (call(address, BigInt(SLICE), advice) === 0 || optional) return;
-    throw failed(this.#libc, `advise ${advice} on`, `${SLICE} bytes`);
+    if (call(address, BigInt(size), advice) === 0 || optional) return;
+    throw failed(this.#libc, `advise ${advice} on`, `${size} bytes`);
   }
 
-  #giveBack(address: bigint): void {
-    if (need(this.#libc, "munmap")(address, BigInt(SLICE)) === 0) return;
-    throw failed(this.#libc, "unmap", `${SLICE} bytes`);
+  #giveBack(address: bigint, size: number): void {
+    if (need(this.#libc, "munmap")(address, BigInt(size)) === 0) return;
+    throw failed(this.#libc, "unmap", `${size} bytes`);
   }
 }
 
-/** Enough that the kernel never has to reclaim for our sake. */
+/** A part of what was taken. */
+interface Slice {
+  readonly address: bigint;
+  readonly size: number;
+}
+
+/** Free bytes above what is to stay free. */
+function roomAbove(least: number): number {
+  return memoryInfo().free - least;
+}
+
+/** So many bytes in whole pages, upwards. */
+function wholePages(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+}
+
+/**
+ * Enough that the kernel never has to reclaim for our sake: with 3 MiB less it
+ * sometimes did, in a guest of 512 MiB, and threw out programs. The first zone,
+ * which programs get last, is used all the same: the last one is at its own mark
+ * by then.
+ */
 function reserve(): number {
   return 2 * bytesKeptFree() + 2 * SLICE;
 }

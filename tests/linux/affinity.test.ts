@@ -3,7 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
 import { afterEach, before, describe, it } from "node:test";
-import { type Pinned, pinThreads, readMask } from "../../src/linux/affinity.ts";
+import {
+  CpuTour,
+  type Pinned,
+  pinThreads,
+  readMask,
+} from "../../src/linux/affinity.ts";
 import { type Libc, loadLibc, need } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
@@ -91,6 +96,12 @@ describe("pinThreads", () => {
   });
 });
 
+function oneCpu(): Uint8Array {
+  const mask = new Uint8Array(1024);
+  mask[1] = 1;
+  return mask;
+}
+
 describe("pinThreads on a kernel that refuses", () => {
   /** A kernel with one mask per thread, where a call may be made to fail. */
   function fakeLibc(refuse: (thread: number, mask: Uint8Array) => boolean) {
@@ -121,6 +132,36 @@ describe("pinThreads on a kernel that refuses", () => {
     assert.deepEqual(masks.get(process.pid), expected);
     assert.deepEqual(pinned.restore().failed, []);
     assert.deepEqual(masks.get(process.pid), former);
+  });
+
+  it("goes from CPU to CPU with the main thread alone, and home again", () => {
+    const { libc, masks, former } = fakeLibc(() => false);
+    const tour = new CpuTour(libc);
+    const seen = new Set<number>();
+    for (let i = 0; i < 2; i++) {
+      tour.next();
+      assert.deepEqual([...masks.keys()], [process.pid]);
+      seen.add(masks.get(process.pid)![2]);
+    }
+    assert.deepEqual(seen, new Set([0b0010_0000, 0b1000_0000]));
+    tour.next();
+    tour.end();
+    assert.deepEqual(masks.get(process.pid), former);
+  });
+
+  it("stays where there is one CPU only, or no libc to go with", () => {
+    const { libc, masks } = fakeLibc(() => false);
+    need(libc, "sched_setaffinity")(process.pid, 1024n, oneCpu());
+    const moves: Libc = {
+      ...libc,
+      sched_setaffinity: () => assert.fail("it moved"),
+    };
+    for (const still of [moves, {}]) {
+      const tour = new CpuTour(still);
+      tour.next();
+      tour.end();
+    }
+    assert.deepEqual(masks.get(process.pid), oneCpu());
   });
 
   it("fails, and leaves the others as they were", () => {

@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Done, Skipped } from "../../src/lifecycle/step.ts";
+import { readMask } from "../../src/linux/affinity.ts";
 import type { Libc } from "../../src/linux/libc.ts";
 import {
   bytesEverFreed,
@@ -118,6 +119,26 @@ describe("zeroing free memory", () => {
       second.wanted <= most + 512 * MIB,
       `${second.wanted} wanted, ${most} freed`,
     );
+  });
+
+  test("takes what each CPU has kept for itself", async (context) => {
+    const { libc } = await counted();
+    const home = readMask(libc, process.pid)!;
+    if (home.reduce((sum, bits) => sum + (bits & bits - 1), 0) === 0) {
+      return context.skip("needs two CPUs");
+    }
+    const masks: string[] = [];
+    const watching: Libc = {
+      ...libc,
+      madvise(address, bytes, advice) {
+        if (advice === 23) masks.push(readMask(libc, process.pid)!.toString());
+        return libc.madvise!(address, bytes, advice);
+      },
+    };
+    await new MemoryZeroer(watching).zero(8 * MIB, 10_000);
+    assert.equal(masks.length, 2);
+    assert.notEqual(masks[0], masks[1]);
+    assert.deepEqual(readMask(libc, process.pid), home);
   });
 
   test("ends at the signal, with nothing kept", async () => {
