@@ -51,12 +51,19 @@ demo: build ## from nothing to the main job, seen
 dev: tools ## run on Deno, started again at every change
 	@deno task dev
 
-build: dist/lull ## the binary, dist/lull
+build: dist/lull dist/deno/main.js ## the binary, dist/lull, and the script for Deno
 
 # --bytecode starts faster; --smol keeps the heap small after load.
 dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	@bun build $(FLAGS) main.ts $(WORKERS) --outfile $@
 	@sync $@
+
+# Deno keeps the text of every module in memory and on the disk: bundled, the
+# agent is 4 MiB smaller there than from its sources.
+dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
+	@rm -rf $(@D)
+	@bun build --target=node --format=esm --minify --splitting --external 'bun*' \
+	  --root=. --outdir=$(@D) main.ts $(WORKERS) >/dev/null
 
 # Without V8's compilers: what they compile is in every later snapshot, and slow
 # where all code is new after a restore. What was read once stays read: a
@@ -64,8 +71,9 @@ dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 # they would wake a quiesced guest.
 DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-memory-reducer
 
-deno-compile: tools ## the binary made by Deno (downloads Deno's own base binary)
-	deno compile -A $(DENO_V8) $(addprefix --include ,$(WORKERS)) --output dist/lull-deno main.ts
+deno-compile: build ## the binary made by Deno (downloads Deno's own base binary)
+	deno compile -A $(DENO_V8) $(patsubst %.ts,--include dist/deno/%.js,$(WORKERS)) \
+	  --output dist/lull-deno dist/deno/main.js
 
 check: tools ## formatting, lint, types
 	@deno task check
@@ -94,8 +102,9 @@ contract: tools ## the contract over HTTP, on deno run and bun run
 	@$(BUN_TEST)/contract-deno.xml tests/contract/deno.test.ts
 	@$(BUN_TEST)/contract-bun.xml tests/contract/bun.test.ts
 
-contract-binary: build ## the contract over HTTP, on the binary
+contract-binary: build ## the contract over HTTP, on what is built
 	@mkdir -p $(JUNIT)
+	@$(BUN_TEST)/contract-bundle.xml tests/contract/bundle.test.ts
 	@$(BUN_TEST)/contract-binary.xml tests/contract/binary.test.ts
 
 # One page, dist/bench.json and dist/bench/*.svg. PARTS names what to measure:

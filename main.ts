@@ -40,19 +40,21 @@ try {
         runtime,
         config: parsed.config,
         degraded,
-        // Beside main.ts, because a compiled binary finds it from there.
-        forwarderUrl: new URL(
-          "./src/ports/forwarder_worker.ts",
-          import.meta.url,
-        ),
-        freezerUrl: new URL(
-          "./src/linux/freezer_worker.ts",
-          import.meta.url,
-        ),
+        forwarderUrl: beside("./src/ports/forwarder_worker"),
+        freezerUrl: beside("./src/linux/freezer_worker"),
       });
   }
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   console.error(`lull: ${error.message}`);
   process.exit(2);
+}
+
+/**
+ * The module of a worker, with this one's own ending: what Deno runs is bundled
+ * into JavaScript. A compiled binary finds it from here, too.
+ */
+function beside(path: string): URL {
+  const ending = import.meta.url.endsWith(".js") ? "js" : "ts";
+  return new URL(`${path}.${ending}`, import.meta.url);
 }

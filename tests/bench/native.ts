@@ -16,7 +16,7 @@ import { median, pass, spread } from "./stats.ts";
 /** The columns of the table, and what runs in each. */
 export const TARGETS: readonly (readonly [string, Target])[] = [
   ["bun binary", "binary"],
-  ["deno", "deno"],
+  ["deno", "bundle"],
 ];
 
 const STARTS = 5;

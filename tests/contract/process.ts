@@ -4,7 +4,12 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { commandOf, type Target, TestAgent } from "../support/agent.ts";
+import {
+  commandOf,
+  runtimeOf,
+  type Target,
+  TestAgent,
+} from "../support/agent.ts";
 import { memoryOf, socketsOn, switchesOf } from "../support/proc.ts";
 import { Raw } from "../support/raw.ts";
 import { until } from "../support/until.ts";
@@ -14,6 +19,7 @@ const PRIVATE_DIRTY_MOST = {
   binary: 8.5 * 2 ** 20,
   bun: 24 * 2 ** 20,
   deno: 32 * 2 ** 20,
+  bundle: 26 * 2 ** 20,
 };
 /** How long silence is listened to. */
 const SILENCE_MS = 5000;
@@ -66,7 +72,7 @@ export function process(target: Target): void {
       try {
         const environment = readFileSync(`/proc/${agent.pid}/environ`, "utf8");
         // Bun reads it before any code runs: it must be there for its start.
-        if (target !== "deno") {
+        if (runtimeOf(target) === "bun") {
           assert.match(environment, /BUN_GC_TIMER_DISABLE=1/);
         }
       } finally {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Target, TestAgent } from "../support/agent.ts";
+import { runtimeOf, type Target, TestAgent } from "../support/agent.ts";
 import { Raw } from "../support/raw.ts";
 
 interface ProblemBody {
@@ -99,7 +99,7 @@ export function routes(target: Target): void {
       assert.equal(first.settled, false);
       assert.equal(first.keepAlive, true);
       assert.equal(first.lease.left, 0);
-      assert.equal(first.runtime.name, target === "deno" ? "deno" : "bun");
+      assert.equal(first.runtime.name, runtimeOf(target));
       assert.deepEqual(await agent.status(), first);
     });
 

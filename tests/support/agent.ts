@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { ask, type RawResponse } from "./raw.ts";
 import { until } from "./until.ts";
 
-/** What a test can run the agent on. */
-export type Target = "deno" | "bun" | "binary";
+/** What a test can run the agent on; the bundle is what Deno runs once built. */
+export type Target = "deno" | "bun" | "binary" | "bundle";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
 
@@ -28,23 +28,28 @@ const V8_FLAGS = [
 export function commandOf(target: Target): string[] {
   switch (target) {
     case "deno":
-      return [
-        "deno",
-        "run",
-        "-A",
-        `--v8-flags=${V8_FLAGS}`,
-        join(ROOT, "main.ts"),
-      ];
+      return denoRun("main.ts");
+    case "bundle":
+      return denoRun(built("dist/deno/main.js"));
     case "bun":
       return ["bun", "run", join(ROOT, "main.ts")];
-    case "binary": {
-      const binary = join(ROOT, "dist/lull");
-      if (!existsSync(binary)) {
-        throw new Error("Cannot find dist/lull: run make build first");
-      }
-      return [binary];
-    }
+    case "binary":
+      return [join(ROOT, built("dist/lull"))];
   }
+}
+
+/** The runtime under a target. */
+export function runtimeOf(target: Target): "deno" | "bun" {
+  return target === "deno" || target === "bundle" ? "deno" : "bun";
+}
+
+function denoRun(script: string): string[] {
+  return ["deno", "run", "-A", `--v8-flags=${V8_FLAGS}`, join(ROOT, script)];
+}
+
+function built(path: string): string {
+  if (existsSync(join(ROOT, path))) return path;
+  throw new Error(`Cannot find ${path}: run make build first`);
 }
 
 /** A line of the agent's log. */

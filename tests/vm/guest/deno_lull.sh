@@ -1,5 +1,5 @@
 #!/bin/sh
-# The agent as sources under Deno; what it needs is all in node_modules.
+# The agent as a script under Deno; it needs nothing else.
 # The caches lie in memory, as all that this guest writes: without the largest.
 export DENO_DIR=/var/cache/deno DENO_NO_UPDATE_CHECK=1
 # Without V8's compilers: what they compile is in every later snapshot, and slow
@@ -8,4 +8,4 @@ export DENO_DIR=/var/cache/deno DENO_NO_UPDATE_CHECK=1
 # they would wake a quiesced guest.
 v8=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-memory-reducer
 exec /usr/local/bin/deno run -A --v8-flags=$v8 \
-  --no-code-cache --cached-only /opt/lull/main.ts "$@"
+  --no-code-cache --cached-only /opt/lull/main.js "$@"

@@ -62,9 +62,9 @@ export class Fleet {
   }
 
   async #makeBase(): Promise<Snapshot> {
-    const { name, binary, sources, extra, ...boot } = this.#options;
+    const { name, binary, extra, ...boot } = this.#options;
     const variant = this.variant;
-    const image = buildImage({ variant, name, binary, sources, extra }, say);
+    const image = buildImage({ variant, name, binary, extra }, say);
     const accel = await accelerator(say);
     say(`${variant}: booting under ${accel}`);
     const begin = performance.now();

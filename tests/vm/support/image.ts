@@ -22,7 +22,7 @@ import { distDir, guestDir, projectDir } from "./paths.ts";
 import { run, runText, which } from "./run.ts";
 import { addBusybox, addFile, addProgram, addText, treeBytes } from "./tree.ts";
 
-/** Which agent the guest runs: the compiled binary, the sources under Deno, none. */
+/** Which agent the guest runs: the compiled binary, its script for Deno, none. */
 export type Variant = "bun" | "deno" | "none";
 
 /** What goes into an image. */
@@ -32,8 +32,6 @@ export interface ImageOptions {
   readonly name?: string;
   /** The agent's binary; dist/lull if not given. */
   readonly binary?: string;
-  /** The folder with the sources and node_modules for Deno; the project if not given. */
-  readonly sources?: string;
   /** More files: path in the guest to path here. Programs bring their libraries. */
   readonly extra?: Readonly<Record<string, string>>;
 }
@@ -62,9 +60,6 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   "/bin/bash": "bash",
   "/usr/bin/sqlite3": "sqlite3",
 };
-
-/** What the sources of the Deno variant consist of. */
-const SOURCES = ["main.ts", "deno.json", "deno.lock", "src"];
 
 function programPath(name: string): string {
   const path = which(name);
@@ -127,16 +122,7 @@ function buildTree(tree: string, options: ImageOptions): void {
     addProgram(tree, "/usr/local/bin/deno", denoPath());
     const script = join(guestDir, "deno_lull.sh");
     addFile(tree, "/usr/local/bin/lull", script, 0o755);
-    for (const name of [...SOURCES, "node_modules"]) {
-      cpSync(
-        join(options.sources ?? projectDir, name),
-        join(tree, "opt/lull", name),
-        {
-          recursive: true,
-          verbatimSymlinks: true,
-        },
-      );
-    }
+    cpSync(denoBundle(), join(tree, "opt/lull"), { recursive: true });
   }
   for (const [path, source] of Object.entries(options.extra ?? {})) {
     addProgram(tree, path, source);
@@ -144,7 +130,15 @@ function buildTree(tree: string, options: ImageOptions): void {
 }
 
 function agentBinary(options: ImageOptions): string {
-  const path = options.binary ?? join(projectDir, "dist", "lull");
+  return options.binary ?? built("lull");
+}
+
+function denoBundle(): string {
+  return built("deno");
+}
+
+function built(name: string): string {
+  const path = join(projectDir, "dist", name);
   if (existsSync(path)) return path;
   throw new Error(
     `Cannot build an image: there is no ${path}, run \`make build\` first`,
@@ -182,10 +176,7 @@ function inputs(options: ImageOptions): string[] {
     ...Object.values(options.extra ?? {}),
   ];
   if (options.variant === "bun") list.push(agentBinary(options));
-  if (options.variant === "deno") {
-    const folder = options.sources ?? projectDir;
-    list.push(denoPath(), ...SOURCES.map((name) => join(folder, name)));
-  }
+  if (options.variant === "deno") list.push(denoPath(), denoBundle());
   return list;
 }
 
