@@ -66,10 +66,10 @@ dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	  --root=. --outdir=$(@D) main.ts $(WORKERS) >/dev/null
 
 # Without V8's compilers: what they compile is in every later snapshot, and slow
-# where all code is new after a restore. What was read once stays read: a
-# recovery would have to do it again. And without collections in quiet moments:
-# they would wake a quiesced guest.
-DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-memory-reducer
+# where all code is new after a restore. What was read once stays read, and what
+# has never run is read at the start: a recovery would have to do it. And without
+# collections in quiet moments: they would wake a quiesced guest.
+DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-memory-reducer
 
 deno-compile: build ## the binary made by Deno (downloads Deno's own base binary)
 	deno compile -A $(DENO_V8) $(patsubst %.ts,--include dist/deno/%.js,$(WORKERS)) \

@@ -17,8 +17,9 @@ const SETTINGS = {
   // compiler at work in a recovery delays its reply. A request to an agent that
   // only interprets takes some 30 µs longer.
   BUN_JSC_useBaselineJIT: "0",
-  // A collection lets go of code that has not run for a moment: 0.9 MB less.
-  BUN_JSC_useEagerCodeBlockJettisonTiming: "1",
+  // A collection keeps code that has not run for a moment: the recovery would
+  // have to decode and link it again while its caller waits. Some 0.9 MB.
+  BUN_JSC_forceCodeBlockLiveness: "1",
   // JavaScriptCore's own timers collect once more 6 to 11 s after the last work.
   // Their delay is a collection's length by this share of a CPU per MB
   // (GCActivityCallback.h): with next to nothing they never come.

@@ -21,6 +21,7 @@ const V8_FLAGS = [
   "--no-maglev",
   "--no-sparkplug",
   "--no-flush-bytecode",
+  "--no-lazy",
   "--no-memory-reducer",
 ].join();
 

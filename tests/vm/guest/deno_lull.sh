@@ -3,9 +3,9 @@
 # The caches lie in memory, as all that this guest writes: without the largest.
 export DENO_DIR=/var/cache/deno DENO_NO_UPDATE_CHECK=1
 # Without V8's compilers: what they compile is in every later snapshot, and slow
-# where all code is new after a restore. What was read once stays read: a
-# recovery would have to do it again. And without collections in quiet moments:
-# they would wake a quiesced guest.
-v8=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-memory-reducer
+# where all code is new after a restore. What was read once stays read, and what
+# has never run is read at the start: a recovery would have to do it. And without
+# collections in quiet moments: they would wake a quiesced guest.
+v8=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-memory-reducer
 exec /usr/local/bin/deno run -A --v8-flags=$v8 \
   --no-code-cache --cached-only /opt/lull/main.js "$@"
