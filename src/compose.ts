@@ -30,7 +30,7 @@ import { entropyRepair } from "./steps/entropy.ts";
 import { evidenceStep } from "./steps/evidence.ts";
 import { filesystemStep } from "./steps/filesystem.ts";
 import { freezeMountsStep, thawMounts } from "./steps/freeze_mounts.ts";
-import { generationRepair } from "./steps/generation.ts";
+import { type GenerationFile, generationRepair } from "./steps/generation.ts";
 import { hooksStep, thawOwed } from "./steps/hooks.ts";
 import { memoryStep } from "./steps/memory.ts";
 import { networkRepair } from "./steps/network.ts";
@@ -53,6 +53,7 @@ export interface Materials {
   readonly observer: EvidenceObserver;
   readonly hostClocks: HostClockFinder;
   readonly program: ProgramPages;
+  readonly generationFile: GenerationFile;
   readonly ownPorts: () => number[];
   /** The module of the thread that freezes mounts. */
   readonly freezerUrl: URL;
@@ -116,7 +117,7 @@ export function makeParts(materials: Materials): Parts {
     }),
     network: networkRepair(libc),
     resetConnections: reset.reset,
-    generation: generationRepair(config.runtimeDirectory),
+    generation: generationRepair(materials.generationFile),
   };
 }
 

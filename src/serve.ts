@@ -40,7 +40,7 @@ import { SelfCall } from "./server/self_call.ts";
 import { Sweeper } from "./server/sweeper.ts";
 import { TokenFile } from "./server/token.ts";
 import { wasReseeded } from "./steps/entropy.ts";
-import { lastGeneration } from "./steps/generation.ts";
+import { GenerationFile, lastGeneration } from "./steps/generation.ts";
 import { VERSION } from "./version.ts";
 import { WarmUp } from "./warm_up.ts";
 
@@ -107,6 +107,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     onError: failed("the kernel's log can no longer be watched"),
   });
   const program = new ProgramPages(libc);
+  const generationFile = new GenerationFile(config.runtimeDirectory);
   const registry = new HookRegistry({
     limitMs: config.hookLimitMs,
     fixed: config.hooks,
@@ -115,7 +116,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const metrics = new Metrics();
   const materials: Materials = {
     ...{ runtime, config, libc, idle, keeper, sweeper, ports, registry },
-    ...{ observer, hostClocks, program },
+    ...{ observer, hostClocks, program, generationFile },
     ownPorts: () => listeners.ports,
     freezerUrl: options.freezerUrl,
     recover: () => void lifecycle.recover("evidence"),
@@ -156,6 +157,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       // The host's reply does not wait for a line in the log.
       telling.do(() => {
         if (held) program.learn();
+        generationFile.ready();
         releaseLog();
         const { steps, ...rest } = recovery;
         logOf("lifecycle")[held ? "info" : "error"](
@@ -175,13 +177,16 @@ export async function serve(options: ServeOptions): Promise<void> {
 
   const selfCall = new SelfCall(libc, () => listeners.ports);
   const warmUp = new WarmUp({
-    rehearse: () =>
-      rehearse({
+    rehearse: async () => {
+      const failures = await rehearse({
         ...{ libc, observer, keeper, sweeper },
         ownPorts: () => listeners.ports,
         runtimeDirectory: config.runtimeDirectory,
         askHealth: () => selfCall.ask(),
-      }),
+      });
+      generationFile.ready();
+      return failures;
+    },
     program: config.pageOut !== "never" && canPageOut(libc)
       ? program
       : undefined,

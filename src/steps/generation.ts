@@ -4,11 +4,14 @@
  * @module
  */
 import {
+  closeSync,
   mkdirSync,
+  openSync,
   readFileSync,
   renameSync,
   unlinkSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
@@ -71,12 +74,59 @@ export function lastGeneration(
   }
 }
 
-/** Publishes whole or not at all: readers never see half a document. */
-export function publishGeneration(
-  directory: string,
-  document: PublishedGeneration,
-): void {
-  publish(join(directory, NAME), document);
+/** The file that tells programs of the generation. */
+export class GenerationFile {
+  readonly path: string;
+  /** The descriptor of the file that will take its place. */
+  #next: number | undefined;
+
+  constructor(directory: string, name = NAME) {
+    this.path = join(directory, name);
+  }
+
+  /**
+   * Opens what the next document will be written into, while nobody waits and
+   * no filesystem is frozen. Where that fails, publishing says why.
+   */
+  ready(): void {
+    if (this.#next !== undefined) closeSync(this.#next);
+    this.#next = undefined;
+    try {
+      this.#next = openSync(`${this.path}.new`, "w", 0o644);
+    } catch {
+      // No directory yet, or it is gone: publishing makes it.
+    }
+  }
+
+  /** Publishes whole or not at all: readers never see half a document. */
+  publish(document: Partial<PublishedGeneration>): void {
+    const text = `${JSON.stringify(document)}\n`;
+    if (this.#publishInto(this.#next, text)) return;
+    const next = `${this.path}.new`;
+    try {
+      writeFileSync(next, text);
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ENOENT") throw error;
+      mkdirSync(dirname(next), { recursive: true, mode: 0o755 });
+      writeFileSync(next, text);
+    }
+    renameSync(next, this.path); // rename(2) is atomic
+  }
+
+  /** False where it has to be done from the beginning, for whatever reason. */
+  #publishInto(next: number | undefined, text: string): boolean {
+    if (next === undefined) return false;
+    this.#next = undefined;
+    try {
+      if (writeSync(next, text) !== text.length) return false;
+      renameSync(`${this.path}.new`, this.path);
+      return true;
+    } catch {
+      return false; // somebody has removed it meanwhile, or the disk is full
+    } finally {
+      closeSync(next);
+    }
+  }
 }
 
 /**
@@ -84,32 +134,21 @@ export function publishGeneration(
  * first recovery needs has then run once, and is in memory when its caller waits.
  */
 export function tryPublishing(directory: string): void {
-  const path = join(directory, `${NAME}.try`);
-  publish(path, {});
-  unlinkSync(path);
-}
-
-function publish(path: string, document: Partial<PublishedGeneration>): void {
-  const text = `${JSON.stringify(document)}\n`;
-  try {
-    writeFileSync(`${path}.new`, text);
-  } catch (error) {
-    if ((error as { code?: string }).code !== "ENOENT") throw error;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    writeFileSync(`${path}.new`, text);
-  }
-  renameSync(`${path}.new`, path); // rename(2) is atomic
+  const file = new GenerationFile(directory, `${NAME}.try`);
+  file.ready();
+  file.publish({});
+  unlinkSync(file.path);
 }
 
 /** Effect: `generation`, `path`. Comes after the clock, whose time it tells. */
-export function generationRepair(directory: string): Repair {
+export function generationRepair(file: GenerationFile): Repair {
   return {
     name: "generation",
     limitMs: 5000,
     repair({ generation, operation, outcome }) {
       const time = new Date().toISOString();
-      publishGeneration(directory, { generation, operation, outcome, time });
-      return { generation, path: join(directory, NAME) };
+      file.publish({ generation, operation, outcome, time });
+      return { generation, path: file.path };
     },
   };
 }

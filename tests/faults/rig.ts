@@ -7,6 +7,7 @@ import process from "node:process";
 import { makeParts, type Materials } from "../../src/compose.ts";
 import { parseConfig } from "../../src/config.ts";
 import { EvidenceObserver } from "../../src/evidence.ts";
+import { GenerationFile } from "../../src/steps/generation.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
@@ -118,6 +119,7 @@ export class Rig {
         }),
         registry: new HookRegistry({ limitMs: 1000, newId: () => "event" }),
         ...{ hostClocks, program: new ProgramPages(libc) },
+        generationFile: new GenerationFile(parsed.config.runtimeDirectory),
         observer: new EvidenceObserver({
           ...{ libc, runtime },
           clocks: [hardwareClock(), ptpClock(hostClocks)],

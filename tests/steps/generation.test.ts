@@ -1,6 +1,7 @@
 import { after, before, describe, it } from "node:test";
 import assert from "node:assert/strict";
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,11 +12,17 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  GenerationFile,
   generationRepair,
   readGeneration,
   tryPublishing,
 } from "../../src/steps/generation.ts";
 import { repairWith } from "../support/recovery.ts";
+
+/** How many descriptors this process has. */
+function openFiles(): number {
+  return readdirSync("/proc/self/fd").length;
+}
 
 describe("the published generation", () => {
   let root = "";
@@ -28,7 +35,10 @@ describe("the published generation", () => {
 
   it("is what the recovery says, and is read back", async () => {
     const directory = join(root, "run");
-    const effect = await repairWith(generationRepair(directory), {});
+    const effect = await repairWith(
+      generationRepair(new GenerationFile(directory)),
+      {},
+    );
     const path = join(directory, "generation");
     assert.deepEqual(effect, { generation: 3, path });
     const published = JSON.parse(readFileSync(path, "utf8"));
@@ -44,13 +54,46 @@ describe("the published generation", () => {
 
   it("is another file each time, so that no reader sees half of it", async () => {
     const directory = join(root, "atomic");
-    const repair = generationRepair(directory);
+    const repair = generationRepair(new GenerationFile(directory));
     await repairWith(repair, {}, { generation: 1 });
     const { ino } = statSync(join(directory, "generation"));
     await repairWith(repair, {}, { generation: 2 });
     assert.notEqual(statSync(join(directory, "generation")).ino, ino);
     assert.equal(readGeneration(directory)?.generation, 2);
     assert.deepEqual(readdirSync(directory), ["generation"]);
+  });
+
+  it("is the same where it was got ready for", async () => {
+    const directory = join(root, "ready");
+    const file = new GenerationFile(directory);
+    const repair = generationRepair(file);
+    const before = openFiles();
+    file.ready(); // there is no directory yet
+    await repairWith(repair, {}, { generation: 1 });
+    assert.equal(readGeneration(directory)?.generation, 1);
+    const { ino } = statSync(file.path);
+    file.ready();
+    file.ready();
+    assert.equal(readGeneration(directory)?.generation, 1);
+    await repairWith(repair, {}, { generation: 2 });
+    assert.notEqual(statSync(file.path).ino, ino);
+    assert.equal(readGeneration(directory)?.generation, 2);
+    assert.deepEqual(readdirSync(directory), ["generation"]);
+    assert.equal(openFiles(), before);
+  });
+
+  it("is published all the same where somebody has removed what was ready", async () => {
+    const directory = join(root, "removed");
+    const file = new GenerationFile(directory);
+    mkdirSync(directory);
+    file.ready();
+    rmSync(directory, { recursive: true });
+    await repairWith(generationRepair(file), {}, { generation: 1 });
+    assert.equal(readGeneration(directory)?.generation, 1);
+    file.ready();
+    const operation = "not of ASCII: é";
+    await repairWith(generationRepair(file), {}, { operation });
+    assert.equal(readGeneration(directory)?.operation, operation);
   });
 
   for (const text of ["", "{", "[]", '{"generation":-1}', "7"]) {
@@ -72,6 +115,8 @@ describe("the published generation", () => {
   });
 
   it("cannot be published where there is no directory to be", async () => {
-    await assert.rejects(repairWith(generationRepair("/proc/lull"), {}));
+    await assert.rejects(
+      repairWith(generationRepair(new GenerationFile("/proc/lull")), {}),
+    );
   });
 });
