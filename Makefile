@@ -89,11 +89,11 @@ BUN_TEST := bun test --timeout 180000 --reporter=junit --reporter-outfile=$(JUNI
 
 test: test-deno test-bun contract ## unit tests on both runtimes, contract on both
 
-test-deno: tools
+test-deno: build
 	@mkdir -p $(JUNIT)
 	@deno test -A --no-check --junit-path=$(JUNIT)/unit-deno.xml $(UNIT)
 
-test-bun: tools
+test-bun: build
 	@mkdir -p $(JUNIT)
 	@$(BUN_TEST)/unit-bun.xml $(UNIT)
 
