@@ -1,6 +1,6 @@
 /**
- * A recovery gone through without effect, at the start: or the first one would
- * bring the program's pages back from the disk while its caller waits.
+ * A recovery gone through without effect: or the first one would bring the
+ * program's pages back from the disk while its caller waits.
  * @module
  */
 import type { EvidenceObserver } from "./evidence.ts";

@@ -24,14 +24,13 @@ import { HostClockFinder } from "./linux/clock.ts";
 import { loadLibc } from "./linux/libc.ts";
 import { isLocalAddress } from "./linux/local_addresses.ts";
 import { hardwareClock, ptpClock } from "./linux/machine_clock.ts";
-import { canPageOut, ProgramPages } from "./linux/memory_page_out.ts";
+import { ProgramPages } from "./linux/memory_page_out.ts";
 import { randomId } from "./linux/random.ts";
 import { holdLog, logOf, releaseLog, setupLog } from "./log.ts";
 import { IdleCollector } from "./memory/idle_collector.ts";
 import { Metrics } from "./metrics.ts";
 import { NextTurn } from "./next_turn.ts";
 import { PortSubsystem } from "./ports/subsystem.ts";
-import { rehearse } from "./rehearsal.ts";
 import type { Runtime } from "./runtime/types.ts";
 import { Guard } from "./server/guard.ts";
 import { ConnectionKeeper } from "./server/keeper.ts";
@@ -42,7 +41,7 @@ import { TokenFile } from "./server/token.ts";
 import { wasReseeded } from "./steps/entropy.ts";
 import { GenerationFile, lastGeneration } from "./steps/generation.ts";
 import { VERSION } from "./version.ts";
-import { WarmUp } from "./warm_up.ts";
+import { makeWarmUp } from "./warm_up.ts";
 
 /** What the agent is made from. */
 export interface ServeOptions {
@@ -176,20 +175,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
 
   const selfCall = new SelfCall(libc, () => listeners.ports);
-  const warmUp = new WarmUp({
-    rehearse: async () => {
-      const failures = await rehearse({
-        ...{ libc, observer, keeper, sweeper },
-        ownPorts: () => listeners.ports,
-        runtimeDirectory: config.runtimeDirectory,
-        askHealth: () => selfCall.ask(),
-      });
-      generationFile.ready();
-      return failures;
-    },
-    program: config.pageOut !== "never" && canPageOut(libc)
-      ? program
-      : undefined,
+  const warmUp = makeWarmUp(materials, {
+    askHealth: () => selfCall.ask(),
     warn: (why) => log.warn("a recovery will not be whole", { why }),
     onError: failed("the first recovery will be slower than later ones"),
     prepared: () => lifecycle.operation !== undefined,

@@ -3,8 +3,10 @@
  * @module
  */
 import { after } from "./after.ts";
-import type { ProgramPages } from "./linux/memory_page_out.ts";
+import type { Materials } from "./compose.ts";
+import { canPageOut, type ProgramPages } from "./linux/memory_page_out.ts";
 import type { NextTurn } from "./next_turn.ts";
+import { type RehearsalOptions, rehearse } from "./rehearsal.ts";
 
 /** How long it waits for a first request, in milliseconds. */
 const WAIT_MS = 1000;
@@ -80,4 +82,26 @@ export class WarmUp {
       onError(error);
     }
   }
+}
+
+/** A warm-up of the real agent; the rest is what it is not made from alone. */
+export function makeWarmUp(
+  { config, libc, program, generationFile, ...materials }: Materials,
+  { askHealth, ...rest }:
+    & Pick<RehearsalOptions, "askHealth">
+    & Omit<WarmUpOptions, "rehearse" | "program">,
+): WarmUp {
+  const { runtimeDirectory } = config;
+  return new WarmUp({
+    ...rest,
+    async rehearse() {
+      const all = { ...materials, libc, runtimeDirectory, askHealth };
+      const failures = await rehearse(all);
+      generationFile.ready();
+      return failures;
+    },
+    program: config.pageOut !== "never" && canPageOut(libc)
+      ? program
+      : undefined,
+  });
 }
