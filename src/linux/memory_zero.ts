@@ -162,8 +162,8 @@ function wholePages(bytes: number): number {
 }
 
 /**
- * Enough that the kernel never has to reclaim for our sake: with 3 MiB less it
- * sometimes did, in a guest of 512 MiB, and threw out programs. The first zone,
+ * So much that the kernel hardly has to reclaim for our sake: with 3 MiB less it
+ * did in one of four guests of 512 MiB, and threw out programs. The first zone,
  * which programs get last, is used all the same: the last one is at its own mark
  * by then.
  */
