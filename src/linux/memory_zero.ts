@@ -162,9 +162,9 @@ function wholePages(bytes: number): number {
 }
 
 /**
- * So much that the kernel hardly has to reclaim for our sake: with 3 MiB less it
- * did in one of four guests of 512 MiB, and threw out programs. The first zone,
- * which programs get last, is used all the same: the last one is at its own mark
+ * So that the kernel seldom has to reclaim for our sake, which throws out pages
+ * of programs: in guests of 512 MiB it still did in two of twelve. The first
+ * zone, which programs get last, is used as well: the last one is at its own mark
  * by then.
  */
 function reserve(): number {
