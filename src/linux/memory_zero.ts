@@ -26,8 +26,15 @@ const MADV_POPULATE_WRITE = 23;
 /** Bytes between two turns of the event loop: about 2 ms on real hardware. */
 const SLICE = 4 * 1024 * 1024;
 
-/** Slices between two looks whether memory is still free. */
+/** Slices between two looks whether memory is still free, as long as much is. */
 const LOOK = 8;
+
+/**
+ * Bytes of free memory from which on each slice is looked at. A CPU whose list
+ * of pages is empty takes up to 8 MiB from the free ones for its list at once,
+ * on top of what it is asked for.
+ */
+const NEAR = LOOK * SLICE + 16 * 1024 * 1024;
 
 /** Bytes of free memory that are worth another slice. */
 const LEAST_ROOM = 256 * 1024;
@@ -82,12 +89,12 @@ export class MemoryZeroer {
     try {
       while (bytes < most && room >= LEAST_ROOM) {
         if (signal?.aborted || performance.now() > end) break;
-        const size = wholePages(Math.min(SLICE, most - bytes, room));
+        const size = wholePages(Math.min(SLICE, most - bytes, gently(room)));
         tour.next();
         taken.push({ address: this.#take(size), size });
         bytes += size;
         room -= size;
-        const look = room < LEAST_ROOM || taken.length % LOOK === 0;
+        const look = room < NEAR || taken.length % LOOK === 0;
         if (look) room = roomAbove(least);
         await turn();
       }
@@ -156,16 +163,21 @@ function roomAbove(least: number): number {
   return memoryInfo().free - least;
 }
 
+/** Half of the room at most: the end comes in ever smaller slices. */
+function gently(room: number): number {
+  return Math.max(room / 2, LEAST_ROOM);
+}
+
 /** So many bytes in whole pages, upwards. */
 function wholePages(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
 }
 
 /**
- * So that the kernel seldom has to reclaim for our sake, which throws out pages
- * of programs: in guests of 512 MiB it still did in two of twelve. The first
- * zone, which programs get last, is used as well: the last one is at its own mark
- * by then.
+ * So that the kernel need not reclaim for our sake, which throws out pages of
+ * programs. It begins below its low mark, raised by up to one and a half times
+ * the high mark where pages of one kind have taken blocks of another, which
+ * zeroing makes them do (vm.watermark_boost_factor).
  */
 function reserve(): number {
   return 2 * bytesKeptFree() + 2 * SLICE;

@@ -11,9 +11,13 @@ export function lifecycleSuite(
   options: FleetOptions = {},
 ): void {
   describe(`a machine with the ${variant} agent`, () => {
-    // A shorter time than the default, so that a test sees the end of a half-sent request.
     const fleet = new Fleet(variant, {
-      flags: ["--header-timeout-ms=2000"],
+      flags: [
+        // A shorter time than the default, so that a test sees the end of a half-sent request.
+        "--header-timeout-ms=2000",
+        // A settle long enough for a freeze to land in it: half a second under TCG.
+        "--zero-memory-mib=64",
+      ],
       ...options,
     });
     restoreSuite(fleet);
