@@ -19,9 +19,8 @@ import type { Runtime } from "./runtime/types.ts";
  * drivers/char/random.c, crng_vm_fork(), since Linux 5.18; whole, so that no
  * name of a process or a disk inside another message passes for it.
  */
-const FORK = kernelMessage(
-  "random: crng reseeded due to virtual machine fork",
-);
+export const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
+const FORK = kernelMessage(FORK_WORDS);
 
 /** What one source of evidence says. */
 export interface EvidenceSource {
