@@ -9,7 +9,7 @@ import type { HookRegistry } from "./hooks/registry.ts";
 import { Journal, type Recorder, type Repairer } from "./lifecycle/journal.ts";
 import type { Parts } from "./lifecycle/plan.ts";
 import type { RecoveryContext } from "./lifecycle/step.ts";
-import type { HostClockFinder } from "./linux/clock.ts";
+import type { HostClock, HostClockFinder } from "./linux/clock.ts";
 import type { Libc } from "./linux/libc.ts";
 import {
   pageOutFiles,
@@ -63,14 +63,33 @@ export interface Materials {
   readonly onError: (error: unknown) => void;
 }
 
+/** What repairs ask about the guest and its machine. */
+export interface Sources {
+  readonly kernelReseeded: () => boolean;
+  readonly hostClock: () => HostClock | undefined;
+  readonly restoredAt: () => number | undefined;
+}
+
+/** The real ones. */
+export function sourcesOf(
+  { observer, hostClocks }: Pick<Materials, "observer" | "hostClocks">,
+): Sources {
+  return {
+    kernelReseeded: () => observer.forkSeenAt !== undefined,
+    hostClock: () => hostClocks.last,
+    restoredAt: () => observer.forkSeenAt,
+  };
+}
+
 /** Makes every step and repair. */
 export function makeParts(materials: Materials): Parts {
   const { runtime, config, libc, keeper, sweeper, observer } = materials;
+  const { kernelReseeded, hostClock, restoredAt } = sourcesOf(materials);
   const journal = lazyJournal(config.runtimeDirectory);
   const reset = resetConnections({
     libc,
     ownPorts: materials.ownPorts,
-    restoredAt: () => observer.forkSeenAt,
+    restoredAt,
   });
   return {
     hooks: hooksStep({ ...hookOptions(materials), journal, hostTime }),
@@ -106,14 +125,11 @@ export function makeParts(materials: Materials): Parts {
       zeroBytes: config.zeroMemoryMib * 2 ** 20,
     }),
     parallelism: parallelismStep(libc),
-    entropy: entropyRepair({
-      libc,
-      kernelReseeded: () => observer.forkSeenAt !== undefined,
-    }),
+    entropy: entropyRepair({ libc, kernelReseeded }),
     clock: clockRepair({
       libc,
       toleranceMs: config.clockToleranceMs,
-      hostClock: () => materials.hostClocks.last,
+      hostClock,
     }),
     network: networkRepair(libc),
     resetConnections: reset.reset,

@@ -5,98 +5,90 @@
  */
 import { unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { afterRecovery } from "./after_recovery.ts";
+import type { Sources } from "./compose.ts";
 import { EvidenceObserver, FORK_WORDS } from "./evidence.ts";
 import { lookForEvidence } from "./evidence_check.ts";
 import { LateRepairs } from "./lifecycle/late.ts";
 import { Lifecycle } from "./lifecycle/lifecycle.ts";
-import type { Effect, Repair } from "./lifecycle/step.ts";
+import type { Plan } from "./lifecycle/plan.ts";
+import type { Repair } from "./lifecycle/step.ts";
 import { type KernelLog, openKernelLog } from "./linux/kmsg.ts";
 import type { Libc } from "./linux/libc.ts";
 import { TcpTable } from "./linux/sock_diag.ts";
+import type { IdleCollector } from "./memory/idle_collector.ts";
 import { Metrics } from "./metrics.ts";
 import type { Runtime } from "./runtime/types.ts";
+import type { Guard } from "./server/guard.ts";
 import type { ConnectionKeeper } from "./server/keeper.ts";
 import type { Sweeper } from "./server/sweeper.ts";
 import { clockRepair } from "./steps/clock.ts";
+import { collectStep } from "./steps/collect.ts";
+import { connectionsStep } from "./steps/connections.ts";
 import { entropyRepair, wasReseeded } from "./steps/entropy.ts";
-import { tryPublishing } from "./steps/generation.ts";
+import { evidenceStep } from "./steps/evidence.ts";
+import { generationTrial } from "./steps/generation.ts";
 import { networkRepair } from "./steps/network.ts";
 import { parallelismStep } from "./steps/parallelism.ts";
+import { portsStep } from "./steps/ports.ts";
 import { resetConnections } from "./steps/reset_connections.ts";
 
 /** What a rehearsal needs. */
 export interface RehearsalOptions {
   readonly libc: Libc;
   readonly runtime: Pick<Runtime, "openInput">;
-  readonly observer: Pick<EvidenceObserver, "mark" | "check">;
+  readonly observer: Pick<EvidenceObserver, "mark" | "check" | "unwatch">;
   readonly keeper: Pick<ConnectionKeeper, "recover">;
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
+  readonly idle: Pick<IdleCollector, "resume">;
+  readonly guard: Pick<Guard, "forget">;
+  readonly sources: Sources;
   readonly ownPorts: () => number[];
   readonly runtimeDirectory: string;
+  readonly healthMayRecover: () => boolean;
   /** Asks the agent for its health, as a host does. */
   readonly askHealth: () => Promise<unknown>;
 }
 
 /**
  * Goes through it once; gives the words of what would fail. Changes nothing: a
- * file beside the generation comes and goes, and each thread is given the CPUs
- * that it has. No prepare may run meanwhile.
+ * file beside the generation comes and goes, each thread is given the CPUs that
+ * it has, and what is undone while nothing is quiesced stays as it is. No prepare
+ * may run meanwhile.
  */
 export async function rehearse(
   options: RehearsalOptions,
 ): Promise<readonly string[]> {
-  const { libc, runtime, observer, keeper, sweeper, ownPorts } = options;
-  const connections = resetConnections({
-    libc,
-    ownPorts,
-    restoredAt: () => performance.now(),
-    open: () => new UntouchedTcpTable(libc),
-  });
-  // A kernel that has reseeded by itself leaves nothing to be done.
-  const entropy = entropyRepair({ libc, kernelReseeded: () => true });
-  const clock = clockRepair({ libc, hostClock: () => undefined });
+  const { observer, guard } = options;
   const forkLog = openForkLog(options);
   const fork = forkLog && new EvidenceObserver({
-    ...{ libc, runtime },
+    ...options,
     clocks: [],
     onError() {},
     openLog: () => forkLog,
   });
-  const metrics = new Metrics();
-  const late = new LateRepairs({ entropy, clock, wasReseeded });
+  const parts = trialParts(options);
   const lifecycle = new Lifecycle({
-    plan: {
-      beforeReply: [connections.record],
-      settle: [parallelismStep(keepingCpus(libc))],
-      repairs: [
-        entropy,
-        clock,
-        networkRepair(libc),
-        connections.reset,
-        once("generation", () => tryPublishing(options.runtimeDirectory)),
-        // What is undone while nothing is quiesced stays as it is.
-        once("connections", () => {
-          sweeper.stop();
-          sweeper.start();
-          return keeper.recover();
-        }),
-      ],
-    },
+    plan: parts.plan,
     // Where the kernel knows of no forks, the clocks are asked.
     async evidence() {
       const evidence = await lookForEvidence(observer);
       return fork === undefined ? evidence : await lookForEvidence(fork);
     },
-    onRunning(operation, recovery, request) {
-      metrics.ended(operation, recovery);
-      late.note(recovery, request);
-    },
+    onRunning: afterRecovery({
+      guard,
+      metrics: new Metrics(),
+      late: new LateRepairs({ ...parts, wasReseeded }),
+      telling: { do() {} },
+      tell() {},
+    }),
     leaseSeconds: 60,
     newId: () => "rehearsal",
   });
   observer.mark();
   fork?.mark();
   await lifecycle.settle(await lifecycle.prepare());
+  options.healthMayRecover();
   const recovery = await lifecycle.recover(
     "health",
     fork === undefined ? { outcome: "restored" } : {},
@@ -106,6 +98,59 @@ export async function rehearse(
   return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
     status === "failed" ? [`${name}: ${reason}`] : []
   );
+}
+
+/** The real steps and repairs, as far as they do something at a recovery. */
+function trialParts(
+  { libc, observer, keeper, sweeper, idle, sources, ...rest }: RehearsalOptions,
+): { plan: Plan; entropy: Repair; clock: Repair } {
+  const connections = resetConnections({
+    libc,
+    ownPorts: rest.ownPorts,
+    restoredAt: () => sources.restoredAt() ?? performance.now(),
+    open: () => new UntouchedTcpTable(libc),
+  });
+  const entropy = entropyRepair({
+    libc,
+    // A kernel that has reseeded by itself leaves nothing to be done.
+    kernelReseeded() {
+      sources.kernelReseeded();
+      return true;
+    },
+  });
+  const clock = clockRepair({
+    libc,
+    // Asked, but not believed: the time stays as it is.
+    hostClock: () => void sources.hostClock(),
+  });
+  const beforeReply = [
+    portsStep({ stop: () => Promise.resolve({}), start() {} }),
+    connectionsStep({
+      quiesce: () => Promise.resolve({ closed: 0, recorded: 0 }),
+      recover: () => keeper.recover(),
+    }, sweeper),
+    connections.record,
+    evidenceStep({
+      mark() {},
+      watch() {},
+      unwatch: () => observer.unwatch(),
+    }, () => {}),
+  ];
+  const settle = [
+    collectStep(() => Promise.resolve(true), {
+      rest() {},
+      resume: () => idle.resume(),
+    }),
+    parallelismStep(keepingCpus(libc)),
+  ];
+  const repairs = [
+    entropy,
+    clock,
+    networkRepair(libc),
+    connections.reset,
+    generationTrial(rest.runtimeDirectory),
+  ];
+  return { plan: { beforeReply, settle, repairs }, entropy, clock };
 }
 
 /**
@@ -124,10 +169,6 @@ function openForkLog(
   } catch {
     return undefined;
   }
-}
-
-function once(name: string, action: () => Effect | void): Repair {
-  return { name, limitMs: 5000, repair: () => action() ?? {} };
 }
 
 /** The kernel's table, of which nothing is destroyed. */

@@ -2,6 +2,7 @@
  * Puts the agent together and serves until a signal ends it.
  * @module
  */
+import { afterRecovery } from "./after_recovery.ts";
 import { createHandler } from "./app.ts";
 import {
   journalDirectory,
@@ -148,13 +149,10 @@ export async function serve(options: ServeOptions): Promise<void> {
       program.spoil();
       holdLog();
     },
-    onRunning(operation, recovery, request) {
-      const held = operation.quiescedMs !== undefined;
-      metrics.ended(operation, recovery);
-      if (held) late.note(recovery, request);
-      guard.forget();
-      // The host's reply does not wait for a line in the log.
-      telling.do(() => {
+    onRunning: afterRecovery({
+      ...{ metrics, late, guard, telling },
+      tell(operation, recovery) {
+        const held = operation.quiescedMs !== undefined;
         if (held) program.learn();
         generationFile.ready();
         releaseLog();
@@ -163,23 +161,24 @@ export async function serve(options: ServeOptions): Promise<void> {
           held ? "recovered" : "prepare undone",
           { ...rest, prepare: operation.reports, recovery: steps },
         );
-      });
-    },
+      },
+    }),
   });
+  const healthMayRecover = () =>
+    config.healthRecovers === "always" || stoodStill(observer);
   const answer = createHandler({
     ...{ lifecycle, runtime, keeper, ports, metrics, late, repaired, guard },
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
-    healthMayRecover: () =>
-      config.healthRecovers === "always" || stoodStill(observer),
+    healthMayRecover,
   });
 
   const selfCall = new SelfCall(libc, () => listeners.ports);
   const warmUp = makeWarmUp(materials, {
+    ...{ guard, healthMayRecover },
     askHealth: () => selfCall.ask(),
     warn: (why) => log.warn("a recovery will not be whole", { why }),
     onError: failed("the first recovery will be slower than later ones"),
-    prepared: () => lifecycle.operation !== undefined,
     nextTurn: telling,
   });
 
@@ -187,7 +186,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     onError: failed("a request failed"),
     fetch: keeper.wrap(async (request, exchange) => {
       idle.worked();
-      if (request.method === "POST") await warmUp.working;
+      if (request.method === "POST") await warmUp.ended();
       const rehearsal = selfCall.isFrom(exchange.peer);
       const response = await answer(request, { exchange, rehearsal });
       warmUp.replied();
@@ -198,6 +197,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   sweeper.start();
   ports?.start();
   idle.worked();
+  warmUp.start();
   const hooksSocket = await listenForPrograms({
     runtime,
     path: config.hooksSocket,
@@ -216,7 +216,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     version: VERSION,
     runtime: `${runtime.name} ${runtime.version}`,
   });
-  warmUp.start();
 }
 
 function makePorts(

@@ -3,7 +3,7 @@
  * @module
  */
 import { after } from "./after.ts";
-import type { Materials } from "./compose.ts";
+import { type Materials, sourcesOf } from "./compose.ts";
 import { canPageOut, type ProgramPages } from "./linux/memory_page_out.ts";
 import type { NextTurn } from "./next_turn.ts";
 import { type RehearsalOptions, rehearse } from "./rehearsal.ts";
@@ -21,18 +21,16 @@ export interface WarmUpOptions {
   readonly warn: (why: string) => void;
   /** Hears why the warm-up itself did not work. */
   readonly onError: (error: unknown) => void;
-  /** Whether a prepare has begun: it is not disturbed any more. */
-  readonly prepared: () => boolean;
   readonly nextTurn: Pick<NextTurn, "do">;
 }
 
 /**
  * Comes when the first reply has left, which so waits for nothing; without a
- * request after a second. What waits for {@linkcode working} meets no rehearsal.
+ * request after a second. Whatever changes the agent waits for it.
  */
 export class WarmUp {
   readonly #options: WarmUpOptions;
-  #waiting = false;
+  #state: "early" | "waiting" | "begun" = "early";
   #noRequest = () => {};
   #working: Promise<void> | undefined;
 
@@ -40,28 +38,35 @@ export class WarmUp {
     this.#options = options;
   }
 
-  /** Undefined while no rehearsal is going on; never rejects. */
-  get working(): Promise<void> | undefined {
+  /**
+   * Its end; it begins now if it has not: a prepare without it would put out of
+   * memory what every fork then reads back. Undefined where it has ended; never
+   * rejects. It never comes where this is asked before the start: it would disturb
+   * who has asked.
+   */
+  ended(): Promise<void> | undefined {
+    this.#begin();
+    this.#state = "begun";
     return this.#working;
   }
 
   /** To be called once the agent serves. */
   start(): void {
-    this.#waiting = true;
+    if (this.#state !== "early") return;
+    this.#state = "waiting";
     this.#noRequest = after(WAIT_MS, () => this.#begin());
   }
 
   /** To be called as a reply leaves. */
   replied(): void {
-    if (!this.#waiting) return;
-    this.#noRequest();
+    if (this.#state !== "waiting") return;
     this.#options.nextTurn.do(() => this.#begin());
   }
 
   #begin(): void {
-    if (!this.#waiting) return;
-    this.#waiting = false;
-    if (this.#options.prepared()) return;
+    if (this.#state !== "waiting") return;
+    this.#state = "begun";
+    this.#noRequest();
     this.#working = this.#work().finally(() => this.#working = undefined);
   }
 
@@ -87,15 +92,19 @@ export class WarmUp {
 /** A warm-up of the real agent; the rest is what it is not made from alone. */
 export function makeWarmUp(
   { config, libc, program, generationFile, ...materials }: Materials,
-  { askHealth, ...rest }:
-    & Pick<RehearsalOptions, "askHealth">
+  { askHealth, healthMayRecover, guard, ...rest }:
+    & Pick<RehearsalOptions, "askHealth" | "healthMayRecover" | "guard">
     & Omit<WarmUpOptions, "rehearse" | "program">,
 ): WarmUp {
-  const { runtimeDirectory } = config;
+  const all: RehearsalOptions = {
+    ...materials,
+    ...{ libc, askHealth, healthMayRecover, guard },
+    sources: sourcesOf(materials),
+    runtimeDirectory: config.runtimeDirectory,
+  };
   return new WarmUp({
     ...rest,
     async rehearse() {
-      const all = { ...materials, libc, runtimeDirectory, askHealth };
       const failures = await rehearse(all);
       generationFile.ready();
       return failures;

@@ -15,6 +15,7 @@ function options(libc: Libc, seen: string[]): RehearsalOptions {
     runtime: { openInput: () => assert.fail("it watched the log") },
     observer: {
       mark: () => void seen.push("mark"),
+      unwatch: () => void seen.push("unwatch"),
       check() {
         seen.push("check");
         return {
@@ -35,6 +36,17 @@ function options(libc: Libc, seen: string[]): RehearsalOptions {
       start: () => void seen.push("start"),
       stop: () => void seen.push("stop"),
     },
+    idle: { resume: () => void seen.push("resume") },
+    guard: { forget: () => void seen.push("forget") },
+    sources: {
+      kernelReseeded: () => false,
+      hostClock: () => ({
+        name: "a clock",
+        read: () => assert.fail("it asked for the time"),
+      }),
+      restoredAt: () => undefined,
+    },
+    healthMayRecover: () => seen.push("may") > 0,
     ownPorts: () => [],
     runtimeDirectory: directory.path,
     askHealth: () => Promise.resolve(seen.push("ask")),
@@ -71,10 +83,14 @@ describe("a rehearsal", () => {
     assert.ok(given > 0);
     assert.deepEqual(seen, [
       "mark",
-      "check",
       "stop",
+      "may",
+      "check",
+      "resume",
+      "unwatch",
       "start",
       "recover",
+      "forget",
       "ask",
     ]);
     // It lists (SOCK_DIAG_BY_FAMILY) both families, at the prepare and, as only

@@ -16,7 +16,6 @@ function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
     },
     warn: (why) => void seen.push(why),
     onError: (error) => void seen.push(String(error)),
-    prepared: () => false,
     nextTurn: new NextTurn(),
     ...options,
   });
@@ -33,11 +32,11 @@ describe("the warm-up", () => {
     warm.replied();
     assert.deepEqual(seen, [], "a reply waits for nothing");
     await until("the end of it", () => seen.length === WHOLE.length);
-    await warm.working;
+    await warm.ended();
     assert.deepEqual(seen, WHOLE);
     warm.replied();
     nextTurn.now();
-    assert.equal(warm.working, undefined);
+    assert.equal(warm.ended(), undefined);
     assert.deepEqual(seen, WHOLE);
   });
 
@@ -60,21 +59,47 @@ describe("the warm-up", () => {
     });
     warm.start();
     warm.replied();
-    await until("its begin", () => warm.working !== undefined);
+    const ended = warm.ended();
     go();
-    await warm.working;
+    await ended;
     assert.deepEqual(seen, ["a repair would fail"]);
-    assert.equal(warm.working, undefined);
+    assert.equal(warm.ended(), undefined);
   });
 
-  test("leaves a prepare that is there alone", () => {
+  test("comes at once where a prepare is the first request", async () => {
     const seen: string[] = [];
     const nextTurn = new NextTurn();
-    const warm = warmUp(seen, { prepared: () => true, nextTurn });
+    const warm = warmUp(seen, { nextTurn });
+    warm.start();
+    await warm.ended();
+    assert.deepEqual(seen, WHOLE);
+    warm.replied();
+    nextTurn.now();
+    assert.equal(warm.ended(), undefined);
+    assert.deepEqual(seen, WHOLE);
+  });
+
+  test("comes before a prepare that follows the first reply at once", async () => {
+    const seen: string[] = [];
+    const nextTurn = new NextTurn();
+    const warm = warmUp(seen, { nextTurn });
+    warm.start();
+    warm.replied();
+    const ended = warm.ended();
+    nextTurn.now();
+    await ended;
+    assert.deepEqual(seen, WHOLE);
+  });
+
+  test("leaves a prepare alone that came before it could", () => {
+    const seen: string[] = [];
+    const nextTurn = new NextTurn();
+    const warm = warmUp(seen, { nextTurn });
+    assert.equal(warm.ended(), undefined);
     warm.start();
     warm.replied();
     nextTurn.now();
-    assert.deepEqual([warm.working, seen], [undefined, []]);
+    assert.deepEqual([warm.ended(), seen], [undefined, []]);
   });
 
   test("says why it failed", async () => {

@@ -19,22 +19,29 @@ const MSG_NOSIGNAL = 0x4000;
 
 /** Milliseconds between two looks for the reply, and how long it looks. */
 const LOOK_MS = 1;
-const LIMIT_MS = 1000;
+const LIMIT_MS = 5000;
 
-const REQUEST = new TextEncoder().encode(
-  "GET /health HTTP/1.1\r\nhost: lull\r\n\r\n",
+/** Hosts speak either. */
+const REQUESTS = ["1.1", "1.0"].map((version) =>
+  new TextEncoder().encode(`GET /health HTTP/${version}\r\nhost: lull\r\n\r\n`)
 );
 
 /** Calls itself; knows which requests are its own. */
 export class SelfCall {
   readonly #libc: Libc;
   readonly #ports: () => readonly number[];
+  readonly #limitMs: number;
   #own: Peer | undefined;
 
   /** With the ports that the agent listens on. */
-  constructor(libc: Libc, ports: () => readonly number[]) {
+  constructor(
+    libc: Libc,
+    ports: () => readonly number[],
+    limitMs = LIMIT_MS,
+  ) {
     this.#libc = libc;
     this.#ports = ports;
+    this.#limitMs = limitMs;
   }
 
   /** Whether a request comes from here; nobody else has this address meanwhile. */
@@ -44,13 +51,19 @@ export class SelfCall {
   }
 
   /**
-   * Asks once and waits for the reply; false where there is no TCP port to ask.
-   * Fails where no reply comes within a second.
+   * Asks in either version of HTTP, and waits for each reply; false where there is
+   * no TCP port to ask. Fails where no reply comes within five seconds.
    */
   async ask(): Promise<boolean> {
     const [listener] = listenersOn(this.#libc, this.#ports());
     if (listener === undefined) return false;
-    const address = this.#nameOf(listener);
+    for (const request of REQUESTS) {
+      await this.#ask(this.#nameOf(listener), request);
+    }
+    return true;
+  }
+
+  async #ask(address: Uint8Array, request: Uint8Array): Promise<void> {
     const family = address[0] | address[1] << 8;
     const socket = this.#call("socket")(
       family,
@@ -64,14 +77,13 @@ export class SelfCall {
       this.#call("connect")(socket, address, address.length);
       this.#own = readSocketAddress(this.#nameOf(socket));
       const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-      const size = BigInt(REQUEST.length);
-      const send = () => this.#call("send")(socket, REQUEST, size, flags);
+      const size = BigInt(request.length);
+      const send = () => this.#call("send")(socket, request, size, flags);
       await this.#until("sent", send);
       const reply = new Uint8Array(1024);
       const recv = () =>
         this.#call("recv")(socket, reply, BigInt(reply.length), MSG_DONTWAIT);
       await this.#until("answered", recv);
-      return true;
     } finally {
       this.#call("close")(socket);
       this.#own = undefined;
@@ -80,7 +92,7 @@ export class SelfCall {
 
   /** Tries again until the call succeeds. */
   async #until(what: string, call: () => number): Promise<void> {
-    const end = performance.now() + LIMIT_MS;
+    const end = performance.now() + this.#limitMs;
     while (call() === -1) {
       if (performance.now() > end) {
         throw failed(this.#libc, `have ${what}`, "a health check of its own");

@@ -129,17 +129,6 @@ export class GenerationFile {
   }
 }
 
-/**
- * Throws where nothing can be published into this directory. The code that the
- * first recovery needs has then run once, and is in memory when its caller waits.
- */
-export function tryPublishing(directory: string): void {
-  const file = new GenerationFile(directory, `${NAME}.try`);
-  file.ready();
-  file.publish({});
-  unlinkSync(file.path);
-}
-
 /** Effect: `generation`, `path`. Comes after the clock, whose time it tells. */
 export function generationRepair(file: GenerationFile): Repair {
   return {
@@ -149,6 +138,21 @@ export function generationRepair(file: GenerationFile): Repair {
       const time = new Date().toISOString();
       file.publish({ generation, operation, outcome, time });
       return { generation, path: file.path };
+    },
+  };
+}
+
+/** The same with a file of another name, which is gone when it has been tried. */
+export function generationTrial(directory: string): Repair {
+  const file = new GenerationFile(directory, `${NAME}.try`);
+  const { repair, ...rest } = generationRepair(file);
+  return {
+    ...rest,
+    repair(context) {
+      file.ready();
+      const effect = repair(context);
+      unlinkSync(file.path);
+      return effect;
     },
   };
 }
