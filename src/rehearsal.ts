@@ -36,7 +36,7 @@ import { resetConnections } from "./steps/reset_connections.ts";
 /** What a rehearsal needs. */
 export interface RehearsalOptions {
   readonly libc: Libc;
-  readonly runtime: Pick<Runtime, "openInput">;
+  readonly runtime: Pick<Runtime, "openInput" | "tryInput">;
   readonly observer: Pick<EvidenceObserver, "mark" | "check" | "unwatch">;
   readonly keeper: Pick<ConnectionKeeper, "recover">;
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
@@ -60,7 +60,7 @@ export async function rehearse(
   options: RehearsalOptions,
 ): Promise<readonly string[]> {
   const { observer, guard } = options;
-  const forkLog = openForkLog(options);
+  const forkLog = await openForkLog(options);
   const fork = forkLog && new EvidenceObserver({
     ...options,
     clocks: [],
@@ -157,17 +157,22 @@ function trialParts(
  * A kernel's log, in a file, that says that this is a fork; undefined where no
  * file can be written, which the publishing has the words for.
  */
-function openForkLog(
-  { libc, runtimeDirectory }: RehearsalOptions,
-): KernelLog | undefined {
+async function openForkLog(
+  { libc, runtime, runtimeDirectory }: RehearsalOptions,
+): Promise<KernelLog | undefined> {
   const path = join(runtimeDirectory, "kmsg.try");
   try {
     writeFileSync(path, `5,1,1,-;${FORK_WORDS}\n`);
-    const { find, close } = openKernelLog(libc, path);
-    unlinkSync(path);
-    return { find, close, skip() {} };
   } catch {
     return undefined;
+  }
+  try {
+    const { find, close } = openKernelLog(libc, path);
+    // As the watch of the real log wakes up.
+    await runtime.tryInput?.(path);
+    return { find, close, skip() {} };
+  } finally {
+    unlinkSync(path);
   }
 }
 

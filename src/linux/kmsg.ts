@@ -155,8 +155,10 @@ export class KernelLogWatch {
     if (!this.#armed) return;
     if (failure !== undefined) return this.#onError(failure);
     this.wakes++;
-    void this.#wait(log); // before anybody hears of it: no record may be missed
     this.#onRecord();
+    // Whoever has heard enough is spared the next read: a fork's first reply would
+    // wait for it. No record is missed: this descriptor stands behind the last one.
+    if (this.#armed && !this.#pending) void this.#wait(log);
   }
 }
 

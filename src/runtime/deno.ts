@@ -5,7 +5,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { loadLibc } from "../linux/libc.ts";
-import { openOnPool } from "./input.ts";
+import { openOnPool, tryPool } from "./input.ts";
 import { type CFunction, makeLibrary } from "./library.ts";
 import {
   answer,
@@ -44,6 +44,7 @@ export const denoRuntime: Runtime = {
   collect,
   startWorker,
   openInput: openOnPool,
+  tryInput: tryPool,
   openLibrary,
 };
 

@@ -2,7 +2,7 @@
  * A file that is read as it grows, on a thread of the runtime's pool.
  * @module
  */
-import { openSync, read } from "node:fs";
+import { closeSync, openSync, read } from "node:fs";
 import type { Input } from "./types.ts";
 
 /** More than any record of the kernel's log (PRINTK_MESSAGE_MAX is 2048). */
@@ -25,4 +25,14 @@ export function openOnPool(path: string): Input {
         });
       }),
   };
+}
+
+/** Goes the same way once, with a file that has something to read. */
+export async function tryPool(path: string): Promise<void> {
+  const { fd, next } = openOnPool(path);
+  try {
+    await next();
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -122,6 +122,11 @@ export interface Runtime {
   startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
   /** Opens a file that grows, like the kernel's log; throws as node:fs does. */
   openInput(path: string): Input;
+  /**
+   * Reads from a file that has something to read, the way that an `Input` wakes
+   * up; not there where that way is one that requests go as well.
+   */
+  tryInput?(path: string): Promise<void>;
   /** Loads a shared library by the name that the dynamic linker knows, or undefined. */
   openLibrary(name: string): ForeignLibrary | undefined;
 }
