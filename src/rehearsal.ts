@@ -37,7 +37,9 @@ import { resetConnections } from "./steps/reset_connections.ts";
 export interface RehearsalOptions {
   readonly libc: Libc;
   readonly runtime: Pick<Runtime, "openInput" | "tryInput">;
-  readonly observer: Pick<EvidenceObserver, "mark" | "check" | "unwatch">;
+  readonly observer: Pick<EvidenceObserver, "mark" | "unwatch">;
+  /** Looks for evidence. */
+  readonly evidence: () => Promise<unknown>;
   readonly keeper: Pick<ConnectionKeeper, "recover">;
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
   readonly idle: Pick<IdleCollector, "resume">;
@@ -72,8 +74,8 @@ export async function rehearse(
     plan: parts.plan,
     // Where the kernel knows of no forks, the clocks are asked.
     async evidence() {
-      const evidence = await lookForEvidence(observer);
-      return fork === undefined ? evidence : await lookForEvidence(fork);
+      await options.evidence();
+      return fork && await lookForEvidence(fork);
     },
     onRunning: afterRecovery({
       guard,

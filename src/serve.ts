@@ -135,6 +135,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const parts = makeParts(materials);
   const late = new LateRepairs({ ...parts, wasReseeded });
   const telling = new NextTurn();
+  const evidence = () => lookForEvidence(observer);
   const lifecycle: Lifecycle = new Lifecycle({
     plan: plan(parts),
     leaseSeconds: config.lease,
@@ -143,7 +144,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       config.runtimeDirectory,
       failed("the generation starts at 0 again"),
     ),
-    evidence: () => lookForEvidence(observer),
+    evidence,
     onQuiet() {
       telling.now();
       program.spoil();
@@ -175,7 +176,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 
   const selfCall = new SelfCall(libc, () => listeners.ports);
   const warmUp = makeWarmUp(materials, {
-    ...{ guard, healthMayRecover },
+    ...{ evidence, guard, healthMayRecover },
     askHealth: () => selfCall.ask(),
     warn: (why) => log.warn("a recovery will not be whole", { why }),
     onError: failed("the first recovery will be slower than later ones"),

@@ -92,13 +92,16 @@ export class WarmUp {
 /** A warm-up of the real agent; the rest is what it is not made from alone. */
 export function makeWarmUp(
   { config, libc, program, generationFile, ...materials }: Materials,
-  { askHealth, healthMayRecover, guard, ...rest }:
-    & Pick<RehearsalOptions, "askHealth" | "healthMayRecover" | "guard">
+  { askHealth, evidence, healthMayRecover, guard, ...rest }:
+    & Pick<
+      RehearsalOptions,
+      "askHealth" | "evidence" | "healthMayRecover" | "guard"
+    >
     & Omit<WarmUpOptions, "rehearse" | "program">,
 ): WarmUp {
   const all: RehearsalOptions = {
     ...materials,
-    ...{ libc, askHealth, healthMayRecover, guard },
+    ...{ libc, askHealth, evidence, healthMayRecover, guard },
     sources: sourcesOf(materials),
     runtimeDirectory: config.runtimeDirectory,
   };

@@ -16,16 +16,8 @@ function options(libc: Libc, seen: string[]): RehearsalOptions {
     observer: {
       mark: () => void seen.push("mark"),
       unwatch: () => void seen.push("unwatch"),
-      check() {
-        seen.push("check");
-        return {
-          conclusive: false,
-          restored: false,
-          paused: false,
-          sources: [],
-        };
-      },
     },
+    evidence: () => Promise.resolve(seen.push("look")),
     keeper: {
       recover() {
         seen.push("recover");
@@ -85,7 +77,7 @@ describe("a rehearsal", () => {
       "mark",
       "stop",
       "may",
-      "check",
+      "look",
       "resume",
       "unwatch",
       "start",

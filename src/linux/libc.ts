@@ -47,6 +47,8 @@ const SYMBOLS = {
   // clocks: clock_gettime(2); the struct is two 64-bit numbers
   clock_gettime: { args: ["i32", "buffer"], result: "i32" },
   clock_settime: { args: ["i32", "buffer"], result: "i32" },
+  // statx(2), since glibc 2.28
+  statx: { args: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   // lseek(2), sethostname(2)
   lseek: { args: ["i32", "usize", "i32"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
