@@ -23,6 +23,13 @@ function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
 
 const WHOLE = ["rehearse", "out", "rehearse", "learn"];
 
+function comesNoMore(warm: WarmUp, nextTurn: NextTurn, seen: string[]): void {
+  warm.replied();
+  nextTurn.now();
+  assert.equal(warm.ended(), undefined);
+  assert.deepEqual(seen, WHOLE);
+}
+
 describe("the warm-up", () => {
   test("comes after the first reply, and once", async () => {
     const seen: string[] = [];
@@ -34,10 +41,7 @@ describe("the warm-up", () => {
     await until("the end of it", () => seen.length === WHOLE.length);
     await warm.ended();
     assert.deepEqual(seen, WHOLE);
-    warm.replied();
-    nextTurn.now();
-    assert.equal(warm.ended(), undefined);
-    assert.deepEqual(seen, WHOLE);
+    comesNoMore(warm, nextTurn, seen);
   });
 
   test("comes without a request, too", async () => {
@@ -73,10 +77,7 @@ describe("the warm-up", () => {
     warm.start();
     await warm.ended();
     assert.deepEqual(seen, WHOLE);
-    warm.replied();
-    nextTurn.now();
-    assert.equal(warm.ended(), undefined);
-    assert.deepEqual(seen, WHOLE);
+    comesNoMore(warm, nextTurn, seen);
   });
 
   test("comes before a prepare that follows the first reply at once", async () => {

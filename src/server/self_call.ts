@@ -19,7 +19,7 @@ const MSG_NOSIGNAL = 0x4000;
 
 /** Milliseconds between two looks for the reply, and how long it looks. */
 const LOOK_MS = 1;
-const LIMIT_MS = 5000;
+const LIMIT_MS = 2000;
 
 /** Hosts speak either. */
 const REQUESTS = ["1.1", "1.0"].map((version) =>
@@ -52,7 +52,7 @@ export class SelfCall {
 
   /**
    * Asks in either version of HTTP, and waits for each reply; false where there is
-   * no TCP port to ask. Fails where no reply comes within five seconds.
+   * no TCP port to ask. Fails where no reply comes within two seconds.
    */
   async ask(): Promise<boolean> {
     const [listener] = listenersOn(this.#libc, this.#ports());

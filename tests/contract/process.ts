@@ -95,42 +95,25 @@ export function process(target: Target): void {
     // not the runtimes that run the tests.
     if (target === "binary") {
       test("what only the start needed of the program is out of memory", async () => {
-        const directory = mkdtempSync(join(tmpdir(), "lull-copy-"));
-        const copy = join(directory, "lull");
-        copyFileSync(commandOf(target)[0], copy);
-        // What is not on the disk yet cannot leave the memory.
-        assert.equal(spawnSync("sync", [copy]).status, 0);
-        const instead = ["sh", "-c", `shift; exec ${copy} "$@"`, "sh"];
-        let agent: TestAgent | undefined;
-        const start = async (pageOut: string) => {
-          await agent?.stop();
-          agent = await TestAgent.start(
-            target,
-            [
-              "--no-forward-ports",
-              "--log-level=info",
-              `--page-out=${pageOut}`,
-            ],
-            {},
-            instead,
-          );
-          return agent;
-        };
-        const program = () =>
-          memoryOf(agent!.pid, "Rss") - memoryOf(agent!.pid, "Anonymous");
-        try {
-          await (await start("never")).health();
-          const half = program() / 2;
-          await start("start");
-          await until("half of it out", () => program() < half);
-          // As prepare does: or each page that comes back brings its neighbours.
-          forget(copy);
-          assert.equal((await agent!.health()).status, 200);
-          assert.ok(program() < half, `${program()} bytes, half is ${half}`);
-        } finally {
-          await agent?.stop();
-          rmSync(directory, { recursive: true });
-        }
+        await using copy = new CopiedAgent(target);
+        await (await copy.start("never")).health();
+        const half = copy.program() / 2;
+        const agent = await copy.start("start");
+        await until("half of it out", () => copy.program() < half);
+        // As prepare does: or each page that comes back brings its neighbours.
+        forget(copy.path);
+        assert.equal((await agent.health()).status, 200);
+        const left = copy.program();
+        assert.ok(left < half, `${left} bytes, half is ${half}`);
+      });
+
+      test("a prepare keeps what a recovery needs, also as the first request of all", async () => {
+        await using copy = new CopiedAgent(target);
+        await (await copy.start("settle")).settle();
+        const none = copy.program();
+        await (await copy.start("unneeded")).settle();
+        const kept = copy.program();
+        assert.ok(kept > none + 2 ** 20, `${kept} bytes, beside ${none}`);
       });
     }
 
@@ -166,6 +149,43 @@ export function process(target: Target): void {
       },
     );
   });
+}
+
+/** An agent whose program is a file of its own, which nobody else has mapped. */
+class CopiedAgent implements AsyncDisposable {
+  readonly #target: Target;
+  readonly #directory = mkdtempSync(join(tmpdir(), "lull-copy-"));
+  readonly path = join(this.#directory, "lull");
+  #agent: TestAgent | undefined;
+
+  constructor(target: Target) {
+    this.#target = target;
+    copyFileSync(commandOf(target)[0], this.path);
+    // What is not on the disk yet cannot leave the memory.
+    assert.equal(spawnSync("sync", [this.path]).status, 0);
+  }
+
+  /** Starts it anew. */
+  async start(pageOut: string): Promise<TestAgent> {
+    await this.#agent?.stop();
+    return this.#agent = await TestAgent.start(
+      this.#target,
+      ["--no-forward-ports", "--log-level=info", `--page-out=${pageOut}`],
+      {},
+      ["sh", "-c", `shift; exec ${this.path} "$@"`, "sh"],
+    );
+  }
+
+  /** Bytes of the program that are in memory. */
+  program(): number {
+    const { pid } = this.#agent!;
+    return memoryOf(pid, "Rss") - memoryOf(pid, "Anonymous");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent?.stop();
+    rmSync(this.#directory, { recursive: true });
+  }
 }
 
 /** 16 connections that ask for health for two seconds. */
