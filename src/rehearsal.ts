@@ -13,7 +13,7 @@ import { LateRepairs } from "./lifecycle/late.ts";
 import { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Plan } from "./lifecycle/plan.ts";
 import type { Repair } from "./lifecycle/step.ts";
-import { type KernelLog, openKernelLog } from "./linux/kmsg.ts";
+import { KERNEL_LOG, type KernelLog, openKernelLog } from "./linux/kmsg.ts";
 import type { Libc } from "./linux/libc.ts";
 import { TcpTable } from "./linux/sock_diag.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
@@ -170,8 +170,8 @@ async function openForkLog(
   }
   try {
     const { find, close } = openKernelLog(libc, path);
-    // As the watch of the real log wakes up.
-    await runtime.tryInput?.(path);
+    // Who may not read the real log is not woken up by it either.
+    await runtime.tryInput(path, KERNEL_LOG).catch(() => {});
     return { find, close, skip() {} };
   } finally {
     unlinkSync(path);

@@ -12,7 +12,10 @@ after(directory.remove);
 function options(libc: Libc, seen: string[]): RehearsalOptions {
   return {
     libc,
-    runtime: { openInput: () => assert.fail("it watched the log") },
+    runtime: {
+      openInput: () => assert.fail("it watched the log"),
+      tryInput: () => Promise.reject(new Error("no right to the log")),
+    },
     observer: {
       mark: () => void seen.push("mark"),
       unwatch: () => void seen.push("unwatch"),

@@ -6,7 +6,8 @@ import { closeSync, constants, openSync, readSync } from "node:fs";
 import type { Input, Runtime } from "../runtime/types.ts";
 import { type Libc, need } from "./libc.ts";
 
-const DEVICE = "/dev/kmsg";
+/** The device. */
+export const KERNEL_LOG = "/dev/kmsg";
 /** The longest record that the kernel gives (PRINTK_MESSAGE_MAX) is 2048. */
 const RECORD_BYTES = 8192;
 const SEEK_END = 2;
@@ -74,7 +75,7 @@ export function isFromKernel(
 }
 
 /** Opens the log; throws where this process may not read it (CAP_SYSLOG). */
-export function openKernelLog(libc: Libc, path = DEVICE): KernelLog {
+export function openKernelLog(libc: Libc, path = KERNEL_LOG): KernelLog {
   const log = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const buffer = new Uint8Array(RECORD_BYTES);
   function find(message: KernelMessage) {
@@ -124,7 +125,7 @@ export class KernelLogWatch {
     this.#libc = options.libc;
     this.#onRecord = options.onRecord;
     this.#onError = options.onError;
-    const { runtime, path = DEVICE } = options;
+    const { runtime, path = KERNEL_LOG } = options;
     this.#open = () => runtime.openInput(path);
   }
 

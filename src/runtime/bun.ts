@@ -4,8 +4,9 @@
  */
 import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
 import { gcAndSweep } from "bun:jsc";
-import { constants, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { after } from "../after.ts";
 import { reexecWithSettings } from "./bun_reexec.ts";
 import { type CFunction, makeLibrary } from "./library.ts";
 import {
@@ -37,6 +38,9 @@ import { adoptWorker } from "./worker.ts";
 const COLLECTIONS = 3;
 const PAUSE_MS = 10;
 
+/** Milliseconds in which a file has something to read, if it ever has. */
+const TRY_MS = 200;
+
 /** Lull on Bun. */
 export const bunRuntime: Runtime = {
   name: "bun",
@@ -46,6 +50,7 @@ export const bunRuntime: Runtime = {
   collect,
   startWorker,
   openInput,
+  tryInput,
   openLibrary,
 };
 
@@ -152,6 +157,24 @@ function openInput(path: string): Input {
       }
     },
   };
+}
+
+/** Only what can be waited for, as no regular file can, goes through the loop. */
+async function tryInput(_file: string, device: string): Promise<void> {
+  const fd = openSync(device, constants.O_RDONLY | constants.O_NONBLOCK);
+  const reader = Bun.file(fd).stream().getReader();
+  let callOff = () => {};
+  // Nobody promises that there is something.
+  const limit = new Promise<void>((resolve) => {
+    callOff = after(TRY_MS, resolve);
+  });
+  try {
+    await Promise.race([reader.read(), limit]);
+  } finally {
+    callOff();
+    await reader.cancel(); // closes a descriptor of its own
+    closeSync(fd);
+  }
 }
 
 /** Pointers are plain 64-bit numbers to us: Bun's own type is a float. */

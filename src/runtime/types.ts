@@ -123,10 +123,10 @@ export interface Runtime {
   /** Opens a file that grows, like the kernel's log; throws as node:fs does. */
   openInput(path: string): Input;
   /**
-   * Reads from a file that has something to read, the way that an `Input` wakes
-   * up; not there where that way is one that requests go as well.
+   * Wakes up once as an `Input` does: by a file, or by a device where no file is
+   * read that way. Both have something to read; throws as node:fs does.
    */
-  tryInput?(path: string): Promise<void>;
+  tryInput(file: string, device: string): Promise<void>;
   /** Loads a shared library by the name that the dynamic linker knows, or undefined. */
   openLibrary(name: string): ForeignLibrary | undefined;
 }

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { accessSync, constants, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { KERNEL_LOG } from "../../src/linux/kmsg.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
+import { temporary } from "../support/hooks.ts";
+
+const directory = temporary();
+after(directory.remove);
+const file = join(directory.path, "file");
+writeFileSync(file, "a line\n");
+
+const descriptors = () => readdirSync("/proc/self/fd").length;
+
+test("waking up is tried, and leaves no descriptor behind", async (context) => {
+  try {
+    accessSync(KERNEL_LOG, constants.R_OK);
+  } catch {
+    return context.skip(`needs the right to read ${KERNEL_LOG}`);
+  }
+  const runtime = await loadRuntime();
+  await runtime.tryInput(file, KERNEL_LOG); // opens what stays open
+  const before = descriptors();
+  for (let time = 0; time < 5; time++) {
+    await runtime.tryInput(file, KERNEL_LOG);
+  }
+  assert.equal(descriptors(), before);
+});
+
+test("what cannot be opened is told", async () => {
+  const runtime = await loadRuntime();
+  const nothing = join(directory.path, "nothing");
+  await assert.rejects(runtime.tryInput(nothing, nothing), { code: "ENOENT" });
+});
