@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { readdirSync, readlinkSync } from "node:fs";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { Scanner, type Targets } from "../../src/ports/scanner.ts";
 import {
   PortSubsystem,
   type PortSubsystemOptions,
 } from "../../src/ports/subsystem.ts";
+import { descriptorsOf } from "../support/descriptors.ts";
 import { until } from "../support/until.ts";
 import {
   ask,
@@ -260,12 +260,5 @@ describe("PortSubsystem", () => {
 
 /** How many descriptors of /proc/net/tcp and tcp6 this process has open. */
 function openTables(): number {
-  return readdirSync("/proc/self/fd").filter((fd) => {
-    try {
-      return /\/net\/tcp6?$/.test(readlinkSync(`/proc/self/fd/${fd}`));
-    } catch {
-      // the descriptor of this very listing is gone by now
-      return false;
-    }
-  }).length;
+  return descriptorsOf((path) => /\/net\/tcp6?$/.test(path));
 }

@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
-import {
-  accessSync,
-  constants,
-  readdirSync,
-  readlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, constants, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { KERNEL_LOG } from "../../src/linux/kmsg.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
+import { descriptorsOf } from "../support/descriptors.ts";
 import { temporary } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
 
@@ -18,16 +13,7 @@ after(directory.remove);
 const file = join(directory.path, "file");
 writeFileSync(file, "a line\n");
 
-/** Those of the log alone: one process runs all test files, others close theirs. */
-function descriptors(): number {
-  return readdirSync("/proc/self/fd").filter((fd) => {
-    try {
-      return readlinkSync(join("/proc/self/fd", fd)) === KERNEL_LOG;
-    } catch {
-      return false; // closed meanwhile
-    }
-  }).length;
-}
+const openLogs = () => descriptorsOf((path) => path === KERNEL_LOG);
 
 test("waking up is tried, and leaves no descriptor behind", async (context) => {
   try {
@@ -36,12 +22,12 @@ test("waking up is tried, and leaves no descriptor behind", async (context) => {
     return context.skip(`needs the right to read ${KERNEL_LOG}`);
   }
   const runtime = await loadRuntime();
-  const before = descriptors();
+  const before = openLogs();
   for (let time = 0; time < 5; time++) {
     await runtime.tryInput(file, KERNEL_LOG);
   }
   // Bun's stream is closed on a thread, soon after its cancel has returned
-  await until("the log's closing", () => descriptors() <= before);
+  await until("the log's closing", () => openLogs() <= before);
 });
 
 test("what cannot be opened is told", async () => {

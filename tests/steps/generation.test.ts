@@ -17,12 +17,8 @@ import {
   generationTrial,
   readGeneration,
 } from "../../src/steps/generation.ts";
+import { descriptorsOf } from "../support/descriptors.ts";
 import { repairWith } from "../support/recovery.ts";
-
-/** How many descriptors this process has. */
-function openFiles(): number {
-  return readdirSync("/proc/self/fd").length;
-}
 
 describe("the published generation", () => {
   let root = "";
@@ -67,19 +63,20 @@ describe("the published generation", () => {
     const directory = join(root, "ready");
     const file = new GenerationFile(directory);
     const repair = generationRepair(file);
-    const before = openFiles();
+    const open = () => descriptorsOf((path) => path.startsWith(directory));
     file.ready(); // there is no directory yet
     await repairWith(repair, {}, { generation: 1 });
     assert.equal(readGeneration(directory)?.generation, 1);
     const { ino } = statSync(file.path);
     file.ready();
     file.ready();
+    assert.equal(open(), 1);
     assert.equal(readGeneration(directory)?.generation, 1);
     await repairWith(repair, {}, { generation: 2 });
     assert.notEqual(statSync(file.path).ino, ino);
     assert.equal(readGeneration(directory)?.generation, 2);
     assert.deepEqual(readdirSync(directory), ["generation"]);
-    assert.equal(openFiles(), before);
+    assert.equal(open(), 0);
   });
 
   it("is published all the same where somebody has removed what was ready", async () => {
