@@ -180,5 +180,5 @@ function wholePages(bytes: number): number {
  * zeroing makes them do (vm.watermark_boost_factor).
  */
 function reserve(): number {
-  return 2 * bytesKeptFree() + 2 * SLICE;
+  return 2 * bytesKeptFree() + SLICE;
 }

@@ -14,7 +14,7 @@ import { median } from "./stats.ts";
 
 export const MIB = 2 ** 20;
 
-/** Snapshots of the guest without the history; their median counts. */
+/** Snapshots of a prepared guest; their median counts. */
 const REPEATS = 3;
 
 /** Boots, waits, and gives a snapshot that runs start from. */
@@ -46,19 +46,22 @@ export async function bytesOf(machine: Machine): Promise<number> {
 }
 
 /**
- * MiB of a prepared guest that has done nothing before. How much freed
- * memory a prepare happens to reach differs by more than an agent is large;
- * here there is none.
+ * The median MiB of such machines, each made anew, and the median of whatever
+ * else is measured of it afterwards. How much of the freed memory a prepare
+ * happens to reach differs by as much as an agent is large.
  */
-export async function withoutHistory(
-  base: Snapshot,
-  prepare: (machine: Machine) => Promise<unknown>,
-): Promise<number> {
+export async function medianBytes(
+  make: () => Promise<Machine>,
+  measure?: (machine: Machine) => Promise<number>,
+): Promise<{ bytes: number; measured: number }> {
   const sizes: number[] = [];
+  const others: number[] = [];
   for (let i = 0; i < REPEATS; i++) {
-    await using machine = await copyOf(base);
-    await prepare(machine);
+    await using machine = await make();
     sizes.push(await bytesOf(machine));
+    if (measure === undefined) continue;
+    await machine.cont();
+    others.push(await measure(machine));
   }
-  return median(sizes);
+  return { bytes: median(sizes), measured: median(others) };
 }

@@ -10,7 +10,7 @@ import {
   removeSnapshot,
   type Snapshot,
 } from "../vm/support/machine.ts";
-import { baseOf, bytesOf, copyOf, MIB, withoutHistory } from "./copies.ts";
+import { baseOf, bytesOf, copyOf, medianBytes } from "./copies.ts";
 import {
   healthy,
   live,
@@ -55,12 +55,14 @@ async function withoutAgent(table: Table): Promise<void> {
     await using plain = await copyOf(base);
     await live(plain);
     table.set(UNASKED, "MiB", NOBODY, await bytesOf(plain));
-    await using shell = await copyOf(base);
-    await live(shell);
-    await shell.sh(SHELL_PREPARE);
-    await prepared(shell, table, NOBODY);
-    const script = (machine: Machine) => machine.sh(SHELL_PREPARE);
-    table.set(FRESH, "MiB", NOBODY, await withoutHistory(base, script));
+    const prepared = async (history: boolean) => {
+      const machine = await copyOf(base);
+      if (history) await live(machine);
+      await machine.sh(SHELL_PREPARE);
+      return machine;
+    };
+    await rested(() => prepared(true), table, NOBODY);
+    await fresh(() => prepared(false), table, NOBODY);
   } finally {
     removeSnapshot(base);
   }
@@ -91,22 +93,23 @@ async function measure(subject: Subject, table: Table): Promise<void> {
       await using one = await prepare(config);
       table.set(`snapshot: ${name}`, "MiB", column, await bytesOf(one));
     }
-    const fresh = await withoutHistory(base, async (machine) => {
+    const newborn = async () => {
+      const machine = await copyOf(base);
       if (contract === LULL) await reconfigure(machine, {}, contract);
       // The second prepare: the first has what the start left, for once.
       await prepareGuest(machine, contract);
       await healthy(machine, contract.health);
       await prepareGuest(machine, contract);
       if (contract !== LULL) await pass(PEER_SETTLE_MS);
-    });
-    table.set(FRESH, "MiB", column, fresh);
+      return machine;
+    };
+    await fresh(newborn, table, column);
+    await rested(() => prepare({}), table, column);
+    compare(table, column);
     let snapshot: Snapshot;
     let counters;
     {
       await using all = await prepare({});
-      await prepared(all, table, column);
-      compare(table, column);
-      await all.cont();
       await all.sh("echo page >/srv/helper/page");
       counters = await readCounters(all);
       snapshot = await all.snapshot();
@@ -126,21 +129,41 @@ async function measure(subject: Subject, table: Table): Promise<void> {
   }
 }
 
-/** The bytes of a prepared machine, and how it rests. */
-async function prepared(
-  machine: Machine,
+/** The bytes of prepared machines that have a history, and how they rest. */
+async function rested(
+  make: () => Promise<Machine>,
   table: Table,
   column: string,
 ): Promise<void> {
+  const { bytes, measured } = await medianBytes(make, changedAtRest);
+  table.set(ASKED, "MiB", column, bytes);
+  table.set(
+    "pages changed in 1 s at rest, whole guest",
+    "",
+    column,
+    measured,
+  );
+}
+
+/** The bytes of those that have none. */
+async function fresh(
+  make: () => Promise<Machine>,
+  table: Table,
+  column: string,
+): Promise<void> {
+  table.set(FRESH, "MiB", column, (await medianBytes(make)).bytes);
+}
+
+/** How many pages of a machine change within a second. */
+async function changedAtRest(machine: Machine): Promise<number> {
   const first = await machine.snapshot();
-  table.set(ASKED, "MiB", column, first.bytes / MIB);
   await machine.cont();
   await pass(REST_MS);
   const second = await machine.snapshot();
   const changed = countChanged(readPages(first.file), readPages(second.file));
-  table.set("pages changed in 1 s at rest, whole guest", "", column, changed);
   removeSnapshot(first);
   removeSnapshot(second);
+  return changed;
 }
 
 function compare(table: Table, column: string): void {
