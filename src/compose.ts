@@ -54,7 +54,7 @@ export interface Materials {
   readonly hostClocks: HostClockFinder;
   readonly program: ProgramPages;
   readonly generationFile: GenerationFile;
-  readonly ownPorts: () => number[];
+  readonly ownPorts: () => readonly number[];
   /** The module of the thread that freezes mounts. */
   readonly freezerUrl: URL;
   /** Called when there is evidence of a restore and nobody has called. */

@@ -6,7 +6,13 @@
  * @module
  */
 import { writeSync } from "node:fs";
-import { BaseHandler, getLogger, type LogRecord, setup } from "@std/log";
+import {
+  BaseHandler,
+  getLogger,
+  LogLevels,
+  type LogRecord,
+  setup,
+} from "@std/log";
 
 /** Names of the loggers, one per module that has something to say. */
 export const MODULES = [
@@ -37,6 +43,13 @@ const HELD_MOST = 1000;
 
 /** Level names of the configuration. */
 export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "CRITICAL";
+
+const LEVELS = {
+  debug: LogLevels.DEBUG,
+  info: LogLevels.INFO,
+  warn: LogLevels.WARN,
+  error: LogLevels.ERROR,
+} as const;
 
 class StderrHandler extends BaseHandler {
   #held: string[] | undefined;
@@ -110,7 +123,10 @@ export function logOf(module: Module): Log {
   const write =
     (level: "debug" | "info" | "warn" | "error") =>
     (message: string, fields?: Fields) => {
-      getLogger(module)[level](message, ...(fields ? [fields] : []));
+      const logger = getLogger(module);
+      // before anything is made of it: most of what is told is for debugging
+      if (logger.level > LEVELS[level]) return;
+      logger[level](message, ...(fields ? [fields] : []));
     };
   return {
     debug: write("debug"),

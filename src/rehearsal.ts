@@ -45,7 +45,7 @@ export interface RehearsalOptions {
   readonly idle: Pick<IdleCollector, "resume">;
   readonly guard: Pick<Guard, "forget">;
   readonly sources: Sources;
-  readonly ownPorts: () => number[];
+  readonly ownPorts: () => readonly number[];
   readonly runtimeDirectory: string;
   readonly healthMayRecover: () => boolean;
   /** Asks the agent for its health, as a host does. */
@@ -95,6 +95,7 @@ export async function rehearse(
     "health",
     fork === undefined ? { outcome: "restored" } : {},
   );
+  parts.close();
   forkLog?.close();
   await options.askHealth();
   return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
@@ -105,7 +106,7 @@ export async function rehearse(
 /** The real steps and repairs, as far as they do something at a recovery. */
 function trialParts(
   { libc, observer, keeper, sweeper, idle, sources, ...rest }: RehearsalOptions,
-): { plan: Plan; entropy: Repair; clock: Repair } {
+): { plan: Plan; entropy: Repair; clock: Repair; close(): void } {
   const connections = resetConnections({
     libc,
     ownPorts: rest.ownPorts,
@@ -152,7 +153,8 @@ function trialParts(
     connections.reset,
     generationTrial(rest.runtimeDirectory),
   ];
-  return { plan: { beforeReply, settle, repairs }, entropy, clock };
+  const plan = { beforeReply, settle, repairs };
+  return { plan, entropy, clock, close: connections.close };
 }
 
 /**

@@ -2,9 +2,9 @@
  * One prepare..recover round: what was done in it, and how to take it back.
  * @module
  */
+import { Known, type Leaving, recoverOne } from "./recover_one.ts";
 import {
   type Done,
-  type RecoveryContext,
   type Repair,
   run,
   since,
@@ -19,9 +19,6 @@ interface Taken {
   readonly limitMs: number;
   readonly undo: Undo;
 }
-
-/** What the spine tells an operation that it leaves. */
-export type Leaving = Omit<RecoveryContext, "signal" | "operation">;
 
 /** An operation; it knows nothing of states, the spine does. */
 export class Operation {
@@ -110,12 +107,9 @@ export class Operation {
     this.#leaving = context;
     const reports: StepReport[] = [];
     for (const { name, limitMs, repair } of repairs) {
+      const known = new Known(this.id, context);
       reports.push(
-        await recoverOne(
-          name,
-          limitMs,
-          (signal) => repair({ ...context, operation: this.id, signal }),
-        ),
+        await recoverOne(name, limitMs, known, () => repair(known)),
       );
     }
     for (;;) {
@@ -172,25 +166,12 @@ export class Operation {
     { name, limitMs, undo }: Taken,
     context: Leaving,
   ): Promise<StepReport> {
-    return recoverOne(name, limitMs, (signal) => {
-      const work = this.#track(
-        undo({ ...context, operation: this.id, signal }),
-      );
+    const known = new Known(this.id, context);
+    return recoverOne(name, limitMs, known, () => {
+      const work = this.#track(undo(known));
       return work instanceof Promise
         ? work.then((effect) => effect ?? {})
         : work ?? {};
     });
   }
-}
-
-async function recoverOne(
-  name: string,
-  limitMs: number,
-  action: (signal: AbortSignal) => ReturnType<Repair["repair"]>,
-): Promise<StepReport> {
-  const limit = new AbortController();
-  const ran = await run({ name, limitMs }, () => action(limit.signal));
-  // Past its limit an undo is told to stop; what it still does, it does alone.
-  if (ran.report.status === "timeout") limit.abort();
-  return ran.report;
 }

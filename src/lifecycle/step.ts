@@ -126,12 +126,15 @@ export async function run<T extends Effect | Done | Skipped>(
   const report = (status: StepReport["status"], more: Partial<StepReport>) => ({
     report: { name, status, ms: since(start), ...more },
   });
+  // Without spreading: what a recovery's caller waits for mostly ends like this.
   const ended = (value: T): Ran<T> => {
+    const ms = since(start);
     if ("skipped" in value) {
-      return report("skipped", { reason: String(value.skipped) });
+      const reason = String(value.skipped);
+      return { report: { name, status: "skipped", ms, reason } };
     }
     const effect = "effect" in value ? value.effect as Effect : value as Effect;
-    return { ...report("done", { effect }), value };
+    return { report: { name, status: "done", ms, effect }, value };
   };
   // Some failures know what was done all the same.
   const broken = (error: unknown): Ran<T> => {

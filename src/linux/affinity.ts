@@ -144,7 +144,11 @@ function threadCount(libc: Libc): number | undefined {
   if (libc.statx?.(AT_FDCWD, TASKS, 0, STATX_NLINK, found) !== 0) {
     return undefined;
   }
-  return new DataView(found.buffer).getUint32(STX_NLINK, true) - 2;
+  // Without a view, which takes longer to make than all else here; 22 bits are
+  // the most that Linux has for threads (PID_MAX_LIMIT).
+  const links = found[STX_NLINK] | found[STX_NLINK + 1] << 8 |
+    found[STX_NLINK + 2] << 16;
+  return links - 2;
 }
 
 /** Visits each thread once, those too that appear on the way. */

@@ -10,8 +10,10 @@ const SO_ACCEPTCONN = 30;
 const IPPROTO_TCP = 6;
 const TCP_DEFER_ACCEPT = 9;
 
-/** While hidden: longer than any lease that hosts use; the kernel caps it. */
-const HIDE_SECONDS = 3600;
+/** Seconds as the kernel takes them: an int. Made once, as a recovery's caller waits. */
+const SHOW = secondsOf(0);
+/** Longer than any lease that hosts use; the kernel caps it. */
+const HIDE = secondsOf(3600);
 
 /** This process's sockets that listen on the ports; none without a libc. */
 export function listenersOn(
@@ -31,7 +33,7 @@ export function showUnsentConnections(
   libc: Libc,
   listeners: readonly number[],
 ): void {
-  deferAccept(libc, listeners, 0);
+  deferAccept(libc, listeners, SHOW);
 }
 
 /**
@@ -43,16 +45,14 @@ export function hideUnsentConnections(
   libc: Libc,
   listeners: readonly number[],
 ): void {
-  deferAccept(libc, listeners, HIDE_SECONDS);
+  deferAccept(libc, listeners, HIDE);
 }
 
 function deferAccept(
   libc: Libc,
   listeners: readonly number[],
-  seconds: number,
+  value: Uint8Array,
 ): void {
-  const value = new Uint8Array(4);
-  new DataView(value.buffer).setUint32(0, seconds, true);
   for (const fd of listeners) {
     const setsockopt = need(libc, "setsockopt");
     const size = value.length;
@@ -60,6 +60,12 @@ function deferAccept(
       throw failed(libc, "set TCP_DEFER_ACCEPT on", `listening socket ${fd}`);
     }
   }
+}
+
+function secondsOf(seconds: number): Uint8Array {
+  const value = new Uint8Array(4);
+  new DataView(value.buffer).setUint32(0, seconds, true);
+  return value;
 }
 
 function isListening(libc: Libc, fd: number): boolean {

@@ -20,6 +20,7 @@ const NLMSG_DONE = 3;
 const HEADER = 16;
 /** The kernel's messages are at most 32 KiB. */
 const RECEIVE_BYTES = 65_536;
+const RECEIVE_SIZE = BigInt(RECEIVE_BYTES);
 
 /** Flags of a request, linux/netlink.h */
 export const NLM_F = {
@@ -47,6 +48,7 @@ export class Netlink implements Disposable {
   readonly #libc: Libc;
   readonly #socket: number;
   readonly #buffer = new Uint8Array(RECEIVE_BYTES);
+  readonly #received = viewOf(this.#buffer);
   #sequence = 0;
 
   /** Opens a socket of a protocol, linux/netlink.h; throws where refused. */
@@ -79,7 +81,7 @@ export class Netlink implements Disposable {
     on: string,
   ): void {
     const { ACK, REQUEST } = NLM_F;
-    this.#send(request, REQUEST | ACK | (request.flags ?? 0));
+    this.#send(compose(request, REQUEST | ACK | (request.flags ?? 0)));
     for (const { type, payload } of this.#receive()) {
       if (type !== NLMSG_ERROR) continue;
       const errno = errorOf(payload);
@@ -91,7 +93,7 @@ export class Netlink implements Disposable {
 
   /** Asks for one thing, which comes in one message. */
   ask(request: NetlinkMessage, what: string): NetlinkMessage {
-    this.#send(request, NLM_F.REQUEST);
+    this.#send(compose(request, NLM_F.REQUEST));
     const [answer] = this.#receive();
     if (answer === undefined) {
       throw new Error(`Cannot ask for ${what}: the kernel gave no answer`);
@@ -102,7 +104,20 @@ export class Netlink implements Disposable {
 
   /** Asks for a list. */
   list(request: NetlinkMessage, what: string): NetlinkMessage[] {
-    this.#send(request, NLM_F.REQUEST | NLM_F.DUMP);
+    return this.lister(request, what)();
+  }
+
+  /**
+   * The same for a list that is asked for again, while somebody waits: what asks
+   * has nothing left to put together.
+   */
+  lister(request: NetlinkMessage, what: string): () => NetlinkMessage[] {
+    const composed = compose(request, NLM_F.REQUEST | NLM_F.DUMP);
+    return () => this.#list(composed, what);
+  }
+
+  #list(request: Composed, what: string): NetlinkMessage[] {
+    this.#send(request);
     const listed: NetlinkMessage[] = [];
     for (;;) {
       for (const message of this.#receive()) {
@@ -120,20 +135,9 @@ export class Netlink implements Disposable {
     }
   }
 
-  #send({ type, payload }: NetlinkMessage, flags: number): void {
-    const bytes = new Uint8Array(HEADER + payload.length);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(0, bytes.length, true);
-    view.setUint16(4, type, true);
-    view.setUint16(6, flags, true);
+  #send({ bytes, view, length }: Composed): void {
     view.setUint32(8, ++this.#sequence, true);
-    bytes.set(payload, HEADER);
-    const sent = need(this.#libc, "send")(
-      this.#socket,
-      bytes,
-      BigInt(bytes.length),
-      0,
-    );
+    const sent = need(this.#libc, "send")(this.#socket, bytes, length, 0);
     if (sent < 0) throw failed(this.#libc, "ask", "the kernel over netlink");
   }
 
@@ -142,11 +146,11 @@ export class Netlink implements Disposable {
     const length = need(this.#libc, "recv")(
       this.#socket,
       this.#buffer,
-      BigInt(RECEIVE_BYTES),
+      RECEIVE_SIZE,
       0,
     );
     if (length < 0) throw failed(this.#libc, "hear", "the kernel over netlink");
-    const view = new DataView(this.#buffer.buffer, 0, length);
+    const view = this.#received;
     const messages: NetlinkMessage[] = [];
     for (let at = 0; at + HEADER <= length;) {
       const size = view.getUint32(at, true);
@@ -160,6 +164,23 @@ export class Netlink implements Disposable {
     }
     return messages;
   }
+}
+
+/** A message as it is sent, but for its number. */
+interface Composed {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly length: bigint;
+}
+
+function compose({ type, payload }: NetlinkMessage, flags: number): Composed {
+  const bytes = new Uint8Array(HEADER + payload.length);
+  const view = viewOf(bytes);
+  view.setUint32(0, bytes.length, true);
+  view.setUint16(4, type, true);
+  view.setUint16(6, flags, true);
+  bytes.set(payload, HEADER);
+  return { bytes, view, length: BigInt(bytes.length) };
 }
 
 /** A payload: a fixed struct and its attributes. */
@@ -215,7 +236,8 @@ function aligned(length: number): number {
 /** The number in an error or the end of a list: 0, or -errno. */
 function errorOf(payload: Uint8Array): number {
   if (payload.length < 4) return 0;
-  return -viewOf(payload).getInt32(0, true);
+  // without a view, which takes longer to make than to read the end of a list
+  return -(payload[0] | payload[1] << 8 | payload[2] << 16 | payload[3] << 24);
 }
 
 /** Whether the kernel refused with this name of errno(3). */

@@ -7,7 +7,6 @@
 import { openSync, readSync } from "node:fs";
 
 const DEVICE = "/dev/urandom";
-const HEX = "0123456789abcdef";
 /** Stays open: every request needs an id, also where descriptors have run out. */
 let device: number | undefined;
 
@@ -29,9 +28,5 @@ export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
 
 /** A name that no other fork of this machine gives: 128 bits as 32 hex digits. */
 export function randomId(): string {
-  let id = "";
-  for (const byte of randomBytes(16)) {
-    id += HEX[byte >> 4] + HEX[byte & 15];
-  }
-  return id;
+  return randomBytes(16).toHex();
 }

@@ -75,10 +75,13 @@ export type Destroyed = "destroyed" | "gone" | { readonly failed: string };
 /** The kernel's table of TCP connections, as long as it is not disposed of. */
 export class TcpTable implements Disposable {
   readonly #netlink: Netlink;
+  /** What lists the connections of one family, each. */
+  readonly #listers: readonly (() => NetlinkMessage[])[];
 
   /** Throws where this process gets no such socket. */
   constructor(libc: Libc) {
     this.#netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
+    this.#listers = FAMILIES.map((family) => this.#listerOf(family));
   }
 
   [Symbol.dispose](): void {
@@ -91,8 +94,8 @@ export class TcpTable implements Disposable {
    */
   list(without: readonly number[] = []): TcpConnection[] {
     const connections: TcpConnection[] = [];
-    for (const family of FAMILIES) {
-      for (const { payload } of this.#dump(family)) {
+    for (const list of this.#listers) {
+      for (const { payload } of list()) {
         // Before anything is made of it: mostly there is no other.
         if (without.includes(localPortOf(payload))) continue;
         connections.push(parse(payload));
@@ -122,21 +125,24 @@ export class TcpTable implements Disposable {
     });
   }
 
-  #dump(family: number): NetlinkMessage[] {
+  #listerOf(family: number): () => NetlinkMessage[] {
     const payload = requestFor(family, new Uint8Array(IDENTITY_BYTES));
-    try {
-      return this.#netlink.list(
-        { type: SOCK_DIAG_BY_FAMILY, payload },
-        "the TCP connections",
-      );
-    } catch (error) {
-      if (!refusedWith(error, "ENOENT")) throw error;
-      if (family === AF_INET6) return []; // a kernel without IPv6
-      throw new Error(
-        "Cannot list the TCP connections: the kernel's module tcp_diag is not loaded",
-        { cause: error },
-      );
-    }
+    const list = this.#netlink.lister(
+      { type: SOCK_DIAG_BY_FAMILY, payload },
+      "the TCP connections",
+    );
+    return () => {
+      try {
+        return list();
+      } catch (error) {
+        if (!refusedWith(error, "ENOENT")) throw error;
+        if (family === AF_INET6) return []; // a kernel without IPv6
+        throw new Error(
+          "Cannot list the TCP connections: the kernel's module tcp_diag is not loaded",
+          { cause: error },
+        );
+      }
+    };
   }
 }
 

@@ -5,7 +5,7 @@
 import { chmodSync, lstatSync, rmSync } from "node:fs";
 import process from "node:process";
 import { nodeNet } from "../builtin.ts";
-import type { FetchHandler, Peer, ServeOptions } from "./types.ts";
+import type { Peer, ServeOptions } from "./types.ts";
 
 const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
@@ -93,10 +93,11 @@ function reason(cause: unknown): string {
  */
 export async function answer(
   options: ServeOptions,
-  ...request: Parameters<FetchHandler>
+  request: Request,
+  peer: Peer | undefined,
 ): Promise<Response> {
   try {
-    return await options.fetch(...request);
+    return await options.fetch(request, peer);
   } catch (error) {
     if (options.onError === undefined) console.error(error);
     else options.onError(error);

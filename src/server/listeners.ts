@@ -38,6 +38,8 @@ export function addressesOf(
 export class Listeners implements Listening {
   readonly #runtime: Pick<Runtime, "serve">;
   #open: readonly Open[] = [];
+  /** Of the TCP ones: asked for while somebody waits. */
+  #ports: readonly number[] = [];
 
   constructor(runtime: Pick<Runtime, "serve">) {
     this.#runtime = runtime;
@@ -52,6 +54,7 @@ export class Listeners implements Listening {
       for (const at of addresses) {
         const server = await this.#runtime.serve({ ...at, ...options });
         this.#open = [...this.#open, { at, server }];
+        if (!("path" in at)) this.#ports = [...this.#ports, server.port];
       }
     } catch (error) {
       this.stop();
@@ -59,10 +62,8 @@ export class Listeners implements Listening {
     }
   }
 
-  get ports(): number[] {
-    return this.#open.flatMap(({ at, server }) =>
-      "path" in at ? [] : [server.port]
-    );
+  get ports(): readonly number[] {
+    return this.#ports;
   }
 
   get paths(): string[] {
@@ -88,5 +89,6 @@ export class Listeners implements Listening {
     // Bun removes the file at once, Deno where the process lives long enough.
     for (const path of this.paths) rmSync(path, { force: true });
     this.#open = [];
+    this.#ports = [];
   }
 }

@@ -18,6 +18,8 @@ import * as v from "valibot";
 import type { Repair } from "../lifecycle/step.ts";
 
 const NAME = "generation";
+/** What stands in a file that is ready, until a document is written over it. */
+const PLACE = "\n";
 
 /** What the file holds, as JSON. */
 const Published = v.object({
@@ -79,6 +81,8 @@ export class GenerationFile {
   readonly path: string;
   /** The descriptor of the file that will take its place. */
   #next: number | undefined;
+  /** Those of files that were published, the last one last. */
+  readonly #published: number[] = [];
 
   constructor(directory: string, name = NAME) {
     this.path = join(directory, name);
@@ -86,13 +90,18 @@ export class GenerationFile {
 
   /**
    * Opens what the next document will be written into, while nobody waits and
-   * no filesystem is frozen. Where that fails, publishing says why.
+   * no filesystem is frozen, and gives it its first page. Lets go of what was
+   * published, but for the last: while that is open, whoever takes its place
+   * need not wait until the kernel has freed it. Where it fails, publishing
+   * says why.
    */
   ready(): void {
     if (this.#next !== undefined) closeSync(this.#next);
     this.#next = undefined;
+    while (this.#published.length > 1) closeSync(this.#published.shift()!);
     try {
       this.#next = openSync(`${this.path}.new`, "w", 0o644);
+      writeSync(this.#next, PLACE, 0);
     } catch {
       // No directory yet, or it is gone: publishing makes it.
     }
@@ -118,14 +127,21 @@ export class GenerationFile {
     if (next === undefined) return false;
     this.#next = undefined;
     try {
-      if (writeSync(next, text) !== text.length) return false;
+      if (writeSync(next, text, 0) !== text.length) return false;
       renameSync(`${this.path}.new`, this.path);
       return true;
     } catch {
       return false; // somebody has removed it meanwhile, or the disk is full
     } finally {
-      closeSync(next);
+      this.#published.push(next);
     }
+  }
+
+  /** Closes whatever is open. */
+  close(): void {
+    if (this.#next !== undefined) this.#published.push(this.#next);
+    this.#next = undefined;
+    for (const fd of this.#published.splice(0)) closeSync(fd);
   }
 }
 
@@ -152,6 +168,7 @@ export function generationTrial(directory: string): Repair {
       file.ready();
       const effect = repair(context);
       unlinkSync(file.path);
+      file.close();
       return effect;
     },
   };

@@ -15,11 +15,12 @@ import type { Libc } from "../linux/libc.ts";
 export function parallelismStep(libc: Libc): Step {
   let pinned: Pinned | undefined;
   function unpin(): Effect {
-    const effect = { ...pinned?.restore() };
-    const [failed] = effect.failed ?? [];
-    if (failed !== undefined) {
+    if (pinned === undefined) return {};
+    const { threads, failed } = pinned.restore();
+    const effect = { threads, failed };
+    if (failed.length > 0) {
       const error = new Error(
-        `Cannot give every thread its CPUs back: ${failed.error}`,
+        `Cannot give every thread its CPUs back: ${failed[0].error}`,
       );
       throw Object.assign(error, { effect });
     }

@@ -6,6 +6,7 @@
 import type { RecoverRequest, Repair, Step } from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
+  type Destroyed,
   type SocketIdentity,
   type TcpConnection,
   TcpTable,
@@ -32,6 +33,8 @@ export interface ResetOptions {
 export interface ResetConnections {
   readonly record: Step;
   readonly reset: Repair;
+  /** Lets go of the kernel's table; the next prepare opens another. */
+  close(): void;
 }
 
 /**
@@ -42,31 +45,33 @@ export interface ResetConnections {
 export function resetConnections(options: ResetOptions): ResetConnections {
   const { libc, restoredAt, open = () => new TcpTable(libc) } = options;
   let recorded: TcpConnection[] | undefined;
-  // Open from the one to the other: a recovery's caller waits.
+  // Stays open: to open it, and to close it, takes time of a recovery's caller.
   let table: ReturnType<typeof open> | undefined;
+  const forget = () => void (recorded = undefined);
   const close = () => {
+    forget();
     table?.[Symbol.dispose]();
     table = undefined;
-    recorded = undefined;
   };
   return {
+    close,
     record: {
       name: "workload-connections",
       limitMs: 5000,
       onFailure: "continue",
       quiesce() {
-        close();
+        forget();
         if (libc.socket === undefined) {
           return { skipped: "the C library could not be loaded" };
         }
-        table = open();
+        table ??= open();
         try {
           recorded = foreign(table.list(options.ownPorts()));
         } catch (error) {
-          close();
+          close(); // the next prepare begins with another
           throw error;
         }
-        return { effect: { recorded: recorded.length }, undo: close };
+        return { effect: { recorded: recorded.length }, undo: forget };
       },
     },
     reset: {
@@ -86,7 +91,10 @@ export function resetConnections(options: ResetOptions): ResetConnections {
           ? spareLocal(stale)
           : stale;
         const silent = silentSince(table, restoredAt());
-        return summary(table, identitiesOf(remote.concat(silent)));
+        const none = remote.length === 0 && silent.length === 0; // mostly
+        return summary(
+          none ? [] : table.destroy(identitiesOf([...remote, ...silent])),
+        );
       },
     },
   };
@@ -98,20 +106,18 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   ): TcpConnection[] {
     if (at === undefined) return [];
     const ago = performance.now() - at + MARGIN_MS;
-    const now = foreign(table.list(options.ownPorts()));
-    return spareLocal(now).filter(({ established, silentMs }) =>
+    const now = table.list(options.ownPorts());
+    if (now.length === 0) return []; // mostly, and somebody waits
+    return spareLocal(foreign(now)).filter(({ established, silentMs }) =>
       established && silentMs !== undefined && silentMs > ago
     );
   }
 
-  function summary(
-    table: Pick<TcpTable, "destroy">,
-    identities: SocketIdentity[],
-  ) {
+  function summary(fates: Destroyed[]) {
     let destroyed = 0;
     let gone = 0;
     const failed: Record<string, number> = {};
-    for (const fate of table.destroy(identities)) {
+    for (const fate of fates) {
       if (fate === "destroyed") destroyed++;
       else if (fate === "gone") gone++;
       else failed[fate.failed] = (failed[fate.failed] ?? 0) + 1;

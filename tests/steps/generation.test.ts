@@ -67,6 +67,7 @@ describe("the published generation", () => {
     file.ready(); // there is no directory yet
     await repairWith(repair, {}, { generation: 1 });
     assert.equal(readGeneration(directory)?.generation, 1);
+    assert.equal(open(), 0);
     const { ino } = statSync(file.path);
     file.ready();
     file.ready();
@@ -76,6 +77,13 @@ describe("the published generation", () => {
     assert.notEqual(statSync(file.path).ino, ino);
     assert.equal(readGeneration(directory)?.generation, 2);
     assert.deepEqual(readdirSync(directory), ["generation"]);
+    for (let generation = 3; generation < 6; generation++) {
+      file.ready(); // the last one that was published stays open, none before it
+      assert.equal(open(), 2);
+      await repairWith(repair, {}, { generation });
+      assert.equal(readGeneration(directory)?.generation, generation);
+    }
+    file.close();
     assert.equal(open(), 0);
   });
 

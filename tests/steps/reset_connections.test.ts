@@ -91,13 +91,13 @@ function fake(options: {
   const { connections, fate = "destroyed", libc = { socket: () => -1 } } =
     options;
   const asked: string[] = [];
-  const opened = new Set<object>();
+  const tables = { opened: 0, closed: 0 };
   const pair = resetConnections({
     libc,
     ownPorts: () => [49983],
     restoredAt: () => undefined,
     open() {
-      opened.add(asked);
+      tables.opened++;
       return {
         list: (without = []) =>
           connections.filter((one) => !without.includes(one.localPort)),
@@ -106,11 +106,11 @@ function fake(options: {
             asked.push(new TextDecoder().decode(bytes));
             return fate;
           }),
-        [Symbol.dispose]: () => void opened.delete(asked),
+        [Symbol.dispose]: () => void tables.closed++,
       };
     },
   });
-  return { ...pair, asked, isOpen: () => opened.size > 0 };
+  return { ...pair, asked, tables };
 }
 
 describe("what is reset", () => {
@@ -156,12 +156,25 @@ describe("what is reset", () => {
     assert.deepEqual(await reset.repair(contextOf({})), none);
   });
 
-  it("needs the kernel's table from the record to its undo", async () => {
-    const { record, isOpen } = fake({ connections: [] });
-    const done = await record.quiesce(prepare) as Done;
-    assert.ok(isOpen());
-    await done.undo!(contextOf({}));
-    assert.ok(!isOpen());
+  it("keeps the kernel's table open, but for one that fails", async () => {
+    const connections: TcpConnection[] = [];
+    const { record, close, tables } = fake({ connections });
+    for (const _time of [1, 2]) {
+      const done = await record.quiesce(prepare) as Done;
+      await done.undo!(contextOf({}));
+      assert.deepEqual(tables, { opened: 1, closed: 0 });
+    }
+    Object.defineProperty(connections, "filter", {
+      value() {
+        throw new Error("no table");
+      },
+    });
+    assert.throws(() => record.quiesce(prepare), /no table/);
+    assert.deepEqual(tables, { opened: 1, closed: 1 });
+    assert.throws(() => record.quiesce(prepare), /no table/);
+    assert.deepEqual(tables, { opened: 2, closed: 2 });
+    close();
+    assert.deepEqual(tables, { opened: 2, closed: 2 });
   });
 
   it("is nothing without a C library", async () => {
