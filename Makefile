@@ -67,9 +67,10 @@ dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 
 # Without V8's compilers: what they compile is in every later snapshot, and slow
 # where all code is new after a restore. What was read once stays read, and what
-# has never run is read at the start: a recovery would have to do it. And without
+# has never run is read at the start: a recovery would have to do it. What objects
+# look like is noted from the first run on, not from the ninth. And without
 # collections in quiet moments: they would wake a quiesced guest.
-DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-memory-reducer
+DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-lazy-feedback-allocation,--no-memory-reducer
 
 deno-compile: build ## the binary made by Deno (downloads Deno's own base binary)
 	deno compile -A $(DENO_V8) $(patsubst %.ts,--include dist/deno/%.js,$(WORKERS)) \

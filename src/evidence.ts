@@ -151,6 +151,23 @@ export class EvidenceObserver {
     };
   }
 
+  /**
+   * Takes another log for the kernel's until it is called back, and forgets then
+   * whatever was found: a rehearsal goes through this very object, because an
+   * engine's notes on how to reach its fields are good for nothing else.
+   */
+  pretend(log: KernelLog): () => void {
+    const own = this.#log;
+    this.#log = log;
+    this.#noLog = undefined;
+    return () => {
+      this.#log = own;
+      this.#mark = undefined;
+      this.#forkSeenAt = undefined;
+      this.#lost = false;
+    };
+  }
+
   #generationId(restored: boolean): EvidenceSource {
     const name = "vmgenid";
     if (restored) {

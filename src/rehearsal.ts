@@ -7,10 +7,9 @@ import { unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterRecovery } from "./after_recovery.ts";
 import type { Sources } from "./compose.ts";
-import { EvidenceObserver, FORK_WORDS } from "./evidence.ts";
-import { lookForEvidence } from "./evidence_check.ts";
+import { type EvidenceObserver, FORK_WORDS } from "./evidence.ts";
 import { LateRepairs } from "./lifecycle/late.ts";
-import { Lifecycle } from "./lifecycle/lifecycle.ts";
+import { Lifecycle, type LifecycleOptions } from "./lifecycle/lifecycle.ts";
 import type { Plan } from "./lifecycle/plan.ts";
 import type { Repair } from "./lifecycle/step.ts";
 import { KERNEL_LOG, type KernelLog, openKernelLog } from "./linux/kmsg.ts";
@@ -36,10 +35,10 @@ import { resetConnections } from "./steps/reset_connections.ts";
 /** What a rehearsal needs. */
 export interface RehearsalOptions {
   readonly libc: Libc;
-  readonly runtime: Pick<Runtime, "openInput" | "tryInput">;
-  readonly observer: Pick<EvidenceObserver, "mark" | "unwatch">;
+  readonly runtime: Pick<Runtime, "tryInput">;
+  readonly observer: Pick<EvidenceObserver, "mark" | "unwatch" | "pretend">;
   /** Looks for evidence. */
-  readonly evidence: () => Promise<unknown>;
+  readonly evidence: NonNullable<LifecycleOptions["evidence"]>;
   readonly keeper: Pick<ConnectionKeeper, "recover">;
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
   readonly idle: Pick<IdleCollector, "resume">;
@@ -63,19 +62,16 @@ export async function rehearse(
 ): Promise<readonly string[]> {
   const { observer, guard } = options;
   const forkLog = await openForkLog(options);
-  const fork = forkLog && new EvidenceObserver({
-    ...options,
-    clocks: [],
-    onError() {},
-    openLog: () => forkLog,
-  });
+  let forget = () => {};
   const parts = trialParts(options);
   const lifecycle = new Lifecycle({
     plan: parts.plan,
     // Where the kernel knows of no forks, the clocks are asked.
     async evidence() {
-      await options.evidence();
-      return fork && await lookForEvidence(fork);
+      const found = await options.evidence();
+      if (forkLog === undefined) return found;
+      forget = observer.pretend(forkLog);
+      return await options.evidence();
     },
     onRunning: afterRecovery({
       guard,
@@ -88,13 +84,13 @@ export async function rehearse(
     newId: () => "rehearsal",
   });
   observer.mark();
-  fork?.mark();
   await lifecycle.settle(await lifecycle.prepare());
   options.healthMayRecover();
   const recovery = await lifecycle.recover(
     "health",
-    fork === undefined ? { outcome: "restored" } : {},
+    forkLog === undefined ? { outcome: "restored" } : {},
   );
+  forget();
   parts.close();
   forkLog?.close();
   await options.askHealth();
@@ -135,7 +131,7 @@ function trialParts(
     connections.record,
     evidenceStep({
       mark() {},
-      watch() {},
+      watch: (onFork) => onFork(), // a fork is told before it is asked, too
       unwatch: () => observer.unwatch(),
     }, () => {}),
   ];

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
+import { FORK_WORDS } from "../src/evidence.ts";
+import { kernelMessage } from "../src/linux/kmsg.ts";
 import type { Libc } from "../src/linux/libc.ts";
 import { type RehearsalOptions, rehearse } from "../src/rehearsal.ts";
 import { temporary } from "./support/hooks.ts";
@@ -10,17 +12,26 @@ const directory = temporary();
 after(directory.remove);
 
 function options(libc: Libc, seen: string[]): RehearsalOptions {
+  let restored = false;
   return {
     libc,
     runtime: {
-      openInput: () => assert.fail("it watched the log"),
       tryInput: () => Promise.reject(new Error("no right to the log")),
     },
     observer: {
       mark: () => void seen.push("mark"),
       unwatch: () => void seen.push("unwatch"),
+      pretend(log) {
+        seen.push("pretend");
+        restored = log.find(kernelMessage(FORK_WORDS)).found;
+        return () => void seen.push("forget it");
+      },
     },
-    evidence: () => Promise.resolve(seen.push("look")),
+    evidence() {
+      seen.push("look");
+      const found = { conclusive: true, paused: true, sources: [] };
+      return Promise.resolve({ ...found, restored });
+    },
     keeper: {
       recover() {
         seen.push("recover");
@@ -81,11 +92,14 @@ describe("a rehearsal", () => {
       "stop",
       "may",
       "look",
+      "pretend",
+      "look",
       "resume",
       "unwatch",
       "start",
       "recover",
       "forget",
+      "forget it",
       "ask",
     ]);
     // It lists (SOCK_DIAG_BY_FAMILY) both families, at the prepare and, as only

@@ -22,6 +22,7 @@ const V8_FLAGS = [
   "--no-sparkplug",
   "--no-flush-bytecode",
   "--no-lazy",
+  "--no-lazy-feedback-allocation",
   "--no-memory-reducer",
 ].join();
 
