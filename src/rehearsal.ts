@@ -3,7 +3,7 @@
  * program's pages back from the disk while its caller waits.
  * @module
  */
-import { unlinkSync, writeFileSync } from "node:fs";
+import { rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterRecovery } from "./after_recovery.ts";
 import type { Sources } from "./compose.ts";
@@ -61,7 +61,8 @@ export async function rehearse(
   options: RehearsalOptions,
 ): Promise<readonly string[]> {
   const { observer, guard } = options;
-  const forkLog = await openForkLog(options);
+  await wakeUp(options);
+  const forkLog = openForkLog(options);
   let forget = () => {};
   const parts = trialParts(options);
   const lifecycle = new Lifecycle({
@@ -153,13 +154,29 @@ function trialParts(
   return { plan, entropy, clock, close: connections.close };
 }
 
+/** As the kernel's log wakes a fork; whoever may not read it is not woken either. */
+async function wakeUp(
+  { libc, runtime, runtimeDirectory }: RehearsalOptions,
+): Promise<void> {
+  const path = join(runtimeDirectory, "wake.try");
+  const name = new TextEncoder().encode(`${path}\0`);
+  const remove = () => rmSync(path, { force: true });
+  try {
+    remove(); // that of an agent that was killed
+    const made = libc.mkfifo?.(name, 0o600) === 0;
+    await runtime.tryInput(made ? path : undefined, KERNEL_LOG).finally(remove);
+  } catch {
+    // No directory, or no right to the log, and then nothing will wake it.
+  }
+}
+
 /**
  * A kernel's log, in a file, that says that this is a fork; undefined where no
  * file can be written, which the publishing has the words for.
  */
-async function openForkLog(
-  { libc, runtime, runtimeDirectory }: RehearsalOptions,
-): Promise<KernelLog | undefined> {
+function openForkLog(
+  { libc, runtimeDirectory }: RehearsalOptions,
+): KernelLog | undefined {
   const path = join(runtimeDirectory, "kmsg.try");
   try {
     writeFileSync(path, `5,1,1,-;${FORK_WORDS}\n`);
@@ -168,8 +185,6 @@ async function openForkLog(
   }
   try {
     const { find, close } = openKernelLog(libc, path);
-    // Who may not read the real log is not woken up by it either.
-    await runtime.tryInput(path, KERNEL_LOG).catch(() => {});
     return { find, close, skip() {} };
   } finally {
     unlinkSync(path);

@@ -159,8 +159,8 @@ function openInput(path: string): Input {
   };
 }
 
-/** Only what can be waited for, as no regular file can, goes through the loop. */
-async function tryInput(_file: string, device: string): Promise<void> {
+/** A device goes another way through the loop than a pipe does. */
+async function tryInput(_pipe: unknown, device: string): Promise<void> {
   const fd = openSync(device, constants.O_RDONLY | constants.O_NONBLOCK);
   const reader = Bun.file(fd).stream().getReader();
   let callOff = () => {};

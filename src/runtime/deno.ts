@@ -43,7 +43,7 @@ export const denoRuntime: Runtime = {
   serve,
   collect,
   startWorker,
-  openInput: openOnPool,
+  openInput: (path) => openOnPool(path),
   tryInput: tryPool,
   openLibrary,
 };

@@ -123,10 +123,11 @@ export interface Runtime {
   /** Opens a file that grows, like the kernel's log; throws as node:fs does. */
   openInput(path: string): Input;
   /**
-   * Wakes up once as an `Input` does: by a file, or by a device where no file is
-   * read that way. Both have something to read; throws as node:fs does.
+   * Wakes up once as an `Input` does: by a pipe with a name (fifo(7)), or by a
+   * device that has something to read, where only a device wakes it that way.
+   * Does nothing without the one that it needs; throws as node:fs does.
    */
-  tryInput(file: string, device: string): Promise<void>;
+  tryInput(pipe: string | undefined, device: string): Promise<void>;
   /** Loads a shared library by the name that the dynamic linker knows, or undefined. */
   openLibrary(name: string): ForeignLibrary | undefined;
 }
