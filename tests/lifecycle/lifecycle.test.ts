@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
+import type { RecoveryContext } from "../../src/lifecycle/step.ts";
 import { fakePlan, type FakeStep, gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";
 
@@ -170,6 +171,33 @@ describe("recovery runs exactly once", () => {
     const b = recovery?.steps.find((s) => s.name === "b");
     assert.equal(b?.status, "timeout");
     assert.ok(seen.includes("undo a"));
+  });
+
+  test("an undo past its limit is told to stop, whenever it asks", async () => {
+    const contexts: RecoveryContext[] = [];
+    const signals: AbortSignal[] = [];
+    const { lifecycle } = start([
+      {
+        name: "asks at once",
+        limitMs: 10,
+        undo(context) {
+          signals.push(context.signal);
+          return new Promise(() => {});
+        },
+      },
+      {
+        name: "asks later",
+        limitMs: 10,
+        undo(context) {
+          contexts.push(context);
+          return new Promise(() => {});
+        },
+      },
+    ]);
+    await quiesce(lifecycle);
+    await lifecycle.recover("health");
+    signals.push(contexts[0].signal);
+    assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true]);
   });
 });
 

@@ -2,7 +2,12 @@
  * Steps whose every move a test decides and sees.
  */
 import type { Plan } from "../../src/lifecycle/plan.ts";
-import type { Done, Skipped, Step } from "../../src/lifecycle/step.ts";
+import type {
+  Done,
+  RecoveryContext,
+  Skipped,
+  Step,
+} from "../../src/lifecycle/step.ts";
 
 /** What a fake step does; by default it notes both of its calls. */
 export interface FakeStep {
@@ -10,7 +15,7 @@ export interface FakeStep {
   readonly onFailure?: Step["onFailure"];
   readonly limitMs?: number;
   quiesce?(): Promise<Done | Skipped | void> | Done | Skipped | void;
-  undo?(): Promise<void> | void;
+  undo?(context: RecoveryContext): Promise<void> | void;
 }
 
 /** A plan of fakes, and the list of what happened, in order. */
@@ -28,9 +33,9 @@ export function fakePlan(
       const given = await fake.quiesce?.();
       return given ?? {
         effect: {},
-        undo: async () => {
+        undo: async (context) => {
           seen.push(`undo ${fake.name}`);
-          await fake.undo?.();
+          await fake.undo?.(context);
         },
       };
     },
