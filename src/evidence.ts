@@ -3,6 +3,7 @@
  * another machine than at the prepare.
  * @module
  */
+import { compareClock, type Mark, takeMark } from "./evidence_clocks.ts";
 import { messageOf } from "./lifecycle/step.ts";
 import {
   type KernelLog,
@@ -55,12 +56,6 @@ export interface EvidenceOptions {
   readonly now?: () => number;
 }
 
-interface Mark {
-  readonly at: number;
-  /** What each clock said, or why it said nothing. */
-  readonly clocks: Map<MachineClock, number | string>;
-}
-
 /** Looks for evidence between a mark, at the prepare, and now. */
 export class EvidenceObserver {
   readonly #options: EvidenceOptions;
@@ -101,10 +96,7 @@ export class EvidenceObserver {
     this.#lost = false;
     this.#forkSeenAt = undefined;
     this.#skipLog();
-    this.#mark = {
-      at: this.#now(),
-      clocks: new Map(this.#clocks.map((clock) => [clock, tryRead(clock)])),
-    };
+    this.#mark = takeMark(this.#clocks, this.#now());
   }
 
   /**
@@ -141,7 +133,7 @@ export class EvidenceObserver {
     const restored = this.#forkSeenAt !== undefined;
     const clocks = restored
       ? []
-      : this.#clocks.map((clock) => this.#compare(clock, mark));
+      : this.#clocks.map((clock) => compareClock(clock, mark, this.#now()));
     const fork = this.#generationId(restored);
     return {
       conclusive: restored || (fork.available && !this.#lost),
@@ -158,10 +150,12 @@ export class EvidenceObserver {
    */
   pretend(log: KernelLog): () => void {
     const own = this.#log;
+    const noLog = this.#noLog;
     this.#log = log;
     this.#noLog = undefined;
     return () => {
       this.#log = own;
+      this.#noLog = noLog;
       this.#mark = undefined;
       this.#forkSeenAt = undefined;
       this.#lost = false;
@@ -191,26 +185,6 @@ export class EvidenceObserver {
     return (this.#options.hasGenerationId ?? hasGenerationId)();
   }
 
-  /** A machine that stood still is late against a clock that went on. */
-  #compare(clock: MachineClock, mark: Mark): EvidenceSource {
-    const { name } = clock;
-    const before = mark.clocks.get(clock)!;
-    const after = tryRead(clock);
-    for (const reading of [before, after]) {
-      if (typeof reading === "string") {
-        return { name, available: false, reason: reading };
-      }
-    }
-    const ran = this.#now() - mark.at;
-    const late = Number(after) - Number(before) - ran;
-    if (late <= clock.certainMs) return { name, available: true };
-    return {
-      name,
-      available: true,
-      finding: `stood still for about ${(late / 1000).toFixed(1)} s`,
-    };
-  }
-
   #look(): void {
     this.#readLog();
     if (this.#forkSeenAt === undefined) return;
@@ -236,13 +210,5 @@ export class EvidenceObserver {
       this.#log = undefined;
       this.#noLog = `Cannot read the kernel log: ${messageOf(error)}`;
     }
-  }
-}
-
-function tryRead(clock: MachineClock): number | string {
-  try {
-    return clock.read() ?? "this machine has no such clock";
-  } catch (error) {
-    return messageOf(error);
   }
 }

@@ -3,20 +3,19 @@
  * program's pages back from the disk while its caller waits.
  * @module
  */
-import { rmSync, unlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterRecovery } from "./after_recovery.ts";
 import type { Sources } from "./compose.ts";
-import { type EvidenceObserver, FORK_WORDS } from "./evidence.ts";
+import type { EvidenceObserver } from "./evidence.ts";
 import { LateRepairs } from "./lifecycle/late.ts";
 import { Lifecycle, type LifecycleOptions } from "./lifecycle/lifecycle.ts";
 import type { Plan } from "./lifecycle/plan.ts";
+import type { Recovery } from "./lifecycle/recovery.ts";
 import type { Repair } from "./lifecycle/step.ts";
-import { KERNEL_LOG, type KernelLog, openKernelLog } from "./linux/kmsg.ts";
 import type { Libc } from "./linux/libc.ts";
 import { TcpTable } from "./linux/sock_diag.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
 import { Metrics } from "./metrics.ts";
+import { openForkLog, wakeUp } from "./rehearsal_log.ts";
 import type { Runtime } from "./runtime/types.ts";
 import type { Guard } from "./server/guard.ts";
 import type { ConnectionKeeper } from "./server/keeper.ts";
@@ -84,16 +83,21 @@ export async function rehearse(
     leaseSeconds: 60,
     newId: () => "rehearsal",
   });
-  observer.mark();
-  await lifecycle.settle(await lifecycle.prepare());
-  options.healthMayRecover();
-  const recovery = await lifecycle.recover(
-    "health",
-    forkLog === undefined ? { outcome: "restored" } : {},
-  );
-  forget();
-  parts.close();
-  forkLog?.close();
+  let recovery: Recovery | undefined;
+  try {
+    observer.mark();
+    await lifecycle.settle(await lifecycle.prepare());
+    options.healthMayRecover();
+    const request = forkLog === undefined
+      ? { outcome: "restored" as const }
+      : {};
+    recovery = await lifecycle.recover("health", request);
+  } finally {
+    // Whatever failed: nobody is to take the words in that log for the kernel's.
+    forget();
+    parts.close();
+    forkLog?.close();
+  }
   await options.askHealth();
   return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
     status === "failed" ? [`${name}: ${reason}`] : []
@@ -152,43 +156,6 @@ function trialParts(
   ];
   const plan = { beforeReply, settle, repairs };
   return { plan, entropy, clock, close: connections.close };
-}
-
-/** As the kernel's log wakes a fork; whoever may not read it is not woken either. */
-async function wakeUp(
-  { libc, runtime, runtimeDirectory }: RehearsalOptions,
-): Promise<void> {
-  const path = join(runtimeDirectory, "wake.try");
-  const name = new TextEncoder().encode(`${path}\0`);
-  const remove = () => rmSync(path, { force: true });
-  try {
-    remove(); // that of an agent that was killed
-    const made = libc.mkfifo?.(name, 0o600) === 0;
-    await runtime.tryInput(made ? path : undefined, KERNEL_LOG).finally(remove);
-  } catch {
-    // No directory, or no right to the log, and then nothing will wake it.
-  }
-}
-
-/**
- * A kernel's log, in a file, that says that this is a fork; undefined where no
- * file can be written, which the publishing has the words for.
- */
-function openForkLog(
-  { libc, runtimeDirectory }: RehearsalOptions,
-): KernelLog | undefined {
-  const path = join(runtimeDirectory, "kmsg.try");
-  try {
-    writeFileSync(path, `5,1,1,-;${FORK_WORDS}\n`);
-  } catch {
-    return undefined;
-  }
-  try {
-    const { find, close } = openKernelLog(libc, path);
-    return { find, close, skip() {} };
-  } finally {
-    unlinkSync(path);
-  }
 }
 
 /** The kernel's table, of which nothing is destroyed. */

@@ -108,6 +108,22 @@ describe("a rehearsal", () => {
     assert.deepEqual([...new Set(sent)], [20]);
   });
 
+  test("takes its log away again where something fails", async () => {
+    const seen: string[] = [];
+    const all = options(await realLibc(), seen);
+    let looks = 0;
+    const rehearsal = rehearse({
+      ...all,
+      async evidence() {
+        if (++looks > 1) throw new Error("no evidence");
+        return await all.evidence();
+      },
+    });
+    await assert.rejects(rehearsal, /no evidence/);
+    assert.equal(seen.at(-1), "forget it");
+    assert.deepEqual(readdirSync(directory.path), []);
+  });
+
   test("tells what of a recovery will not work", async () => {
     const file = `${directory.path}/file`;
     writeFileSync(file, "");
