@@ -3,6 +3,7 @@
  * @module
  */
 import { accelerator } from "../vm/support/accel.ts";
+import { bootUp } from "../vm/support/boot.ts";
 import { buildImage, type ImageOptions } from "../vm/support/image.ts";
 import {
   Machine,
@@ -23,11 +24,8 @@ export async function baseOf(
   up: (machine: Machine) => Promise<unknown>,
 ): Promise<Snapshot> {
   const image = withRoom(buildImage(options, () => {}));
-  await using machine = await Machine.boot({
-    image,
-    accel: await accelerator(),
-  });
-  await up(machine);
+  const accel = await accelerator();
+  await using machine = await bootUp({ image, accel }, up);
   return await machine.snapshot();
 }
 

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { until } from "../support/until.ts";
 import { accelerator } from "../vm/support/accel.ts";
+import { bootUp } from "../vm/support/boot.ts";
 import { buildImage } from "../vm/support/image.ts";
 import {
   Machine,
@@ -48,9 +49,16 @@ export async function machineDemo(say: (line: string) => void): Promise<void> {
     const image = buildImage({ variant: "bun" }, (line) => say(`  ${line}`));
     const accel = await accelerator((line) => say(`  ${line}`));
     say(`\nA machine of 2 CPUs and 512 MiB, under QEMU with ${accel}:\n`);
-    const source = await Machine.boot({ image, accel, flags: FLAGS });
+    const source = await timed(
+      "boot, until the agent is healthy",
+      () =>
+        bootUp(
+          { image, accel, flags: FLAGS },
+          (machine) => machine.ready(),
+          (line) => say(`  ${line}`),
+        ),
+    );
     machines.push(source);
-    await timed("boot, until the agent is healthy", () => source.ready());
     await source.sh(WORKLOAD);
     await until(
       "the workload to count",

@@ -5,8 +5,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
 import { until } from "../support/until.ts";
+import { bootUp } from "./support/boot.ts";
 import { Fleet, say } from "./support/fleet.ts";
 import { forksNoticed, uptime, wallClock } from "./support/guest.ts";
+import { buildImage } from "./support/image.ts";
 import { runDir } from "./support/qemu.ts";
 
 /** Whether a process runs; one that only waits to be reaped does not. */
@@ -146,6 +148,28 @@ describe("the driver of the machines", () => {
       await until("the end of QEMU", () => !runs(pid));
     });
   }
+
+  fleet.test("boots again where an emulated kernel panics on its way", async () => {
+    const image = buildImage({ variant: "none" }, say);
+    const told: string[] = [];
+    let boots = 0;
+    const machine = await bootUp({ image, accel: "tcg" }, async (machine) => {
+      fleet.add(machine);
+      await machine.helperReady();
+      if (++boots > 1) return;
+      machine.exec("echo c >/proc/sysrq-trigger").catch(() => {}); // nobody replies
+      const panic = () => machine.lastWords().includes("Kernel panic");
+      await until("the panic", panic);
+      throw new Error("it is gone");
+    }, (line) => told.push(line));
+    assert.equal(boots, 2);
+    assert.match(told.join(), /panicked/);
+    assert.equal(await machine.sh("cat /proc/uptime | wc -l"), "1");
+    // Whatever else goes wrong is no panic, and not tried again.
+    const failing = () => Promise.reject(new Error("not up"));
+    await assert.rejects(bootUp({ image, accel: "tcg" }, failing), /not up/);
+    await fleet.kill();
+  });
 
   fleet.test("leaves no file behind but its snapshots", async () => {
     await fleet.kill();

@@ -1,15 +1,10 @@
 import { after, test } from "node:test";
 import { buildImage, type ImageOptions, type Variant } from "./image.ts";
 import { accelerator } from "./accel.ts";
+import { bootUp } from "./boot.ts";
 import { type BootOptions, Machine, type Snapshot } from "./machine.ts";
 
 const start = performance.now();
-
-/**
- * Linux patches its own code while it boots, and QEMU 7.2, emulating several
- * processors at once, now and then runs half of a patch: the kernel panics.
- */
-const BOOT_TRIES = 3;
 
 /** One line of progress, with the seconds since the start: machines take their time. */
 export function say(line: string): void {
@@ -69,26 +64,19 @@ export class Fleet {
     say(`${variant}: booting under ${accel}`);
     const begin = performance.now();
     const flags = [...FLAGS, ...boot.flags ?? []];
-    const machine = await this.#boot({ ...boot, flags, image, accel });
+    const machine = await bootUp(
+      { ...boot, flags, image, accel },
+      (machine) => {
+        this.add(machine); // it ends with the fleet, up or not
+        return variant === "none" ? machine.helperReady() : machine.ready();
+      },
+      say,
+    );
     const ms = Math.round(performance.now() - begin);
     say(`${variant}: up ${ms} ms after the start of QEMU`);
     const snapshot = await this.snapshot(machine, "base");
     await this.kill(machine);
     return snapshot;
-  }
-
-  async #boot(options: BootOptions, tries = BOOT_TRIES): Promise<Machine> {
-    const machine = this.add(await Machine.boot(options));
-    try {
-      await (this.variant === "none" ? machine.helperReady() : machine.ready());
-      return machine;
-    } catch (error) {
-      const panicked = machine.lastWords().includes("Kernel panic");
-      if (!panicked || options.accel === "kvm" || tries === 1) throw error;
-      say("the guest's kernel panicked as it booted: once more");
-      await this.kill(machine);
-      return await this.#boot(options, tries - 1);
-    }
   }
 
   /** A running copy of the base; its kernel has seen no fork. */
