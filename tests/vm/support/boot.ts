@@ -26,7 +26,7 @@ export async function bootUp(
     await up(machine);
     return machine;
   } catch (error) {
-    const panicked = machine.lastWords().includes("Kernel panic");
+    const { panicked } = machine;
     await machine.kill();
     if (!panicked || options.accel === "kvm" || tries === 1) throw error;
     say("the guest's kernel panicked as it booted: once more");

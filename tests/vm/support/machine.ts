@@ -194,6 +194,11 @@ export class Machine extends Guest {
     return this.#qemu.lastWords();
   }
 
+  /** Whether the guest's kernel has panicked. */
+  get panicked(): boolean {
+    return this.#qemu.panicked;
+  }
+
   /** The number of the QEMU process. */
   get pid(): number | undefined {
     return this.#qemu.pid;

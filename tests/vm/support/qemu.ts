@@ -206,10 +206,19 @@ export class Qemu {
     );
   }
 
+  /** Whether the guest's kernel has panicked: its last words may be far behind. */
+  get panicked(): boolean {
+    return this.#console().includes("Kernel panic");
+  }
+
+  #console(): string {
+    const file = join(this.dir, "console.log");
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
+  }
+
   /** What QEMU and the guest's console said last. */
   lastWords(): string {
-    const file = join(this.dir, "console.log");
-    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    const text = this.#console();
     // Haswell has features that TCG lacks, and QEMU says so once per processor.
     const words = this.#words.split("\n")
       .filter((line) => !line.includes("TCG doesn't support")).join("\n");
