@@ -5,6 +5,7 @@
  * @module
  */
 import { errnoName, failed, type Libc, need, SystemCallError } from "./libc.ts";
+import { aligned, viewOf } from "./netlink_bytes.ts";
 
 const AF_NETLINK = 16;
 /** SOCK_RAW | SOCK_CLOEXEC, socket(2) */
@@ -39,9 +40,6 @@ export interface NetlinkMessage {
   readonly type: number;
   readonly payload: Uint8Array;
 }
-
-/** An attribute: its type and its value (struct rtattr, rtnetlink(7)). */
-export type Attribute = readonly [type: number, value: Uint8Array];
 
 /** The conversation with one part of the kernel. */
 export class Netlink implements Disposable {
@@ -181,56 +179,6 @@ function compose({ type, payload }: NetlinkMessage, flags: number): Composed {
   view.setUint16(6, flags, true);
   bytes.set(payload, HEADER);
   return { bytes, view, length: BigInt(bytes.length) };
-}
-
-/** A payload: a fixed struct and its attributes. */
-export function payloadOf(
-  struct: Uint8Array,
-  attributes: readonly Attribute[] = [],
-): Uint8Array {
-  const size = attributes.reduce(
-    (sum, [, value]) => sum + aligned(4 + value.length),
-    aligned(struct.length),
-  );
-  const bytes = new Uint8Array(size);
-  const view = new DataView(bytes.buffer);
-  bytes.set(struct);
-  let at = aligned(struct.length);
-  for (const [type, value] of attributes) {
-    view.setUint16(at, 4 + value.length, true);
-    view.setUint16(at + 2, type, true);
-    bytes.set(value, at + 4);
-    at += aligned(4 + value.length);
-  }
-  return bytes;
-}
-
-/** The attributes behind a struct of `length` bytes. */
-export function attributesOf(
-  payload: Uint8Array,
-  length: number,
-): Map<number, Uint8Array> {
-  const attributes = new Map<number, Uint8Array>();
-  const view = viewOf(payload);
-  for (let at = aligned(length); at + 4 <= payload.length;) {
-    const size = view.getUint16(at, true);
-    if (size < 4) break;
-    // the top two bits are flags (NLA_TYPE_MASK)
-    const type = view.getUint16(at + 2, true) & 0x3fff;
-    attributes.set(type, payload.subarray(at + 4, at + size));
-    at += aligned(size);
-  }
-  return attributes;
-}
-
-/** The numbers in these bytes; those of netlink are in this machine's order. */
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-/** Everything in netlink begins at a multiple of 4. */
-function aligned(length: number): number {
-  return (length + 3) & ~3;
 }
 
 /** The number in an error or the end of a list: 0, or -errno. */

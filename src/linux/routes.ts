@@ -4,13 +4,8 @@
  * @module
  */
 import { ipv4Bytes } from "./ipv4.ts";
-import {
-  attributesOf,
-  type Netlink,
-  NLM_F,
-  payloadOf,
-  viewOf,
-} from "./netlink.ts";
+import { type Netlink, NLM_F } from "./netlink.ts";
+import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
 
 /** linux/rtnetlink.h */
 const NEWROUTE = 24;

@@ -4,15 +4,13 @@
  */
 import { ipv4Bytes } from "./ipv4.ts";
 import type { Libc } from "./libc.ts";
+import { Netlink, type NetlinkMessage, NLM_F } from "./netlink.ts";
 import {
   type Attribute,
   attributesOf,
-  Netlink,
-  type NetlinkMessage,
-  NLM_F,
   payloadOf,
   viewOf,
-} from "./netlink.ts";
+} from "./netlink_bytes.ts";
 import { Routes } from "./routes.ts";
 
 /** linux/netlink.h */

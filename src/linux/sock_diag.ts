@@ -3,14 +3,8 @@
  * @module
  */
 import type { Libc } from "./libc.ts";
-import {
-  attributesOf,
-  Netlink,
-  type NetlinkMessage,
-  payloadOf,
-  refusedWith,
-  viewOf,
-} from "./netlink.ts";
+import { Netlink, type NetlinkMessage, refusedWith } from "./netlink.ts";
+import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
 import { formatIpv6 } from "./socket_address.ts";
 
 /** linux/netlink.h */
