@@ -147,9 +147,8 @@ export function shutdownConnection(
   libc: Libc,
   connection: Connection,
 ): boolean {
-  const shutdown = need(libc, "shutdown");
   if (!isStillOpen(libc, connection)) return false;
-  if (shutdown(connection.fd, SHUT_RDWR) === 0) return true;
+  if (need(libc, "shutdown")(connection.fd, SHUT_RDWR) === 0) return true;
   const error = failed(libc, "shutdown", describe(connection));
   if (isStillOpen(libc, connection)) throw error;
   return false;
@@ -203,9 +202,15 @@ export function tcpInfo(
   return parseTcpInfo(info, length[0]);
 }
 
-/** Whether the descriptor still is this connection, and has a peer. */
-function isStillOpen(libc: Libc, { fd, inode }: Connection): boolean {
-  return inodeOf(fd) === inode && hasPeer(libc, fd);
+/**
+ * Whether the descriptor still is this connection, and has a peer. The inode
+ * comes last: to read it where there is none any more is an exception, and a
+ * recovery's caller waits.
+ */
+function isStillOpen(libc: Libc, { fd, inode, peer }: Connection): boolean {
+  return hasPeer(libc, fd) &&
+    (readPort(ADDRESS) ?? peer.port) === peer.port &&
+    inodeOf(fd) === inode;
 }
 
 function peerOf(libc: Libc, fd: number): Peer | undefined {

@@ -24,7 +24,7 @@ const ARRIVAL_LOOKS = 5;
 const FRESH_MS = 50;
 /** Between two looks at connections that are only to grow old. */
 const FRESH_PAUSE_MS = 10;
-/** Looks at all there is: whoever connects again and again holds up nobody. */
+/** Looks at all that there was: who trickles in holds up nobody. */
 const MOST_LOOKS = {
   spare: ARRIVAL_LOOKS,
   await: FRESH_MS / ARRIVAL_MS + ARRIVAL_LOOKS,
@@ -59,6 +59,10 @@ interface Seen {
  * Closes what waits for no reply, idle or half sent; gives their inodes. A
  * request that is just arriving waits for one: neither the kernel nor the
  * runtime tells it from a half-sent one, but it soon becomes a request.
+ *
+ * Whoever connects after the first look is left alone: the machine may be frozen
+ * between two looks, and what connects to a fork is its host, whose first
+ * request takes longer to arrive there than these looks wait.
  */
 export async function closeIdle(
   options: CloseIdleOptions,
@@ -66,19 +70,19 @@ export async function closeIdle(
   const { libc, list, busy, fresh } = options;
   const look = options.look ?? ((connection) => lookAt(libc, connection));
   const closed = new Set<string>();
-  let before = new Map<string, Seen>();
+  let before: Map<string, Seen> | undefined;
   for (let total = 1;; total++) {
     const last = total > MOST_LOOKS[fresh];
     const now = new Map<string, Seen>();
     for (const connection of list()) {
       const { inode, peer } = connection;
-      if (closed.has(inode) || busy(peer)) continue;
+      if (before?.has(inode) === false || busy(peer)) continue;
       const found = look(connection);
       if (found === "fresh" && (fresh === "spare" || !last)) {
         if (fresh === "await") now.set(inode, { found, looks: 0 });
         continue;
       }
-      const seen = before.get(inode);
+      const seen = before?.get(inode);
       const looks = (seen?.looks ?? 0) + 1;
       const rests = found !== "unread" && seen?.found === found;
       const waits = !rests && !last && looks <= ARRIVAL_LOOKS;

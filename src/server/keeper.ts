@@ -20,7 +20,15 @@ import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
-import { acknowledged, flushed } from "./flush.ts";
+import { acknowledged, flushed, sleep } from "./flush.ts";
+
+/**
+ * Milliseconds from a reply while quiesced until its connection is looked after.
+ * The host may freeze the machine as soon as it has that reply: whatever the agent
+ * is about to do then, every fork does first. Most callers close the connection
+ * themselves, and then nothing is left to be done.
+ */
+const LOOK_AFTER_MS = 250;
 
 /** Where the agent listens. */
 export interface Listening {
@@ -74,6 +82,8 @@ export class ConnectionKeeper {
   /** To be called once the agent listens. */
   listen(): void {
     const { libc, listening } = this.#options;
+    // Bound now, not as the first reply of a fork needs them.
+    void [libc.shutdown, libc.ioctl];
     this.#listeners = listenersOn(libc, listening().ports);
     showUnsentConnections(libc, this.#listeners);
   }
@@ -136,8 +146,8 @@ export class ConnectionKeeper {
 
   /**
    * Closes who had only just connected at {@linkcode quiesce}, or connected
-   * since, and still says nothing; how many. It ends early once keep-alive is on
-   * again, or the signal says that nobody waits for it.
+   * until now, and still says nothing; how many. It ends early once keep-alive is
+   * on again, or the signal says that nobody waits for it.
    */
   async closeLate(signal: AbortSignal): Promise<number> {
     const late = () => this.#keepAlive || signal.aborted ? [] : this.list();
@@ -191,23 +201,34 @@ export class ConnectionKeeper {
     const { peer } = exchange;
     const { libc } = this.#options;
     try {
-      const find = () => this.#find(peer);
+      const own = this.#find(peer)?.inode;
+      // After a restore another connection may have the same far end.
+      const find = () => {
+        const found = this.#find(peer);
+        return found?.inode === own ? found : undefined;
+      };
       const before = acknowledged(libc, find);
-      // The reply's own is one of these; who comes later waits for its own.
-      const unix = new Set(
-        peer?.unix ? this.#listUnix().map(({ inode }) => inode) : [],
-      );
+      // The reply's own is one of these, and whoever else connected to a quiesced
+      // guest; a prepare's settle closes those itself.
+      const here = () => [
+        ...(peer?.unix ? this.#listUnix() : []),
+        ...(this.#keepAlive || exchange.hasAfter ? [] : this.list()),
+      ];
+      const known = new Set(here().map(({ inode }) => inode));
+      if (!this.#keepAlive && !exchange.hasAfter) {
+        // A recovery need not look for it: this will.
+        if (peer !== undefined) this.#forget(peer);
+        await sleep(LOOK_AFTER_MS);
+      }
       const connection = await flushed(libc, peer, find, before);
       this.#exchanges.end(exchange);
       if (!close) return;
       if (connection !== undefined) shutdownConnection(libc, connection);
       // Closed, or gone by itself: a recovery need not look for it.
       if (peer !== undefined) this.#forget(peer);
-      await this.#closeIdle(() => [
-        ...this.#listUnix().filter(({ inode }) => unix.has(inode)),
-        // Whoever connected to a quiesced guest; a prepare's settle does it itself.
-        ...(this.#keepAlive || exchange.hasAfter ? [] : this.list()),
-      ], "await");
+      // Who comes later waits for its own reply, and may be a fork's host.
+      const list = () => here().filter(({ inode }) => known.has(inode));
+      await this.#closeIdle(list, "await");
     } finally {
       // Whatever failed: the settle that waits for this must not wait for ever.
       this.#exchanges.end(exchange);

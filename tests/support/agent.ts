@@ -24,6 +24,7 @@ const V8_FLAGS = [
   "--no-lazy",
   "--no-lazy-feedback-allocation",
   "--no-memory-reducer",
+  "--min-semi-space-size=2",
 ].join();
 
 /** The command that starts the agent on a target. */

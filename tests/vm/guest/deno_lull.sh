@@ -6,6 +6,6 @@ export DENO_DIR=/var/cache/deno DENO_NO_UPDATE_CHECK=1
 # where all code is new after a restore. What was read once stays read, and what
 # has never run is read at the start: a recovery would have to do it. And without
 # collections in quiet moments: they would wake a quiesced guest.
-v8=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-lazy-feedback-allocation,--no-memory-reducer
+v8=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-lazy-feedback-allocation,--no-memory-reducer,--min-semi-space-size=2
 exec /usr/local/bin/deno run -A --v8-flags=$v8 \
   --no-code-cache --cached-only /opt/lull/main.js "$@"

@@ -1,0 +1,70 @@
+/**
+ * A server with the keeper of its connections, and a sweeper, in this process.
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Libc } from "../../src/linux/libc.ts";
+import { listenersOn, showUnsentConnections } from "../../src/linux/listen.ts";
+import { loadRuntime } from "../../src/runtime/mod.ts";
+import { ConnectionKeeper } from "../../src/server/keeper.ts";
+import { Listeners } from "../../src/server/listeners.ts";
+import { Sweeper, type SweeperOptions } from "../../src/server/sweeper.ts";
+import { Raw } from "./raw.ts";
+import { until } from "./until.ts";
+
+/** Serves, and holds the connections of a test. */
+export async function serving(
+  libc: Libc,
+  options: Partial<SweeperOptions>,
+  maxRequestsPerConnection = 1000,
+) {
+  const listeners = new Listeners(await loadRuntime());
+  const said: string[] = [];
+  const keeper = new ConnectionKeeper({
+    libc,
+    listening: () => listeners,
+    maxRequestsPerConnection,
+    closeIdle() {},
+    onError: (error) => said.push(String(error)),
+  });
+  const fetch = keeper.wrap(() => Promise.resolve(new Response("x")));
+  await listeners.open([{ host: "127.0.0.1", port: 0 }], { fetch });
+  const [port] = listeners.ports;
+  showUnsentConnections(libc, listenersOn(libc, [port]));
+  const sweeper = new Sweeper({
+    libc,
+    listening: () => listeners,
+    keeper,
+    headerTimeoutMs: 60_000,
+    idleTimeoutMs: 60_000,
+    maxConnections: 1000,
+    log: { debug: (_, fields) => said.push(String(fields?.why)), warn() {} },
+    ...options,
+  });
+  const open: Raw[] = [];
+  return {
+    keeper,
+    sweeper,
+    said,
+    async connect(count: number): Promise<Raw[]> {
+      const known = keeper.list().length;
+      const opened = await Promise.all(
+        Array.from({ length: count }, () => Raw.open(port)),
+      );
+      open.push(...opened);
+      await until("them", () => keeper.list().length === known + count);
+      return opened;
+    },
+    async ask(raw: Raw) {
+      raw.request("GET", "/");
+      const reply = await raw.response();
+      assert.equal(reply.status, 200);
+      return reply;
+    },
+    end() {
+      sweeper.stop();
+      for (const raw of open) raw.destroy();
+      listeners.stop();
+    },
+  };
+}
