@@ -68,8 +68,9 @@ dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 # Without V8's compilers: what they compile is in every later snapshot, and slow
 # where all code is new after a restore. What was read once stays read, and what
 # has never run is read at the start: a recovery would have to do it. What objects
-# look like is noted from the first run on, not from the ninth. And without
-# collections in quiet moments: they would wake a quiesced guest.
+# look like is noted from the first run on, not from the ninth. Without collections
+# in quiet moments: they would wake a quiesced guest. And with room for a reply in
+# what is collected most often: a fork would do that first.
 DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-lazy-feedback-allocation,--no-memory-reducer,--min-semi-space-size=2
 
 deno-compile: build ## the binary made by Deno (downloads Deno's own base binary)
