@@ -207,7 +207,10 @@ export function tcpInfo(
  * comes last: to read it where there is none any more is an exception, and a
  * recovery's caller waits.
  */
-function isStillOpen(libc: Libc, { fd, inode, peer }: Connection): boolean {
+export function isStillOpen(
+  libc: Libc,
+  { fd, inode, peer }: Connection,
+): boolean {
   return hasPeer(libc, fd) &&
     (readPort(ADDRESS) ?? peer.port) === peer.port &&
     inodeOf(fd) === inode;

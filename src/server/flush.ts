@@ -4,6 +4,7 @@
  */
 import {
   type Connection,
+  isStillOpen,
   tcpInfo,
   unacknowledgedBytes,
 } from "../linux/connections.ts";
@@ -15,25 +16,21 @@ const FLUSH_LIMIT_MS = 250;
 /** The wait for a reply's way out where no libc tells about it. */
 const BLIND_FLUSH_MS = 5;
 
-/** Looks for a connection; undefined once it is gone. */
-type Find = () => Connection | undefined;
-
 /** How many bytes the other end has acknowledged so far. */
-export function acknowledged(libc: Libc, find: Find): number {
-  const connection = find();
+export function acknowledged(libc: Libc, connection?: Connection): number {
   if (connection === undefined) return 0;
   return tcpInfo(libc, connection)?.bytesAcked ?? 0;
 }
 
 /**
  * Waits until the caller has the reply, for a quarter of a second at most;
- * `before` is what was {@linkcode acknowledged} before it. Gives the connection,
- * undefined if it is gone.
+ * `before` is what was {@linkcode acknowledged} on its connection before it. Gives
+ * the connection, undefined if it is gone.
  */
 export async function flushed(
   libc: Libc,
   peer: Peer | undefined,
-  find: Find,
+  connection: Connection | undefined,
   before: number,
 ): Promise<Connection | undefined> {
   const end = performance.now() + FLUSH_LIMIT_MS;
@@ -44,8 +41,9 @@ export async function flushed(
   // The reader of a unix socket takes the bytes themselves: nothing is lost.
   if (peer?.unix) return undefined;
   for (let pause = 1;; pause = Math.min(pause * 2, 16)) {
-    const connection = find();
-    if (connection === undefined) return undefined;
+    if (connection === undefined || !isStillOpen(libc, connection)) {
+      return undefined;
+    }
     const acked = tcpInfo(libc, connection)?.bytesAcked ?? before;
     if (acked > before && unacknowledgedBytes(libc, connection) === 0) {
       return connection;

@@ -201,13 +201,9 @@ export class ConnectionKeeper {
     const { peer } = exchange;
     const { libc } = this.#options;
     try {
-      const own = this.#find(peer)?.inode;
-      // After a restore another connection may have the same far end.
-      const find = () => {
-        const found = this.#find(peer);
-        return found?.inode === own ? found : undefined;
-      };
-      const before = acknowledged(libc, find);
+      // The very one: after a restore another may have the same far end.
+      const own = this.#find(peer);
+      const before = acknowledged(libc, own);
       // The reply's own is one of these, and whoever else connected to a quiesced
       // guest; a prepare's settle closes those itself.
       const here = () => [
@@ -215,17 +211,13 @@ export class ConnectionKeeper {
         ...(this.#keepAlive || exchange.hasAfter ? [] : this.list()),
       ];
       const known = new Set(here().map(({ inode }) => inode));
-      if (!this.#keepAlive && !exchange.hasAfter) {
-        // A recovery need not look for it: this will.
-        if (peer !== undefined) this.#forget(peer);
-        await sleep(LOOK_AFTER_MS);
-      }
-      const connection = await flushed(libc, peer, find, before);
+      // A recovery need not look for it: this will.
+      if (close && peer !== undefined) this.#forget(peer);
+      if (!this.#keepAlive && !exchange.hasAfter) await sleep(LOOK_AFTER_MS);
+      const connection = await flushed(libc, peer, own, before);
       this.#exchanges.end(exchange);
       if (!close) return;
       if (connection !== undefined) shutdownConnection(libc, connection);
-      // Closed, or gone by itself: a recovery need not look for it.
-      if (peer !== undefined) this.#forget(peer);
       // Who comes later waits for its own reply, and may be a fork's host.
       const list = () => here().filter(({ inode }) => known.has(inode));
       await this.#closeIdle(list, "await");
