@@ -81,7 +81,12 @@ export async function assertAsBefore(
   assert.equal(await isFrozen(machine), false);
   assert.ok(await takesWrites(machine));
   assert.equal(await machine.sh("ls /run/lull/journal"), "");
-  assert.equal((await machine.exec("pidof sleep")).code, 1);
+  // Killed with its hook; who of it is an orphan then waits for init to reap it.
+  await until(
+    "the end of a hook's processes",
+    async () => (await machine.exec("pidof sleep")).code === 1,
+    LIMIT,
+  );
   await assertForwards(machine);
   const { length } = await recorded(machine);
   await until(
