@@ -122,6 +122,7 @@ export function makeParts(materials: Materials): Parts {
     collect: collectStep((signal) => runtime.collect(signal), materials.idle),
     release: releaseStep(libc, {
       ...pageOutOf(materials),
+      makeRoom: runtime.makeRoom,
       zeroBytes: config.zeroMemoryMib * 2 ** 20,
     }),
     parallelism: parallelismStep(libc),

@@ -11,6 +11,13 @@ import { type RehearsalOptions, rehearse } from "./rehearsal.ts";
 /** How long it waits for a first request, in milliseconds. */
 const WAIT_MS = 1000;
 
+/**
+ * Rehearsals until a recovery is nothing new. V8 watches the first seven objects of
+ * each class to learn how large they become, and with the eighth it changes the
+ * class; most classes have one object in each recovery.
+ */
+const REHEARSALS = 8;
+
 /** What a warm-up needs. */
 export interface WarmUpOptions {
   /** `rehearse` of the module `rehearsal`, with all that it needs. */
@@ -71,14 +78,16 @@ export class WarmUp {
   }
 
   /**
-   * Rehearses, so that a host can still do something about what cannot work here;
-   * has what only the start needed leave the memory, which no snapshot shall carry;
-   * and rehearses once more: what comes back for that, stays.
+   * Rehearses, so that a host can still do something about what cannot work here,
+   * and again until that is routine; has what only the start needed leave the
+   * memory, which no snapshot shall carry; and rehearses once more: what comes back
+   * for that, stays.
    */
   async #work(): Promise<void> {
     const { rehearse, program, warn, onError } = this.#options;
     try {
       for (const why of await rehearse()) warn(why);
+      for (let i = 1; i < REHEARSALS; i++) await rehearse();
       if (program === undefined) return;
       program.pageOut();
       await rehearse();

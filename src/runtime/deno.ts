@@ -2,7 +2,7 @@
  * The adapter for Deno.
  * @module
  */
-import { setFlagsFromString } from "node:v8";
+import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { loadLibc } from "../linux/libc.ts";
 import { openOnPool, tryPool } from "./input.ts";
@@ -42,6 +42,7 @@ export const denoRuntime: Runtime = {
   prepareProcess: () => undefined,
   serve,
   collect,
+  makeRoom,
   startWorker,
   openInput: (path) => openOnPool(path),
   tryInput: tryPool,
@@ -148,6 +149,34 @@ function findTrim(): CFunction {
   const signature = { args: ["usize"], result: "i32" } as const;
   return openLibrary("libc.so.6")?.symbol("malloc_trim", signature) ??
     (() => 0);
+}
+
+/** V8 takes memory for young objects in pages of this size. */
+const YOUNG_PAGE_BYTES = 256 * 1024;
+/** Room for a reply to a prepare, a recovery and its reply: some 100 KiB. */
+const ROOM_BYTES = YOUNG_PAGE_BYTES / 2;
+/** Of zeros, which no snapshot carries. */
+const FILLER_ITEMS = 1000;
+const MOST_FILLERS = YOUNG_PAGE_BYTES / (FILLER_ITEMS * 8) * 2;
+
+/**
+ * Goes on to the next page for young objects where little is left of this one: a
+ * fork would have to map it, and bring V8's code for that back from the disk, while
+ * its caller waits.
+ */
+function makeRoom(): void {
+  const { space_used_size: used, physical_space_size: before } = youngSpace();
+  if (YOUNG_PAGE_BYTES - used % YOUNG_PAGE_BYTES >= ROOM_BYTES) return;
+  for (let i = 0; i < MOST_FILLERS; i++) {
+    if (youngSpace().physical_space_size !== before) return;
+    new Array(FILLER_ITEMS).fill(0);
+  }
+}
+
+function youngSpace() {
+  return getHeapSpaceStatistics().find(({ space_name }) =>
+    space_name === "new_space"
+  )!;
 }
 
 function startWorker(url: URL, events: WorkerEvents): RuntimeWorker {

@@ -119,6 +119,11 @@ export interface Runtime {
   serve(options: ServeOptions): Promise<RuntimeServer>;
   /** Collects all garbage and gives the memory back to the OS; false if the signal stopped it half way. */
   collect(signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Sees to it that what a reply allocates finds memory that is there already; to
+   * be called when all else is done. Nothing to do where the engine has it always.
+   */
+  makeRoom?(): void;
   startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
   /** Opens a file that grows, like the kernel's log; throws as node:fs does. */
   openInput(path: string): Input;

@@ -18,6 +18,7 @@ import {
 } from "../linux/listen.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { closeIdle } from "./close_idle.ts";
+import { closeCorked, cork } from "./cork.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
 import { acknowledged, flushed, sleep } from "./flush.ts";
@@ -25,8 +26,8 @@ import { acknowledged, flushed, sleep } from "./flush.ts";
 /**
  * Milliseconds from a reply while quiesced until its connection is looked after.
  * The host may freeze the machine as soon as it has that reply: whatever the agent
- * is about to do then, every fork does first. Most callers close the connection
- * themselves, and then nothing is left to be done.
+ * is about to do then, every fork does first. Mostly that connection left together
+ * with the reply, nobody else is there, and nothing is left to be done.
  */
 const LOOK_AFTER_MS = 250;
 
@@ -213,7 +214,13 @@ export class ConnectionKeeper {
       const known = new Set(here().map(({ inode }) => inode));
       // A recovery need not look for it: this will.
       if (close && peer !== undefined) this.#forget(peer);
-      if (!this.#keepAlive && !exchange.hasAfter) await sleep(LOOK_AFTER_MS);
+      if (!this.#keepAlive && !exchange.hasAfter) {
+        const gone = own !== undefined && cork(libc, own) &&
+          await closeCorked(libc, own);
+        if (gone) known.delete(own.inode);
+        if (gone && known.size === 0) return;
+        await sleep(LOOK_AFTER_MS);
+      }
       const connection = await flushed(libc, peer, own, before);
       this.#exchanges.end(exchange);
       if (!close) return;

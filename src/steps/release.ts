@@ -19,6 +19,8 @@ export interface ReleaseOptions {
   readonly pageOut?: () => void;
   /** Called at the recovery after that. */
   readonly undo?: () => void;
+  /** Called when all else is done; as the runtime has it. */
+  readonly makeRoom?: () => void;
   /** Bytes of free memory that may be zeroed; 0 switches it off. */
   readonly zeroBytes: number;
 }
@@ -34,7 +36,7 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
     limitMs: LIMIT_MS,
     onFailure: "continue",
     async quiesce({ signal }) {
-      const { pageOut, undo, zeroBytes } = options;
+      const { pageOut, undo, makeRoom, zeroBytes } = options;
       if (pageOut === undefined && zeroBytes === 0) {
         return { skipped: "paging out and zeroing are switched off" };
       }
@@ -44,6 +46,7 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
       try {
         const zeroed = await zeroer.zero(zeroBytes, ZERO_MS, signal);
         if (pageOut === undefined || signal.aborted) {
+          makeRoom?.();
           return { effect: { zeroed } };
         }
         const residentBefore = residentBytes();
@@ -52,6 +55,7 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
         // What was the program a moment ago is what the kernel hands out next.
         const most = Math.min(zeroBytes, residentBefore - residentAfter);
         const zeroedAfter = await zeroer.zero(most, ZERO_AFTER_MS, signal);
+        makeRoom?.();
         return {
           effect: { zeroed, residentBefore, residentAfter, zeroedAfter },
           undo,
