@@ -185,7 +185,7 @@ function lazyJournal(runtimeDirectory: string): Recorder {
 function pageOutOf({ config, libc, program }: Materials) {
   switch (config.pageOut) {
     case "unneeded":
-      return { pageOut: () => program.pageOut() };
+      return { pageOut: () => program.settle() };
     case "settle":
       return {
         pageOut: () => void pageOutFiles(libc),

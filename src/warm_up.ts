@@ -16,7 +16,7 @@ const WAIT_MS = 1000;
  * each class to learn how large they become, and with the eighth it changes the
  * class; most classes have one object in each recovery.
  */
-const REHEARSALS = 8;
+export const REHEARSALS = 8;
 
 /** What a warm-up needs. */
 export interface WarmUpOptions {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { NextTurn } from "../src/next_turn.ts";
-import { WarmUp, type WarmUpOptions } from "../src/warm_up.ts";
+import { REHEARSALS, WarmUp, type WarmUpOptions } from "../src/warm_up.ts";
 import { until } from "./support/until.ts";
 
 function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
@@ -21,7 +21,10 @@ function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
   });
 }
 
-const WHOLE = ["rehearse", "out", "rehearse", "learn"];
+const WHOLE = [
+  ...new Array<string>(REHEARSALS).fill("rehearse"),
+  ...["out", "rehearse", "learn"],
+];
 
 function comesNoMore(warm: WarmUp, nextTurn: NextTurn, seen: string[]): void {
   warm.replied();
@@ -53,20 +56,14 @@ describe("the warm-up", () => {
 
   test("what waits for it meets no rehearsal", async () => {
     const seen: string[] = [];
-    let go = () => {};
-    const warm = warmUp(seen, {
-      rehearse: () =>
-        new Promise((resolve) => {
-          go = () => resolve(["a repair would fail"]);
-        }),
-      program: undefined,
-    });
+    const { promise, resolve } = Promise.withResolvers<string[]>();
+    const warm = warmUp(seen, { rehearse: () => promise, program: undefined });
     warm.start();
     warm.replied();
     const ended = warm.ended();
-    go();
+    resolve(["a repair would fail"]);
     await ended;
-    assert.deepEqual(seen, ["a repair would fail"]);
+    assert.deepEqual(seen, ["a repair would fail"], "told once");
     assert.equal(warm.ended(), undefined);
   });
 

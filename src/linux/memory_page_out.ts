@@ -65,17 +65,30 @@ function forget(libc: Libc, path: string): void {
 }
 
 /**
- * The program's pages, and which of them are needed between a settle and the end
- * of the recovery after it: what came back after all were out.
+ * The program's pages, and which of them are needed from a prepare to the end of
+ * the recovery after it: what came back after all were out.
  */
 export class ProgramPages {
   readonly #libc: Libc;
   /** By the address of a mapping, 1 for each page that stays. */
   readonly #needed = new Map<bigint, Uint8Array>();
   #out = false;
+  #settled = false;
 
   constructor(libc: Libc) {
     this.#libc = libc;
+  }
+
+  /**
+   * For a settle: all out but what is needed. At the first one nothing goes, and
+   * what is there is needed: an engine does the same in another way from time to
+   * time, and what a prepare ran, the recovery may run next.
+   */
+  settle(): void {
+    if (this.#settled || this.#needed.size === 0) return this.pageOut();
+    this.#settled = true;
+    this.#out = true;
+    this.learn();
   }
 
   /** All out but what is needed; the first time, all. */

@@ -162,13 +162,13 @@ const MOST_FILLERS = YOUNG_PAGE_BYTES / (FILLER_ITEMS * 8) * 2;
 /**
  * Goes on to the next page for young objects where little is left of this one: a
  * fork would have to map it, and bring V8's code for that back from the disk, while
- * its caller waits.
+ * its caller waits. A collection leaves none of them mapped but the one in use.
  */
 function makeRoom(): void {
-  const { space_used_size: used, physical_space_size: before } = youngSpace();
-  if (YOUNG_PAGE_BYTES - used % YOUNG_PAGE_BYTES >= ROOM_BYTES) return;
+  const { space_used_size: used, space_size: size } = youngSpace();
+  if (size - used >= ROOM_BYTES) return;
   for (let i = 0; i < MOST_FILLERS; i++) {
-    if (youngSpace().physical_space_size !== before) return;
+    if (youngSpace().space_size !== size) return;
     new Array(FILLER_ITEMS).fill(0);
   }
 }

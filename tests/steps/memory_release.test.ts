@@ -245,6 +245,11 @@ describe("the release step", () => {
     program.learn();
     read(0, 64);
     await out(7);
+    read(10, 2);
+    program.settle(); // the first: what is there stays
+    read(0, 64);
+    program.settle();
+    await out(9);
   });
 
   test("is skipped where it is switched off or has no libc", async () => {
