@@ -11,17 +11,12 @@ import { type RehearsalOptions, rehearse } from "./rehearsal.ts";
 /** How long it waits for a first request, in milliseconds. */
 const WAIT_MS = 1000;
 
-/**
- * Rehearsals until a recovery is nothing new. V8 watches the first seven objects of
- * each class to learn how large they become, and with the eighth it changes the
- * class; most classes have one object in each recovery.
- */
-export const REHEARSALS = 8;
-
 /** What a warm-up needs. */
 export interface WarmUpOptions {
   /** `rehearse` of the module `rehearsal`, with all that it needs. */
   readonly rehearse: () => Promise<readonly string[]>;
+  /** How often, until it is routine. */
+  readonly rehearsals: number;
   /** Undefined where the program stays in memory as it is. */
   readonly program: Pick<ProgramPages, "pageOut" | "learn"> | undefined;
   /** Hears what of a recovery will not work. */
@@ -84,10 +79,10 @@ export class WarmUp {
    * for that, stays.
    */
   async #work(): Promise<void> {
-    const { rehearse, program, warn, onError } = this.#options;
+    const { rehearse, rehearsals, program, warn, onError } = this.#options;
     try {
       for (const why of await rehearse()) warn(why);
-      for (let i = 1; i < REHEARSALS; i++) await rehearse();
+      for (let i = 1; i < rehearsals; i++) await rehearse();
       if (program === undefined) return;
       program.pageOut();
       await rehearse();
@@ -106,7 +101,7 @@ export function makeWarmUp(
       RehearsalOptions,
       "askHealth" | "evidence" | "healthMayRecover" | "guard"
     >
-    & Omit<WarmUpOptions, "rehearse" | "program">,
+    & Omit<WarmUpOptions, "rehearse" | "rehearsals" | "program">,
 ): WarmUp {
   const all: RehearsalOptions = {
     ...materials,
@@ -116,6 +111,7 @@ export function makeWarmUp(
   };
   return new WarmUp({
     ...rest,
+    rehearsals: materials.runtime.rehearsals,
     async rehearse() {
       const failures = await rehearse(all);
       generationFile.ready();

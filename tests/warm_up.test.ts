@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { NextTurn } from "../src/next_turn.ts";
-import { REHEARSALS, WarmUp, type WarmUpOptions } from "../src/warm_up.ts";
+import { WarmUp, type WarmUpOptions } from "../src/warm_up.ts";
 import { until } from "./support/until.ts";
+
+const REHEARSALS = 3;
 
 function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
   return new WarmUp({
@@ -10,6 +12,7 @@ function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
       seen.push("rehearse");
       return Promise.resolve([]);
     },
+    rehearsals: REHEARSALS,
     program: {
       pageOut: () => void seen.push("out"),
       learn: () => void seen.push("learn"),

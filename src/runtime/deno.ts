@@ -35,6 +35,12 @@ const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 /** Milliseconds until it is tried again to listen. */
 const LISTEN_AGAIN_MS = 20;
 
+/**
+ * V8 watches the first seven objects of each class to learn how large they become,
+ * and with the eighth it changes the class; most have one object in each recovery.
+ */
+const REHEARSALS = 8;
+
 /** Lull on Deno. */
 export const denoRuntime: Runtime = {
   name: "deno",
@@ -42,6 +48,7 @@ export const denoRuntime: Runtime = {
   prepareProcess: () => undefined,
   serve,
   collect,
+  rehearsals: REHEARSALS,
   makeRoom,
   startWorker,
   openInput: (path) => openOnPool(path),

@@ -119,6 +119,8 @@ export interface Runtime {
   serve(options: ServeOptions): Promise<RuntimeServer>;
   /** Collects all garbage and gives the memory back to the OS; false if the signal stopped it half way. */
   collect(signal?: AbortSignal): Promise<boolean>;
+  /** How often an engine has to go through a recovery until it is routine. */
+  readonly rehearsals: number;
   /**
    * Sees to it that what a reply allocates finds memory that is there already; to
    * be called when all else is done. Nothing to do where the engine has it always.
