@@ -19,6 +19,8 @@ export interface ForwarderOptions {
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
   readonly log: PortLog;
+  /** Milliseconds, 200 by default, that the worker may take to close everything. */
+  readonly stopLimitMs?: number;
 }
 
 /** A port that is forwarded, or would be if its address were free. */
@@ -175,6 +177,7 @@ export class Forwarder {
 
   /** What the worker closed, or undefined if it does not say in time. */
   #confirmation(signal?: AbortSignal): Promise<PortsEffect | undefined> {
+    const { stopLimitMs = STOP_LIMIT_MS } = this.#options;
     return new Promise((resolve) => {
       const done = (effect: PortsEffect | undefined) => {
         clearTimeout(timer);
@@ -183,7 +186,7 @@ export class Forwarder {
         resolve(effect);
       };
       const giveUp = () => done(undefined);
-      const timer = setTimeout(giveUp, STOP_LIMIT_MS);
+      const timer = setTimeout(giveUp, stopLimitMs);
       signal?.addEventListener("abort", giveUp);
       this.#onStopped = done;
       if (signal?.aborted) giveUp();

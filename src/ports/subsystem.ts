@@ -22,6 +22,8 @@ export interface PortSubsystemOptions {
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
   readonly log: PortLog;
+  /** As {@linkcode ForwarderOptions.stopLimitMs}. */
+  readonly stopLimitMs?: number;
   /** Instead of the one that reads /proc/net. */
   readonly scanner?: PortScanner;
   /** Whether an interface has the address; instead of asking the kernel. */

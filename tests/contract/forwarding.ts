@@ -54,11 +54,13 @@ export function forwarding(target: Target): void {
       const server = await echo();
       try {
         await forwarded(server.port);
-        const { ports } = await agent.status();
-        const entry = ports.ports.find((p: { port: number }) =>
-          p.port === server.port
-        );
-        assert.equal(entry.listening, true);
+        // The agent hears of it from its worker, maybe after the first client.
+        await until("its listening to be told", async () => {
+          const { ports } = await agent.status();
+          return ports.ports.find((p: { port: number }) =>
+            p.port === server.port
+          )?.listening;
+        });
         await agent.settle();
         assert.equal(await through(server.port, "hello"), undefined);
         const addresses = socketsOn(server.port, "0A").map((s) => s.local);

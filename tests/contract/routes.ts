@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { runtimeOf, type Target, TestAgent } from "../support/agent.ts";
 import { Raw } from "../support/raw.ts";
+import { until } from "../support/until.ts";
 
 interface ProblemBody {
   type: string;
@@ -89,8 +90,11 @@ export function routes(target: Target): void {
       await agent.ask("POST", "/snapshot/recover", "", {
         "x-request-id": "host-8",
       });
-      const line = agent.lines().find(({ request }) => request === "host-8");
-      assert.equal(line?.path, "/snapshot/recover");
+      const line = await until(
+        "its line",
+        () => agent.lines().find(({ request }) => request === "host-8"),
+      );
+      assert.equal(line.path, "/snapshot/recover");
     });
 
     test("the status document reads without changing anything", async () => {

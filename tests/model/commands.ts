@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { until } from "../support/until.ts";
-import { Wire } from "../support/wire.ts";
+import { again, Wire } from "../support/wire.ts";
 import { type Model, recovered, verify } from "./model.ts";
 import type { Kind, Report, World } from "./world.ts";
 
@@ -182,13 +182,16 @@ function race(...calls: readonly string[]): Command {
   return new Command(`race(${calls.join(", ")})`, async (model, world) => {
     const before = await world.status();
     world.hangUp();
-    const replies = await Promise.all(calls.map(async (call) => {
+    const ask = async (call: string) => {
       const [method, path] = call.split(" ");
       const wire = await Wire.open(world.agent.port);
       const reply = await wire.ask(method, path);
       wire.end();
       return reply;
-    }));
+    };
+    const replies = await Promise.all(
+      calls.map((call) => again(() => ask(call))),
+    );
     for (const { status, body } of replies) {
       // Overtaken, undone, refused by a hook: whoever is told so lost the race.
       assert.ok([200, 204, 409, 503].includes(status), `${status} ${body}`);

@@ -15,7 +15,7 @@ import {
   threadsOf,
 } from "../support/proc.ts";
 import { until } from "../support/until.ts";
-import { type Reply, Wire } from "../support/wire.ts";
+import { again, type Reply, Wire } from "../support/wire.ts";
 
 /** What a connection of the test's own is doing. */
 export type Kind = "idle" | "half" | "body" | "silent";
@@ -129,7 +129,10 @@ export class World {
   }
 
   async status(): Promise<Status> {
-    return JSON.parse((await this.ask("GET", "/snapshot")).body);
+    const ask = () => this.ask("GET", "/snapshot");
+    // One that was kept for the next request must still be there.
+    const fresh = this.#control === undefined;
+    return JSON.parse((await (fresh ? again(ask) : ask())).body);
   }
 
   /** Opens a connection that then waits, in one of four ways. */

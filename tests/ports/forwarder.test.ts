@@ -17,6 +17,7 @@ import {
   noIpv6,
   readText,
   RecordedLog,
+  STOP_LIMIT_MS,
   TestServer,
   watchedRuntime,
   WORKER_URL,
@@ -33,7 +34,7 @@ describe("Forwarder", () => {
   beforeEach(async () => {
     log = new RecordedLog();
     threads = await watchedRuntime();
-    forwarder = make(WORKER_URL);
+    forwarder = make(WORKER_URL, STOP_LIMIT_MS);
   });
   afterEach(async () => {
     await forwarder.stop();
@@ -41,12 +42,13 @@ describe("Forwarder", () => {
     servers = [];
   });
 
-  function make(workerUrl: URL): Forwarder {
+  function make(workerUrl: URL, stopLimitMs?: number): Forwarder {
     return new Forwarder({
       address: FORWARD_ADDRESS,
       workerUrl,
       runtime: threads.runtime,
       log,
+      stopLimitMs,
     });
   }
 

@@ -32,6 +32,9 @@ export const noIpv6 = Object.values(networkInterfaces()).flat()
   ? false
   : "no interface has ::1";
 
+/** Milliseconds that a worker may take to stop where its answer is asked for. */
+export const STOP_LIMIT_MS = 10_000;
+
 /** Collects lines as `level message`. */
 export class RecordedLog implements PortLog {
   readonly lines: string[] = [];

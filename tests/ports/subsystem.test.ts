@@ -13,6 +13,7 @@ import {
   echoAfterEnd,
   FORWARD_ADDRESS,
   RecordedLog,
+  STOP_LIMIT_MS,
   TestServer,
   watchedRuntime,
   WORKER_URL,
@@ -51,6 +52,7 @@ describe("PortSubsystem", () => {
       workerUrl: WORKER_URL,
       runtime: threads.runtime,
       log,
+      stopLimitMs: STOP_LIMIT_MS,
       ...overrides,
     };
     if ("scanner" in overrides) return new PortSubsystem(options);

@@ -150,6 +150,7 @@ describe(`a workload that cannot be frozen${noDisks ? `: ${noDisks}` : ""}`, {
     // Who waits for a frozen disk waits in the kernel, deaf to every signal.
     disk.ask("-f");
     await group.run(`sleep 60 & echo x > ${disk.mountPoint}/x`, 2);
+    await until("the write to wait", () => group.waits);
     const { step, journal } = start([group.path], 200);
     const begin = performance.now();
     await assert.rejects(

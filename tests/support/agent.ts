@@ -73,7 +73,8 @@ export class TestAgent {
     this.directory = directory;
     child.stderr!.setEncoding("utf8");
     child.stderr!.on("data", (text) => this.output += text);
-    child.on("exit", (code) => this.exitCode = code);
+    // Not as it exits: its last words may still be on their way then.
+    child.on("close", (code) => this.exitCode = code);
   }
 
   /**

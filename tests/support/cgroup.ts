@@ -36,6 +36,13 @@ export class TestCgroup {
     return this.#read("cgroup.procs").split("\n").filter((id) => id !== "");
   }
 
+  /** Whether one of them waits in the kernel, deaf to every signal. */
+  get waits(): boolean {
+    return this.processes.some((id) =>
+      /^State:\tD/m.test(readFileSync(`/proc/${id}/status`, "utf8"))
+    );
+  }
+
   get frozen(): boolean {
     return this.#read("cgroup.events").includes("frozen 1");
   }

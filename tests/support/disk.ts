@@ -48,18 +48,28 @@ export class TestDisk {
     };
   }
 
-  /** Whether it takes no writes: tried in a process that may wait for ever. */
+  /** Whether it takes no writes. */
   async frozen(): Promise<boolean> {
+    return !await this.#written(300);
+  }
+
+  /** Whether it takes writes, or will: on a busy machine one takes its time. */
+  takesWrites(): Promise<boolean> {
+    return this.#written(30_000);
+  }
+
+  /** Tried in a process that may wait for ever. */
+  async #written(limitMs: number): Promise<boolean> {
     const file = join(this.mountPoint, "probe");
     const child = spawn("/bin/sh", ["-c", `: > ${file}; rm ${file}`]);
     let ended = false;
     child.once("exit", () => ended = true);
     try {
-      await until("the write", () => ended, 300);
-      return false;
+      await until("the write", () => ended, limitMs);
+      return true;
     } catch {
       child.kill("SIGKILL");
-      return true;
+      return false;
     }
   }
 

@@ -47,12 +47,15 @@ export async function serving(
     sweeper,
     said,
     async connect(count: number): Promise<Raw[]> {
-      const known = keeper.list().length;
       const opened = await Promise.all(
         Array.from({ length: count }, () => Raw.open(port)),
       );
       open.push(...opened);
-      await until("them", () => keeper.list().length === known + count);
+      // By their ports: others may close meanwhile.
+      await until("them", () => {
+        const known = new Set(keeper.list().map(({ peer }) => peer.port));
+        return opened.every((raw) => known.has(raw.localPort));
+      });
       return opened;
     },
     async ask(raw: Raw) {

@@ -11,6 +11,19 @@ export interface Reply {
   readonly closes: boolean;
 }
 
+/**
+ * Asks again, once, where a prepare closed the connection as idle: this process
+ * may lose its CPU between the connect and the first byte.
+ */
+export async function again<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!String(error).endsWith('closed after ""')) throw error;
+    return await ask();
+  }
+}
+
 /** One connection; it lasts until either side ends it. */
 export class Wire {
   readonly #socket: Socket;

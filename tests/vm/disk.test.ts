@@ -79,7 +79,13 @@ async function written(machine: Machine): Promise<number> {
 
 describe("a disk that is used without the memory", () => {
   const fleet = new Fleet("bun", {
-    flags: ["--freeze-mounts=/data", "--no-forward-ports", ...KEEP_MEMORY],
+    flags: [
+      "--freeze-mounts=/data",
+      // A checkpoint by an emulated processor, beside a writer, takes its time.
+      ...["--hook-limit-ms=20000", "--hooks-limit-ms=30000"],
+      "--no-forward-ports",
+      ...KEEP_MEMORY,
+    ],
   });
 
   fleet.test(`${COPIES} of ${COPIES} copies are whole while a database is written all the time`, async () => {

@@ -67,7 +67,7 @@ describe("a restored machine becomes one of its own", () => {
       const thawed = marks.find(({ wall }) => wall > frozenAt + 1)!;
       const took = Math.round(thawed.uptime - uptime);
       say(`nobody called: the workload ran on after ${took} ms of guest time`);
-      assert.ok(took < guestMs(fork, 1000), `${took} ms`);
+      assert.ok(took < guestMs(fork, 3000), `${took} ms`);
       assert.equal(report.trigger, "evidence");
       assert.equal(report.outcome, "restored");
       assert.equal(report.evidence?.restored, true);
@@ -116,7 +116,8 @@ describe("a restored machine becomes one of its own", () => {
     assert.equal(effect?.source, "request");
     assert.equal(effect.stepped, true);
     assert.ok(Number(effect.skewBeforeMs) < -LAY_MS);
-    assert.ok(Math.abs(Number(effect.skewAfterMs)) < 50);
+    const skew = Math.abs(Number(effect.skewAfterMs));
+    assert.ok(skew <= Math.max(50, replied - hostTime), `${skew} ms`);
     await assertRightTime(fork, way);
     assert.equal(
       stepOf(report.steps, "reset-connections").effect?.destroyed,
@@ -135,7 +136,8 @@ describe("a restored machine becomes one of its own", () => {
     // Not one count longer than it had to.
     const thawed = marks.find(({ wall }) => wall >= hostTime)!;
     assert.ok(thawed.wall >= Date.parse(published.time));
-    assert.ok(thawed.wall < replied + guestMs(fork, 100));
+    const most = hostTime + 2 * (replied - hostTime) + guestMs(fork, 500);
+    assert.ok(thawed.wall < most, `${thawed.wall - most} ms too late`);
     await assertRecovered(fork, generation + 1);
     await fleet.kill(fork);
   });

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
 import { until } from "../support/until.ts";
+import { LIMIT } from "./support/agent.ts";
 import { bootUp } from "./support/boot.ts";
 import { Fleet, say } from "./support/fleet.ts";
 import { forksNoticed, uptime, wallClock } from "./support/guest.ts";
@@ -63,7 +64,11 @@ describe("the driver of the machines", () => {
     const ids = await Promise.all(forks.map(async (fork, number) => {
       assert.equal(await fork.sh("cat /tmp/mark /data/mark"), "before\ndata");
       await fork.sh(`echo ${number} >/tmp/mark; echo ${number} >/data/mark`);
-      assert.equal(await forksNoticed(fork), 1);
+      await until(
+        "the kernel to notice, once",
+        async () => await forksNoticed(fork) === 1,
+        LIMIT,
+      );
       return await fork.sh("cat /proc/sys/kernel/random/uuid");
     }));
     assert.equal(new Set(ids).size, 3, ids.join(" "));
@@ -94,6 +99,7 @@ describe("the driver of the machines", () => {
 
   fleet.test("stops the guest's time and measures how fast memory changes", async () => {
     const machine = await fleet.copy();
+    const start = performance.now();
     const before = await uptime(machine);
     await machine.stop();
     const stopped = performance.now();
@@ -101,9 +107,11 @@ describe("the driver of the machines", () => {
       "a second of the host",
       () => performance.now() > stopped + 1000,
     );
+    const stood = performance.now() - stopped;
     await machine.cont();
     const passed = await uptime(machine) - before;
-    assert.ok(passed < 900, `${passed} ms passed in the guest`);
+    const most = performance.now() - start - stood + 100;
+    assert.ok(passed < most, `${passed} of ${most} ms passed in the guest`);
 
     const idle = await machine.dirtyRate(2);
     await machine.sh(

@@ -17,7 +17,7 @@ import { projectDir } from "./support/paths.ts";
 import { sweep } from "./support/qemu.ts";
 
 /** Milliseconds that one test may take: emulated guests on a busy host are slow. */
-const TEST_LIMIT = 180_000;
+const TEST_LIMIT = 600_000;
 
 /** More machines at once than this make timings worse and gain nothing. */
 const MOST = 3;

@@ -77,8 +77,11 @@ describe("a machine whose workload takes part", () => {
 
     // A process of the workload that the kernel cannot freeze: it waits for a disk.
     await machine.sh(
-      `fsfreeze --freeze /data; sh -c 'echo $$ >/sys/fs/cgroup/${CGROUP}/cgroup.procs; ` +
-        "echo x >/data/waits' & sleep 0.2",
+      `cd /sys/fs/cgroup/${CGROUP}; fsfreeze --freeze /data; ` +
+        "sh -c 'echo $$ >cgroup.procs; echo x >/data/waits' & " +
+        // In the cgroup first: to get there it waits in the kernel, too.
+        "until grep -qx $! cgroup.procs && grep -q '^State:.D' /proc/$!/status; " +
+        "do sleep 0.05; done",
     );
     const stuck = await failPrepare(machine, "workload");
     assert.match(stuck.problem.detail ?? "", /not frozen within/);

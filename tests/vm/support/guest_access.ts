@@ -10,6 +10,10 @@ export interface ExecResult {
 /** How long an answer from the guest may take, in milliseconds. */
 export const ANSWER_LIMIT = 60_000;
 
+/** Milliseconds of the tries until a guest that boots answers: each twice the last. */
+const FIRST_TRY_MS = 400;
+const LONGEST_TRY_MS = 10_000;
+
 /** The ports on 127.0.0.1 of this host that lead into a guest. */
 export interface GuestPorts {
   readonly agent: number;
@@ -105,13 +109,16 @@ export abstract class Guest {
   async #answers(what: string, url: string, limitMs: number): Promise<number> {
     const start = performance.now();
     let ended = false;
+    let triedMs = FIRST_TRY_MS;
     this.gone.then(() => ended = true);
     try {
       await until(`${what} of the guest`, async () => {
         if (ended) throw new Error(`QEMU ended: ${this.lastWords()}`);
         try {
-          // Before the guest's network is up the connection opens and says nothing.
-          const signal = AbortSignal.timeout(400);
+          // Before the guest's network is up the connection opens and says nothing:
+          // hence short tries. A slow guest needs longer ones for its first answer.
+          const signal = AbortSignal.timeout(triedMs);
+          triedMs = Math.min(LONGEST_TRY_MS, 2 * triedMs);
           return (await fetch(url, { signal, keepalive: false })).ok;
         } catch {
           // Not there yet; `until` has the limit.

@@ -13,8 +13,8 @@ export function lifecycleSuite(
   describe(`a machine with the ${variant} agent`, () => {
     const fleet = new Fleet(variant, {
       flags: [
-        // A shorter time than the default, so that a test sees the end of a half-sent request.
-        "--header-timeout-ms=2000",
+        // A test sees the end of a half-sent request, another none before its prepare.
+        "--header-timeout-ms=10000",
         // A settle long enough for a freeze to land in it: half a second under TCG.
         "--zero-memory-mib=64",
       ],

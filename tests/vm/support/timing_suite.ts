@@ -14,11 +14,17 @@ import { type Fleet, say } from "./fleet.ts";
 import { agentCpus, established, uptime } from "./guest.ts";
 import { AGENT_PORT } from "./qemu.ts";
 
+/** Freezes that may miss the settle until one must have landed in it. */
+const MOST_TRIES = 6;
+
 /** Freezes at the wrong moment, and freezes that never come. */
 export function timingSuite(fleet: Fleet): void {
   fleet.test("a snapshot that lands in the middle of a settle", async () => {
     let overtaken = 0;
-    for (const delay of [0, 50]) {
+    let tries = 0;
+    // One after each delay at least: where they land is up to this host, too.
+    while (tries < 2 || (overtaken === 0 && tries < MOST_TRIES)) {
+      const delay = [0, 50][tries++ % 2];
       const source = await fleet.copy();
       const { generation } = await health(source);
       // Nothing is to be recovered; but the warm-up after the start is over by
@@ -49,7 +55,9 @@ export function timingSuite(fleet: Fleet): void {
       await assertRecovered(fork, generation + 1);
       await fleet.kill(fork);
     }
-    say(`${fleet.variant}: ${overtaken} of 2 freezes landed in the settle`);
+    say(
+      `${fleet.variant}: ${overtaken} of ${tries} freezes landed in the settle`,
+    );
     assert.ok(overtaken > 0, "no freeze landed in the settle");
   });
 
