@@ -2,9 +2,10 @@
  * The adapter for Deno.
  * @module
  */
-import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
+import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { loadLibc } from "../linux/libc.ts";
+import { makeRoom } from "./deno_room.ts";
 import { openOnPool, tryPool } from "./input.ts";
 import { type CFunction, makeLibrary } from "./library.ts";
 import {
@@ -156,34 +157,6 @@ function findTrim(): CFunction {
   const signature = { args: ["usize"], result: "i32" } as const;
   return openLibrary("libc.so.6")?.symbol("malloc_trim", signature) ??
     (() => 0);
-}
-
-/** V8 takes memory for young objects in pages of this size. */
-const YOUNG_PAGE_BYTES = 256 * 1024;
-/** Room for a reply to a prepare, a recovery and its reply: some 100 KiB. */
-const ROOM_BYTES = YOUNG_PAGE_BYTES / 2;
-/** Of zeros, which no snapshot carries. */
-const FILLER_ITEMS = 1000;
-const MOST_FILLERS = YOUNG_PAGE_BYTES / (FILLER_ITEMS * 8) * 2;
-
-/**
- * Goes on to the next page for young objects where little is left of this one: a
- * fork would have to map it, and bring V8's code for that back from the disk, while
- * its caller waits. A collection leaves none of them mapped but the one in use.
- */
-function makeRoom(): void {
-  const { space_used_size: used, space_size: size } = youngSpace();
-  if (size - used >= ROOM_BYTES) return;
-  for (let i = 0; i < MOST_FILLERS; i++) {
-    if (youngSpace().space_size !== size) return;
-    new Array(FILLER_ITEMS).fill(0);
-  }
-}
-
-function youngSpace() {
-  return getHeapSpaceStatistics().find(({ space_name }) =>
-    space_name === "new_space"
-  )!;
 }
 
 function startWorker(url: URL, events: WorkerEvents): RuntimeWorker {

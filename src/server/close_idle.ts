@@ -8,7 +8,7 @@ import {
   shutdownListed,
   tcpInfo,
   unreadBytes,
-} from "../linux/connections.ts";
+} from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
 import { sleep } from "./flush.ts";

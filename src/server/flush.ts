@@ -7,7 +7,7 @@ import {
   isStillOpen,
   tcpInfo,
   unacknowledgedBytes,
-} from "../linux/connections.ts";
+} from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
 

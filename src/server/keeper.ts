@@ -6,10 +6,10 @@
  */
 import {
   type Connection,
-  listConnections,
-  listUnixConnections,
+  cork,
   shutdownConnection,
-} from "../linux/connections.ts";
+} from "../linux/connection.ts";
+import { listConnections, listUnixConnections } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
   hideUnsentConnections,
@@ -18,7 +18,7 @@ import {
 } from "../linux/listen.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { closeIdle } from "./close_idle.ts";
-import { closeCorked, cork } from "./cork.ts";
+import { closeCorked } from "./close_corked.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
 import { acknowledged, flushed, sleep } from "./flush.ts";
@@ -217,8 +217,10 @@ export class ConnectionKeeper {
       if (!this.#keepAlive && !exchange.hasAfter) {
         const gone = own !== undefined && cork(libc, own) &&
           await closeCorked(libc, own);
-        if (gone) known.delete(own.inode);
-        if (gone && known.size === 0) return;
+        if (gone) {
+          known.delete(own.inode);
+          if (known.size === 0) return;
+        }
         await sleep(LOOK_AFTER_MS);
       }
       const connection = await flushed(libc, peer, own, before);

@@ -6,12 +6,10 @@
  */
 import {
   type Connection,
-  connectionOf,
-  descriptorsEnd,
-  isOn,
   shutdownConnection,
   tcpInfo,
-} from "../linux/connections.ts";
+} from "../linux/connection.ts";
+import { connectionOf, descriptorsEnd, isOn } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Log } from "../log.ts";
 import type { Peer } from "../runtime/types.ts";

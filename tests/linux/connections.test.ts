@@ -6,11 +6,11 @@ import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import {
-  listConnections,
   shutdownConnection,
   tcpInfo,
   unacknowledgedBytes,
-} from "../../src/linux/connections.ts";
+} from "../../src/linux/connection.ts";
+import { listConnections } from "../../src/linux/connections.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { until } from "../support/until.ts";

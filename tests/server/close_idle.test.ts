@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Connection } from "../../src/linux/connections.ts";
+import type { Connection } from "../../src/linux/connection.ts";
 import {
   closeIdle,
   type CloseIdleOptions,

@@ -7,31 +7,17 @@
  */
 import {
   type Connection,
+  endReading,
   isStillOpen,
   unacknowledgedBytes,
-} from "../linux/connections.ts";
-import { type Libc, need } from "../linux/libc.ts";
+} from "../linux/connection.ts";
+import type { Libc } from "../linux/libc.ts";
 import { sleep } from "./flush.ts";
-
-// tcp(7), netinet/tcp.h, shutdown(2)
-const IPPROTO_TCP = 6;
-const TCP_CORK = 3;
-const ON = Uint8Array.of(1, 0, 0, 0);
-const SHUT_RD = 0;
 
 /** Milliseconds between two looks whether the runtime has written all. */
 const PAUSE_MS = 2;
 /** Looks, after which the kernel is left to send by itself. */
 const MOST_LOOKS = 10;
-
-/**
- * Keeps back what is written next, until the connection is closed or a packet is
- * full; the kernel sends it after 200 ms at the latest (tcp(7), TCP_CORK). False
- * where it will not be kept.
- */
-export function cork(libc: Libc, { fd }: Connection): boolean {
-  return libc.setsockopt?.(fd, IPPROTO_TCP, TCP_CORK, ON, ON.length) === 0;
-}
 
 /**
  * Waits for the runtime to close a connection that was corked; where it would keep
@@ -50,7 +36,7 @@ export async function closeCorked(
     const bytes = unacknowledgedBytes(libc, connection) ?? 0;
     // Head and body are written apart, in one turn of the loop or in two.
     if (bytes > 0 && bytes === before && !ended) {
-      ended = need(libc, "shutdown")(connection.fd, SHUT_RD) === 0;
+      ended = endReading(libc, connection);
     }
     before = bytes;
   }

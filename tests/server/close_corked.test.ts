@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { describe, test } from "node:test";
+import { cork } from "../../src/linux/connection.ts";
 import { listConnections } from "../../src/linux/connections.ts";
-import { closeCorked, cork } from "../../src/server/cork.ts";
+import { closeCorked } from "../../src/server/close_corked.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 
