@@ -15,19 +15,19 @@ export interface AfterRecovery {
   readonly metrics: Pick<Metrics, "ended">;
   readonly late: Pick<LateRepairs, "note">;
   readonly guard: Pick<Guard, "forget">;
-  readonly telling: Pick<NextTurn, "do">;
+  readonly later: Pick<NextTurn, "do">;
   /** Told when the reply has left: it does not wait for a line in the log. */
   readonly tell: (operation: Operation, recovery: Recovery) => void;
 }
 
 /** Keeps the books of a recovery, or of a prepare that did not hold. */
 export function afterRecovery(
-  { metrics, late, guard, telling, tell }: AfterRecovery,
+  { metrics, late, guard, later, tell }: AfterRecovery,
 ): NonNullable<LifecycleOptions["onRunning"]> {
   return (operation, recovery, request) => {
     metrics.ended(operation, recovery);
     if (operation.quiescedMs !== undefined) late.note(recovery, request);
     guard.forget();
-    telling.do(() => tell(operation, recovery));
+    later.do(() => tell(operation, recovery));
   };
 }

@@ -8,7 +8,6 @@ import { requestId } from "hono/request-id";
 import type { Repaired } from "./lifecycle/journal.ts";
 import type { LateRepairs } from "./lifecycle/late.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
-import { randomId } from "./linux/random.ts";
 import type { Log } from "./log.ts";
 import { residentBytes } from "./memory/resident.ts";
 import { type Metrics, OPEN_METRICS } from "./metrics.ts";
@@ -35,6 +34,8 @@ export interface Agent {
   readonly late: LateRepairs;
   /** What a killed agent had left, and this one took back at its start. */
   readonly repaired: readonly Repaired[];
+  /** Names for requests. */
+  readonly newId: () => string;
   readonly log: Log;
   readonly bodyLimitBytes: number;
   readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
@@ -56,9 +57,9 @@ export function createHandler(
 
 /** The routes. */
 export function createApp(agent: Agent): App {
-  const { lifecycle, metrics, log } = agent;
+  const { lifecycle, metrics, log, newId } = agent;
   const app: App = new Hono();
-  app.use(requestId({ generator: randomId }));
+  app.use(requestId({ generator: newId }));
   app.use(async (c, next) => {
     if (c.env.rehearsal) return await next();
     const start = performance.now();

@@ -19,6 +19,7 @@ import {
 import { MountFreezer } from "./linux/mount_freezer.ts";
 import { neededPaths, syncWritableMounts } from "./linux/mounts.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
+import type { NextTurn } from "./next_turn.ts";
 import type { PortSubsystem } from "./ports/subsystem.ts";
 import type { Runtime } from "./runtime/types.ts";
 import type { ConnectionKeeper } from "./server/keeper.ts";
@@ -53,6 +54,7 @@ export interface Materials {
   readonly observer: EvidenceObserver;
   readonly hostClocks: HostClockFinder;
   readonly program: ProgramPages;
+  readonly later: NextTurn;
   readonly generationFile: GenerationFile;
   readonly ownPorts: () => readonly number[];
   /** The module of the thread that freezes mounts. */
@@ -83,7 +85,8 @@ export function sourcesOf(
 
 /** Makes every step and repair. */
 export function makeParts(materials: Materials): Parts {
-  const { runtime, config, libc, keeper, sweeper, observer } = materials;
+  const { runtime, config, libc, keeper, sweeper, ports, observer, later } =
+    materials;
   const { kernelReseeded, hostClock, restoredAt } = sourcesOf(materials);
   const journal = lazyJournal(config.runtimeDirectory);
   const reset = resetConnections({
@@ -93,7 +96,12 @@ export function makeParts(materials: Materials): Parts {
   });
   return {
     hooks: hooksStep({ ...hookOptions(materials), journal, hostTime }),
-    ports: portsStep(materials.ports),
+    ports: portsStep(
+      ports && {
+        stop: ports.stop.bind(ports),
+        start: ports.start.bind(ports),
+      },
+    ),
     workload: workloadStep({
       cgroups: config.workloadCgroup,
       limitMs: config.workloadLimitMs,
@@ -113,13 +121,32 @@ export function makeParts(materials: Materials): Parts {
       onError: materials.onError,
     }),
     memory: memoryStep(config),
-    connections: connectionsStep(keeper, sweeper),
+    connections: connectionsStep(
+      {
+        quiesce: keeper.quiesce.bind(keeper),
+        recover: keeper.recover.bind(keeper),
+      },
+      sweeper,
+      later,
+    ),
     workloadConnections: config.resetConnections
       ? reset.record
       : turnedOff(reset.record),
-    evidence: evidenceStep(observer, materials.recover),
+    evidence: evidenceStep(
+      {
+        mark: observer.mark.bind(observer),
+        watch: observer.watch.bind(observer),
+        unwatch: observer.unwatch.bind(observer),
+      },
+      materials.recover,
+      later,
+    ),
     lateConnections: lateConnectionsStep(keeper),
-    collect: collectStep((signal) => runtime.collect(signal), materials.idle),
+    collect: collectStep(
+      (signal) => runtime.collect(signal),
+      materials.idle,
+      later,
+    ),
     release: releaseStep(libc, {
       ...pageOutOf(materials),
       makeRoom: runtime.makeRoom,

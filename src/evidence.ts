@@ -68,6 +68,14 @@ export class EvidenceObserver {
   #forkSeenAt: number | undefined;
   #mark: Mark | undefined;
   #onFork: (() => void) | undefined;
+  /** Something is new in the kernel's log: is it the word for a fork? */
+  readonly look = (): void => {
+    this.#readLog();
+    if (this.#forkSeenAt === undefined) return;
+    const onFork = this.#onFork;
+    this.unwatch();
+    onFork?.();
+  };
 
   constructor(options: EvidenceOptions) {
     this.#options = options;
@@ -76,7 +84,7 @@ export class EvidenceObserver {
     this.#watch = new KernelLogWatch({
       libc: options.libc,
       runtime: options.runtime,
-      onRecord: () => this.#look(),
+      onRecord: this.look,
       onError: options.onError,
     });
   }
@@ -108,7 +116,7 @@ export class EvidenceObserver {
     if (this.#log === undefined) throw new Error(this.#noLog);
     this.#onFork = onFork;
     this.#watch.arm();
-    this.#look(); // what came between the mark and this line
+    this.look(); // what came between the mark and this line
   }
 
   /** Calls back no more. */
@@ -183,14 +191,6 @@ export class EvidenceObserver {
 
   #hasGenerationId(): boolean {
     return (this.#options.hasGenerationId ?? hasGenerationId)();
-  }
-
-  #look(): void {
-    this.#readLog();
-    if (this.#forkSeenAt === undefined) return;
-    const onFork = this.#onFork;
-    this.unwatch();
-    onFork?.();
   }
 
   #readLog(): void {

@@ -12,10 +12,10 @@ import type { Plan } from "./lifecycle/plan.ts";
 import type { Recovery } from "./lifecycle/recovery.ts";
 import type { Repair } from "./lifecycle/step.ts";
 import type { Libc } from "./linux/libc.ts";
-import { TcpTable } from "./linux/sock_diag.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
 import { Metrics } from "./metrics.ts";
-import { openForkLog, wakeUp } from "./rehearsal_log.ts";
+import { NextTurn } from "./next_turn.ts";
+import { openForkLog, wakeUp, watchOnce } from "./rehearsal_log.ts";
 import type { Runtime } from "./runtime/types.ts";
 import type { Guard } from "./server/guard.ts";
 import type { ConnectionKeeper } from "./server/keeper.ts";
@@ -34,18 +34,23 @@ import { resetConnections } from "./steps/reset_connections.ts";
 /** What a rehearsal needs. */
 export interface RehearsalOptions {
   readonly libc: Libc;
-  readonly runtime: Pick<Runtime, "tryInput">;
-  readonly observer: Pick<EvidenceObserver, "mark" | "unwatch" | "pretend">;
+  readonly runtime: Pick<Runtime, "tryInput" | "filesOf">;
+  readonly observer: Pick<
+    EvidenceObserver,
+    "mark" | "unwatch" | "pretend" | "look"
+  >;
   /** Looks for evidence. */
   readonly evidence: NonNullable<LifecycleOptions["evidence"]>;
-  readonly keeper: Pick<ConnectionKeeper, "recover">;
+  readonly keeper: Pick<ConnectionKeeper, "recover" | "rehearse">;
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
-  readonly idle: Pick<IdleCollector, "resume">;
+  readonly idle: Pick<IdleCollector, "rest" | "resume">;
   readonly guard: Pick<Guard, "forget">;
   readonly sources: Sources;
   readonly ownPorts: () => readonly number[];
   readonly runtimeDirectory: string;
   readonly healthMayRecover: () => boolean;
+  /** Connects to the agent and says nothing, until it is called back. */
+  readonly hold: () => () => void;
   /** Asks the agent for its health, as a host does. */
   readonly askHealth: () => Promise<unknown>;
 }
@@ -59,11 +64,15 @@ export interface RehearsalOptions {
 export async function rehearse(
   options: RehearsalOptions,
 ): Promise<readonly string[]> {
-  const { observer, guard } = options;
+  const { libc, observer, guard } = options;
   await wakeUp(options);
+  await watchOnce(libc);
   const forkLog = openForkLog(options);
   let forget = () => {};
-  const parts = trialParts(options);
+  let hangUp = () => {};
+  const later = new NextTurn();
+  const parts = trialParts(options, later);
+  const late = new LateRepairs({ ...parts, wasReseeded });
   const lifecycle = new Lifecycle({
     plan: parts.plan,
     // Where the kernel knows of no forks, the clocks are asked.
@@ -71,13 +80,15 @@ export async function rehearse(
       const found = await options.evidence();
       if (forkLog === undefined) return found;
       forget = observer.pretend(forkLog);
+      observer.look();
       return await options.evidence();
     },
+    onSettled: () => later.arm(),
     onRunning: afterRecovery({
       guard,
       metrics: new Metrics(),
-      late: new LateRepairs({ ...parts, wasReseeded }),
-      telling: { do() {} },
+      late,
+      later,
       tell() {},
     }),
     leaseSeconds: 60,
@@ -85,6 +96,7 @@ export async function rehearse(
   });
   let recovery: Recovery | undefined;
   try {
+    hangUp = options.hold();
     observer.mark();
     await lifecycle.settle(await lifecycle.prepare());
     options.healthMayRecover();
@@ -92,13 +104,17 @@ export async function rehearse(
       ? { outcome: "restored" as const }
       : {};
     recovery = await lifecycle.recover("health", request);
+    await late.offer(request);
   } finally {
     // Whatever failed: nobody is to take the words in that log for the kernel's.
     forget();
+    later.now();
+    hangUp();
     parts.close();
     forkLog?.close();
   }
-  await options.askHealth();
+  const keepAlive = options.keeper.rehearse();
+  await options.askHealth().finally(keepAlive);
   return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
     status === "failed" ? [`${name}: ${reason}`] : []
   );
@@ -107,12 +123,13 @@ export async function rehearse(
 /** The real steps and repairs, as far as they do something at a recovery. */
 function trialParts(
   { libc, observer, keeper, sweeper, idle, sources, ...rest }: RehearsalOptions,
+  later: NextTurn,
 ): { plan: Plan; entropy: Repair; clock: Repair; close(): void } {
   const connections = resetConnections({
     libc,
     ownPorts: rest.ownPorts,
     restoredAt: () => sources.restoredAt() ?? performance.now(),
-    open: () => new UntouchedTcpTable(libc),
+    rehearsal: true,
   });
   const entropy = entropyRepair({
     libc,
@@ -129,22 +146,27 @@ function trialParts(
   });
   const beforeReply = [
     portsStep({ stop: () => Promise.resolve({}), start() {} }),
-    connectionsStep({
-      quiesce: () => Promise.resolve({ closed: 0, recorded: 0 }),
-      recover: () => keeper.recover(),
-    }, sweeper),
+    connectionsStep(
+      {
+        quiesce: () => Promise.resolve({ closed: 0, recorded: 0 }),
+        recover: keeper.recover.bind(keeper),
+      },
+      sweeper,
+      later,
+    ),
     connections.record,
-    evidenceStep({
-      mark() {},
-      watch: (onFork) => onFork(), // a fork is told before it is asked, too
-      unwatch: () => observer.unwatch(),
-    }, () => {}),
+    evidenceStep(
+      {
+        mark() {},
+        watch: (onFork) => onFork(), // a fork is told before it is asked, too
+        unwatch: observer.unwatch.bind(observer),
+      },
+      () => {},
+      later,
+    ),
   ];
   const settle = [
-    collectStep(() => Promise.resolve(true), {
-      rest() {},
-      resume: () => idle.resume(),
-    }),
+    collectStep(() => Promise.resolve(true), idle, later),
     parallelismStep(keepingCpus(libc)),
   ];
   const repairs = [
@@ -152,17 +174,10 @@ function trialParts(
     clock,
     networkRepair(libc),
     connections.reset,
-    generationTrial(rest.runtimeDirectory),
+    generationTrial(rest.runtimeDirectory, rest.runtime.filesOf?.(libc)),
   ];
   const plan = { beforeReply, settle, repairs };
   return { plan, entropy, clock, close: connections.close };
-}
-
-/** The kernel's table, of which nothing is destroyed. */
-class UntouchedTcpTable extends TcpTable {
-  override destroy() {
-    return super.destroy([]);
-  }
 }
 
 /** A libc that gives each thread the CPUs that it has, whatever it is told. */

@@ -5,7 +5,12 @@
 import { rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FORK_WORDS } from "./evidence.ts";
-import { KERNEL_LOG, type KernelLog, openKernelLog } from "./linux/kmsg.ts";
+import {
+  KERNEL_LOG,
+  type KernelLog,
+  KernelLogWatch,
+  openKernelLog,
+} from "./linux/kmsg.ts";
 import type { Libc } from "./linux/libc.ts";
 import type { Runtime } from "./runtime/types.ts";
 
@@ -30,6 +35,24 @@ export async function wakeUp(
   } catch {
     // No directory, or no right to the log, and then nothing will wake it.
   }
+}
+
+/** A watch that is told of a record, and ends. */
+export function watchOnce(libc: Libc): Promise<void> {
+  return new Promise((resolve) => {
+    const log = { fd: -1, next: () => Promise.resolve() };
+    const watch = new KernelLogWatch({
+      libc,
+      runtime: { openInput: () => log },
+      onRecord() {
+        watch.disarm();
+        resolve();
+      },
+      onError: () => resolve(),
+    });
+    if (libc.lseek === undefined) resolve(); // then there is no watch
+    else watch.arm();
+  });
 }
 
 /**

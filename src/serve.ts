@@ -72,6 +72,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     );
   }
 
+  const newId = () => randomId(libc);
+  const later = new NextTurn();
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
   const idle = new IdleCollector({
@@ -83,6 +85,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     listening,
     maxRequestsPerConnection: config.maxRequestsPerConnection,
     closeIdle: () => listeners.closeIdle(),
+    later,
     onError: failed("the work after a reply failed"),
   });
   const sweeper = new Sweeper({
@@ -107,16 +110,18 @@ export async function serve(options: ServeOptions): Promise<void> {
     onError: failed("the kernel's log can no longer be watched"),
   });
   const program = new ProgramPages(libc);
-  const generationFile = new GenerationFile(config.runtimeDirectory);
+  const generationFile = new GenerationFile(config.runtimeDirectory, {
+    files: runtime.filesOf?.(libc),
+  });
   const registry = new HookRegistry({
     limitMs: config.hookLimitMs,
     fixed: config.hooks,
-    newId: randomId,
+    newId,
   });
   const metrics = new Metrics();
   const materials: Materials = {
     ...{ runtime, config, libc, idle, keeper, sweeper, ports, registry },
-    ...{ observer, hostClocks, program, generationFile },
+    ...{ observer, hostClocks, program, generationFile, later },
     ownPorts: () => listeners.ports,
     freezerUrl: options.freezerUrl,
     recover: () => void lifecycle.recover("evidence"),
@@ -134,24 +139,25 @@ export async function serve(options: ServeOptions): Promise<void> {
 
   const parts = makeParts(materials);
   const late = new LateRepairs({ ...parts, wasReseeded });
-  const telling = new NextTurn();
   const evidence = () => lookForEvidence(observer);
   const lifecycle: Lifecycle = new Lifecycle({
     plan: plan(parts),
     leaseSeconds: config.lease,
-    newId: randomId,
+    newId,
     generation: lastGeneration(
       config.runtimeDirectory,
       failed("the generation starts at 0 again"),
     ),
     evidence,
+    onPrepare: () => later.now(),
     onQuiet() {
-      telling.now();
+      later.now();
       program.spoil();
       holdLog();
     },
+    onSettled: () => later.arm(),
     onRunning: afterRecovery({
-      ...{ metrics, late, guard, telling },
+      ...{ metrics, late, guard, later },
       tell(operation, recovery) {
         const held = operation.quiescedMs !== undefined;
         if (held) program.learn();
@@ -169,6 +175,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     config.healthRecovers === "always" || stoodStill(observer);
   const answer = createHandler({
     ...{ lifecycle, runtime, keeper, ports, metrics, late, repaired, guard },
+    newId,
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
     healthMayRecover,
@@ -177,10 +184,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   const selfCall = new SelfCall(libc, () => listeners.ports);
   const warmUp = makeWarmUp(materials, {
     ...{ evidence, guard, healthMayRecover },
+    hold: () => selfCall.hold(),
     askHealth: () => selfCall.ask(),
     warn: (why) => log.warn("a recovery will not be whole", { why }),
     onError: failed("the first recovery will be slower than later ones"),
-    nextTurn: telling,
   });
 
   await listeners.open(addressesOf(config), {
@@ -206,7 +213,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     log,
   });
   endOnSignal(lifecycle, async () => {
-    telling.now();
+    later.now();
     await ports?.stop();
     hooksSocket?.close();
     listeners.stop();

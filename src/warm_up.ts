@@ -23,7 +23,7 @@ export interface WarmUpOptions {
   readonly warn: (why: string) => void;
   /** Hears why the warm-up itself did not work. */
   readonly onError: (error: unknown) => void;
-  readonly nextTurn: Pick<NextTurn, "do">;
+  readonly later: Pick<NextTurn, "do">;
 }
 
 /**
@@ -62,7 +62,7 @@ export class WarmUp {
   /** To be called as a reply leaves. */
   replied(): void {
     if (this.#state !== "waiting") return;
-    this.#options.nextTurn.do(() => this.#begin());
+    this.#options.later.do(() => this.#begin());
   }
 
   #begin(): void {
@@ -96,21 +96,25 @@ export class WarmUp {
 /** A warm-up of the real agent; the rest is what it is not made from alone. */
 export function makeWarmUp(
   { config, libc, program, generationFile, ...materials }: Materials,
-  { askHealth, evidence, healthMayRecover, guard, ...rest }:
+  { hold, askHealth, evidence, healthMayRecover, guard, ...rest }:
     & Pick<
       RehearsalOptions,
-      "askHealth" | "evidence" | "healthMayRecover" | "guard"
+      "hold" | "askHealth" | "evidence" | "healthMayRecover" | "guard"
     >
-    & Omit<WarmUpOptions, "rehearse" | "rehearsals" | "program">,
+    & Omit<WarmUpOptions, "rehearse" | "rehearsals" | "program" | "later">,
 ): WarmUp {
+  let times = 0;
   const all: RehearsalOptions = {
     ...materials,
+    // A guest's programs may be connected or not: both are gone through.
+    hold: () => times++ % 2 === 0 ? hold() : () => {},
     ...{ libc, askHealth, evidence, healthMayRecover, guard },
     sources: sourcesOf(materials),
     runtimeDirectory: config.runtimeDirectory,
   };
   return new WarmUp({
     ...rest,
+    later: materials.later,
     rehearsals: materials.runtime.rehearsals,
     async rehearse() {
       const failures = await rehearse(all);

@@ -19,11 +19,37 @@ test("nothing is left undone by a second thing to do, nor by an end", async () =
   const done: number[] = [];
   next.do(() => done.push(1));
   next.do(() => done.push(2));
-  assert.deepEqual(done, [1]);
+  assert.deepEqual(done, []);
   next.now();
   assert.deepEqual(done, [1, 2]);
   let later = false;
   setTimeout(() => later = true, 20);
   await until("the turns that were to come", () => later);
   assert.deepEqual(done, [1, 2]);
+});
+
+test("once it is armed, it all waits for the turn that comes by itself", async () => {
+  const next = new NextTurn();
+  const done: string[] = [];
+  next.arm();
+  next.do(() => done.push("work"));
+  let turns = 0;
+  for (; turns < 3; turns++) await new Promise((turn) => setTimeout(turn, 0));
+  assert.deepEqual(done, []);
+  await until("the turn", () => done.length);
+  // There is none to come any more: the next one is the next.
+  await next.turn();
+  assert.deepEqual(done, ["work"]);
+});
+
+test("who fails keeps nobody else from being done", async () => {
+  const next = new NextTurn();
+  const done: string[] = [];
+  next.do(() => {
+    throw new Error("broken");
+  });
+  next.do(() => done.push("work"));
+  assert.throws(() => next.now(), /broken/);
+  await next.turn();
+  assert.deepEqual(done, ["work"]);
 });

@@ -21,6 +21,7 @@ function options(libc: Libc, seen: string[]): RehearsalOptions {
     observer: {
       mark: () => void seen.push("mark"),
       unwatch: () => void seen.push("unwatch"),
+      look: () => void seen.push("look at the log"),
       pretend(log) {
         seen.push("pretend");
         restored = log.find(kernelMessage(FORK_WORDS)).found;
@@ -37,12 +38,19 @@ function options(libc: Libc, seen: string[]): RehearsalOptions {
         seen.push("recover");
         return { zombies: 0 };
       },
+      rehearse() {
+        seen.push("connections end");
+        return () => void seen.push("connections stay");
+      },
     },
     sweeper: {
       start: () => void seen.push("start"),
       stop: () => void seen.push("stop"),
     },
-    idle: { resume: () => void seen.push("resume") },
+    idle: {
+      rest: () => void seen.push("rest"),
+      resume: () => void seen.push("resume"),
+    },
     guard: { forget: () => void seen.push("forget") },
     sources: {
       kernelReseeded: () => false,
@@ -55,6 +63,10 @@ function options(libc: Libc, seen: string[]): RehearsalOptions {
     healthMayRecover: () => seen.push("may") > 0,
     ownPorts: () => [],
     runtimeDirectory: directory.path,
+    hold() {
+      seen.push("connect");
+      return () => void seen.push("hang up");
+    },
     askHealth: () => Promise.resolve(seen.push("ask")),
   };
 }
@@ -88,19 +100,25 @@ describe("a rehearsal", () => {
     assert.deepEqual(readdirSync(directory.path), []);
     assert.ok(given > 0);
     assert.deepEqual(seen, [
+      "connect",
       "mark",
       "stop",
+      "rest",
       "may",
       "look",
       "pretend",
+      "look at the log",
       "look",
-      "resume",
       "unwatch",
-      "start",
       "recover",
       "forget",
       "forget it",
+      "resume",
+      "start",
+      "hang up",
+      "connections end",
       "ask",
+      "connections stay",
     ]);
     // It lists (SOCK_DIAG_BY_FAMILY) both families, at the prepare and, as only
     // a fork does, at the recovery; it destroys (SOCK_DESTROY) nothing.
@@ -120,7 +138,7 @@ describe("a rehearsal", () => {
       },
     });
     await assert.rejects(rehearsal, /no evidence/);
-    assert.equal(seen.at(-1), "forget it");
+    assert.deepEqual(seen.slice(-2), ["forget it", "hang up"]);
     assert.deepEqual(readdirSync(directory.path), []);
   });
 

@@ -19,7 +19,7 @@ function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
     },
     warn: (why) => void seen.push(why),
     onError: (error) => void seen.push(String(error)),
-    nextTurn: new NextTurn(),
+    later: new NextTurn(),
     ...options,
   });
 }
@@ -40,7 +40,7 @@ describe("the warm-up", () => {
   test("comes after the first reply, and once", async () => {
     const seen: string[] = [];
     const nextTurn = new NextTurn();
-    const warm = warmUp(seen, { nextTurn });
+    const warm = warmUp(seen, { later: nextTurn });
     warm.start();
     warm.replied();
     assert.deepEqual(seen, [], "a reply waits for nothing");
@@ -73,7 +73,7 @@ describe("the warm-up", () => {
   test("comes at once where a prepare is the first request", async () => {
     const seen: string[] = [];
     const nextTurn = new NextTurn();
-    const warm = warmUp(seen, { nextTurn });
+    const warm = warmUp(seen, { later: nextTurn });
     warm.start();
     await warm.ended();
     assert.deepEqual(seen, WHOLE);
@@ -83,7 +83,7 @@ describe("the warm-up", () => {
   test("comes before a prepare that follows the first reply at once", async () => {
     const seen: string[] = [];
     const nextTurn = new NextTurn();
-    const warm = warmUp(seen, { nextTurn });
+    const warm = warmUp(seen, { later: nextTurn });
     warm.start();
     warm.replied();
     const ended = warm.ended();
@@ -95,7 +95,7 @@ describe("the warm-up", () => {
   test("leaves a prepare alone that came before it could", () => {
     const seen: string[] = [];
     const nextTurn = new NextTurn();
-    const warm = warmUp(seen, { nextTurn });
+    const warm = warmUp(seen, { later: nextTurn });
     assert.equal(warm.ended(), undefined);
     warm.start();
     warm.replied();

@@ -29,8 +29,9 @@ export class LateRepairs {
   #entropy = false;
   #required = false;
 
-  constructor(options: LateOptions) {
-    this.#options = options;
+  /** Takes from the options what it needs: see the constructor of Lifecycle. */
+  constructor({ entropy, clock, wasReseeded }: LateOptions) {
+    this.#options = { entropy, clock, wasReseeded };
   }
 
   /** What was done late for the last recovery. */

@@ -29,8 +29,11 @@ export interface LifecycleOptions {
   readonly generation?: number;
   /** Looks for evidence of a restore since the prepare; never rejects. */
   readonly evidence?: () => Promise<Evidence | undefined>;
-  /** Called as the guest gets quiet, and as it is running again. */
+  /** Called before a prepare's first step. */
+  readonly onPrepare?: () => void;
+  /** Called as the guest gets quiet, as it has settled, and as it runs again. */
   readonly onQuiet?: () => void;
+  readonly onSettled?: () => void;
   readonly onRunning?: (
     operation: Operation,
     recovery: Recovery,
@@ -43,7 +46,9 @@ const HAND_OVER_MS = 1000;
 
 /** The lifecycle of the agent; one transition at a time. */
 export class Lifecycle {
-  readonly #options: LifecycleOptions;
+  readonly #options: Omit<LifecycleOptions, "handOverMs"> & {
+    readonly handOverMs: number;
+  };
   readonly #machine = new Machine();
   readonly #lease = new Lease(() => void this.recover("lease"));
   #operation: Operation | undefined;
@@ -52,8 +57,18 @@ export class Lifecycle {
   #last: Recovery | undefined;
   #generation: number;
 
+  /**
+   * The options are copied, one by one, so that those of a rehearsal and of the
+   * real one look alike: an engine's notes on one are good for the other then.
+   */
   constructor(options: LifecycleOptions) {
-    this.#options = options;
+    const { plan, leaseSeconds, newId, handOverMs = HAND_OVER_MS } = options;
+    const { evidence, onPrepare, onQuiet, onSettled, onRunning } = options;
+    // deno-fmt-ignore
+    this.#options = {
+      plan, leaseSeconds, newId, handOverMs,
+      evidence, onPrepare, onQuiet, onSettled, onRunning,
+    };
     this.#generation = options.generation ?? 0;
   }
 
@@ -138,14 +153,14 @@ export class Lifecycle {
 
   async #prepare(request: PrepareRequest): Promise<Operation> {
     this.#machine.to("preparing");
+    this.#options.onPrepare?.();
     const operation = new Operation(
       request.operation ?? this.#options.newId(),
       this.#generation,
     );
     const former = this.#operation;
     this.#operation = operation;
-    const { handOverMs = HAND_OVER_MS } = this.#options;
-    await former?.handOver(operation, handOverMs);
+    await former?.handOver(operation, this.#options.handOverMs);
     if (!await operation.quiesce(this.#options.plan.beforeReply)) {
       this.#machine.to("undoing");
       const trigger = operation.aborted ? "recover" : "failure";
@@ -163,8 +178,10 @@ export class Lifecycle {
 
   async #settle(operation: Operation): Promise<boolean> {
     const whole = await operation.quiesce(this.#options.plan.settle);
-    if (whole) operation.settledMs = operation.age;
-    return whole;
+    if (!whole) return false;
+    operation.settledMs = operation.age;
+    this.#options.onSettled?.();
+    return true;
   }
 
   #recover(trigger: Trigger, request: RecoverRequest): Promise<Recovery> {

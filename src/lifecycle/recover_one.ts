@@ -17,6 +17,16 @@ export type Leaving = Omit<RecoveryContext, "signal" | "operation">;
  * ask, and a recovery's caller waits.
  */
 export class Known implements RecoveryContext {
+  /**
+   * One of them stays for good: V8 forgets what objects look like of which a
+   * collection has left none, and a fork would learn it anew.
+   */
+  static readonly example: RecoveryContext = new Known("", {
+    generation: 0,
+    request: {},
+    trigger: "health",
+    outcome: "restored",
+  });
   readonly operation: string;
   readonly generation: number;
   readonly request: RecoveryContext["request"];

@@ -49,6 +49,7 @@ export function pinThreads(libc: Libc): Pinned {
   const cpu = lastCpu(main);
   const target = maskOf(cpu);
   const former = new Map<number, Uint8Array>();
+  const count = threadCounter(libc);
   try {
     forEachThread((thread) => {
       const mask = readMask(libc, thread);
@@ -57,13 +58,13 @@ export function pinThreads(libc: Libc): Pinned {
       writeMask(libc, thread, target);
     });
   } catch (error) {
-    restore(libc, former, main);
+    restore(libc, { former, main, count });
     throw error;
   }
   return {
     cpu,
     threads: former.size,
-    restore: () => restore(libc, former, main),
+    restore: () => restore(libc, { former, main, count }),
   };
 }
 
@@ -101,11 +102,14 @@ export class CpuTour {
   }
 }
 
-function restore(
-  libc: Libc,
-  former: ReadonlyMap<number, Uint8Array>,
-  main: Uint8Array,
-): Unpinned {
+interface Former {
+  readonly former: ReadonlyMap<number, Uint8Array>;
+  /** The main thread's. */
+  readonly main: Uint8Array;
+  readonly count: () => number | undefined;
+}
+
+function restore(libc: Libc, { former, main, count }: Former): Unpinned {
   const failures: FailedThread[] = [];
   let threads = 0;
   const give = (thread: number, mask: Uint8Array) => {
@@ -119,7 +123,7 @@ function restore(
   // Mostly that is all of them, and the directory need not be read: who waits for
   // the first reply after a restore waits for that, too. Who is born from here on
   // has its mask from one that has its own again.
-  if (threadCount(libc) !== threads) {
+  if (count() !== threads) {
     forEachThread((thread) => {
       if (!former.has(thread)) give(thread, main);
     });
@@ -135,20 +139,20 @@ const STX_NLINK = 16;
 const TASKS = new TextEncoder().encode("/proc/self/task\0");
 
 /**
- * How many threads this process has: the links of their directory, less the two
- * that any directory has (proc_task_getattr() in fs/proc/base.c). Undefined where
- * the kernel does not tell.
+ * Tells how many threads this process has: the links of their directory, less the
+ * two that any directory has (proc_task_getattr() in fs/proc/base.c). Undefined
+ * where the kernel does not tell.
  */
-function threadCount(libc: Libc): number | undefined {
+function threadCounter({ statx }: Libc): () => number | undefined {
   const found = new Uint8Array(STATX_BYTES);
-  if (libc.statx?.(AT_FDCWD, TASKS, 0, STATX_NLINK, found) !== 0) {
-    return undefined;
-  }
-  // Without a view, which takes longer to make than all else here; 22 bits are
-  // the most that Linux has for threads (PID_MAX_LIMIT).
-  const links = found[STX_NLINK] | found[STX_NLINK + 1] << 8 |
-    found[STX_NLINK + 2] << 16;
-  return links - 2;
+  return () => {
+    if (statx?.(AT_FDCWD, TASKS, 0, STATX_NLINK, found) !== 0) return undefined;
+    // Without a view, which takes longer to make than all else here; 22 bits are
+    // the most that Linux has for threads (PID_MAX_LIMIT).
+    const links = found[STX_NLINK] | found[STX_NLINK + 1] << 8 |
+      found[STX_NLINK + 2] << 16;
+    return links - 2;
+  };
 }
 
 /** Visits each thread once, those too that appear on the way. */

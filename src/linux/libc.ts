@@ -49,8 +49,9 @@ const SYMBOLS = {
   clock_settime: { args: ["i32", "buffer"], result: "i32" },
   // statx(2), since glibc 2.28
   statx: { args: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
-  // lseek(2), sethostname(2), mkfifo(3)
+  // lseek(2), rename(2), sethostname(2), mkfifo(3)
   lseek: { args: ["i32", "usize", "i32"], result: "i32" },
+  rename: { args: ["buffer", "buffer"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
   mkfifo: { args: ["buffer", "u32"], result: "i32" },
   // filesystems: sync(2)

@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { FileCalls } from "../linux/files.ts";
+import type { Libc } from "../linux/libc.ts";
+
 /** C types that Lull passes to libc. `buffer` is a pointer to the bytes of a typed array. */
 export type CType = "i32" | "u32" | "usize" | "buffer" | "pointer" | "void";
 
@@ -125,7 +128,9 @@ export interface Runtime {
    * Sees to it that what a reply allocates finds memory that is there already; to
    * be called when all else is done. Nothing to do where the engine has it always.
    */
-  makeRoom?(): void;
+  makeRoom?(libc: Libc): void;
+  /** What handles files by less code than node:fs, where there is something. */
+  filesOf?(libc: Libc): FileCalls;
   startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
   /** Opens a file that grows, like the kernel's log; throws as node:fs does. */
   openInput(path: string): Input;

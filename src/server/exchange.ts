@@ -9,6 +9,8 @@ export class Exchange {
   readonly peer: Peer | undefined;
   /** True while the body of the request has not arrived whole. */
   receiving = false;
+  /** The caller has said that this reply is the last on its connection. */
+  callerCloses = false;
   readonly #after: (() => void)[] = [];
 
   constructor(peer: Peer | undefined) {

@@ -16,6 +16,7 @@ import {
   listenersOn,
   showUnsentConnections,
 } from "../linux/listen.ts";
+import type { NextTurn } from "../next_turn.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { closeIdle } from "./close_idle.ts";
 import { closeCorked } from "./close_corked.ts";
@@ -46,6 +47,7 @@ export interface KeeperOptions {
   readonly maxRequestsPerConnection: number;
   /** Closes idle connections where there is no libc to do it. */
   readonly closeIdle: () => void;
+  readonly later: Pick<NextTurn, "turn">;
   /** A reply whose after-work failed. */
   readonly onError: (error: unknown) => void;
 }
@@ -54,7 +56,7 @@ export interface KeeperOptions {
 export class ConnectionKeeper {
   readonly #options: KeeperOptions;
   readonly #exchanges = new Exchanges();
-  #recorded: Connection[] = [];
+  readonly #recorded = new Set<Connection>();
   /** The sockets that listen. */
   #listeners: readonly number[] = [];
   #keepAlive = true;
@@ -100,8 +102,10 @@ export class ConnectionKeeper {
         const response = await answer(request, exchange);
         const close = !this.#keepAlive || this.#isSpent(peer);
         if (close) response.headers.set("connection", "close");
-        if (exchange.hasAfter || close) this.#follow(exchange, close);
-        else this.#exchanges.end(exchange);
+        if (exchange.hasAfter || close) {
+          exchange.callerCloses = saysClose(request);
+          this.#follow(exchange, close);
+        } else this.#exchanges.end(exchange);
         return response;
       } catch (error) {
         this.#exchanges.end(exchange);
@@ -141,8 +145,11 @@ export class ConnectionKeeper {
     const left = this.list();
     forget(left.map(({ peer }) => peer));
     // Both ends of a unix connection are in this machine: never a zombie.
-    this.#recorded = left.filter(({ inode }) => !closed.has(inode));
-    return { closed: closed.size, recorded: this.#recorded.length };
+    this.#recorded.clear();
+    for (const connection of left) {
+      if (!closed.has(connection.inode)) this.#recorded.add(connection);
+    }
+    return { closed: closed.size, recorded: this.#recorded.size };
   }
 
   /**
@@ -161,10 +168,22 @@ export class ConnectionKeeper {
     this.#keepAlive = true;
     showUnsentConnections(libc, this.#listeners);
     let zombies = 0;
-    for (const connection of this.#recorded.splice(0)) {
+    if (this.#recorded.size === 0) return { zombies }; // mostly
+    for (const connection of this.#recorded) {
       if (shutdownConnection(libc, connection)) zombies++;
     }
+    this.#recorded.clear();
     return { zombies };
+  }
+
+  /**
+   * Until it is called back, connections end with their reply as they do while
+   * quiesced: the end of a prepare's own connection is what a freeze catches.
+   */
+  rehearse(): () => void {
+    const before = this.#keepAlive;
+    this.#keepAlive = false;
+    return () => void (this.#keepAlive = before);
   }
 
   #closeIdle(
@@ -188,9 +207,11 @@ export class ConnectionKeeper {
   }
 
   #forget(spoken: Peer): void {
-    if (this.#recorded.length === 0) return;
+    if (this.#recorded.size === 0) return;
     const key = keyOf(spoken);
-    this.#recorded = this.#recorded.filter(({ peer }) => keyOf(peer) !== key);
+    for (const connection of this.#recorded) {
+      if (keyOf(connection.peer) === key) this.#recorded.delete(connection);
+    }
   }
 
   #follow(exchange: Exchange, close: boolean): void {
@@ -200,7 +221,7 @@ export class ConnectionKeeper {
   /** Waits for the reply to arrive, closes, runs what was left for then. */
   async #finish(exchange: Exchange, close: boolean): Promise<void> {
     const { peer } = exchange;
-    const { libc } = this.#options;
+    const { libc, later } = this.#options;
     try {
       // The very one: after a restore another may have the same far end.
       const own = this.#find(peer);
@@ -215,8 +236,11 @@ export class ConnectionKeeper {
       // A recovery need not look for it: this will.
       if (close && peer !== undefined) this.#forget(peer);
       if (!this.#keepAlive && !exchange.hasAfter) {
-        const gone = own !== undefined && cork(libc, own) &&
-          await closeCorked(libc, own);
+        const corked = own !== undefined && cork(libc, own);
+        // Then the runtime closes by itself, and nobody need look in a hurry: a
+        // freeze would catch it at that.
+        if (corked && exchange.callerCloses) await later.turn();
+        const gone = corked && await closeCorked(libc, own);
         if (gone) {
           known.delete(own.inode);
           if (known.size === 0) return;
@@ -242,4 +266,9 @@ export class ConnectionKeeper {
     const key = keyOf(peer);
     return this.list().find((connection) => keyOf(connection.peer) === key);
   }
+}
+
+/** Whether the caller wants no other reply on its connection (RFC 9112, 9.6). */
+function saysClose({ headers }: Request): boolean {
+  return headers.get("connection")?.toLowerCase() === "close";
 }

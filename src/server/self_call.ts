@@ -63,7 +63,19 @@ export class SelfCall {
     return true;
   }
 
-  async #ask(address: Uint8Array, request: Uint8Array): Promise<void> {
+  /**
+   * Connects and says nothing, until it is called back: somebody whom the kernel
+   * has in its table. Nobody connects where there is no TCP port.
+   */
+  hold(): () => void {
+    const [listener] = listenersOn(this.#libc, this.#ports());
+    if (listener === undefined) return () => {};
+    const socket = this.#connect(this.#nameOf(listener));
+    return () => void this.#call("close")(socket);
+  }
+
+  /** A socket on its way to the address. */
+  #connect(address: Uint8Array): number {
     const family = address[0] | address[1] << 8;
     const socket = this.#call("socket")(
       family,
@@ -71,10 +83,15 @@ export class SelfCall {
       0,
     );
     if (socket === -1) throw failed(this.#libc, "open", "a socket");
+    // To 0.0.0.0 and :: is to this machine. What is not connected yet, or
+    // never will be, is for the sending to find out.
+    this.#call("connect")(socket, address, address.length);
+    return socket;
+  }
+
+  async #ask(address: Uint8Array, request: Uint8Array): Promise<void> {
+    const socket = this.#connect(address);
     try {
-      // To 0.0.0.0 and :: is to this machine. What is not connected yet, or
-      // never will be, is for the sending to find out.
-      this.#call("connect")(socket, address, address.length);
       this.#own = readSocketAddress(this.#nameOf(socket));
       const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
       const size = BigInt(request.length);

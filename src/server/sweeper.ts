@@ -13,6 +13,7 @@ import { connectionOf, descriptorsEnd, isOn } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Log } from "../log.ts";
 import type { Peer } from "../runtime/types.ts";
+import { clearTimeout, setTimeout } from "../timers.ts";
 import type { ConnectionKeeper, Listening } from "./keeper.ts";
 
 /**

@@ -4,6 +4,7 @@
  */
 import type { Step } from "../lifecycle/step.ts";
 import type { IdleCollector } from "../memory/idle_collector.ts";
+import type { NextTurn } from "../next_turn.ts";
 import { residentBytes } from "../memory/resident.ts";
 import type { Runtime } from "../runtime/types.ts";
 
@@ -15,13 +16,14 @@ import type { Runtime } from "../runtime/types.ts";
 export function collectStep(
   collect: Runtime["collect"],
   idle: Pick<IdleCollector, "rest" | "resume">,
+  later: Pick<NextTurn, "do">,
 ): Step {
   return {
     name: "collect",
     limitMs: 15_000,
     onFailure: "continue",
     async quiesce({ signal }) {
-      const undo = () => idle.resume();
+      const undo = () => later.do(() => idle.resume());
       idle.rest();
       try {
         const before = residentBytes();

@@ -4,14 +4,22 @@
  */
 import type { Step } from "../lifecycle/step.ts";
 import type { ConnectionKeeper } from "../server/keeper.ts";
+import type { NextTurn } from "../next_turn.ts";
 import type { Sweeper } from "../server/sweeper.ts";
 
 const LIMIT_MS = 5000;
 
+/** What the step needs of the keeper: functions on their own, as for `Ports`. */
+export interface Keeping {
+  readonly quiesce: () => ReturnType<ConnectionKeeper["quiesce"]>;
+  readonly recover: () => ReturnType<ConnectionKeeper["recover"]>;
+}
+
 /** Closes and records at prepare, closes the recorded ones at recovery. */
 export function connectionsStep(
-  keeper: Pick<ConnectionKeeper, "quiesce" | "recover">,
+  { quiesce, recover }: Keeping,
   sweeper: Pick<Sweeper, "start" | "stop">,
+  later: Pick<NextTurn, "do">,
 ): Step {
   return {
     name: "connections",
@@ -19,12 +27,12 @@ export function connectionsStep(
     onFailure: "continue",
     async quiesce() {
       const undo = () => {
-        sweeper.start();
-        return keeper.recover();
+        later.do(() => sweeper.start());
+        return recover();
       };
       sweeper.stop();
       try {
-        return { effect: await keeper.quiesce(), undo };
+        return { effect: await quiesce(), undo };
       } catch (error) {
         undo();
         throw error;

@@ -3,8 +3,9 @@
  * anything else than the kernel's word for it.
  * @module
  */
-import type { EvidenceObserver } from "../evidence.ts";
+import type { NextTurn } from "../next_turn.ts";
 import { messageOf, type Step } from "../lifecycle/step.ts";
+import { clearTimeout, setTimeout } from "../timers.ts";
 
 /**
  * Guest time in which a host may still call, in milliseconds, before the guest
@@ -12,10 +13,18 @@ import { messageOf, type Step } from "../lifecycle/step.ts";
  */
 export const GRACE_MS = 300;
 
+/** What the step needs of the observer: functions on their own, as for `Ports`. */
+export interface Observing {
+  readonly mark: () => void;
+  readonly watch: (onFork: () => void) => void;
+  readonly unwatch: () => void;
+}
+
 /** `recover` is called once there is evidence and nobody has called since. */
 export function evidenceStep(
-  observer: Pick<EvidenceObserver, "mark" | "watch" | "unwatch">,
+  { mark, watch, unwatch }: Observing,
   recover: () => void,
+  later: Pick<NextTurn, "do">,
 ): Step {
   return {
     name: "evidence",
@@ -23,13 +32,22 @@ export function evidenceStep(
     onFailure: "continue",
     quiesce() {
       let timer: ReturnType<typeof setTimeout> | undefined;
+      let over = false;
       const undo = () => {
-        clearTimeout(timer);
-        observer.unwatch();
+        over = true;
+        if (timer !== undefined) clearTimeout(timer);
+        unwatch();
       };
-      observer.mark();
+      const onFork = () => {
+        const end = performance.now() + GRACE_MS;
+        later.do(() => {
+          if (over) return;
+          timer = setTimeout(recover, Math.max(0, end - performance.now()));
+        });
+      };
+      mark();
       try {
-        observer.watch(() => timer = setTimeout(recover, GRACE_MS));
+        watch(onFork);
         return { effect: { watching: true }, undo };
       } catch (error) {
         return {

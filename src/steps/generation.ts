@@ -16,6 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import type { Repair } from "../lifecycle/step.ts";
+import { type FileCalls, nodeFiles } from "../linux/files.ts";
 
 const NAME = "generation";
 /** What stands in a file that is ready, until a document is written over it. */
@@ -76,16 +77,31 @@ export function lastGeneration(
   }
 }
 
+/** What the file is called, and who writes it while a caller waits. */
+export interface GenerationFileOptions {
+  readonly name?: string;
+  readonly files?: FileCalls;
+}
+
+const ENCODER = new TextEncoder();
+
 /** The file that tells programs of the generation. */
 export class GenerationFile {
   readonly path: string;
+  readonly #nextPath: string;
+  readonly #files: FileCalls;
   /** The descriptor of the file that will take its place. */
   #next: number | undefined;
   /** Those of files that were published, the last one last. */
   readonly #published: number[] = [];
 
-  constructor(directory: string, name = NAME) {
+  constructor(
+    directory: string,
+    { name = NAME, files = nodeFiles }: GenerationFileOptions = {},
+  ) {
     this.path = join(directory, name);
+    this.#nextPath = `${this.path}.new`;
+    this.#files = files;
   }
 
   /**
@@ -100,7 +116,7 @@ export class GenerationFile {
     this.#next = undefined;
     while (this.#published.length > 1) closeSync(this.#published.shift()!);
     try {
-      this.#next = openSync(`${this.path}.new`, "w", 0o644);
+      this.#next = openSync(this.#nextPath, "w", 0o644);
       writeSync(this.#next, PLACE, 0);
     } catch {
       // No directory yet, or it is gone: publishing makes it.
@@ -111,7 +127,7 @@ export class GenerationFile {
   publish(document: Partial<PublishedGeneration>): void {
     const text = `${JSON.stringify(document)}\n`;
     if (this.#publishInto(this.#next, text)) return;
-    const next = `${this.path}.new`;
+    const next = this.#nextPath;
     try {
       writeFileSync(next, text);
     } catch (error) {
@@ -127,8 +143,9 @@ export class GenerationFile {
     if (next === undefined) return false;
     this.#next = undefined;
     try {
-      if (writeSync(next, text, 0) !== text.length) return false;
-      renameSync(`${this.path}.new`, this.path);
+      const bytes = ENCODER.encode(text);
+      if (this.#files.write(next, bytes) !== bytes.length) return false;
+      this.#files.rename(this.#nextPath, this.path);
       return true;
     } catch {
       return false; // somebody has removed it meanwhile, or the disk is full
@@ -159,8 +176,11 @@ export function generationRepair(file: GenerationFile): Repair {
 }
 
 /** The same with a file of another name, which is gone when it has been tried. */
-export function generationTrial(directory: string): Repair {
-  const file = new GenerationFile(directory, `${NAME}.try`);
+export function generationTrial(
+  directory: string,
+  files?: FileCalls,
+): Repair {
+  const file = new GenerationFile(directory, { name: `${NAME}.try`, files });
   const { repair, ...rest } = generationRepair(file);
   return {
     ...rest,

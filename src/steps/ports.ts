@@ -4,28 +4,33 @@
  */
 import type { Step } from "../lifecycle/step.ts";
 
-/** What the step needs of the port subsystem. */
+/**
+ * What the step needs of the port subsystem. Functions on their own, already bound:
+ * an engine's notes on one object are no good for another, and those of a rehearsal
+ * shall be good for the recovery.
+ */
 export interface Ports {
   /** Resolves when no listener, connection, timer or thread of it is left. */
-  stop(): Promise<object>;
-  start(): void;
+  readonly stop: () => Promise<object>;
+  readonly start: () => void;
 }
 
 /** Undefined ports are turned off by the configuration. */
 export function portsStep(ports: Ports | undefined): Step {
+  const { stop, start } = ports ?? {};
   return {
     name: "ports",
     limitMs: 15_000,
     onFailure: "continue",
     async quiesce() {
-      if (ports === undefined) {
+      if (stop === undefined || start === undefined) {
         return { skipped: "turned off by forwardPorts=false" };
       }
-      const undo = () => ports.start();
+      const undo = () => start();
       try {
-        return { effect: { ...await ports.stop() }, undo };
+        return { effect: { ...await stop() }, undo };
       } catch (error) {
-        ports.start();
+        start();
         throw error;
       }
     },

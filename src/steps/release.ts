@@ -20,7 +20,7 @@ export interface ReleaseOptions {
   /** Called at the recovery after that. */
   readonly undo?: () => void;
   /** Called when all else is done; as the runtime has it. */
-  readonly makeRoom?: () => void;
+  readonly makeRoom?: (libc: Libc) => void;
   /** Bytes of free memory that may be zeroed; 0 switches it off. */
   readonly zeroBytes: number;
 }
@@ -46,7 +46,7 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
       try {
         const zeroed = await zeroer.zero(zeroBytes, ZERO_MS, signal);
         if (pageOut === undefined || signal.aborted) {
-          makeRoom?.();
+          makeRoom?.(libc);
           return { effect: { zeroed } };
         }
         const residentBefore = residentBytes();
@@ -55,7 +55,7 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
         // What was the program a moment ago is what the kernel hands out next.
         const most = Math.min(zeroBytes, residentBefore - residentAfter);
         const zeroedAfter = await zeroer.zero(most, ZERO_AFTER_MS, signal);
-        makeRoom?.();
+        makeRoom?.(libc);
         return {
           effect: { zeroed, residentBefore, residentAfter, zeroedAfter },
           undo,

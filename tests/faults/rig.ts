@@ -18,6 +18,7 @@ import { type Libc, loadLibc } from "../../src/linux/libc.ts";
 import { hardwareClock, ptpClock } from "../../src/linux/machine_clock.ts";
 import { ProgramPages } from "../../src/linux/memory_page_out.ts";
 import { IdleCollector } from "../../src/memory/idle_collector.ts";
+import { NextTurn } from "../../src/next_turn.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { ConnectionKeeper } from "../../src/server/keeper.ts";
 import { Listeners } from "../../src/server/listeners.ts";
@@ -52,7 +53,7 @@ export class Rig {
     directory: ReturnType<typeof temporary>,
     spoil: RigOptions["spoil"] = (parts) => parts,
   ) {
-    const { libc } = materials;
+    const { libc, later } = materials;
     const onError = (error: unknown) => this.errors.push(error);
     this.#listeners = listeners;
     this.#directory = directory;
@@ -61,6 +62,7 @@ export class Rig {
       listening: () => listeners,
       maxRequestsPerConnection: 1000,
       closeIdle: () => listeners.closeIdle(),
+      later,
       onError,
     });
     this.sweeper = new Sweeper({
@@ -82,6 +84,8 @@ export class Rig {
       leaseSeconds: 600,
       handOverMs: 50,
       newId: () => `op-${++id}`,
+      onPrepare: () => later.now(),
+      onSettled: () => later.arm(),
     });
   }
 
@@ -119,6 +123,7 @@ export class Rig {
         }),
         registry: new HookRegistry({ limitMs: 1000, newId: () => "event" }),
         ...{ hostClocks, program: new ProgramPages(libc) },
+        later: new NextTurn(),
         generationFile: new GenerationFile(parsed.config.runtimeDirectory),
         observer: new EvidenceObserver({
           ...{ libc, runtime },

@@ -27,6 +27,7 @@ function fakeAgent(errors: unknown[]) {
     runtime: { name: "bun", version: "0" },
     keeper: { keepAlive: true },
     metrics: new Metrics(),
+    newId: () => "id",
     late: new LateRepairs({
       entropy: repair,
       clock: repair,

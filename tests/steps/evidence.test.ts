@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { NextTurn } from "../../src/next_turn.ts";
 import type { Done } from "../../src/lifecycle/step.ts";
 import { evidenceStep, GRACE_MS } from "../../src/steps/evidence.ts";
 import { contextOf } from "../support/recovery.ts";
@@ -25,9 +26,10 @@ function fakeObserver(watchable = true) {
 async function quiesce(
   observer: ReturnType<typeof fakeObserver>,
   recover: () => void,
+  later = new NextTurn(),
 ): Promise<Done> {
   const { signal } = new AbortController();
-  const step = evidenceStep(observer, recover);
+  const step = evidenceStep(observer, recover, later);
   return await step.quiesce({
     operation: "op",
     generation: 0,
@@ -46,6 +48,40 @@ test("a fork recovers by itself, after the host's grace", async () => {
   assert.equal(recovered, 0);
   await until("the recovery", () => recovered);
   assert.ok(performance.now() - start >= GRACE_MS - 1);
+});
+
+test("a turn that comes by itself is no longer grace", async () => {
+  const observer = fakeObserver();
+  const later = new NextTurn();
+  let recovered = 0;
+  await quiesce(observer, () => recovered++, later);
+  later.arm();
+  let turned = false;
+  later.do(() => turned = true);
+  observer.fork();
+  const start = performance.now();
+  await until("the turn", () => turned);
+  const waited = performance.now() - start;
+  await until("the recovery", () => recovered);
+  const graced = performance.now() - start;
+  assert.ok(graced >= GRACE_MS - 1);
+  // Not the whole of it once more, behind the turn.
+  assert.ok(graced < waited + GRACE_MS - 1, `${waited} and ${graced} ms`);
+});
+
+test("a host that calls before a turn is the one that recovers", async () => {
+  const observer = fakeObserver();
+  const later = new NextTurn();
+  let recovered = 0;
+  const { undo } = await quiesce(observer, () => recovered++, later);
+  later.arm();
+  observer.fork();
+  await undo!(contextOf({}));
+  later.now();
+  let over = false;
+  setTimeout(() => over = true, GRACE_MS + 50);
+  await until("the end of the grace", () => over);
+  assert.equal(recovered, 0);
 });
 
 test("a host that calls within the grace is the one that recovers", async () => {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import type { Libc } from "../../src/linux/libc.ts";
 import { listenersOn, showUnsentConnections } from "../../src/linux/listen.ts";
+import { NextTurn } from "../../src/next_turn.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { ConnectionKeeper } from "../../src/server/keeper.ts";
 import { Listeners } from "../../src/server/listeners.ts";
@@ -25,6 +26,7 @@ export async function serving(
     listening: () => listeners,
     maxRequestsPerConnection,
     closeIdle() {},
+    later: new NextTurn(),
     onError: (error) => said.push(String(error)),
   });
   const fetch = keeper.wrap(() => Promise.resolve(new Response("x")));
