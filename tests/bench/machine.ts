@@ -10,6 +10,7 @@ import {
   removeSnapshot,
   type Snapshot,
 } from "../vm/support/machine.ts";
+import { HELPER_PORT } from "../vm/support/qemu.ts";
 import { baseOf, bytesOf, copyOf, medianBytes } from "./copies.ts";
 import {
   healthy,
@@ -21,7 +22,8 @@ import {
 } from "./guest_history.ts";
 import { countChanged, readPages } from "./migration.ts";
 import type { Report } from "./report.ts";
-import { readCounters, restoreCosts } from "./restore.ts";
+import { request } from "./request.ts";
+import { restoreCosts } from "./restore.ts";
 import { pass } from "./stats.ts";
 import type { Config, Subject } from "./subjects.ts";
 import { Table } from "./table.ts";
@@ -78,10 +80,13 @@ async function measure(subject: Subject, table: Table): Promise<void> {
     await live(machine);
     return machine;
   }
-  async function prepare(config: Config): Promise<Machine> {
-    const machine = await start(config);
+  async function settle(machine: Machine): Promise<void> {
     await prepareGuest(machine, contract);
     if (contract !== LULL) await pass(PEER_SETTLE_MS);
+  }
+  async function prepare(config: Config): Promise<Machine> {
+    const machine = await start(config);
+    await settle(machine);
     return machine;
   }
   try {
@@ -99,26 +104,27 @@ async function measure(subject: Subject, table: Table): Promise<void> {
       // The second prepare: the first has what the start left, for once.
       await prepareGuest(machine, contract);
       await healthy(machine, contract.health);
-      await prepareGuest(machine, contract);
-      if (contract !== LULL) await pass(PEER_SETTLE_MS);
+      await settle(machine);
       return machine;
     };
     await fresh(newborn, table, column);
     await rested(() => prepare({}), table, column);
     compare(table, column);
     let snapshot: Snapshot;
-    let counters;
     {
-      await using all = await prepare({});
+      await using all = await start({});
       await all.sh("echo page >/srv/helper/page");
-      counters = await readCounters(all);
+      const helper = await all.forward(HELPER_PORT);
+      await settle(all);
+      // A host freezes at once. What a prepare takes from httpd it has back before:
+      // it is what the agent is compared with, not what it has made of it.
+      await request(helper, "GET", "/page");
       snapshot = await all.snapshot();
     }
     try {
       await restoreCosts(
         snapshot,
         contract.health,
-        counters,
         (name, unit, value) => table.set(name, unit, column, value),
       );
     } finally {

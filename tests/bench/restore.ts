@@ -13,15 +13,22 @@ const SECTOR = 512;
 const MIB = 2 ** 20;
 
 /** Counters of the guest, which only grow. */
-export interface Counters {
+interface Counters {
   /** Major faults of the agent (proc_pid_stat(5)). */
   readonly faults: number;
   /** Bytes read from the disk, by whomever (the kernel's iostats). */
   readonly read: number;
 }
 
+/** As they were at the freeze: the agent does not hear that this is another machine. */
+async function frozenCounters(snapshot: Snapshot): Promise<Counters> {
+  await using machine = await Machine.restore(snapshot, "same");
+  await machine.cont();
+  return await readCounters(machine);
+}
+
 /** Reads them without the agent. */
-export async function readCounters(machine: Machine): Promise<Counters> {
+async function readCounters(machine: Machine): Promise<Counters> {
   const [stat, disk] = (await machine.sh(
     "pid=$(pidof lull || pidof deno); cat /proc/$pid/stat /sys/block/vda/stat",
   )).split("\n");
@@ -34,9 +41,9 @@ export async function readCounters(machine: Machine): Promise<Counters> {
 export async function restoreCosts(
   snapshot: Snapshot,
   health: string,
-  before: Counters,
   set: (name: string, unit: string, value: number) => void,
 ): Promise<void> {
+  const before = await frozenCounters(snapshot);
   const agent: number[] = [];
   const httpd: number[] = [];
   const faults: number[] = [];
