@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { realLibc } from "../support/libc.ts";
 import { serving } from "../support/serving.ts";
+import { until } from "../support/until.ts";
 
 describe("a reply of a quiesced server", () => {
   test("closes its connection and who is there, nobody who comes later", async () => {
@@ -17,6 +18,47 @@ describe("a reply of a quiesced server", () => {
       assert.equal(host.closed, false);
       one.keeper.recover();
       await one.ask(host);
+      assert.equal(one.keeper.list().length, 1);
+      assert.deepEqual(one.said, []);
+    } finally {
+      one.end();
+    }
+  });
+
+  test("goes without a look, for who closes by itself", async () => {
+    const one = await serving(await realLibc(), {});
+    try {
+      await one.keeper.quiesce();
+      one.later.arm();
+      let turned = false;
+      one.later.do(() => turned = true);
+      const [asking] = await one.connect(1);
+      const { localPort: port } = asking;
+      const peer = { address: "127.0.0.1", port };
+      asking.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      assert.equal((await asking.response()).status, 200);
+      await asking.gone();
+      // The runtime has closed it; nobody looks before that turn whether it has.
+      assert.ok(one.keeper.busy(peer) || turned);
+      await until("the turn", () => !one.keeper.busy(peer));
+      assert.deepEqual(one.said, []);
+    } finally {
+      one.end();
+    }
+  });
+
+  test("is rehearsed, and others stay connected", async () => {
+    const one = await serving(await realLibc(), {});
+    try {
+      const [asking, other] = await one.connect(2);
+      const end = one.keeper.rehearse();
+      assert.equal(one.keeper.keepAlive, false);
+      const reply = await one.ask(asking);
+      end();
+      assert.equal(one.keeper.keepAlive, true);
+      assert.equal(reply.headers.get("connection"), "close");
+      await asking.gone();
+      assert.equal((await one.ask(other)).headers.get("connection"), undefined);
       assert.equal(one.keeper.list().length, 1);
       assert.deepEqual(one.said, []);
     } finally {

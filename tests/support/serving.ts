@@ -21,12 +21,13 @@ export async function serving(
 ) {
   const listeners = new Listeners(await loadRuntime());
   const said: string[] = [];
+  const later = new NextTurn();
   const keeper = new ConnectionKeeper({
     libc,
     listening: () => listeners,
     maxRequestsPerConnection,
     closeIdle() {},
-    later: new NextTurn(),
+    later,
     onError: (error) => said.push(String(error)),
   });
   const fetch = keeper.wrap(() => Promise.resolve(new Response("x")));
@@ -46,6 +47,7 @@ export async function serving(
   const open: Raw[] = [];
   return {
     keeper,
+    later,
     sweeper,
     said,
     async connect(count: number): Promise<Raw[]> {
