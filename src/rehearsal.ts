@@ -41,7 +41,7 @@ export interface RehearsalOptions {
   >;
   /** Looks for evidence. */
   readonly evidence: NonNullable<LifecycleOptions["evidence"]>;
-  readonly keeper: Pick<ConnectionKeeper, "recover" | "rehearse">;
+  readonly keeper: Pick<ConnectionKeeper, "recover">;
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
   readonly idle: Pick<IdleCollector, "rest" | "resume">;
   readonly guard: Pick<Guard, "forget">;
@@ -113,8 +113,7 @@ export async function rehearse(
     parts.close();
     forkLog?.close();
   }
-  const keepAlive = options.keeper.rehearse();
-  await options.askHealth().finally(keepAlive);
+  await options.askHealth();
   return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
     status === "failed" ? [`${name}: ${reason}`] : []
   );

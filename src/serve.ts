@@ -185,7 +185,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   const warmUp = makeWarmUp(materials, {
     ...{ evidence, guard, healthMayRecover },
     hold: () => selfCall.hold(),
-    askHealth: () => selfCall.ask(),
+    askHealth() {
+      const end = keeper.rehearse((peer) => selfCall.isFrom(peer));
+      return selfCall.ask().finally(end);
+    },
     warn: (why) => log.warn("a recovery will not be whole", { why }),
     onError: failed("the first recovery will be slower than later ones"),
   });

@@ -4,11 +4,7 @@
  * request.
  * @module
  */
-import {
-  type Connection,
-  cork,
-  shutdownConnection,
-} from "../linux/connection.ts";
+import { type Connection, shutdownConnection } from "../linux/connection.ts";
 import { listConnections, listUnixConnections } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
@@ -18,19 +14,10 @@ import {
 } from "../linux/listen.ts";
 import type { NextTurn } from "../next_turn.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
+import { afterReply } from "./after_reply.ts";
 import { closeIdle } from "./close_idle.ts";
-import { closeCorked } from "./close_corked.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
-import { acknowledged, flushed, sleep } from "./flush.ts";
-
-/**
- * Milliseconds from a reply while quiesced until its connection is looked after.
- * The host may freeze the machine as soon as it has that reply: whatever the agent
- * is about to do then, every fork does first. Mostly that connection left together
- * with the reply, nobody else is there, and nothing is left to be done.
- */
-const LOOK_AFTER_MS = 250;
 
 /** Where the agent listens. */
 export interface Listening {
@@ -60,6 +47,7 @@ export class ConnectionKeeper {
   /** The sockets that listen. */
   #listeners: readonly number[] = [];
   #keepAlive = true;
+  #rehearsing: ((peer: Peer | undefined) => boolean) | undefined;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -100,7 +88,7 @@ export class ConnectionKeeper {
       this.#begin(exchange);
       try {
         const response = await answer(request, exchange);
-        const close = !this.#keepAlive || this.#isSpent(peer);
+        const close = !this.#keeps(peer) || this.#isSpent(peer);
         if (close) response.headers.set("connection", "close");
         if (exchange.hasAfter || close) {
           exchange.callerCloses = saysClose(request);
@@ -177,13 +165,17 @@ export class ConnectionKeeper {
   }
 
   /**
-   * Until it is called back, connections end with their reply as they do while
-   * quiesced: the end of a prepare's own connection is what a freeze catches.
+   * Until it is called back, these peers' connections end with their reply as all
+   * do while quiesced: the end of a prepare's own is what a freeze catches.
    */
-  rehearse(): () => void {
-    const before = this.#keepAlive;
-    this.#keepAlive = false;
-    return () => void (this.#keepAlive = before);
+  rehearse(isOwn: (peer: Peer | undefined) => boolean): () => void {
+    this.#rehearsing = isOwn;
+    return () => void (this.#rehearsing = undefined);
+  }
+
+  /** Whether the connection outlives its reply, for all that is known so far. */
+  #keeps(peer: Peer | undefined): boolean {
+    return this.#keepAlive && this.#rehearsing?.(peer) !== true;
   }
 
   #closeIdle(
@@ -215,56 +207,16 @@ export class ConnectionKeeper {
   }
 
   #follow(exchange: Exchange, close: boolean): void {
-    this.#finish(exchange, close).catch(this.#options.onError);
-  }
-
-  /** Waits for the reply to arrive, closes, runs what was left for then. */
-  async #finish(exchange: Exchange, close: boolean): Promise<void> {
-    const { peer } = exchange;
-    const { libc, later } = this.#options;
-    try {
-      // The very one: after a restore another may have the same far end.
-      const own = this.#find(peer);
-      const before = acknowledged(libc, own);
-      // The reply's own is one of these, and whoever else connected to a quiesced
-      // guest; a prepare's settle closes those itself.
-      const here = () => [
-        ...(peer?.unix ? this.#listUnix() : []),
-        ...(this.#keepAlive || exchange.hasAfter ? [] : this.list()),
-      ];
-      const known = new Set(here().map(({ inode }) => inode));
-      // A recovery need not look for it: this will.
-      if (close && peer !== undefined) this.#forget(peer);
-      if (!this.#keepAlive && !exchange.hasAfter) {
-        const corked = own !== undefined && cork(libc, own);
-        // Then the runtime closes by itself, and nobody need look in a hurry: a
-        // freeze would catch it at that.
-        if (corked && exchange.callerCloses) await later.turn();
-        const gone = corked && await closeCorked(libc, own);
-        if (gone) {
-          known.delete(own.inode);
-          if (known.size === 0) return;
-        }
-        await sleep(LOOK_AFTER_MS);
-      }
-      const connection = await flushed(libc, peer, own, before);
-      this.#exchanges.end(exchange);
-      if (!close) return;
-      if (connection !== undefined) shutdownConnection(libc, connection);
-      // Who comes later waits for its own reply, and may be a fork's host.
-      const list = () => here().filter(({ inode }) => known.has(inode));
-      await this.#closeIdle(list, "await");
-    } finally {
-      // Whatever failed: the settle that waits for this must not wait for ever.
-      this.#exchanges.end(exchange);
-      exchange.replied();
-    }
-  }
-
-  #find(peer: Peer | undefined): Connection | undefined {
-    if (peer === undefined) return undefined;
-    const key = keyOf(peer);
-    return this.list().find((connection) => keyOf(connection.peer) === key);
+    const { libc, later, onError } = this.#options;
+    afterReply({
+      ...{ libc, later, close },
+      keepAlive: () => this.#keeps(exchange.peer),
+      list: () => this.list(),
+      listUnix: () => this.#listUnix(),
+      forget: (peer) => this.#forget(peer),
+      end: () => this.#exchanges.end(exchange),
+      closeIdle: (list) => this.#closeIdle(list, "await"),
+    }, exchange).catch(onError);
   }
 }
 

@@ -51,13 +51,14 @@ describe("a reply of a quiesced server", () => {
     const one = await serving(await realLibc(), {});
     try {
       const [asking, other] = await one.connect(2);
-      const end = one.keeper.rehearse();
-      assert.equal(one.keeper.keepAlive, false);
-      const reply = await one.ask(asking);
-      end();
+      const { localPort } = asking;
+      const end = one.keeper.rehearse((peer) => peer?.port === localPort);
       assert.equal(one.keeper.keepAlive, true);
+      assert.equal((await one.ask(other)).headers.get("connection"), undefined);
+      const reply = await one.ask(asking);
       assert.equal(reply.headers.get("connection"), "close");
       await asking.gone();
+      end();
       assert.equal((await one.ask(other)).headers.get("connection"), undefined);
       assert.equal(one.keeper.list().length, 1);
       assert.deepEqual(one.said, []);
