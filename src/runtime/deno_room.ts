@@ -2,45 +2,42 @@
  * V8's memory for young objects, which it takes from the kernel page by page.
  * @module
  */
-import { closeSync, openSync, readSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { getHeapSpaceStatistics } from "node:v8";
 import type { Libc } from "../linux/libc.ts";
 
-/** Such a page of V8's. */
+/** Such a page of V8's, at a multiple of its size. */
 const YOUNG_PAGE_BYTES = 256 * 1024;
+/** V8 may take some for its other objects at the same time; they look alike. */
+const MOST_PAGES = 4;
 /** Of zeros, which no snapshot carries. */
 const FILLER_ITEMS = 1000;
 const MOST_FILLERS = YOUNG_PAGE_BYTES / (FILLER_ITEMS * 8) * 2;
 /** madvise(2), since Linux 5.14: as if each page were written to. */
 const MADV_POPULATE_WRITE = 23;
 
-/** Room for the list of what is mapped, some 15 KB; its end is of no interest. */
-const MAPS_BYTES = 64 * 1024;
-const LINE_END = 10;
-/** Two addresses and what is between them. */
-const RANGE_BYTES = 40;
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * Goes on to the next page for young objects, and has the kernel put memory there:
  * a fork would have to do both, and bring V8's code for the first of them back from
  * the disk, while its caller waits. A collection leaves none of them mapped but the
- * one in use. What is looked at on the way lies outside of V8's memory, or it would
- * fill the page.
+ * one in use.
  */
 export function makeRoom({ madvise }: Pick<Libc, "madvise">): void {
-  const before = new Uint8Array(MAPS_BYTES);
-  const after = new Uint8Array(MAPS_BYTES);
-  readMappings(before);
+  const before = privateMappings();
   const { space_size: size } = youngSpace();
   for (let i = 0; i < MOST_FILLERS && youngSpace().space_size === size; i++) {
     new Array(FILLER_ITEMS).fill(0);
   }
-  readMappings(after);
-  const page = addedRange(before, after);
-  // Whatever else it may be, it is left alone.
-  if (page?.bytes !== YOUNG_PAGE_BYTES) return;
-  // Refused by an older kernel, it is the fork's to do.
-  madvise?.(BigInt(page.from), BigInt(page.bytes), MADV_POPULATE_WRITE);
+  const pages = added(before, privateMappings()).filter(isWholePages);
+  for (const { from, to } of pages.slice(0, MOST_PAGES)) {
+    // Refused by an older kernel, it is the fork's to do.
+    madvise?.(BigInt(from), BigInt(to - from), MADV_POPULATE_WRITE);
+  }
 }
 
 function youngSpace() {
@@ -49,39 +46,36 @@ function youngSpace() {
   )!;
 }
 
-/** A line for each range: `FROM-TO ...` in hexadecimal, in order (proc_pid_maps(5)). */
-function readMappings(into: Uint8Array): void {
-  const file = openSync("/proc/self/maps", "r");
-  try {
-    for (let at = 0, count = -1; count !== 0; at += count) {
-      count = readSync(file, into, at, into.length - at, null);
+function isWholePages({ from, to }: Range): boolean {
+  return from % YOUNG_PAGE_BYTES === 0 && to % YOUNG_PAGE_BYTES === 0 &&
+    to - from <= MOST_PAGES * YOUNG_PAGE_BYTES;
+}
+
+/** The lines of memory without a file or a name, in order (proc_pid_maps(5)). */
+function privateMappings(): string[] {
+  return readFileSync("/proc/self/maps", "latin1").split("\n")
+    .filter((line) => line.endsWith(" rw-p 00000000 00:00 0 "));
+}
+
+/** What is mapped after and was not before; it may have joined its neighbours. */
+function added(before: string[], after: string[]): Range[] {
+  const old = onlyIn(before, after);
+  return onlyIn(after, before).flatMap(({ from, to }) => {
+    const parts: Range[] = [];
+    for (const known of old) {
+      if (known.to <= from || known.from >= to) continue;
+      if (known.from > from) parts.push({ from, to: known.from });
+      from = known.to;
     }
-  } finally {
-    closeSync(file);
-  }
+    return from < to ? [...parts, { from, to }] : parts;
+  });
 }
 
-/** The first that has been added; it may have joined a neighbour. */
-function addedRange(
-  before: Uint8Array,
-  after: Uint8Array,
-): { from: number; bytes: number } | undefined {
-  let start = 0;
-  let at = 0;
-  for (; at < after.length && after[at] === before[at]; at++) {
-    if (after[at] === LINE_END) start = at + 1;
-  }
-  if (at === after.length) return undefined;
-  const [oldFrom, oldTo] = rangeAt(before, start);
-  const [from, to] = rangeAt(after, start);
-  if (from === oldFrom) return { from: oldTo, bytes: to - oldTo };
-  return { from, bytes: (to === oldTo ? oldFrom : to) - from };
-}
-
-/** Below 2^47. */
-function rangeAt(bytes: Uint8Array, start: number): number[] {
-  const text = new TextDecoder().decode(
-    bytes.subarray(start, start + RANGE_BYTES),
-  );
-  return text.split(" ", 1)[0].split("-").map((word) => parseInt(word, 16));
+/** The addresses are below 2^47. */
+function onlyIn(some: string[], others: string[]): Range[] {
+  const known = new Set(others);
+  return some.filter((line) => !known.has(line)).map((line) => {
+    const [from, to] = line.split(" ", 1)[0].split("-");
+    return { from: parseInt(from, 16), to: parseInt(to, 16) };
+  });
 }
