@@ -102,7 +102,9 @@ export async function serve(options: ServeOptions): Promise<void> {
       ? undefined
       : new TokenFile(config.tokenFile, logOf("http")),
   });
-  const ports = config.forwardPorts ? makePorts(options, listeners) : undefined;
+  const ports = config.forwardPorts
+    ? makePorts(options, listeners, later)
+    : undefined;
   const hostClocks = new HostClockFinder(libc);
   const observer = new EvidenceObserver({
     ...{ libc, runtime },
@@ -232,8 +234,10 @@ export async function serve(options: ServeOptions): Promise<void> {
 function makePorts(
   { runtime, config, forwarderUrl }: ServeOptions,
   listeners: Listeners,
+  later: NextTurn,
 ): PortSubsystem {
   return new PortSubsystem({
+    later,
     scanIntervalMs: config.scanIntervalMs,
     forwardAddress: config.forwardAddress,
     ownPorts: () => listeners.ports,

@@ -4,6 +4,7 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
+import type { NextTurn } from "../next_turn.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { type ForwardedPort, Forwarder } from "./forwarder.ts";
 import { errorText, type PortLog } from "./log.ts";
@@ -21,6 +22,8 @@ export interface PortSubsystemOptions {
   /** The module forwarder_worker.ts, wherever the build has put it. */
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
+  /** For the first scan, which a recovery's caller need not wait for. */
+  readonly later: Pick<NextTurn, "do">;
   readonly log: PortLog;
   /** As {@linkcode ForwarderOptions.stopLimitMs}. */
   readonly stopLimitMs?: number;
@@ -59,11 +62,11 @@ export class PortSubsystem {
     });
   }
 
-  /** Starts scanning, at once, or when a `stop` that is under way is done. */
+  /** Starts scanning, in a later turn, or when a `stop` that is under way is done. */
   start(): void {
     if (this.#run !== undefined) return;
-    this.#run = {};
-    this.#schedule(this.#run, 0);
+    const run = this.#run = {};
+    this.#options.later.do(() => this.#begin(run));
   }
 
   /**
@@ -97,9 +100,11 @@ export class PortSubsystem {
   }
 
   #schedule(run: object, delayMs: number): void {
-    this.#timer = setTimeout(() => {
-      this.#ticking = this.#tick(run);
-    }, delayMs);
+    this.#timer = setTimeout(() => this.#begin(run), delayMs);
+  }
+
+  #begin(run: object): void {
+    this.#ticking = this.#tick(run);
   }
 
   async #tick(run: object): Promise<void> {

@@ -5,6 +5,7 @@ import {
   PortSubsystem,
   type PortSubsystemOptions,
 } from "../../src/ports/subsystem.ts";
+import { NextTurn } from "../../src/next_turn.ts";
 import { descriptorsOf } from "../support/descriptors.ts";
 import { until } from "../support/until.ts";
 import {
@@ -51,6 +52,7 @@ describe("PortSubsystem", () => {
       ownPorts: () => own,
       workerUrl: WORKER_URL,
       runtime: threads.runtime,
+      later: new NextTurn(),
       log,
       stopLimitMs: STOP_LIMIT_MS,
       ...overrides,
@@ -105,6 +107,25 @@ describe("PortSubsystem", () => {
     await server.close();
     await until("the port to be gone", () => status(port) === undefined);
     assert.equal(threads.threads.length, 1);
+  });
+
+  it("scans in a later turn, and not at all where it was stopped before", async () => {
+    const turns: (() => void)[] = [];
+    const later = { do: (action: () => void) => void turns.push(action) };
+    let scans = 0;
+    const scan = () => {
+      scans++;
+      return new Map();
+    };
+    ports = make({ later, scanner: { scan, close() {} } });
+    ports.start();
+    assert.equal(ports.status().state, "running");
+    await ports.stop();
+    ports.start();
+    assert.equal(scans, 0);
+    for (const turn of turns) turn();
+    await until("a scan", () => scans > 0);
+    assert.equal(scans, 1, "the first start was taken back");
   });
 
   it("never forwards its own port", async () => {
