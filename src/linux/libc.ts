@@ -57,7 +57,9 @@ const SYMBOLS = {
   // filesystems: sync(2)
   sync: { args: [], result: "void" },
   syncfs: { args: ["i32"], result: "i32" },
-  // memory: malloc_trim(3), glibc only
+  // memory: malloc(3); malloc_trim(3), glibc only
+  malloc: { args: ["usize"], result: "pointer" },
+  free: { args: ["pointer"], result: "void" },
   malloc_trim: { args: ["usize"], result: "i32" },
   // memory: mmap(2), munmap(2), madvise(2)
   mmap: {

@@ -1,5 +1,6 @@
 /**
- * V8's memory for young objects, which it takes from the kernel page by page.
+ * Memory for what a reply allocates: V8 takes that for young objects from the
+ * kernel page by page, and the C library's lies behind a trimmed heap's end.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -13,12 +14,36 @@ const MOST_PAGES = 4;
 /** Of zeros, which no snapshot carries. */
 const FILLER_ITEMS = 1000;
 const MOST_FILLERS = YOUNG_PAGE_BYTES / (FILLER_ITEMS * 8) * 2;
+const PAGE_BYTES = 4096n;
 /** madvise(2), since Linux 5.14: as if each page were written to. */
 const MADV_POPULATE_WRITE = 23;
+
+/** Of malloc's: for a connection's many small ones, and its few buffers. */
+const PIECES = [...new Array(64).fill(1000), ...new Array(4).fill(16_000)];
 
 interface Range {
   readonly from: number;
   readonly to: number;
+}
+
+/** Sees to it that a reply's young objects, and its buffers, find memory there. */
+export function makeRoom(libc: RoomLibc): void {
+  makeYoungRoom(libc);
+  makeHeapRoom(libc);
+}
+
+type RoomLibc = Pick<Libc, "madvise" | "malloc" | "free">;
+
+/** What is freed stays with the heap, as long as that is not trimmed again. */
+function makeHeapRoom({ madvise, malloc, free }: RoomLibc): void {
+  if (malloc === undefined || free === undefined) return;
+  const pieces = PIECES.map((bytes) => {
+    const piece = malloc(BigInt(bytes));
+    const from = piece - piece % PAGE_BYTES;
+    madvise?.(from, piece + BigInt(bytes) - from, MADV_POPULATE_WRITE);
+    return piece;
+  });
+  for (const piece of pieces) free(piece);
 }
 
 /**
@@ -27,7 +52,7 @@ interface Range {
  * the disk, while its caller waits. A collection leaves none of them mapped but the
  * one in use.
  */
-export function makeRoom({ madvise }: Pick<Libc, "madvise">): void {
+function makeYoungRoom({ madvise }: RoomLibc): void {
   const before = privateMappings();
   const { space_size: size } = youngSpace();
   for (let i = 0; i < MOST_FILLERS && youngSpace().space_size === size; i++) {

@@ -29,13 +29,15 @@ function allocate(bytes: number): void {
   for (let left = bytes; left > 0; left -= 80 * 8) new Array(78).fill(0);
 }
 
+test("V8 alone takes memory page by page", async () => {
+  const { name, makeRoom } = await loadRuntime();
+  assert.equal(makeRoom === undefined, name === "bun");
+});
+
 test("room for a reply is there before it is needed", async () => {
-  const { name, collect, makeRoom } = await loadRuntime();
+  const { collect, makeRoom } = await loadRuntime();
   const libc = await realLibc();
-  if (makeRoom === undefined) {
-    assert.equal(name, "bun", "V8 alone takes memory page by page");
-    return;
-  }
+  if (makeRoom === undefined) return;
   // Wherever in a page it is; what rounds leave behind would be room, too.
   for (let round = 0; round < 6; round++) {
     await collect();
@@ -50,4 +52,58 @@ test("room for a reply is there before it is needed", async () => {
     const faults = after.faults - before.faults;
     assert.ok(faults < 8, `round ${round}: ${faults} faults`);
   }
+});
+
+test("so is room for its buffers, which a collection gives back", async () => {
+  const { collect, makeRoom } = await loadRuntime();
+  const libc = await realLibc();
+  const { malloc, free } = libc;
+  if (makeRoom === undefined || !populates) return;
+  assert.ok(malloc && free);
+  async function faultsOf(room: boolean): Promise<number> {
+    await collect();
+    if (room) makeRoom!(libc);
+    const before = minorFaults();
+    const pieces = Array.from({ length: 250 }, () => malloc!(1000n));
+    const after = minorFaults();
+    pieces.forEach((piece) => free!(piece));
+    return after - before;
+  }
+  let without = 0;
+  let within = 0;
+  for (let round = 0; round < 6; round++) {
+    without += await faultsOf(false);
+    within += await faultsOf(true);
+  }
+  // 250 kB are 60 pages, less what happens to be there; half of them fit in.
+  assert.ok(within < without * 0.75, `${within} beside ${without}`);
+});
+
+test("room for buffers is populated, and given back piece by piece", async () => {
+  const { makeRoom } = await loadRuntime();
+  if (makeRoom === undefined) return;
+  const taken = new Map<bigint, bigint>();
+  const populated: [from: bigint, to: bigint][] = [];
+  makeRoom({
+    malloc(bytes) {
+      const piece = BigInt(1 + taken.size) * 100_000n + 16n;
+      taken.set(piece, bytes);
+      return piece;
+    },
+    madvise(from, bytes) {
+      populated.push([from!, from! + bytes]);
+      return 0;
+    },
+    free(piece) {
+      const bytes = taken.get(piece!)!;
+      assert.ok(
+        populated.some(([from, to]) =>
+          from % 4096n === 0n && from <= piece! && piece! + bytes <= to
+        ),
+        `${piece} was not populated`,
+      );
+      assert.ok(taken.delete(piece!), "freed twice");
+    },
+  });
+  assert.equal(taken.size, 0);
 });
