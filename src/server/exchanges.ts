@@ -8,7 +8,7 @@ import type { Exchange } from "./exchange.ts";
 /** Knows the requests of connections, by the connection's far end. */
 export class Exchanges {
   readonly #underWay = new Map<string, Exchange[]>();
-  readonly #served = new Map<string, number>();
+  #served = new Map<string, number>();
 
   begin(exchange: Exchange): void {
     if (exchange.peer === undefined) return;
@@ -49,7 +49,11 @@ export class Exchanges {
     const known = new Set(this.#served.keys());
     return (live) => {
       for (const peer of live) known.delete(keyOf(peer));
-      for (const key of known) this.#served.delete(key);
+      // Made anew: one that has forgotten a few grows with the next that comes, and
+      // a fork's first caller would wait for it.
+      this.#served = new Map(
+        [...this.#served].filter(([key]) => !known.has(key)),
+      );
     };
   }
 }
