@@ -39,7 +39,7 @@ export const kernelChecks: readonly Check[] = [
       if (libc.errno === undefined) {
         throw new Error("the C library could not be loaded");
       }
-      need(libc, "ioctl");
+      need(libc.ioctl, "ioctl");
       return "loaded";
     },
     skipped: "all that is a system call: nearly everything",
@@ -59,7 +59,7 @@ export const kernelChecks: readonly Check[] = [
     needed: (config) => config.freezeMounts.length > 0,
     look({ config, libc }) {
       requireCapability("CAP_SYS_ADMIN");
-      need(libc, "ioctl");
+      need(libc.ioctl, "ioctl");
       const { freezeMounts, freezeForce, runtimeDirectory } = config;
       if (freezeMounts.length === 0) return "possible, no mount is named";
       const needed = freezeForce ? [] : neededPaths(nearest(runtimeDirectory));
@@ -97,7 +97,13 @@ export const kernelChecks: readonly Check[] = [
       const mask = readMask(libc, process.pid)!;
       const size = BigInt(mask.length);
       // The mask that it has already: this asks for the right alone.
-      if (need(libc, "sched_setaffinity")(process.pid, size, mask) < 0) {
+      if (
+        need(libc.sched_setaffinity, "sched_setaffinity")(
+          process.pid,
+          size,
+          mask,
+        ) < 0
+      ) {
         throw failed(libc, "set the CPUs of", "this process");
       }
       const count = mask.reduce((sum, byte) => sum + bitsIn(byte), 0);
@@ -131,7 +137,7 @@ export const kernelChecks: readonly Check[] = [
     name: "wall-clock",
     needed: always,
     look({ libc }) {
-      need(libc, "clock_settime");
+      need(libc.clock_settime, "clock_settime");
       wallClock(libc);
       requireCapability("CAP_SYS_TIME");
       return "can be set";
@@ -182,7 +188,7 @@ function entropyCount(libc: Libc): number {
   const pool = openSync("/dev/urandom", "r");
   try {
     const bytes = new Uint8Array(count.buffer);
-    if (need(libc, "ioctl")(pool, RNDGETENTCNT, bytes) < 0) {
+    if (need(libc.ioctl, "ioctl")(pool, RNDGETENTCNT, bytes) < 0) {
       throw failed(libc, "ask", "the random pool");
     }
   } finally {

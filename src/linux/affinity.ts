@@ -172,7 +172,9 @@ function forEachThread(visit: (thread: number) => void): void {
 /** The CPUs that a thread may use; undefined if it has ended. */
 export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
   const mask = new Uint8Array(MASK_BYTES);
-  if (need(libc, "sched_getaffinity")(thread, SIZE, mask) !== -1) return mask;
+  if (
+    need(libc.sched_getaffinity, "sched_getaffinity")(thread, SIZE, mask) !== -1
+  ) return mask;
   const error = failed(libc, "read the CPUs of", `thread ${thread}`);
   if (!isAlive(thread)) return undefined;
   throw error;
@@ -180,7 +182,9 @@ export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
 
 /** False if the thread has ended. */
 function writeMask(libc: Libc, thread: number, mask: Uint8Array): boolean {
-  if (need(libc, "sched_setaffinity")(thread, SIZE, mask) !== -1) return true;
+  if (
+    need(libc.sched_setaffinity, "sched_setaffinity")(thread, SIZE, mask) !== -1
+  ) return true;
   const error = failed(libc, "set the CPUs of", `thread ${thread}`);
   if (!isAlive(thread)) return false;
   throw error;

@@ -22,7 +22,7 @@ export function announce(
   mac: Uint8Array,
   addresses: readonly string[],
 ): void {
-  const socket = need(libc, "socket")(AF_PACKET, SOCK_RAW, 0);
+  const socket = need(libc.socket, "socket")(AF_PACKET, SOCK_RAW, 0);
   if (socket < 0) throw failed(libc, "announce", "an address");
   try {
     const name = new Uint8Array(SOCKADDR_LL_BYTES);
@@ -30,18 +30,18 @@ export function announce(
     view.setUint16(0, AF_PACKET, true);
     name.set(ETH_P_ARP, 2);
     view.setInt32(4, link, true);
-    if (need(libc, "bind")(socket, name, SOCKADDR_LL_BYTES) < 0) {
+    if (need(libc.bind, "bind")(socket, name, SOCKADDR_LL_BYTES) < 0) {
       throw failed(libc, "announce on link", String(link));
     }
     for (const address of addresses) {
       const frame = announcement(mac, ipv4Bytes(address));
       const size = BigInt(frame.length);
-      if (need(libc, "send")(socket, frame, size, 0) < 0) {
+      if (need(libc.send, "send")(socket, frame, size, 0) < 0) {
         throw failed(libc, "announce", address);
       }
     }
   } finally {
-    need(libc, "close")(socket);
+    need(libc.close, "close")(socket);
   }
 }
 

@@ -47,7 +47,7 @@ export function setWallClock(libc: Libc, ms: number): void {
     BigInt(Math.floor((ms - seconds * 1000) * 1e6)),
   ]);
   const bytes = new Uint8Array(time.buffer);
-  if (need(libc, "clock_settime")(CLOCK_REALTIME, bytes) < 0) {
+  if (need(libc.clock_settime, "clock_settime")(CLOCK_REALTIME, bytes) < 0) {
     throw failed(libc, "set", "the wall clock");
   }
 }
@@ -101,7 +101,7 @@ function readDevice(libc: Libc, path: string): number {
 function readClock(libc: Libc, clock: number, name: string): number {
   const time = new BigInt64Array(2);
   const bytes = new Uint8Array(time.buffer);
-  if (need(libc, "clock_gettime")(clock, bytes) < 0) {
+  if (need(libc.clock_gettime, "clock_gettime")(clock, bytes) < 0) {
     throw failed(libc, "read", name);
   }
   return Number(time[0]) * 1000 + Number(time[1]) / 1e6;

@@ -51,7 +51,9 @@ export function shutdownConnection(
   connection: Connection,
 ): boolean {
   if (!isStillOpen(libc, connection)) return false;
-  if (need(libc, "shutdown")(connection.fd, SHUT_RDWR) === 0) return true;
+  if (need(libc.shutdown, "shutdown")(connection.fd, SHUT_RDWR) === 0) {
+    return true;
+  }
   const error = failed(libc, "shutdown", describe(connection));
   if (isStillOpen(libc, connection)) throw error;
   return false;
@@ -66,12 +68,12 @@ export function shutdownConnection(
 export function unreadBytes(libc: Libc, { fd }: Connection): number {
   const count = new Int32Array(1);
   const bytes = new Uint8Array(count.buffer);
-  return need(libc, "ioctl")(fd, SIOCINQ, bytes) === 0 ? count[0] : 0;
+  return need(libc.ioctl, "ioctl")(fd, SIOCINQ, bytes) === 0 ? count[0] : 0;
 }
 
 /** {@linkcode shutdownConnection} without a look whether it still is the same. */
 export function shutdownListed(libc: Libc, { fd }: Connection): boolean {
-  return need(libc, "shutdown")(fd, SHUT_RDWR) === 0;
+  return need(libc.shutdown, "shutdown")(fd, SHUT_RDWR) === 0;
 }
 
 /**
@@ -88,7 +90,7 @@ export function cork(libc: Libc, { fd }: Connection): boolean {
  * where the connection is over.
  */
 export function endReading(libc: Libc, { fd }: Connection): boolean {
-  return need(libc, "shutdown")(fd, SHUT_RD) === 0;
+  return need(libc.shutdown, "shutdown")(fd, SHUT_RD) === 0;
 }
 
 /** Bytes that the client has not acknowledged yet; undefined once it is over. */
@@ -96,7 +98,7 @@ export function unacknowledgedBytes(
   libc: Libc,
   connection: Connection,
 ): number | undefined {
-  const ioctl = need(libc, "ioctl");
+  const ioctl = need(libc.ioctl, "ioctl");
   if (inodeOf(connection.fd) !== connection.inode) return undefined;
   const count = new Int32Array(1);
   if (ioctl(connection.fd, SIOCOUTQ, new Uint8Array(count.buffer)) === -1) {
@@ -110,7 +112,7 @@ export function tcpInfo(
   libc: Libc,
   connection: Connection,
 ): TcpInfo | undefined {
-  const getsockopt = need(libc, "getsockopt");
+  const getsockopt = need(libc.getsockopt, "getsockopt");
   const { fd, inode } = connection;
   if (inodeOf(fd) !== inode) return undefined;
   const info = new Uint8Array(TCP_INFO_BYTES);
@@ -138,7 +140,7 @@ export function isStillOpen(
 
 /** Whether it has; then `ADDRESS` is the peer's. */
 export function hasPeer(libc: Libc, fd: number): boolean {
-  return need(libc, "getpeername")(fd, ADDRESS, room()) === 0;
+  return need(libc.getpeername, "getpeername")(fd, ADDRESS, room()) === 0;
 }
 
 const SOCKET = "socket:[";

@@ -88,7 +88,7 @@ function onPool(
 ): void {
   const pool = openSync(POOL, "r");
   try {
-    if (need(libc, "ioctl")(pool, request, argument) < 0) {
+    if (need(libc.ioctl, "ioctl")(pool, request, argument) < 0) {
       throw failed(libc, action, POOL);
     }
   } finally {

@@ -73,7 +73,7 @@ function call(
   what: string,
   name: string,
 ): SystemCallError | undefined {
-  return need(libc, "ioctl")(fd, request, null) === -1
+  return need(libc.ioctl, "ioctl")(fd, request, null) === -1
     ? failed(libc, what, name)
     : undefined;
 }

@@ -13,7 +13,7 @@ export function readHostname(): string {
 /** sethostname(2); throws a SystemCallError (needs CAP_SYS_ADMIN). */
 export function setHostname(libc: Libc, name: string): void {
   const bytes = new TextEncoder().encode(name);
-  if (need(libc, "sethostname")(bytes, BigInt(bytes.length)) < 0) {
+  if (need(libc.sethostname, "sethostname")(bytes, BigInt(bytes.length)) < 0) {
     throw failed(libc, "set", "the host name");
   }
 }

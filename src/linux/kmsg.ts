@@ -134,7 +134,7 @@ export class KernelLogWatch {
     this.#armed = true;
     if (this.#pending) return; // still waits, behind the last record there is
     this.#log ??= this.#open();
-    need(this.#libc, "lseek")(this.#log.fd, 0n, SEEK_END);
+    need(this.#libc.lseek, "lseek")(this.#log.fd, 0n, SEEK_END);
     void this.#wait(this.#log);
   }
 

@@ -102,12 +102,12 @@ export type Libc =
   & { readonly [N in keyof typeof SYMBOLS]?: Call<typeof SYMBOLS[N]> }
   & { errno?(): number };
 
-/** The function of that name; fails where this libc has none. */
-export function need<N extends keyof typeof SYMBOLS>(
-  libc: Libc,
-  name: N,
-): NonNullable<Libc[N]> {
-  const call = libc[name];
+/**
+ * The function, which has this name; fails where this libc has none. It is looked up
+ * by who calls this: a place that looks up many names is one that V8 keeps no notes
+ * for, and a fork would go a long way there.
+ */
+export function need<T>(call: T | undefined, name: keyof typeof SYMBOLS): T {
   if (call === undefined) {
     throw new Error(`Cannot call ${name}: this system's C library has none`);
   }

@@ -54,7 +54,7 @@ function deferAccept(
   value: Uint8Array,
 ): void {
   for (const fd of listeners) {
-    const setsockopt = need(libc, "setsockopt");
+    const setsockopt = need(libc.setsockopt, "setsockopt");
     const size = value.length;
     if (setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, value, size) === -1) {
       throw failed(libc, "set TCP_DEFER_ACCEPT on", `listening socket ${fd}`);
@@ -71,7 +71,7 @@ function secondsOf(seconds: number): Uint8Array {
 function isListening(libc: Libc, fd: number): boolean {
   const value = new Uint8Array(4);
   const length = new Uint8Array(new Uint32Array([value.length]).buffer);
-  const getsockopt = need(libc, "getsockopt");
+  const getsockopt = need(libc.getsockopt, "getsockopt");
   return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value, length) === 0 &&
     value[0] === 1;
 }

@@ -95,7 +95,7 @@ export class ProgramPages {
   pageOut(): void {
     this.#out = true;
     if (this.#needed.size === 0) return void pageOutFiles(this.#libc);
-    const advise = need(this.#libc, "madvise");
+    const advise = need(this.#libc.madvise, "madvise");
     for (const mapping of fileMappings()) {
       const resident = this.#residentOf(mapping);
       const needed = this.#needed.get(mapping.address);
@@ -128,7 +128,7 @@ export class ProgramPages {
   #residentOf({ address, bytes }: Mapping): Uint8Array | undefined {
     const pages = new Uint8Array(Number((bytes + PAGE - 1n) / PAGE));
     // mincore(2): only the lowest bit is defined, and the kernel sets no other
-    const mincore = need(this.#libc, "mincore");
+    const mincore = need(this.#libc.mincore, "mincore");
     return mincore(address, bytes, pages) === 0 ? pages : undefined;
   }
 }
@@ -157,7 +157,7 @@ function adviseAll(
   mappings: readonly Mapping[],
   advice: number,
 ): number {
-  const advise = need(libc, "madvise");
+  const advise = need(libc.madvise, "madvise");
   // Refused for special mappings, and where the file is not ours: no loss.
   return mappings.filter(({ address, bytes }) =>
     advise(address, bytes, advice) === 0

@@ -110,7 +110,7 @@ export class MemoryZeroer {
   }
 
   #take(size: number): bigint {
-    const address = need(this.#libc, "mmap")(
+    const address = need(this.#libc.mmap, "mmap")(
       0n,
       BigInt(size),
       PROT_READ_WRITE,
@@ -141,13 +141,13 @@ export class MemoryZeroer {
     advice: number,
     optional = false,
   ): void {
-    const call = need(this.#libc, "madvise");
+    const call = need(this.#libc.madvise, "madvise");
     if (call(address, BigInt(size), advice) === 0 || optional) return;
     throw failed(this.#libc, `advise ${advice} on`, `${size} bytes`);
   }
 
   #giveBack(address: bigint, size: number): void {
-    if (need(this.#libc, "munmap")(address, BigInt(size)) === 0) return;
+    if (need(this.#libc.munmap, "munmap")(address, BigInt(size)) === 0) return;
     throw failed(this.#libc, "unmap", `${size} bytes`);
   }
 }

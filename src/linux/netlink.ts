@@ -52,11 +52,11 @@ export class Netlink implements Disposable {
   /** Opens a socket of a protocol, linux/netlink.h; throws where refused. */
   constructor(libc: Libc, protocol: number) {
     this.#libc = libc;
-    this.#socket = need(libc, "socket")(AF_NETLINK, SOCK_RAW, protocol);
+    this.#socket = need(libc.socket, "socket")(AF_NETLINK, SOCK_RAW, protocol);
     if (this.#socket < 0) throw failed(libc, "open", "a netlink socket");
     // struct timeval of the 64-bit machines that Lull runs on
     const timeout = new BigInt64Array([TIMEOUT_SECONDS, 0n]);
-    need(libc, "setsockopt")(
+    need(libc.setsockopt, "setsockopt")(
       this.#socket,
       SOL_SOCKET,
       SO_RCVTIMEO,
@@ -66,7 +66,7 @@ export class Netlink implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    need(this.#libc, "close")(this.#socket);
+    need(this.#libc.close, "close")(this.#socket);
   }
 
   /**
@@ -135,13 +135,13 @@ export class Netlink implements Disposable {
 
   #send({ bytes, view, length }: Composed): void {
     view.setUint32(8, ++this.#sequence, true);
-    const sent = need(this.#libc, "send")(this.#socket, bytes, length, 0);
+    const sent = need(this.#libc.send, "send")(this.#socket, bytes, length, 0);
     if (sent < 0) throw failed(this.#libc, "ask", "the kernel over netlink");
   }
 
   /** The messages of one datagram that answer the last request. */
   #receive(): NetlinkMessage[] {
-    const length = need(this.#libc, "recv")(
+    const length = need(this.#libc.recv, "recv")(
       this.#socket,
       this.#buffer,
       RECEIVE_SIZE,

@@ -42,12 +42,12 @@ export async function syncFilesystem(
 
 function blockOnSync(libc: Libc, signal?: AbortSignal): void {
   signal?.throwIfAborted();
-  need(libc, "sync")();
+  need(libc.sync, "sync")();
 }
 
 function blockOnSyncfs(libc: Libc, fd: number, signal?: AbortSignal): void {
   signal?.throwIfAborted();
-  if (need(libc, "syncfs")(fd) === -1) {
+  if (need(libc.syncfs, "syncfs")(fd) === -1) {
     throw failed(libc, "sync", `the filesystem of fd ${fd}`);
   }
 }

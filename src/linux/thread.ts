@@ -46,13 +46,18 @@ export async function callOnThread(
 function start(libc: Libc, name: string, argument: bigint): bigint {
   const symbol = new TextEncoder().encode(`${name}\0`);
   // null is RTLD_DEFAULT: look in all that this process has loaded (dlsym(3))
-  const address = need(libc, "dlsym")(null, symbol);
+  const address = need(libc.dlsym, "dlsym")(null, symbol);
   if (address === 0n) throw new Error(`Cannot find ${name}: no such symbol`);
   // A thread starts at a function from pointer to pointer. By the calling
   // conventions of x86-64 and arm64 one from int to int serves as well.
   const thread = new BigUint64Array(1);
   const handle = new Uint8Array(thread.buffer);
-  const code = need(libc, "pthread_create")(handle, null, address, argument);
+  const code = need(libc.pthread_create, "pthread_create")(
+    handle,
+    null,
+    address,
+    argument,
+  );
   if (code !== 0) {
     throw new Error(`Cannot start a thread for ${name}: ${errnoName(code)}`);
   }
@@ -67,7 +72,10 @@ function tryJoin(
 ): number | undefined {
   const result = new Int32Array(2);
   const bytes = new Uint8Array(result.buffer);
-  const code = need(libc, "pthread_tryjoin_np")(thread, bytes);
+  const code = need(libc.pthread_tryjoin_np, "pthread_tryjoin_np")(
+    thread,
+    bytes,
+  );
   if (code === EBUSY) return undefined;
   if (code === 0) return result[0];
   throw new Error(`Cannot join the thread of ${name}: ${errnoName(code)}`);

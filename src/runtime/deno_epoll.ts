@@ -53,8 +53,8 @@ const waiting = Deno.dlopen("libc.so.6", { // there is no Deno for musl
     nonblocking: true,
   },
 }).symbols;
-const epollWait = need(libc, "epoll_wait");
-const epollCtl = need(libc, "epoll_ctl");
+const epollWait = need(libc.epoll_wait, "epoll_wait");
+const epollCtl = need(libc.epoll_ctl, "epoll_ctl");
 
 /** Hears of what happened to its descriptor: EPOLLIN and so on. */
 export type Watcher = (events: number) => void;
@@ -92,7 +92,7 @@ export class Poller {
   /** Not even what the kernel has told already is heard any more. */
   forget(token: number): void {
     if (!this.#watchers.delete(token) || this.#watchers.size > 0) return;
-    need(libc, "eventfd_write")(this.#bell, 1n);
+    need(libc.eventfd_write, "eventfd_write")(this.#bell, 1n);
   }
 
   /** Calls it in the next round, after others had their turn. */
@@ -101,10 +101,18 @@ export class Poller {
   }
 
   #open(): void {
-    const epoll = own(need(libc, "epoll_create1")(CLOEXEC), "make", "an epoll");
+    const epoll = own(
+      need(libc.epoll_create1, "epoll_create1")(CLOEXEC),
+      "make",
+      "an epoll",
+    );
     let bell: number | undefined;
     try {
-      bell = own(need(libc, "eventfd")(0, CLOEXEC), "make", "an eventfd");
+      bell = own(
+        need(libc.eventfd, "eventfd")(0, CLOEXEC),
+        "make",
+        "an eventfd",
+      );
       addTo(epoll, bell, 0);
     } catch (error) {
       if (bell !== undefined) disown(bell);
@@ -159,7 +167,7 @@ export function disown(fd: number): void {
   close(fd);
 }
 
-const close = need(libc, "close");
+const close = need(libc.close, "close");
 const EVENT = new Uint8Array(EVENT_BYTES);
 
 function addTo(epoll: number, fd: number, token: number): void {

@@ -24,7 +24,7 @@ const BACKLOG = 1024;
 const ACCEPTS = 64;
 
 const poller = new Poller();
-const accept4 = need(libc, "accept4");
+const accept4 = need(libc.accept4, "accept4");
 /** Those who could not take a client for want of a descriptor. */
 const starved = new Set<() => void>();
 
@@ -110,16 +110,22 @@ function bind(host: string, port: number): number {
   if (address === undefined) throw new Error(`Cannot bind ${on}: no address`);
   const { family, bytes } = address;
   const fd = own(
-    need(libc, "socket")(family, SOCK_STREAM | SOCK_FLAGS, 0),
+    need(libc.socket, "socket")(family, SOCK_STREAM | SOCK_FLAGS, 0),
     "open a socket for",
     on,
   );
   try {
-    need(libc, "setsockopt")(fd, SOL_SOCKET, SO_REUSEADDR, ON, ON.length);
-    if (need(libc, "bind")(fd, bytes, bytes.length) === -1) {
+    need(libc.setsockopt, "setsockopt")(
+      fd,
+      SOL_SOCKET,
+      SO_REUSEADDR,
+      ON,
+      ON.length,
+    );
+    if (need(libc.bind, "bind")(fd, bytes, bytes.length) === -1) {
       throw failed(libc, "bind", on);
     }
-    if (need(libc, "listen")(fd, BACKLOG) === -1) {
+    if (need(libc.listen, "listen")(fd, BACKLOG) === -1) {
       throw failed(libc, "listen on", on);
     }
     return fd;

@@ -29,9 +29,9 @@ const ON = Uint8Array.of(1, 0, 0, 0);
 /** struct linger: on, for 0 s. The close then resets the connection. */
 const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
-const socket = need(libc, "socket");
-const connect = need(libc, "connect");
-const setsockopt = need(libc, "setsockopt");
+const socket = need(libc.socket, "socket");
+const connect = need(libc.connect, "connect");
+const setsockopt = need(libc.setsockopt, "setsockopt");
 
 /** What a relay needs to begin. */
 export interface RelayOptions {

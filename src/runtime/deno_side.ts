@@ -26,10 +26,10 @@ const BUFFER_BYTES = BigInt(BUFFER.length);
 /** Reads in a row before others get their turn. */
 const READS = 4;
 
-const read = need(libc, "read");
-const send = need(libc, "send");
-const shutdown = need(libc, "shutdown");
-const getsockopt = need(libc, "getsockopt");
+const read = need(libc.read, "read");
+const send = need(libc.send, "send");
+const shutdown = need(libc.shutdown, "shutdown");
+const getsockopt = need(libc.getsockopt, "getsockopt");
 
 /** A socket, and what the kernel has told about it. */
 export class Side {

@@ -127,7 +127,9 @@ export class SelfCall {
     return address.slice(0, new DataView(length.buffer).getUint32(0, true));
   }
 
-  #call<N extends Parameters<typeof need>[1]>(name: N) {
-    return need(this.#libc, name);
+  #call<N extends Parameters<typeof need>[1]>(
+    name: N,
+  ): NonNullable<Libc[N]> {
+    return need(this.#libc[name], name)!;
   }
 }

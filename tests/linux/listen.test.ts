@@ -84,6 +84,6 @@ function deferSeconds(libc: Libc, fd: number): number {
   const value = new Int32Array(1);
   const bytes = new Uint8Array(value.buffer);
   const length = Uint8Array.of(4, 0, 0, 0);
-  assert.equal(need(libc, "getsockopt")(fd, 6, 9, bytes, length), 0);
+  assert.equal(need(libc.getsockopt, "getsockopt")(fd, 6, 9, bytes, length), 0);
   return value[0];
 }

@@ -21,12 +21,14 @@ describe("syncFilesystems", () => {
     const counting: Libc = {
       ...real,
       pthread_create(...args) {
-        const code = need(real, "pthread_create")(...args);
+        const code = need(real.pthread_create, "pthread_create")(...args);
         if (code === 0) created++;
         return code;
       },
       pthread_tryjoin_np(...args) {
-        const code = need(real, "pthread_tryjoin_np")(...args);
+        const code = need(real.pthread_tryjoin_np, "pthread_tryjoin_np")(
+          ...args,
+        );
         if (code === 0) joined++;
         return code;
       },
