@@ -3,7 +3,7 @@
  * Threads that are born meanwhile inherit the mask of the one that bore them.
  * @module
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, openSync, readdirSync } from "node:fs";
 import process from "node:process";
 import { failed, type Libc, need } from "./libc.ts";
 
@@ -132,11 +132,14 @@ function restore(libc: Libc, { former, main, count }: Former): Unpinned {
 }
 
 // statx(2), linux/stat.h
-const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
 const STATX_NLINK = 4;
 const STATX_BYTES = 256;
 const STX_NLINK = 16;
-const TASKS = new TextEncoder().encode("/proc/self/task\0");
+const TASKS = "/proc/self/task";
+const NO_PATH = Uint8Array.of(0);
+/** The directory, open for the agent's life: its path is a long way to go. */
+let tasks: number | undefined;
 
 /**
  * Tells how many threads this process has: the links of their directory, less the
@@ -145,8 +148,11 @@ const TASKS = new TextEncoder().encode("/proc/self/task\0");
  */
 function threadCounter({ statx }: Libc): () => number | undefined {
   const found = new Uint8Array(STATX_BYTES);
+  const directory = tasks ??= openSync(TASKS, "r");
   return () => {
-    if (statx?.(AT_FDCWD, TASKS, 0, STATX_NLINK, found) !== 0) return undefined;
+    if (statx?.(directory, NO_PATH, AT_EMPTY_PATH, STATX_NLINK, found) !== 0) {
+      return undefined;
+    }
     // Without a view, which takes longer to make than all else here; 22 bits are
     // the most that Linux has for threads (PID_MAX_LIMIT).
     const links = found[STX_NLINK] | found[STX_NLINK + 1] << 8 |
@@ -160,7 +166,7 @@ function forEachThread(visit: (thread: number) => void): void {
   const seen = new Set<number>();
   for (let before = -1; seen.size > before;) {
     before = seen.size;
-    for (const name of readdirSync("/proc/self/task")) {
+    for (const name of readdirSync(TASKS)) {
       const thread = Number(name);
       if (seen.has(thread)) continue;
       seen.add(thread);
@@ -191,7 +197,7 @@ function writeMask(libc: Libc, thread: number, mask: Uint8Array): boolean {
 }
 
 function isAlive(thread: number): boolean {
-  return existsSync(`/proc/self/task/${thread}`);
+  return existsSync(`${TASKS}/${thread}`);
 }
 
 /** CPU n is bit n % 8 of byte n / 8, on little-endian machines (CPU_SET(3)). */
