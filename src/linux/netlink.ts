@@ -41,12 +41,23 @@ export interface NetlinkMessage {
   readonly payload: Uint8Array;
 }
 
+/**
+ * Takes one that came. The end of the kernel's answer has a number and nothing more:
+ * 0, or -errno; it is undefined in what is no end.
+ */
+type Take = (
+  type: number,
+  payload: Uint8Array,
+  end: number | undefined,
+) => void;
+
+const NOTHING = new Uint8Array();
+
 /** The conversation with one part of the kernel. */
 export class Netlink implements Disposable {
   readonly #libc: Libc;
   readonly #socket: number;
   readonly #buffer = new Uint8Array(RECEIVE_BYTES);
-  readonly #received = viewOf(this.#buffer);
   #sequence = 0;
 
   /** Opens a socket of a protocol, linux/netlink.h; throws where refused. */
@@ -80,24 +91,29 @@ export class Netlink implements Disposable {
   ): void {
     const { ACK, REQUEST } = NLM_F;
     this.#send(compose(request, REQUEST | ACK | (request.flags ?? 0)));
-    for (const { type, payload } of this.#receive()) {
-      if (type !== NLMSG_ERROR) continue;
-      const errno = errorOf(payload);
-      if (errno !== 0) throw new SystemCallError(action, on, errno);
-      return;
+    let answer: number | undefined;
+    this.#receive((type, _, end) => {
+      if (type === NLMSG_ERROR) answer ??= end;
+    });
+    if (answer === undefined) {
+      throw new Error(
+        `Cannot ${action} ${on}: the kernel's answer is no answer`,
+      );
     }
-    throw new Error(`Cannot ${action} ${on}: the kernel's answer is no answer`);
+    if (answer !== 0) throw new SystemCallError(action, on, -answer);
   }
 
   /** Asks for one thing, which comes in one message. */
   ask(request: NetlinkMessage, what: string): NetlinkMessage {
     this.#send(compose(request, NLM_F.REQUEST));
-    const [answer] = this.#receive();
-    if (answer === undefined) {
-      throw new Error(`Cannot ask for ${what}: the kernel gave no answer`);
-    }
-    if (answer.type !== NLMSG_ERROR) return answer;
-    throw new SystemCallError("ask for", what, errorOf(answer.payload));
+    let answer: NetlinkMessage | undefined;
+    this.#receive((type, payload, end) => {
+      if (answer !== undefined) return;
+      if (end !== undefined) throw new SystemCallError("ask for", what, -end);
+      answer = { type, payload };
+    });
+    if (answer !== undefined) return answer;
+    throw new Error(`Cannot ask for ${what}: the kernel gave no answer`);
   }
 
   /** Asks for a list. */
@@ -117,20 +133,14 @@ export class Netlink implements Disposable {
   #list(request: Composed, what: string): NetlinkMessage[] {
     this.#send(request);
     const listed: NetlinkMessage[] = [];
-    for (;;) {
-      for (const message of this.#receive()) {
-        switch (message.type) {
-          case NLMSG_ERROR:
-          case NLMSG_DONE: {
-            const errno = errorOf(message.payload);
-            if (errno !== 0) throw new SystemCallError("list", what, errno);
-            return listed;
-          }
-          default:
-            listed.push(message);
-        }
-      }
-    }
+    let end: number | undefined;
+    const take: Take = (type, payload, last) => {
+      end ??= last;
+      if (end === undefined) listed.push({ type, payload });
+    };
+    while (end === undefined) this.#receive(take);
+    if (end !== 0) throw new SystemCallError("list", what, -end);
+    return listed;
   }
 
   #send({ bytes, view, length }: Composed): void {
@@ -139,8 +149,11 @@ export class Netlink implements Disposable {
     if (sent < 0) throw failed(this.#libc, "ask", "the kernel over netlink");
   }
 
-  /** The messages of one datagram that answer the last request. */
-  #receive(): NetlinkMessage[] {
+  /**
+   * Gives the messages of one datagram that answer the last request, one by one: to
+   * put them together would take longer than to read the one that mostly comes.
+   */
+  #receive(take: Take): void {
     const length = need(this.#libc.recv, "recv")(
       this.#socket,
       this.#buffer,
@@ -148,19 +161,17 @@ export class Netlink implements Disposable {
       0,
     );
     if (length < 0) throw failed(this.#libc, "hear", "the kernel over netlink");
-    const view = this.#received;
-    const messages: NetlinkMessage[] = [];
+    const bytes = this.#buffer;
     for (let at = 0; at + HEADER <= length;) {
-      const size = view.getUint32(at, true);
-      if (view.getUint32(at + 8, true) === this.#sequence) {
-        messages.push({
-          type: view.getUint16(at + 4, true),
-          payload: this.#buffer.slice(at + HEADER, at + size),
-        });
+      const size = int32(bytes, at);
+      if (int32(bytes, at + 8) === this.#sequence) {
+        const type = bytes[at + 4] | bytes[at + 5] << 8;
+        if (type === NLMSG_ERROR || type === NLMSG_DONE) {
+          take(type, NOTHING, endOf(bytes, at, size));
+        } else take(type, bytes.slice(at + HEADER, at + size), undefined);
       }
       at += aligned(size);
     }
-    return messages;
   }
 }
 
@@ -181,11 +192,15 @@ function compose({ type, payload }: NetlinkMessage, flags: number): Composed {
   return { bytes, view, length: BigInt(bytes.length) };
 }
 
-/** The number in an error or the end of a list: 0, or -errno. */
-function errorOf(payload: Uint8Array): number {
-  if (payload.length < 4) return 0;
-  // without a view, which takes longer to make than to read the end of a list
-  return -(payload[0] | payload[1] << 8 | payload[2] << 16 | payload[3] << 24);
+/** The number in an error or the end of a list. */
+function endOf(bytes: Uint8Array, at: number, size: number): number {
+  return size < HEADER + 4 ? 0 : int32(bytes, at + HEADER);
+}
+
+/** Without a view: mostly a list is empty, and its end is all there is to read. */
+function int32(bytes: Uint8Array, at: number): number {
+  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 |
+    bytes[at + 3] << 24;
 }
 
 /** Whether the kernel refused with this name of errno(3). */

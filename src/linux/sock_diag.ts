@@ -68,6 +68,11 @@ export type Destroyed = "destroyed" | "gone" | { readonly failed: string };
 
 /** The kernel's table of TCP connections, as long as it is not disposed of. */
 export class TcpTable implements Disposable {
+  /**
+   * The first one stays for good: V8 forgets what objects look like of which a
+   * collection has left none, and a fork would learn it anew.
+   */
+  static example: TcpTable | undefined;
   readonly #netlink: Netlink;
   /** What lists the connections of one family, each. */
   readonly #listers: readonly (() => NetlinkMessage[])[];
@@ -76,6 +81,7 @@ export class TcpTable implements Disposable {
   constructor(libc: Libc) {
     this.#netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
     this.#listers = FAMILIES.map((family) => this.#listerOf(family));
+    TcpTable.example ??= this;
   }
 
   [Symbol.dispose](): void {

@@ -47,7 +47,7 @@ export interface ResetConnections {
 export function resetConnections(options: ResetOptions): ResetConnections {
   const { libc, ownPorts, restoredAt, rehearsal = false } = options;
   const { open = () => new TcpTable(libc) } = options;
-  let recorded: TcpConnection[] | undefined;
+  let recorded: readonly TcpConnection[] | undefined;
   // Stays open: to open it, and to close it, takes time of a recovery's caller.
   let table: ReturnType<typeof open> | undefined;
   const forget = () => void (recorded = undefined);
@@ -69,7 +69,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         }
         table ??= open();
         try {
-          recorded = foreign(table.list(ownPorts()));
+          recorded = orNone(foreign(table.list(ownPorts())));
         } catch (error) {
           close(); // the next prepare begins with another
           throw error;
@@ -90,16 +90,14 @@ export function resetConnections(options: ResetOptions): ResetConnections {
           return { skipped: "no connections were recorded at the prepare" };
         }
         const { network }: RecoverRequest & NetworkRequest = request;
+        const silent = silentSince(table, restoredAt());
+        if (rehearsal || (stale === NONE && silent === NONE)) {
+          return summary(NONE); // mostly
+        }
         const remote = network?.address === undefined
           ? spareLocal(stale)
           : stale;
-        const silent = silentSince(table, restoredAt());
-        const none = isEmpty(remote) && isEmpty(silent); // mostly
-        return summary(
-          none || rehearsal
-            ? []
-            : table.destroy(identitiesOf([...remote, ...silent])),
-        );
+        return summary(table.destroy(identitiesOf([...remote, ...silent])));
       },
     },
   };
@@ -108,13 +106,15 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   function silentSince(
     table: Pick<TcpTable, "list">,
     at: number | undefined,
-  ): TcpConnection[] {
-    if (at === undefined) return [];
+  ): readonly TcpConnection[] {
+    if (at === undefined) return NONE;
     const ago = performance.now() - at + MARGIN_MS;
     const now = table.list(ownPorts());
-    if (now.length === 0) return []; // mostly, and somebody waits
-    return spareLocal(foreign(now)).filter(({ established, silentMs }) =>
-      established && silentMs !== undefined && silentMs > ago
+    if (now.length === 0) return NONE; // mostly, and somebody waits
+    return orNone(
+      spareLocal(foreign(now)).filter(({ established, silentMs }) =>
+        established && silentMs !== undefined && silentMs > ago
+      ),
     );
   }
 
@@ -125,7 +125,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     );
   }
 
-  function summary(fates: Destroyed[]) {
+  function summary(fates: readonly Destroyed[]) {
     let destroyed = 0;
     let gone = 0;
     const failed: Record<string, number> = {};
@@ -138,12 +138,15 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   }
 }
 
-function isEmpty(list: readonly unknown[]): boolean {
-  return list.length === 0;
+/**
+ * No connections, always this very list: V8 has a kind of array for each kind of
+ * content, and looks up anew in a fork how long one is of which it saw several.
+ */
+const NONE: readonly never[] = [];
+
+function orNone<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? NONE : list;
 }
-// V8 has a kind of array for each kind of content, and notes each that comes here:
-// which ones a recovery has is not known before.
-[[], [0], [{}], new Array(1), new Array(1).fill({})].forEach(isEmpty);
 
 /**
  * Without those whose other end is in the list too: both ends are in this
