@@ -107,7 +107,10 @@ export type Libc =
  * by who calls this: a place that looks up many names is one that V8 keeps no notes
  * for, and a fork would go a long way there.
  */
-export function need<T>(call: T | undefined, name: keyof typeof SYMBOLS): T {
+export function need<T extends (...args: never[]) => unknown>(
+  call: T | undefined,
+  name: keyof typeof SYMBOLS,
+): T {
   if (call === undefined) {
     throw new Error(`Cannot call ${name}: this system's C library has none`);
   }

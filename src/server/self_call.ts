@@ -71,13 +71,13 @@ export class SelfCall {
     const [listener] = listenersOn(this.#libc, this.#ports());
     if (listener === undefined) return () => {};
     const socket = this.#connect(this.#nameOf(listener));
-    return () => void this.#call("close")(socket);
+    return () => void need(this.#libc.close, "close")(socket);
   }
 
   /** A socket on its way to the address. */
   #connect(address: Uint8Array): number {
     const family = address[0] | address[1] << 8;
-    const socket = this.#call("socket")(
+    const socket = need(this.#libc.socket, "socket")(
       family,
       SOCK_STREAM_NONBLOCK_CLOEXEC,
       0,
@@ -85,7 +85,7 @@ export class SelfCall {
     if (socket === -1) throw failed(this.#libc, "open", "a socket");
     // To 0.0.0.0 and :: is to this machine. What is not connected yet, or
     // never will be, is for the sending to find out.
-    this.#call("connect")(socket, address, address.length);
+    need(this.#libc.connect, "connect")(socket, address, address.length);
     return socket;
   }
 
@@ -95,14 +95,20 @@ export class SelfCall {
       this.#own = readSocketAddress(this.#nameOf(socket));
       const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
       const size = BigInt(request.length);
-      const send = () => this.#call("send")(socket, request, size, flags);
+      const send = () =>
+        need(this.#libc.send, "send")(socket, request, size, flags);
       await this.#until("sent", send);
       const reply = new Uint8Array(1024);
       const recv = () =>
-        this.#call("recv")(socket, reply, BigInt(reply.length), MSG_DONTWAIT);
+        need(this.#libc.recv, "recv")(
+          socket,
+          reply,
+          BigInt(reply.length),
+          MSG_DONTWAIT,
+        );
       await this.#until("answered", recv);
     } finally {
-      this.#call("close")(socket);
+      need(this.#libc.close, "close")(socket);
       this.#own = undefined;
     }
   }
@@ -121,15 +127,12 @@ export class SelfCall {
   #nameOf(socket: number): Uint8Array {
     const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
     const length = new Uint8Array(new Uint32Array([address.length]).buffer);
-    if (this.#call("getsockname")(socket, address, length) === -1) {
+    if (
+      need(this.#libc.getsockname, "getsockname")(socket, address, length) ===
+        -1
+    ) {
       throw failed(this.#libc, "read the address of", `socket ${socket}`);
     }
     return address.slice(0, new DataView(length.buffer).getUint32(0, true));
-  }
-
-  #call<N extends Parameters<typeof need>[1]>(
-    name: N,
-  ): NonNullable<Libc[N]> {
-    return need(this.#libc[name], name)!;
   }
 }
