@@ -46,7 +46,8 @@ export function runtimeOf(target: Target): "deno" | "bun" {
   return target === "deno" || target === "bundle" ? "deno" : "bun";
 }
 
-function denoRun(script: string): string[] {
+/** The command that runs a script of this project on Deno. */
+export function denoRun(script: string): string[] {
   return ["deno", "run", "-A", `--v8-flags=${V8_FLAGS}`, join(ROOT, script)];
 }
 
