@@ -8,7 +8,7 @@ import { HELPER_PORT } from "../vm/support/qemu.ts";
 import { request } from "./request.ts";
 import { median, pass } from "./stats.ts";
 
-const REPEATS = 9;
+const REPEATS = 15;
 const SECTOR = 512;
 const MIB = 2 ** 20;
 
