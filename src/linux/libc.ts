@@ -103,9 +103,8 @@ export type Libc =
   & { errno?(): number };
 
 /**
- * The function, which has this name; fails where this libc has none. It is looked up
- * by who calls this: a place that looks up many names is one that V8 keeps no notes
- * for, and a fork would go a long way there.
+ * The function, which has this name; fails where this libc has none. Who calls this
+ * looks it up: V8 keeps no notes at a place that looks up many names.
  */
 export function need<T extends (...args: never[]) => unknown>(
   call: T | undefined,

@@ -1,6 +1,6 @@
 /**
  * Memory for what a reply allocates: V8 takes that for young objects from the
- * kernel page by page, and the C library's lies behind a trimmed heap's end.
+ * kernel page by page, and a collection trims the C library's heap.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -9,7 +9,10 @@ import type { Libc } from "../linux/libc.ts";
 
 /** Such a page of V8's, at a multiple of its size. */
 const YOUNG_PAGE_BYTES = 256 * 1024;
-/** V8 may take some for its other objects at the same time; they look alike. */
+/**
+ * V8 may take some for its other objects at the same time, which look alike: so many
+ * ranges at most, and as many pages in each.
+ */
 const MOST_PAGES = 4;
 /** Of zeros, which no snapshot carries. */
 const FILLER_ITEMS = 1000;
