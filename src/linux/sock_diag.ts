@@ -4,7 +4,13 @@
  */
 import type { Libc } from "./libc.ts";
 import { Netlink, type NetlinkMessage, refusedWith } from "./netlink.ts";
-import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
+import {
+  type Attribute,
+  attributesOf,
+  payloadOf,
+  viewOf,
+} from "./netlink_bytes.ts";
+import { portFilter } from "./sock_diag_filter.ts";
 import { formatIpv6 } from "./socket_address.ts";
 
 /** linux/netlink.h */
@@ -77,10 +83,14 @@ export class TcpTable implements Disposable {
   /** What lists the connections of one family, each. */
   readonly #listers: readonly (() => NetlinkMessage[])[];
 
-  /** Throws where this process gets no such socket. */
-  constructor(libc: Libc) {
+  /**
+   * A table of the connections that have none of these local ports. Throws where
+   * this process gets no such socket.
+   */
+  constructor(libc: Libc, without: readonly number[] = []) {
     this.#netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
-    this.#listers = FAMILIES.map((family) => this.#listerOf(family));
+    const filter = portFilter(without);
+    this.#listers = FAMILIES.map((family) => this.#listerOf(family, filter));
     TcpTable.example ??= this;
   }
 
@@ -88,18 +98,11 @@ export class TcpTable implements Disposable {
     this.#netlink[Symbol.dispose]();
   }
 
-  /**
-   * Lists the connections of both families, those without that have one of these
-   * local ports; throws where the kernel cannot.
-   */
-  list(without: readonly number[] = []): TcpConnection[] {
+  /** Lists the connections of both families; throws where the kernel cannot. */
+  list(): TcpConnection[] {
     const connections: TcpConnection[] = [];
     for (const list of this.#listers) {
-      for (const { payload } of list()) {
-        // Before anything is made of it: mostly there is no other.
-        if (without.includes(localPortOf(payload))) continue;
-        connections.push(parse(payload));
-      }
+      for (const { payload } of list()) connections.push(parse(payload));
     }
     return connections;
   }
@@ -125,13 +128,14 @@ export class TcpTable implements Disposable {
     });
   }
 
-  #listerOf(family: number): () => NetlinkMessage[] {
-    const payload = requestFor(family, new Uint8Array(IDENTITY_BYTES));
+  #listerOf(family: number, filter: readonly Attribute[]) {
+    const anybody = new Uint8Array(IDENTITY_BYTES);
+    const payload = requestFor(family, anybody, filter);
     const list = this.#netlink.lister(
       { type: SOCK_DIAG_BY_FAMILY, payload },
       "the TCP connections",
     );
-    return () => {
+    return (): NetlinkMessage[] => {
       try {
         return list();
       } catch (error) {
@@ -146,19 +150,18 @@ export class TcpTable implements Disposable {
   }
 }
 
-function requestFor(family: number, identity: Uint8Array): Uint8Array {
+function requestFor(
+  family: number,
+  identity: Uint8Array,
+  attributes: readonly Attribute[] = [],
+): Uint8Array {
   const request = new Uint8Array(REQUEST_BYTES);
   request[0] = family;
   request[1] = IPPROTO_TCP;
   request[2] = 1 << (INET_DIAG_INFO - 1);
   new DataView(request.buffer).setUint32(4, STATES, true);
   request.set(identity, 8);
-  return payloadOf(request);
-}
-
-/** Of a struct inet_diag_msg; ports are in the network's order. */
-function localPortOf(payload: Uint8Array): number {
-  return payload[MESSAGE_IDENTITY] << 8 | payload[MESSAGE_IDENTITY + 1];
+  return payloadOf(request, attributes);
 }
 
 function parse(payload: Uint8Array): TcpConnection {
@@ -168,7 +171,7 @@ function parse(payload: Uint8Array): TcpConnection {
   const info = attributesOf(payload, MESSAGE_BYTES).get(INET_DIAG_INFO);
   return {
     local: addressOf(family, payload.subarray(at + 4, at + 20)),
-    localPort: localPortOf(payload),
+    localPort: view.getUint16(at), // in the network's order
     remote: addressOf(family, payload.subarray(at + 20, at + 36)),
     remotePort: view.getUint16(at + 2),
     established: payload[1] === ESTABLISHED,

@@ -26,7 +26,10 @@ export interface ResetOptions {
   readonly ownPorts: () => readonly number[];
   /** performance.now() of the restore, where there is evidence of when. */
   readonly restoredAt: () => number | undefined;
-  readonly open?: () => Pick<TcpTable, "list" | "destroy"> & Disposable;
+  /** Opens a table of the connections without these local ports. */
+  readonly open?: (
+    without: readonly number[],
+  ) => Pick<TcpTable, "list" | "destroy"> & Disposable;
   /** For a rehearsal: destroys none, and looks at connections on loopback too. */
   readonly rehearsal?: boolean;
 }
@@ -46,7 +49,7 @@ export interface ResetConnections {
  */
 export function resetConnections(options: ResetOptions): ResetConnections {
   const { libc, ownPorts, restoredAt, rehearsal = false } = options;
-  const { open = () => new TcpTable(libc) } = options;
+  const { open = (without) => new TcpTable(libc, without) } = options;
   let recorded: readonly TcpConnection[] | undefined;
   // Stays open: to open it, and to close it, takes time of a recovery's caller.
   let table: ReturnType<typeof open> | undefined;
@@ -67,9 +70,9 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         if (libc.socket === undefined) {
           return { skipped: "the C library could not be loaded" };
         }
-        table ??= open();
+        table ??= open(ownPorts());
         try {
-          recorded = orNone(foreign(table.list(ownPorts())));
+          recorded = orNone(foreign(table.list()));
         } catch (error) {
           close(); // the next prepare begins with another
           throw error;
@@ -109,7 +112,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   ): readonly TcpConnection[] {
     if (at === undefined) return NONE;
     const ago = performance.now() - at + MARGIN_MS;
-    const now = table.list(ownPorts());
+    const now = table.list();
     if (now.length === 0) return NONE; // mostly, and somebody waits
     return orNone(
       spareLocal(foreign(now)).filter(({ established, silentMs }) =>
