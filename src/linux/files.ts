@@ -9,14 +9,14 @@ import { failed, type Libc } from "./libc.ts";
 export interface FileCalls {
   /** Writes at the file's position; gives the bytes written, perhaps not all. */
   write(fd: number, bytes: Uint8Array): number;
-  /** rename(2): atomic. */
-  rename(from: string, to: string): void;
+  /** What renames the one to the other: rename(2), which is atomic. */
+  renamer(from: string, to: string): () => void;
 }
 
 /** The runtime's own. */
 export const nodeFiles: FileCalls = {
   write: (fd, bytes) => writeSync(fd, bytes),
-  rename: (from, to) => renameSync(from, to),
+  renamer: (from, to) => () => renameSync(from, to),
 };
 
 /**
@@ -26,25 +26,19 @@ export const nodeFiles: FileCalls = {
 export function libcFiles(libc: Libc): FileCalls {
   const { write, rename } = libc;
   if (write === undefined || rename === undefined) return nodeFiles;
-  // A path is made a C string once: there are few, and a caller waits.
-  const paths = new Map<string, Uint8Array>();
-  const pathOf = (text: string) => {
-    let path = paths.get(text);
-    if (path === undefined) {
-      paths.set(text, path = new TextEncoder().encode(`${text}\0`));
-    }
-    return path;
-  };
+  const pathOf = (text: string) => new TextEncoder().encode(`${text}\0`);
   return {
     write(fd, bytes) {
       const count = write(fd, bytes, BigInt(bytes.length));
       if (count === -1) throw failed(libc, "write to", `descriptor ${fd}`);
       return count;
     },
-    rename(from, to) {
-      if (rename(pathOf(from), pathOf(to)) === -1) {
-        throw failed(libc, "rename", from);
-      }
+    renamer(from, to) {
+      // Made C strings before a caller waits: to look them up would take as long.
+      const [old, renamed] = [pathOf(from), pathOf(to)];
+      return () => {
+        if (rename(old, renamed) === -1) throw failed(libc, "rename", from);
+      };
     },
   };
 }

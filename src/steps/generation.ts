@@ -8,7 +8,6 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -17,24 +16,19 @@ import { dirname, join } from "node:path";
 import * as v from "valibot";
 import type { Repair } from "../lifecycle/step.ts";
 import { type FileCalls, nodeFiles } from "../linux/files.ts";
+import {
+  encode,
+  ExpectedDocument,
+  GenerationDocument,
+  type PublishedGeneration,
+  type Untimed,
+} from "./generation_document.ts";
 
 const NAME = "generation";
 /** What stands in a file that is ready, until a document is written over it. */
 const PLACE = "\n";
-
-/** What the file holds, as JSON. */
-const Published = v.object({
-  /** Grows by one at every recovery; none is 0. */
-  generation: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  /** The operation that the recovery ended, and how. */
-  operation: v.string(),
-  outcome: v.picklist(["restored", "resumed", "expired", "aborted"]),
-  /** The wall clock as it was published, RFC 3339. */
-  time: v.string(),
-});
-
-/** The document in the file. */
-export type PublishedGeneration = v.InferOutput<typeof Published>;
+/** Comes before all that a recovery publishes. */
+const NOTHING: Untimed = { generation: 0, operation: "", outcome: "restored" };
 
 /**
  * What the last recovery published into this directory, undefined if there was
@@ -55,7 +49,7 @@ export function readGeneration(
     );
   }
   try {
-    return v.parse(Published, JSON.parse(text));
+    return v.parse(GenerationDocument, JSON.parse(text));
   } catch (error) {
     throw new Error(
       `Cannot read the generation: ${path} holds another document`,
@@ -83,13 +77,14 @@ export interface GenerationFileOptions {
   readonly files?: FileCalls;
 }
 
-const ENCODER = new TextEncoder();
-
 /** The file that tells programs of the generation. */
 export class GenerationFile {
   readonly path: string;
   readonly #nextPath: string;
   readonly #files: FileCalls;
+  readonly #rename: () => void;
+  /** What the next recovery publishes, if it ends as they mostly do. */
+  #expected = new ExpectedDocument(NOTHING, 0);
   /** The descriptor of the file that will take its place. */
   #next: number | undefined;
   /** Those of files that were published, the last one last. */
@@ -102,6 +97,13 @@ export class GenerationFile {
     this.path = join(directory, name);
     this.#nextPath = `${this.path}.new`;
     this.#files = files;
+    this.#rename = files.renamer(this.#nextPath, this.path);
+  }
+
+  /** Gets the document of a restore ready while nobody waits. */
+  expect(operation: string, generation: number): void {
+    const document = { generation, operation, outcome: "restored" } as const;
+    this.#expected = new ExpectedDocument(document, Date.now());
   }
 
   /**
@@ -124,28 +126,28 @@ export class GenerationFile {
   }
 
   /** Publishes whole or not at all: readers never see half a document. */
-  publish(document: Partial<PublishedGeneration>): void {
-    const text = `${JSON.stringify(document)}\n`;
-    if (this.#publishInto(this.#next, text)) return;
+  publish(document: Untimed): void {
+    const now = Date.now();
+    const bytes = this.#expected.at(document, now) ?? encode(document, now);
+    if (this.#publishInto(this.#next, bytes)) return;
     const next = this.#nextPath;
     try {
-      writeFileSync(next, text);
+      writeFileSync(next, bytes);
     } catch (error) {
       if ((error as { code?: string }).code !== "ENOENT") throw error;
       mkdirSync(dirname(next), { recursive: true, mode: 0o755 });
-      writeFileSync(next, text);
+      writeFileSync(next, bytes);
     }
-    renameSync(next, this.path); // rename(2) is atomic
+    this.#rename();
   }
 
   /** False where it has to be done from the beginning, for whatever reason. */
-  #publishInto(next: number | undefined, text: string): boolean {
+  #publishInto(next: number | undefined, bytes: Uint8Array): boolean {
     if (next === undefined) return false;
     this.#next = undefined;
     try {
-      const bytes = ENCODER.encode(text);
       if (this.#files.write(next, bytes) !== bytes.length) return false;
-      this.#files.rename(this.#nextPath, this.path);
+      this.#rename();
       return true;
     } catch {
       return false; // somebody has removed it meanwhile, or the disk is full
@@ -168,8 +170,7 @@ export function generationRepair(file: GenerationFile): Repair {
     name: "generation",
     limitMs: 5000,
     repair({ generation, operation, outcome }) {
-      const time = new Date().toISOString();
-      file.publish({ generation, operation, outcome, time });
+      file.publish({ generation, operation, outcome });
       return { generation, path: file.path };
     },
   };
@@ -186,6 +187,7 @@ export function generationTrial(
     ...rest,
     repair(context) {
       file.ready();
+      file.expect(context.operation, context.generation);
       const effect = repair(context);
       unlinkSync(file.path);
       file.close();

@@ -14,7 +14,7 @@ for (const name of ["node", "libc"]) {
       name === "node" ? nodeFiles : libcFiles(await realLibc());
 
     test("write at the file's position, and rename", async () => {
-      const { write, rename } = await calls();
+      const { write, renamer } = await calls();
       const from = `${directory.path}/${name}.ä`;
       const to = `${directory.path}/${name}.to`;
       const file = openSync(from, "w");
@@ -25,15 +25,15 @@ for (const name of ["node", "libc"]) {
       } finally {
         closeSync(file);
       }
-      rename(from, to);
+      renamer(from, to)();
       assert.equal(readFileSync(to, "utf8"), "wördswörds");
       assert.ok(!existsSync(from));
     });
 
     test("fail by name where the kernel refuses", async () => {
-      const { write, rename } = await calls();
+      const { write, renamer } = await calls();
       const missing = `${directory.path}/missing`;
-      assert.throws(() => rename(missing, `${missing}.to`), (error) => {
+      assert.throws(renamer(missing, `${missing}.to`), (error) => {
         assert.match(String(error), /missing/);
         return (error as { code?: string }).code === "ENOENT";
       });
