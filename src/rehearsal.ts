@@ -83,6 +83,7 @@ export async function rehearse(
       observer.look();
       return await options.evidence();
     },
+    later: later.do.bind(later),
     onSettled: () => later.arm(),
     onRunning: afterRecovery({
       guard,
@@ -113,6 +114,7 @@ export async function rehearse(
     parts.close();
     forkLog?.close();
   }
+  Lifecycle.example = lifecycle;
   await options.askHealth();
   return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
     status === "failed" ? [`${name}: ${reason}`] : []

@@ -151,9 +151,11 @@ export async function serve(options: ServeOptions): Promise<void> {
       failed("the generation starts at 0 again"),
     ),
     evidence,
+    later: later.do.bind(later),
     onPrepare: () => later.now(),
-    onQuiet() {
+    onQuiet({ id, generation }) {
       later.now();
+      generationFile.expect(id, generation + 1);
       program.spoil();
       holdLog();
     },

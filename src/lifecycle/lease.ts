@@ -9,13 +9,23 @@ import { clearTimeout, setTimeout } from "../timers.ts";
 /** One timer; while the lease holds it causes no wakeup. */
 export class Lease {
   readonly #expired: () => void;
+  readonly #later: (action: () => void) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #runs = false;
   #end = 0;
   #seconds = 0;
 
-  /** `expired` is called once for each lease that is neither renewed nor ended. */
-  constructor(expired: () => void) {
+  /**
+   * `expired` is called once for each lease that is neither renewed nor ended. The
+   * timer of one that has ended is cleared `later`: on Deno that is 600 blocks of
+   * code the first time, and the caller of a recovery would wait for them.
+   */
+  constructor(
+    expired: () => void,
+    later: (action: () => void) => void = (action) => action(),
+  ) {
     this.#expired = expired;
+    this.#later = later;
   }
 
   /** The length last asked for, in seconds. */
@@ -25,12 +35,13 @@ export class Lease {
 
   /** Seconds left, 0 where no lease runs. */
   get left(): number {
-    if (this.#timer === undefined) return 0;
+    if (!this.#runs) return 0;
     return Math.max(0, this.#end - performance.now()) / 1000;
   }
 
   /** Starts the lease, or starts it over. */
   start(seconds: number): void {
+    this.#runs = true;
     this.#seconds = seconds;
     this.#end = performance.now() + seconds * 1000;
     this.#arm();
@@ -38,17 +49,21 @@ export class Lease {
 
   /** Ends the lease without a call. */
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    if (!this.#runs) return;
+    this.#runs = false;
+    const timer = this.#timer;
+    this.#later(() => clearTimeout(timer));
   }
 
   #arm(): void {
     clearTimeout(this.#timer);
     const left = Math.max(0, this.#end - performance.now());
     this.#timer = setTimeout(() => {
+      // One that was stopped, and is not cleared yet.
+      if (!this.#runs) return;
       // A timer may fire early by a fraction of a millisecond: the clock decides.
       if (performance.now() < this.#end) return this.#arm();
-      this.stop();
+      this.#runs = false;
       this.#expired();
     }, left);
   }

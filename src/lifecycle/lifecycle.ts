@@ -27,12 +27,14 @@ export interface LifecycleOptions {
   readonly handOverMs?: number;
   /** The generation to count on from; 0 where none is given. */
   readonly generation?: number;
+  /** Does what no caller need wait for; at once where it is not given. */
+  readonly later?: (action: () => void) => void;
   /** Looks for evidence of a restore since the prepare; never rejects. */
   readonly evidence?: () => Promise<Evidence | undefined>;
   /** Called before a prepare's first step. */
   readonly onPrepare?: () => void;
   /** Called as the guest gets quiet, as it has settled, and as it runs again. */
-  readonly onQuiet?: () => void;
+  readonly onQuiet?: (operation: Operation) => void;
   readonly onSettled?: () => void;
   readonly onRunning?: (
     operation: Operation,
@@ -46,11 +48,17 @@ const HAND_OVER_MS = 1000;
 
 /** The lifecycle of the agent; one transition at a time. */
 export class Lifecycle {
-  readonly #options: Omit<LifecycleOptions, "handOverMs"> & {
+  /**
+   * One that was gone through stays, with its operation and its lease: V8 forgets
+   * what objects look like of which a collection has left none, and the first fork
+   * of a guest that has never recovered would learn it anew.
+   */
+  static example: Lifecycle | undefined;
+  readonly #options: Omit<LifecycleOptions, "handOverMs" | "later"> & {
     readonly handOverMs: number;
   };
   readonly #machine = new Machine();
-  readonly #lease = new Lease(() => void this.recover("lease"));
+  readonly #lease: Lease;
   #operation: Operation | undefined;
   #preparing: Promise<Operation> | undefined;
   #leaving: Promise<Recovery> | undefined;
@@ -69,6 +77,7 @@ export class Lifecycle {
       plan, leaseSeconds, newId, handOverMs,
       evidence, onPrepare, onQuiet, onSettled, onRunning,
     };
+    this.#lease = new Lease(() => void this.recover("lease"), options.later);
     this.#generation = options.generation ?? 0;
   }
 
@@ -170,7 +179,7 @@ export class Lifecycle {
       );
     }
     operation.quiescedMs = operation.age;
-    this.#options.onQuiet?.();
+    this.#options.onQuiet?.(operation);
     this.#machine.to("quiesced");
     this.#lease.start(request.lease ?? this.#options.leaseSeconds);
     return operation;
