@@ -3,7 +3,7 @@
  * @module
  */
 import type { LateRepairs } from "./lifecycle/late.ts";
-import type { LifecycleOptions } from "./lifecycle/lifecycle.ts";
+import type { LifecycleOptions } from "./lifecycle/options.ts";
 import type { Operation } from "./lifecycle/operation.ts";
 import type { Recovery } from "./lifecycle/recovery.ts";
 import type { Metrics } from "./metrics.ts";

@@ -2,28 +2,14 @@
  * Makes the steps and repairs of the plan from what they need.
  * @module
  */
-import type { Config } from "./config.ts";
-import type { EvidenceObserver } from "./evidence.ts";
 import { findScripts } from "./hooks/scripts.ts";
-import type { HookRegistry } from "./hooks/registry.ts";
 import { Journal, type Recorder, type Repairer } from "./lifecycle/journal.ts";
 import type { Parts } from "./lifecycle/plan.ts";
 import type { RecoveryContext } from "./lifecycle/step.ts";
-import type { HostClock, HostClockFinder } from "./linux/clock.ts";
-import type { Libc } from "./linux/libc.ts";
-import {
-  pageOutFiles,
-  type ProgramPages,
-  readAhead,
-} from "./linux/memory_page_out.ts";
+import { pageOutFiles, readAhead } from "./linux/memory_page_out.ts";
+import { type Materials, sourcesOf } from "./materials.ts";
 import { MountFreezer } from "./linux/mount_freezer.ts";
 import { neededPaths, syncWritableMounts } from "./linux/mounts.ts";
-import type { IdleCollector } from "./memory/idle_collector.ts";
-import type { NextTurn } from "./next_turn.ts";
-import type { PortSubsystem } from "./ports/subsystem.ts";
-import type { Runtime } from "./runtime/types.ts";
-import type { ConnectionKeeper } from "./server/keeper.ts";
-import type { Sweeper } from "./server/sweeper.ts";
 import { clockRepair } from "./steps/clock.ts";
 import { collectStep } from "./steps/collect.ts";
 import { connectionsStep, lateConnectionsStep } from "./steps/connections.ts";
@@ -31,7 +17,7 @@ import { entropyRepair } from "./steps/entropy.ts";
 import { evidenceStep } from "./steps/evidence.ts";
 import { filesystemStep } from "./steps/filesystem.ts";
 import { freezeMountsStep, thawMounts } from "./steps/freeze_mounts.ts";
-import { type GenerationFile, generationRepair } from "./steps/generation.ts";
+import { generationRepair } from "./steps/generation.ts";
 import { hooksStep, thawOwed } from "./steps/hooks.ts";
 import { memoryStep } from "./steps/memory.ts";
 import { networkRepair } from "./steps/network.ts";
@@ -40,48 +26,6 @@ import { portsStep } from "./steps/ports.ts";
 import { releaseStep } from "./steps/release.ts";
 import { resetConnections } from "./steps/reset_connections.ts";
 import { thawWorkload, workloadStep } from "./steps/workload.ts";
-
-/** What steps act on. */
-export interface Materials {
-  readonly runtime: Runtime;
-  readonly config: Config;
-  readonly libc: Libc;
-  readonly idle: IdleCollector;
-  readonly keeper: ConnectionKeeper;
-  readonly sweeper: Sweeper;
-  readonly ports: PortSubsystem | undefined;
-  readonly registry: HookRegistry;
-  readonly observer: EvidenceObserver;
-  readonly hostClocks: HostClockFinder;
-  readonly program: ProgramPages;
-  readonly later: NextTurn;
-  readonly generationFile: GenerationFile;
-  readonly ownPorts: () => readonly number[];
-  /** The module of the thread that freezes mounts. */
-  readonly freezerUrl: URL;
-  /** Called when there is evidence of a restore and nobody has called. */
-  readonly recover: () => void;
-  /** Hears of what went wrong after its step had ended. */
-  readonly onError: (error: unknown) => void;
-}
-
-/** What repairs ask about the guest and its machine. */
-export interface Sources {
-  readonly kernelReseeded: () => boolean;
-  readonly hostClock: () => HostClock | undefined;
-  readonly restoredAt: () => number | undefined;
-}
-
-/** The real ones. */
-export function sourcesOf(
-  { observer, hostClocks }: Pick<Materials, "observer" | "hostClocks">,
-): Sources {
-  return {
-    kernelReseeded: () => observer.forkSeenAt !== undefined,
-    hostClock: () => hostClocks.last,
-    restoredAt: () => observer.forkSeenAt,
-  };
-}
 
 /** Makes every step and repair. */
 export function makeParts(materials: Materials): Parts {

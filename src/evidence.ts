@@ -4,6 +4,7 @@
  * @module
  */
 import { compareClock, type Mark, takeMark } from "./evidence_clocks.ts";
+import type { Evidence, EvidenceSource } from "./evidence_report.ts";
 import { messageOf } from "./lifecycle/step.ts";
 import {
   type KernelLog,
@@ -22,26 +23,6 @@ import type { Runtime } from "./runtime/types.ts";
  */
 export const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
 const FORK = kernelMessage(FORK_WORDS);
-
-/** What one source of evidence says. */
-export interface EvidenceSource {
-  readonly name: "vmgenid" | "rtc" | "ptp";
-  readonly available: boolean;
-  /** Why it is not available. */
-  readonly reason?: string;
-  readonly finding?: string;
-}
-
-/** What all sources together say. */
-export interface Evidence {
-  /** True where `restored` is certain, whether true or false. */
-  readonly conclusive: boolean;
-  /** The kernel says that this machine is a fork. */
-  readonly restored: boolean;
-  /** The machine stood still: it was paused, or it is a restored one. */
-  readonly paused: boolean;
-  readonly sources: readonly EvidenceSource[];
-}
 
 /** What the observer needs; tests give sources of their own. */
 export interface EvidenceOptions {

@@ -2,7 +2,8 @@
  * Evidence as the spine asks for it: it never throws.
  * @module
  */
-import type { Evidence, EvidenceObserver } from "./evidence.ts";
+import type { EvidenceObserver } from "./evidence.ts";
+import type { Evidence } from "./evidence_report.ts";
 
 /** The kernel may say a moment after the first call that this is a fork. */
 const FORK_NEWS_MS = 100;

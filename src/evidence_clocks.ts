@@ -2,7 +2,7 @@
  * What clocks outside of the guest say about whether it stood still.
  * @module
  */
-import type { EvidenceSource } from "./evidence.ts";
+import type { EvidenceSource } from "./evidence_report.ts";
 import { messageOf } from "./lifecycle/step.ts";
 import type { MachineClock } from "./linux/machine_clock.ts";
 

@@ -4,15 +4,16 @@
  * @module
  */
 import { afterRecovery } from "./after_recovery.ts";
-import type { Sources } from "./compose.ts";
 import type { EvidenceObserver } from "./evidence.ts";
 import { LateRepairs } from "./lifecycle/late.ts";
-import { Lifecycle, type LifecycleOptions } from "./lifecycle/lifecycle.ts";
+import { Lifecycle } from "./lifecycle/lifecycle.ts";
+import type { LifecycleOptions } from "./lifecycle/options.ts";
 import type { Plan } from "./lifecycle/plan.ts";
 import type { Recovery } from "./lifecycle/recovery.ts";
 import type { Repair } from "./lifecycle/step.ts";
 import type { Libc } from "./linux/libc.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
+import type { Sources } from "./materials.ts";
 import { Metrics } from "./metrics.ts";
 import { NextTurn } from "./next_turn.ts";
 import { openForkLog, wakeUp, watchOnce } from "./rehearsal_log.ts";

@@ -2,24 +2,16 @@
  * Puts the agent together and serves until a signal ends it.
  * @module
  */
-import { afterRecovery } from "./after_recovery.ts";
 import { createHandler } from "./app.ts";
-import {
-  journalDirectory,
-  makeParts,
-  makeRepairers,
-  type Materials,
-} from "./compose.ts";
+import { journalDirectory, makeRepairers } from "./compose.ts";
 import type { Config } from "./config.ts";
 import { endOnSignal } from "./end_on_signal.ts";
 import { EvidenceObserver } from "./evidence.ts";
-import { lookForEvidence, stoodStill } from "./evidence_check.ts";
+import { stoodStill } from "./evidence_check.ts";
 import { listenForPrograms } from "./hooks/programs.ts";
 import { HookRegistry } from "./hooks/registry.ts";
 import { repairAfterCrash } from "./lifecycle/journal.ts";
-import { LateRepairs } from "./lifecycle/late.ts";
-import { Lifecycle } from "./lifecycle/lifecycle.ts";
-import { plan } from "./lifecycle/plan.ts";
+import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { messageOf } from "./lifecycle/step.ts";
 import { HostClockFinder } from "./linux/clock.ts";
 import { loadLibc } from "./linux/libc.ts";
@@ -27,8 +19,10 @@ import { isLocalAddress } from "./linux/local_addresses.ts";
 import { hardwareClock, ptpClock } from "./linux/machine_clock.ts";
 import { ProgramPages } from "./linux/memory_page_out.ts";
 import { randomId } from "./linux/random.ts";
-import { holdLog, logOf, releaseLog, setupLog } from "./log.ts";
+import { logOf, setupLog } from "./log.ts";
+import { makeLifecycle } from "./make_lifecycle.ts";
 import { IdleCollector } from "./memory/idle_collector.ts";
+import type { Materials } from "./materials.ts";
 import { Metrics } from "./metrics.ts";
 import { NextTurn } from "./next_turn.ts";
 import { PortSubsystem } from "./ports/subsystem.ts";
@@ -39,8 +33,7 @@ import { addressesOf, Listeners } from "./server/listeners.ts";
 import { SelfCall } from "./server/self_call.ts";
 import { Sweeper } from "./server/sweeper.ts";
 import { TokenFile } from "./server/token.ts";
-import { wasReseeded } from "./steps/entropy.ts";
-import { GenerationFile, lastGeneration } from "./steps/generation.ts";
+import { GenerationFile } from "./steps/generation.ts";
 import { VERSION } from "./version.ts";
 import { makeWarmUp } from "./warm_up.ts";
 
@@ -139,42 +132,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     log.warn("took back what a killed agent had left", { ...one });
   }
 
-  const parts = makeParts(materials);
-  const late = new LateRepairs({ ...parts, wasReseeded });
-  const evidence = () => lookForEvidence(observer);
-  const lifecycle: Lifecycle = new Lifecycle({
-    plan: plan(parts),
-    leaseSeconds: config.lease,
-    newId,
-    generation: lastGeneration(
-      config.runtimeDirectory,
-      failed("the generation starts at 0 again"),
-    ),
-    evidence,
-    later: later.do.bind(later),
-    onPrepare: () => later.now(),
-    onQuiet({ id, generation }) {
-      later.now();
-      generationFile.expect(id, generation + 1);
-      program.spoil();
-      holdLog();
-    },
-    onSettled: () => later.arm(),
-    onRunning: afterRecovery({
-      ...{ metrics, late, guard, later },
-      tell(operation, recovery) {
-        const held = operation.quiescedMs !== undefined;
-        if (held) program.learn();
-        generationFile.ready();
-        releaseLog();
-        const { steps, ...rest } = recovery;
-        logOf("lifecycle")[held ? "info" : "error"](
-          held ? "recovered" : "prepare undone",
-          { ...rest, prepare: operation.reports, recovery: steps },
-        );
-      },
-    }),
-  });
+  const spine = makeLifecycle(materials, { metrics, guard, newId, failed });
+  const { late, evidence } = spine;
+  const lifecycle: Lifecycle = spine.lifecycle;
   const healthMayRecover = () =>
     config.healthRecovers === "always" || stoodStill(observer);
   const answer = createHandler({

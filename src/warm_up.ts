@@ -3,8 +3,8 @@
  * @module
  */
 import { after } from "./after.ts";
-import { type Materials, sourcesOf } from "./compose.ts";
 import { canPageOut, type ProgramPages } from "./linux/memory_page_out.ts";
+import { type Materials, sourcesOf } from "./materials.ts";
 import type { NextTurn } from "./next_turn.ts";
 import { type RehearsalOptions, rehearse } from "./rehearsal.ts";
 

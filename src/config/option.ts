@@ -7,7 +7,7 @@ import * as v from "valibot";
 
 /**
  * One option: a kind below, the default, and a sentence for the help. The
- * default must be of that kind; tests/config.test.ts sees to it.
+ * default must be of that kind; tests/config/sources.test.ts sees to it.
  */
 export function option<const S extends v.GenericSchema>(
   kind: S,

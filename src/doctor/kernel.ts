@@ -5,7 +5,7 @@
 import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { readMask } from "../linux/affinity.ts";
+import { readMask } from "../linux/cpu_mask.ts";
 import { findCgroup, findCgroupRoot } from "../linux/cgroup.ts";
 import { wallClock } from "../linux/clock.ts";
 import { openKernelLog } from "../linux/kmsg.ts";

@@ -2,7 +2,7 @@
  * How an operation ended.
  * @module
  */
-import type { Evidence } from "../evidence.ts";
+import type { Evidence } from "../evidence_report.ts";
 import type { Operation } from "./operation.ts";
 import type { Outcome, StepReport, Trigger } from "./step.ts";
 

@@ -3,13 +3,10 @@
  * Threads that are born meanwhile inherit the mask of the one that bore them.
  * @module
  */
-import { existsSync, openSync, readdirSync } from "node:fs";
+import { openSync, readdirSync } from "node:fs";
 import process from "node:process";
-import { failed, type Libc, need } from "./libc.ts";
-
-/** Room for 8192 CPUs, the most that Linux can be built for. */
-const MASK_BYTES = 1024;
-const SIZE = BigInt(MASK_BYTES);
+import { lastCpu, maskOf, readMask, writeMask } from "./cpu_mask.ts";
+import type { Libc } from "./libc.ts";
 
 /** A thread whose mask could not be given back, and why. */
 export interface FailedThread {
@@ -66,40 +63,6 @@ export function pinThreads(libc: Libc): Pinned {
     threads: former.size,
     restore: () => restore(libc, { former, main, count }),
   };
-}
-
-/**
- * Takes the main thread from CPU to CPU, of those that it may use: what the
- * kernel keeps for each of them is within the reach of that one alone.
- */
-export class CpuTour {
-  readonly #libc: Libc;
-  readonly #home: Uint8Array | undefined;
-  readonly #stops: readonly Uint8Array[];
-  #at = 0;
-
-  /** Stays where there is one CPU only, and without a C library. */
-  constructor(libc: Libc) {
-    this.#libc = libc;
-    this.#home = libc.sched_setaffinity && readMask(libc, process.pid);
-    const cpus = this.#home === undefined ? [] : cpusOf(this.#home);
-    this.#stops = cpus.length > 1 ? cpus.map(maskOf) : [];
-  }
-
-  /** On to the next CPU; after the last comes the first. */
-  next(): void {
-    if (this.#stops.length === 0) return;
-    this.#moveTo(this.#stops[this.#at++ % this.#stops.length]);
-  }
-
-  /** All the former CPUs again. */
-  end(): void {
-    if (this.#stops.length > 0) this.#moveTo(this.#home!);
-  }
-
-  #moveTo(mask: Uint8Array): void {
-    writeMask(this.#libc, process.pid, mask);
-  }
 }
 
 interface Former {
@@ -173,51 +136,4 @@ function forEachThread(visit: (thread: number) => void): void {
       visit(thread);
     }
   }
-}
-
-/** The CPUs that a thread may use; undefined if it has ended. */
-export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
-  const mask = new Uint8Array(MASK_BYTES);
-  if (
-    need(libc.sched_getaffinity, "sched_getaffinity")(thread, SIZE, mask) !== -1
-  ) return mask;
-  const error = failed(libc, "read the CPUs of", `thread ${thread}`);
-  if (!isAlive(thread)) return undefined;
-  throw error;
-}
-
-/** False if the thread has ended. */
-function writeMask(libc: Libc, thread: number, mask: Uint8Array): boolean {
-  if (
-    need(libc.sched_setaffinity, "sched_setaffinity")(thread, SIZE, mask) !== -1
-  ) return true;
-  const error = failed(libc, "set the CPUs of", `thread ${thread}`);
-  if (!isAlive(thread)) return false;
-  throw error;
-}
-
-function isAlive(thread: number): boolean {
-  return existsSync(`${TASKS}/${thread}`);
-}
-
-/** CPU n is bit n % 8 of byte n / 8, on little-endian machines (CPU_SET(3)). */
-function lastCpu(mask: Uint8Array): number {
-  const byte = mask.findLastIndex((bits) => bits !== 0);
-  if (byte === -1) throw new Error("Cannot pin threads: the mask is empty");
-  return byte * 8 + 31 - Math.clz32(mask[byte]);
-}
-
-/** Without a trace in memory: what a settle leaves behind is in the snapshot. */
-function cpusOf(mask: Uint8Array): number[] {
-  const cpus: number[] = [];
-  for (let cpu = lastCpu(mask); cpu >= 0; cpu--) {
-    if (mask[cpu >> 3] & 1 << (cpu & 7)) cpus.push(cpu);
-  }
-  return cpus;
-}
-
-function maskOf(cpu: number): Uint8Array {
-  const mask = new Uint8Array(MASK_BYTES);
-  mask[cpu >> 3] = 1 << (cpu & 7);
-  return mask;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { setImmediate as turn } from "node:timers/promises";
-import { CpuTour } from "./affinity.ts";
+import { CpuTour } from "./cpu_tour.ts";
 import { failed, type Libc, need } from "./libc.ts";
 import {
   bytesEverFreed,

@@ -2,13 +2,12 @@
  * The adapter for Bun, also inside the compiled binary.
  * @module
  */
-import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
 import { gcAndSweep } from "bun:jsc";
 import { closeSync, constants, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after } from "../after.ts";
+import { openLibrary } from "./bun_library.ts";
 import { reexecWithSettings } from "./bun_reexec.ts";
-import { type CFunction, makeLibrary } from "./library.ts";
 import {
   answer,
   bindPrivately,
@@ -18,9 +17,6 @@ import {
   unixPeer,
 } from "./server.ts";
 import type {
-  CSignature,
-  CType,
-  ForeignLibrary,
   Input,
   Runtime,
   RuntimeServer,
@@ -176,39 +172,5 @@ async function tryInput(_pipe: unknown, device: string): Promise<void> {
     callOff();
     await reader.cancel(); // closes a descriptor of its own
     closeSync(fd);
-  }
-}
-
-/** Pointers are plain 64-bit numbers to us: Bun's own type is a float. */
-const C_TYPES: Record<CType, FFIType> = {
-  i32: FFIType.i32,
-  u32: FFIType.u32,
-  usize: FFIType.u64,
-  buffer: FFIType.ptr,
-  pointer: FFIType.u64,
-  void: FFIType.void,
-};
-
-function openLibrary(name: string): ForeignLibrary | undefined {
-  return makeLibrary({
-    load: (symbol, signature) => load(name, symbol, signature),
-    readInt32: (address) => read.i32(Number(address) as Pointer),
-  });
-}
-
-function load(
-  library: string,
-  symbol: string,
-  signature: CSignature,
-): CFunction | undefined {
-  const args = signature.args.map((type) => C_TYPES[type]);
-  const returns = C_TYPES[signature.result];
-  try {
-    // one library object each: Bun refuses all symbols where one is missing
-    const { symbols } = dlopen(library, { [symbol]: { args, returns } });
-    return symbols[symbol] as CFunction;
-  } catch {
-    // how Bun says that there is no such library or symbol
-    return undefined;
   }
 }

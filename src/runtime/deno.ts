@@ -6,9 +6,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { libcFiles } from "../linux/files.ts";
 import { loadLibc } from "../linux/libc.ts";
+import { openLibrary } from "./deno_library.ts";
 import { makeRoom } from "./deno_room.ts";
 import { openOnPool, tryPool } from "./input.ts";
-import { type CFunction, makeLibrary } from "./library.ts";
+import type { CFunction } from "./library.ts";
 import {
   answer,
   bindPrivately,
@@ -18,9 +19,6 @@ import {
   unixPeer,
 } from "./server.ts";
 import type {
-  CSignature,
-  CType,
-  ForeignLibrary,
   Runtime,
   RuntimeServer,
   RuntimeWorker,
@@ -182,43 +180,4 @@ function reset(fd: number): void {
   const { setsockopt, close } = loadLibc(denoRuntime);
   setsockopt?.(fd, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);
   close?.(fd);
-}
-
-/** Pointers are plain 64-bit numbers to us: Deno's own are opaque objects. */
-const C_TYPES = {
-  i32: "i32",
-  u32: "u32",
-  usize: "usize",
-  buffer: "buffer",
-  pointer: "u64",
-  void: "void",
-} as const satisfies Record<CType, Deno.NativeResultType>;
-
-function openLibrary(name: string): ForeignLibrary | undefined {
-  return makeLibrary({
-    load: (symbol, signature) => load(name, symbol, signature),
-    readInt32(address) {
-      const pointer = Deno.UnsafePointer.create(address);
-      return pointer === null
-        ? 0
-        : new Deno.UnsafePointerView(pointer).getInt32();
-    },
-  });
-}
-
-function load(
-  library: string,
-  symbol: string,
-  signature: CSignature,
-): CFunction | undefined {
-  const parameters = signature.args.map((type) => C_TYPES[type]);
-  const result = C_TYPES[signature.result];
-  try {
-    // one library object each: Deno refuses all symbols where one is missing
-    const opened = Deno.dlopen(library, { [symbol]: { parameters, result } });
-    return opened.symbols[symbol] as unknown as CFunction;
-  } catch {
-    // how Deno says that there is no such library or symbol
-    return undefined;
-  }
 }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import process from "node:process";
-import { makeParts, type Materials } from "../../src/compose.ts";
+import { makeParts } from "../../src/compose.ts";
 import { parseConfig } from "../../src/config.ts";
 import { EvidenceObserver } from "../../src/evidence.ts";
 import { GenerationFile } from "../../src/steps/generation.ts";
@@ -18,6 +18,7 @@ import { type Libc, loadLibc } from "../../src/linux/libc.ts";
 import { hardwareClock, ptpClock } from "../../src/linux/machine_clock.ts";
 import { ProgramPages } from "../../src/linux/memory_page_out.ts";
 import { IdleCollector } from "../../src/memory/idle_collector.ts";
+import type { Materials } from "../../src/materials.ts";
 import { NextTurn } from "../../src/next_turn.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { ConnectionKeeper } from "../../src/server/keeper.ts";

@@ -3,12 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
 import { afterEach, before, describe, it } from "node:test";
-import {
-  CpuTour,
-  type Pinned,
-  pinThreads,
-  readMask,
-} from "../../src/linux/affinity.ts";
+import { type Pinned, pinThreads } from "../../src/linux/affinity.ts";
+import { readMask } from "../../src/linux/cpu_mask.ts";
+import { CpuTour } from "../../src/linux/cpu_tour.ts";
 import { type Libc, loadLibc, need } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";

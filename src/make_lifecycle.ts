@@ -1,0 +1,80 @@
+/**
+ * The lifecycle of the real agent: what it does as it gets quiet, as it has settled
+ * and as it runs again.
+ * @module
+ */
+import { afterRecovery } from "./after_recovery.ts";
+import { makeParts } from "./compose.ts";
+import type { Evidence } from "./evidence_report.ts";
+import { lookForEvidence } from "./evidence_check.ts";
+import { LateRepairs } from "./lifecycle/late.ts";
+import { Lifecycle } from "./lifecycle/lifecycle.ts";
+import type { Operation } from "./lifecycle/operation.ts";
+import { plan } from "./lifecycle/plan.ts";
+import type { Recovery } from "./lifecycle/recovery.ts";
+import { holdLog, logOf, releaseLog } from "./log.ts";
+import type { Materials } from "./materials.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Guard } from "./server/guard.ts";
+import { wasReseeded } from "./steps/entropy.ts";
+import { lastGeneration } from "./steps/generation.ts";
+
+/** What it needs that no step does. */
+export interface MakeOptions {
+  readonly metrics: Pick<Metrics, "ended">;
+  readonly guard: Pick<Guard, "forget">;
+  readonly newId: () => string;
+  /** What tells of an error, with these words before it. */
+  readonly failed: (what: string) => (error: unknown) => void;
+}
+
+/** The lifecycle, and what it is made with that others need, too. */
+export interface Spine {
+  readonly lifecycle: Lifecycle;
+  readonly late: LateRepairs;
+  /** Looks for evidence of a restore; never rejects. */
+  readonly evidence: () => Promise<Evidence | undefined>;
+}
+
+/** Makes it; nothing is quiesced. */
+export function makeLifecycle(
+  materials: Materials,
+  { metrics, guard, newId, failed }: MakeOptions,
+): Spine {
+  const { config, observer, program, generationFile, later } = materials;
+  const parts = makeParts(materials);
+  const late = new LateRepairs({ ...parts, wasReseeded });
+  const evidence = () => lookForEvidence(observer);
+  function tell(operation: Operation, recovery: Recovery): void {
+    const held = operation.quiescedMs !== undefined;
+    if (held) program.learn();
+    generationFile.ready();
+    releaseLog();
+    const { steps, ...rest } = recovery;
+    logOf("lifecycle")[held ? "info" : "error"](
+      held ? "recovered" : "prepare undone",
+      { ...rest, prepare: operation.reports, recovery: steps },
+    );
+  }
+  const lifecycle = new Lifecycle({
+    plan: plan(parts),
+    leaseSeconds: config.lease,
+    newId,
+    generation: lastGeneration(
+      config.runtimeDirectory,
+      failed("the generation starts at 0 again"),
+    ),
+    evidence,
+    later: later.do.bind(later),
+    onPrepare: () => later.now(),
+    onQuiet({ id, generation }) {
+      later.now();
+      generationFile.expect(id, generation + 1);
+      program.spoil();
+      holdLog();
+    },
+    onSettled: () => later.arm(),
+    onRunning: afterRecovery({ metrics, late, guard, later, tell }),
+  });
+  return { lifecycle, late, evidence };
+}
