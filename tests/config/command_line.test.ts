@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { parseConfig } from "../../src/config.ts";
+import { defaults, files, refused, serve } from "./parsing.ts";
+
+describe("the command line", () => {
+  test("serve by name, before or after the flags", () => {
+    assert.equal(serve(["serve", "--port", "1"]).port, 1);
+    assert.equal(serve(["--port=1", "--no-forward-ports", "serve"]).port, 1);
+  });
+
+  test("a boolean as =true, =false, alone and by --no-", () => {
+    const off = { LULL_FORWARD_PORTS: "false" };
+    assert.equal(serve(["--forward-ports=false"]).forwardPorts, false);
+    assert.equal(serve(["--no-forward-ports"]).forwardPorts, false);
+    assert.equal(serve(["--forward-ports"], off).forwardPorts, true);
+    assert.equal(serve(["--forward-ports=true"], off).forwardPorts, true);
+    assert.equal(
+      refused(["--no-forward-ports=true"]),
+      'Cannot use --no-forward-ports: expected no value, got "true"',
+    );
+  });
+
+  test("a list of commas, of several flags, or empty", () => {
+    const hooks = (...args: string[]) => serve(args).hookDirectories;
+    assert.deepEqual(hooks("--hook-directories=/a, /b"), ["/a", "/b"]);
+    assert.deepEqual(
+      hooks("--hook-directories=/a,/b", "--hook-directories", "/c"),
+      ["/a", "/b", "/c"],
+    );
+    assert.deepEqual(hooks("--hook-directories="), []);
+    const env = { LULL_HOOK_DIRECTORIES: "/d,/e" };
+    assert.deepEqual(serve([], env).hookDirectories, ["/d", "/e"]);
+    // Flags append to each other, never to a weaker source.
+    assert.deepEqual(
+      serve(["--hook-directories=/a"], env).hookDirectories,
+      ["/a"],
+    );
+  });
+
+  test("of the same flag twice, the last", () => {
+    assert.equal(serve(["--port=1", "--port=2"]).port, 2);
+    const readFile = files({ "/b.json": '{"port": 3}' });
+    const args = ["--config=/a.json", "--config=/b.json"];
+    assert.equal(serve(args, {}, readFile).port, 3);
+  });
+
+  test("the log level in any case", () => {
+    assert.equal(serve(["--log-level=debug"]).logLevel, "DEBUG");
+    assert.equal(serve([], { LULL_LOG_LEVEL: "Warn" }).logLevel, "WARN");
+  });
+
+  test("a flag without its value", () => {
+    const port = "expected a whole number from 0 to 65535";
+    assert.equal(refused(["--port"]), `Cannot use --port: ${port}, got none`);
+    assert.equal(
+      refused(["--port", "--lease=1"]),
+      `Cannot use --port: ${port}, got none`,
+    );
+    assert.equal(
+      refused(["--port", "-1"]),
+      `Cannot use --port: ${port}, got "-1"`,
+    );
+    assert.equal(
+      refused(["--config"]),
+      "Cannot use --config: expected the path of a file, got none",
+    );
+  });
+
+  test("--version and --help come before everything that is wrong", () => {
+    const env = { LULL_NONE: "1" };
+    assert.deepEqual(parseConfig(["--version", "--prot"], env, files()), {
+      kind: "version",
+    });
+    for (const flag of ["--help", "-h"]) {
+      const parsed = parseConfig(["bake", flag, "--prot"], env, files());
+      assert.equal(parsed.kind, "help");
+    }
+  });
+});
+
+describe("commands of their own flags", () => {
+  const parse = (...args: string[]) => parseConfig(args, {}, files());
+
+  test("install takes a root, and a binary", () => {
+    assert.deepEqual(parse("install", "--root", "/a"), {
+      kind: "install",
+      root: "/a",
+      binary: undefined,
+    });
+    assert.deepEqual(parse("--binary=b", "--root=/a", "install"), {
+      kind: "install",
+      root: "/a",
+      binary: "b",
+    });
+    // What the environment and the config file say is for who serves.
+    const env = { LULL_PROT: "1" };
+    assert.equal(
+      parseConfig(["install", "--root=/"], env, files()).kind,
+      "install",
+    );
+  });
+
+  test("and refuses what is missing, empty, or not its own", () => {
+    for (
+      const [args, why] of [
+        ["install", "install: expected --root DIR, got none"],
+        [
+          "install --root=",
+          'use --root: expected the path of a directory, got ""',
+        ],
+        [
+          "install --root",
+          "use --root: expected the path of a directory, got none",
+        ],
+        [
+          "install --root=/ --port=1",
+          "use --port: install takes only --root, --binary",
+        ],
+        [
+          "install --root=/ --config=/a",
+          "use --config: install takes only --root, --binary",
+        ],
+        ["install --root=/ --json", "use --json: only doctor takes it"],
+        ["serve --root=/", "use --root: only install takes it"],
+        ["--json", "use --json: only doctor takes it"],
+        ["doctor --json=no", 'use --json: expected no value, got "no"'],
+        [
+          "doctor --no-json",
+          "use --no-json: there is no such option, lull --help lists them",
+        ],
+      ]
+    ) assert.equal(refused(args.split(" ")), `Cannot ${why}`);
+  });
+
+  test("doctor takes the options, and --json before or after it", () => {
+    const config = { ...defaults, port: 1 };
+    for (const args of [["--json", "doctor"], ["doctor", "--json"]]) {
+      assert.deepEqual(parse(...args, "--port=1"), {
+        kind: "doctor",
+        config,
+        json: true,
+      });
+    }
+    const { json } = parse("doctor") as { json?: boolean };
+    assert.equal(json, false);
+  });
+});
+
+test("--help lists every option with its default, and the commands", () => {
+  const parsed = parseConfig(["--help"], {}, files());
+  assert.equal(parsed.kind, "help");
+  const { text } = parsed as Extract<typeof parsed, { kind: "help" }>;
+  for (const [key, value] of Object.entries(defaults)) {
+    if (key === "hooks") continue;
+    const kebab = key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+    const variable = `LULL_${kebab.replaceAll("-", "_").toUpperCase()}`;
+    const entry = text.split(/\n(?= {2}-)/).find((entry) =>
+      entry.startsWith(`  --${kebab}`)
+    );
+    assert.ok(entry, `${key} is missing`);
+    const shown = value.toString() || "none";
+    assert.ok(entry.includes(`Default: ${shown}\n`), entry);
+    assert.ok(entry.includes(`Key ${key}, variable ${variable}`), entry);
+  }
+  assert.match(text, /\n {2}--forward-ports, --no-forward-ports\n/);
+  assert.match(text, /\n {2}hooks, in the config file only\n/);
+  assert.match(text, /\n {2}--config FILE\n.*\n.*\/etc\/lull\/config\.json/);
+  assert.match(text, /\n {2}serve +\S/);
+  assert.doesNotMatch(text, /undefined|object Object/);
+  const longest = Math.max(...text.split("\n").map((line) => line.length));
+  assert.ok(longest <= 80, `a line has ${longest} characters`);
+});

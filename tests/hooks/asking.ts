@@ -1,0 +1,40 @@
+/**
+ * What a program asks of the socket for hooks.
+ */
+import { type IncomingMessage, request } from "node:http";
+
+/** Requests to that socket: one whose answer is read, and one to read from. */
+export function askingAt(socketPath: string) {
+  function send(
+    method: string,
+    path: string,
+    body?: string,
+  ): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      request({
+        socketPath,
+        method,
+        path,
+        agent: false,
+        headers: body === undefined ? {} : { "content-length": body.length },
+      }, resolve).on("error", reject).end(body);
+    });
+  }
+
+  async function ask(method: string, path: string, body?: unknown) {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const response = await send(method, path, body === undefined ? body : text);
+    let answer = "";
+    for await (const part of response) answer += part;
+    return {
+      status: response.statusCode,
+      type: response.headers["content-type"],
+      allow: response.headers.allow,
+      text: answer,
+      // deno-lint-ignore no-explicit-any
+      json: (): any => JSON.parse(answer),
+    };
+  }
+
+  return { ask, send };
+}

@@ -1,0 +1,29 @@
+/**
+ * A lifecycle whose every step a test decides and sees.
+ */
+import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
+import { fakePlan, type FakeStep } from "../support/fake_plan.ts";
+
+/** The lifecycle, and the list of what happened, in order. */
+export function start(
+  beforeReply: FakeStep[] = [{ name: "a" }, { name: "b" }],
+  settle: FakeStep[] = [{ name: "c" }],
+) {
+  const { plan, seen } = fakePlan(beforeReply, settle);
+  let id = 0;
+  const lifecycle = new Lifecycle({
+    plan,
+    leaseSeconds: 600,
+    newId: () => `op-${++id}`,
+    onQuiet: () => seen.push("quiet"),
+    onRunning: () => seen.push("running"),
+  });
+  return { lifecycle, seen };
+}
+
+/** Prepares and settles. */
+export async function quiesce(lifecycle: Lifecycle) {
+  const operation = await lifecycle.prepare();
+  await lifecycle.settle(operation);
+  return operation;
+}

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { until } from "../support/until.ts";
+import { Forwarding, pattern, refused } from "./forwarding.ts";
+import {
+  ask,
+  DEAF_WORKER_URL,
+  dial,
+  DYING_WORKER_URL,
+  echoAfterEnd,
+  MUTE_WORKER_URL,
+  WORKER_URL,
+} from "./net.ts";
+
+describe("Forwarder", () => {
+  let rig: Forwarding;
+
+  beforeEach(async () => void (rig = await Forwarding.start()));
+  afterEach(() => rig.end());
+
+  it("starts no worker while there is nothing to forward", async () => {
+    rig.forwarder.set(new Map());
+    assert.deepEqual(await rig.forwarder.stop(), { ports: 0, connections: 0 });
+    assert.deepEqual(rig.threads.threads, []);
+  });
+
+  it("stops while bytes move: connections end, the thread is gone, and a start works", async () => {
+    const port = await rig.serve((socket) => {
+      const send = () => {
+        while (!socket.destroyed && socket.write(pattern(0)));
+      };
+      socket.on("drain", send);
+      send();
+    });
+    await rig.forward(port, "127.0.0.1");
+    const client = await dial(port);
+    const idle = await dial(port);
+    let closed = 0;
+    for (const socket of [client, idle]) {
+      socket.on("error", () => {});
+      socket.on("close", () => closed++);
+    }
+    await once(client, "data");
+    client.resume();
+    await until("both connections", () => rig.servers[0].connections === 2);
+    assert.equal(rig.threads.alive().length, 1);
+
+    assert.deepEqual(await rig.forwarder.stop(), { ports: 1, connections: 2 });
+    assert.deepEqual(rig.threads.alive(), []);
+    assert.deepEqual(rig.forwarder.ports, []);
+    assert.ok(await refused(port));
+    idle.resume();
+    await until("the clients to see it", () => closed === 2);
+    await until("the server to see it", () => rig.servers[0].connections === 0);
+
+    const echo = await rig.serve(echoAfterEnd);
+    await rig.forward(echo, "127.0.0.1");
+    assert.equal(await ask(echo, "again"), "again and that was all");
+    assert.equal(rig.threads.alive().length, 1);
+  });
+
+  it("stops at once while it starts, and twice at the same time", async () => {
+    const port = await rig.serve(echoAfterEnd);
+    rig.forwarder.set(new Map([[port, ["127.0.0.1"]]]));
+    const stopped = rig.forwarder.stop();
+    assert.equal(rig.forwarder.stop(), stopped);
+    assert.throws(
+      () => rig.forwarder.set(new Map([[port, ["127.0.0.1"]]])),
+      /Cannot forward ports: the forwarder is being stopped/,
+    );
+    await stopped;
+    assert.deepEqual(rig.threads.alive(), []);
+    assert.ok(await refused(port));
+    assert.deepEqual(await rig.forwarder.stop(), { ports: 0, connections: 0 });
+  });
+
+  it("ends a worker that does not answer, and says so", async () => {
+    rig.forwarder = rig.make(MUTE_WORKER_URL);
+    rig.forwarder.set(new Map([[1, ["127.0.0.1"]]]));
+    await until("the thread", () => rig.threads.alive().length === 1);
+    assert.deepEqual(await rig.forwarder.stop(), { ports: 0, connections: 0 });
+    assert.deepEqual(rig.threads.alive(), []);
+    assert.equal(rig.log.matching(/^warn .*did not answer in time/).length, 1);
+  });
+
+  it("ends such a worker at once when the signal says so", async () => {
+    rig.forwarder = rig.make(MUTE_WORKER_URL);
+    rig.forwarder.set(new Map([[1, ["127.0.0.1"]]]));
+    await until("the thread", () => rig.threads.alive().length === 1);
+    const abort = new AbortController();
+    const stopped = rig.forwarder.stop(abort.signal);
+    abort.abort();
+    await stopped;
+    assert.deepEqual(rig.threads.alive(), []);
+  });
+
+  it("leaves nothing open of a worker that does not stop by itself", async () => {
+    const port = await rig.serve(echoAfterEnd);
+    const descriptors = () => readdirSync("/proc/self/fd").length;
+    rig.forwarder = rig.make(DEAF_WORKER_URL);
+    await rig.forward(port, "127.0.0.1");
+    const client = await dial(port);
+    client.on("error", () => {});
+    client.resume();
+    await until("the connection", () => rig.servers[0].connections === 1);
+    const open = descriptors();
+    await rig.forwarder.stop();
+    assert.deepEqual(rig.threads.alive(), []);
+    await until("its end", () => client.readableEnded || client.closed);
+    client.destroy();
+    await until("the server to see it", () => rig.servers[0].connections === 0);
+    assert.ok(await refused(port));
+    // The listener, its client and target, and the two ends in this test.
+    await until("no descriptor", () => descriptors() <= open - 5);
+  });
+
+  it("sets everything up again after its worker died", async () => {
+    const port = await rig.serve(echoAfterEnd);
+    const targets = new Map([[port, ["127.0.0.1"]]]);
+    let url = DYING_WORKER_URL;
+    let started = 0;
+    const { startWorker } = rig.threads.runtime;
+    rig.threads.runtime.startWorker = (_url, events) => {
+      started++;
+      return startWorker(url, events);
+    };
+    rig.forwarder.set(targets);
+    await until("the death", () => rig.log.matching(/^warn/).length === 1);
+    assert.match(rig.log.lines[0], /dies of its first order/);
+    assert.deepEqual(rig.forwarder.ports, []);
+    url = WORKER_URL;
+    await rig.forward(port, "127.0.0.1");
+    assert.equal(await ask(port, "alive"), "alive and that was all");
+    await rig.forwarder.stop();
+    // Its last words may be all that is heard of the first: not its thread.
+    assert.equal(started, 2);
+    assert.deepEqual(rig.threads.alive(), []);
+  });
+});

@@ -1,0 +1,87 @@
+/**
+ * A port subsystem of its own for each of its tests.
+ * @module
+ */
+import { Scanner } from "../../src/ports/scanner.ts";
+import {
+  PortSubsystem,
+  type PortSubsystemOptions,
+} from "../../src/ports/subsystem.ts";
+import { NextTurn } from "../../src/next_turn.ts";
+import { until } from "../support/until.ts";
+import {
+  echoAfterEnd,
+  FORWARD_ADDRESS,
+  RecordedLog,
+  STOP_LIMIT_MS,
+  TestServer,
+  watchedRuntime,
+  WORKER_URL,
+} from "./net.ts";
+
+/** A subsystem, a server that it may find, and the threads of its workers. */
+export class Scanning {
+  readonly server = new TestServer(echoAfterEnd);
+  readonly log = new RecordedLog();
+  own: number[] = [];
+  /** Ports of this test: what else listens on this machine is left alone. */
+  readonly mine = new Set<number>();
+  readonly threads: Awaited<ReturnType<typeof watchedRuntime>>;
+  /** The one that `end` stops. */
+  ports: PortSubsystem;
+
+  private constructor(threads: Awaited<ReturnType<typeof watchedRuntime>>) {
+    this.threads = threads;
+    this.ports = this.make({});
+  }
+
+  static async start(): Promise<Scanning> {
+    return new Scanning(await watchedRuntime());
+  }
+
+  async end(): Promise<void> {
+    await this.ports.stop();
+    await this.server.close();
+  }
+
+  make(overrides: Partial<PortSubsystemOptions>): PortSubsystem {
+    const options: PortSubsystemOptions = {
+      scanIntervalMs: 10,
+      forwardAddress: FORWARD_ADDRESS,
+      ownPorts: () => this.own,
+      workerUrl: WORKER_URL,
+      runtime: this.threads.runtime,
+      later: new NextTurn(),
+      log: this.log,
+      stopLimitMs: STOP_LIMIT_MS,
+      ...overrides,
+    };
+    if ("scanner" in overrides) return new PortSubsystem(options);
+    const scanner = new Scanner(options);
+    const { mine } = this;
+    return new PortSubsystem({
+      ...options,
+      scanner: {
+        scan: () => new Map([...scanner.scan()].filter(([p]) => mine.has(p))),
+        close: () => scanner.close(),
+      },
+    });
+  }
+
+  async listen(host: string, port?: number): Promise<number> {
+    const chosen = await this.server.listen(host, port);
+    this.mine.add(chosen);
+    return chosen;
+  }
+
+  forwarded(port: number) {
+    return until(
+      `port ${port} to be forwarded`,
+      () => this.status(port)?.listening,
+    );
+  }
+
+  status(port: number) {
+    return this.ports.status().ports.find((one) => one.port === port);
+  }
+}

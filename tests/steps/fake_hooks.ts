@@ -1,0 +1,56 @@
+/**
+ * Hooks whose every move a test decides and sees.
+ */
+import { deadline, type Ended, reasonOf } from "../../src/hooks/deadline.ts";
+import type { Facts, Hook, HookResult } from "../../src/hooks/hook.ts";
+import { hooksStep } from "../../src/steps/hooks.ts";
+import { fakeJournal } from "../support/hooks.ts";
+import { until } from "../support/until.ts";
+
+/** What a fake hook does; by default it is done at once. */
+export interface Fake extends Partial<Pick<Hook, "policy" | "limitMs">> {
+  readonly name: string;
+  readonly freeze?: Partial<HookResult>;
+  readonly thaw?: Partial<HookResult>;
+  /** The phases whose call ends only at its limit, or as it is given up. */
+  readonly hangs?: readonly Facts["phase"][];
+  /** What its thaw waits for. */
+  readonly thawAfter?: () => boolean;
+}
+
+/** The step with these hooks, and what they were told, in order. */
+export function start(fakes: Fake[], limitMs = 1000) {
+  const seen: string[] = [];
+  const facts: Facts[] = [];
+  const limitsSeen: number[] = [];
+  const journal = fakeJournal();
+  const hooks = fakes.map((fake): Hook => ({
+    name: fake.name,
+    kind: "script",
+    limitMs: fake.limitMs ?? 1000,
+    policy: fake.policy ?? "abort",
+    async call(told, limits) {
+      seen.push(`${told.phase} ${fake.name}`);
+      facts.push(told);
+      limitsSeen.push(limits.limitMs);
+      const status = fake.hangs?.includes(told.phase)
+        ? await new Promise<Ended>((end) => deadline(limits, end))
+        : "done";
+      if (told.phase === "thaw" && fake.thawAfter !== undefined) {
+        await until("what the thaw waits for", fake.thawAfter);
+      }
+      const reason = status === "done"
+        ? undefined
+        : reasonOf(status, limits.limitMs);
+      const result = { name: fake.name, kind: "script", ms: 0 } as const;
+      return { ...result, status, reason, ...fake[told.phase] };
+    },
+  }));
+  const step = hooksStep({
+    hooks: () => hooks,
+    limitMs,
+    journal,
+    hostTime: () => "2031-01-02T03:04:05Z",
+  });
+  return { step, seen, facts, limitsSeen, journal, hooks };
+}
