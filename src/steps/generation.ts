@@ -83,7 +83,10 @@ export class GenerationFile {
   readonly #nextPath: string;
   readonly #files: FileCalls;
   readonly #rename: () => void;
-  /** What the next recovery publishes, if it ends as they mostly do. */
+  /**
+   * What the next recovery publishes, if it ends as they mostly do. There is always
+   * one: V8 forgets what objects look like of which there is none.
+   */
   #expected = new ExpectedDocument(NOTHING, 0);
   /** The descriptor of the file that will take its place. */
   #next: number | undefined;
