@@ -17,8 +17,8 @@ export class Lease {
 
   /**
    * `expired` is called once for each lease that is neither renewed nor ended. The
-   * timer of one that has ended is cleared `later`: on Deno that is 600 blocks of
-   * code the first time, and the caller of a recovery would wait for them.
+   * timer of one that has ended is cleared `later`: on Deno that is 190 blocks of
+   * code in a fork, and the caller of a recovery would wait for them.
    */
   constructor(
     expired: () => void,
