@@ -10,7 +10,7 @@ import {
   removeSnapshot,
   type Snapshot,
 } from "../vm/support/machine.ts";
-import { HELPER_PORT } from "../vm/support/qemu.ts";
+import { HELPER_PORT } from "../vm/support/hardware.ts";
 import { baseOf, bytesOf, copyOf, medianBytes } from "./copies.ts";
 import {
   healthy,

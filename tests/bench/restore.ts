@@ -4,7 +4,7 @@
  * @module
  */
 import { Machine, type Snapshot } from "../vm/support/machine.ts";
-import { HELPER_PORT } from "../vm/support/qemu.ts";
+import { HELPER_PORT } from "../vm/support/hardware.ts";
 import { request } from "./request.ts";
 import { median, pass } from "./stats.ts";
 

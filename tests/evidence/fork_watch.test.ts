@@ -1,25 +1,17 @@
 import assert from "node:assert/strict";
-import { accessSync, constants, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { EvidenceObserver } from "../../src/evidence.ts";
 import { openKernelLog } from "../../src/linux/kmsg.ts";
 import type { Libc } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
+import { kernelLogProblem } from "../support/kernel_log.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 import { encode, FORK } from "./kernel_words.ts";
 
 const runtime = await loadRuntime();
-const skip = mayLog() ? false : "needs to read and write /dev/kmsg";
-
-function mayLog(): boolean {
-  try {
-    accessSync("/dev/kmsg", constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const skip = kernelLogProblem();
 
 /** Reads the real log, and takes the word of user space for the kernel's. */
 async function credulous(facility: number): Promise<{

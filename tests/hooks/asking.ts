@@ -2,9 +2,33 @@
  * What a program asks of the socket for hooks.
  */
 import { type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
+import { after, before } from "node:test";
+import { listeningRegistry, temporary } from "../support/hooks.ts";
+
+/**
+ * A registry behind a socket, in a directory of its own, while the tests of the
+ * calling file run; `server` is there once they do.
+ */
+export function served() {
+  const directory = temporary();
+  const path = join(directory.path, "hooks.sock");
+  let server: Awaited<ReturnType<typeof listeningRegistry>>;
+  before(async () => server = await listeningRegistry(path));
+  after(async () => {
+    await server.socket.close();
+    directory.remove();
+  });
+  return {
+    directory: directory.path,
+    path,
+    server: () => server,
+    ...askingAt(path),
+  };
+}
 
 /** Requests to that socket: one whose answer is read, and one to read from. */
-export function askingAt(socketPath: string) {
+function askingAt(socketPath: string) {
   function send(
     method: string,
     path: string,

@@ -1,20 +1,10 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { FREEZE, listeningRegistry, temporary } from "../support/hooks.ts";
+import { describe, test } from "node:test";
+import { FREEZE } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
-import { askingAt } from "./asking.ts";
+import { served } from "./asking.ts";
 
-const directory = temporary();
-const socketPath = join(directory.path, "hooks.sock");
-let server: Awaited<ReturnType<typeof listeningRegistry>>;
-before(async () => server = await listeningRegistry(socketPath));
-after(async () => {
-  await server.socket.close();
-  directory.remove();
-});
-
-const { ask, send } = askingAt(socketPath);
+const { ask, send, server } = served();
 
 /** A program that reads events, as one by one as they come. */
 async function listener(query: string) {
@@ -33,7 +23,7 @@ async function listener(query: string) {
 }
 
 const hookNamed = (name: string) =>
-  server.registry.hooks().find((hook) => hook.name === name)!;
+  server().registry.hooks().find((hook) => hook.name === name)!;
 
 describe("reading events", () => {
   test("each is acknowledged by its id", async () => {
@@ -50,7 +40,7 @@ describe("reading events", () => {
     app.end();
     await until(
       "it to be forgotten",
-      () => server.registry.list().length === 0,
+      () => server().registry.list().length === 0,
     );
   });
 
@@ -64,7 +54,7 @@ describe("reading events", () => {
     app.end();
     await until(
       "it to be forgotten",
-      () => server.registry.list().length === 0,
+      () => server().registry.list().length === 0,
     );
   });
 
@@ -78,7 +68,7 @@ describe("reading events", () => {
     app.end();
     await until(
       "it to be forgotten",
-      () => server.registry.list().length === 0,
+      () => server().registry.list().length === 0,
     );
   });
 
@@ -102,7 +92,7 @@ describe("reading events", () => {
     back.end();
     await until(
       "it to be forgotten",
-      () => server.registry.list().length === 0,
+      () => server().registry.list().length === 0,
     );
   });
 
@@ -124,7 +114,7 @@ describe("reading events", () => {
     app.end();
     await until(
       "it to be forgotten",
-      () => server.registry.list().length === 0,
+      () => server().registry.list().length === 0,
     );
   });
 });

@@ -1,24 +1,13 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import {
   HookRegistry,
   type Listed,
   MOST_PROGRAMS,
 } from "../../src/hooks/registry.ts";
-import { listeningRegistry, temporary } from "../support/hooks.ts";
-import { askingAt } from "./asking.ts";
+import { served } from "./asking.ts";
 
-const directory = temporary();
-const socketPath = join(directory.path, "hooks.sock");
-let server: Awaited<ReturnType<typeof listeningRegistry>>;
-before(async () => server = await listeningRegistry(socketPath));
-after(async () => {
-  await server.socket.close();
-  directory.remove();
-});
-
-const { ask } = askingAt(socketPath);
+const { ask, server } = served();
 
 describe("registering for requests", () => {
   const entry = { name: "db", url: "http://127.0.0.1:1/x", policy: "continue" };
@@ -72,7 +61,7 @@ describe("registering for requests", () => {
     const wrong = await ask("PUT", "/hooks", entry);
     assert.deepEqual([wrong.status, wrong.allow], [405, "GET, POST"]);
     assert.equal((await ask("POST", "/hooks/events/no/ack")).status, 404);
-    assert.deepEqual(server.errors, []);
+    assert.deepEqual(server().errors, []);
   });
 
   test("there is an end to how many take part", () => {

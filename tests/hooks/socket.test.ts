@@ -4,20 +4,13 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { listenForHooks } from "../../src/hooks/socket.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
-import { listeningRegistry, temporary } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
+import { served } from "./asking.ts";
 
-const directory = temporary();
-const socketPath = join(directory.path, "hooks.sock");
-let server: Awaited<ReturnType<typeof listeningRegistry>>;
-before(async () => server = await listeningRegistry(socketPath));
-after(async () => {
-  await server.socket.close();
-  directory.remove();
-});
+const { directory, path: socketPath } = served();
 
 describe("the socket", () => {
   const runtime = loadRuntime();
@@ -39,7 +32,7 @@ describe("the socket", () => {
   });
 
   test("replaces what a killed agent left, and nothing else", async () => {
-    const path = join(directory.path, "stale.sock");
+    const path = join(directory, "stale.sock");
     const listen = `import { createServer } from "node:net";
       createServer().listen(process.argv.at(-1));`;
     const dead = spawn(
@@ -66,7 +59,7 @@ describe("the socket", () => {
 
   test("cannot be made where there is no directory", async () => {
     await assert.rejects(
-      listenForHooks(await options(join(directory.path, "no/hooks.sock"))),
+      listenForHooks(await options(join(directory, "no/hooks.sock"))),
       /^Error: Cannot listen on .*: (ENOENT|EACCES|EINVAL)$/,
     );
   });

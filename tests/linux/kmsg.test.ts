@@ -1,7 +1,6 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import {
-  accessSync,
   closeSync,
   constants,
   openSync,
@@ -15,20 +14,12 @@ import {
   openKernelLog,
 } from "../../src/linux/kmsg.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
+import { kernelLogProblem } from "../support/kernel_log.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 
 const runtime = await loadRuntime();
-const skip = mayLog() ? false : "needs to read and write /dev/kmsg";
-
-function mayLog(): boolean {
-  try {
-    accessSync("/dev/kmsg", constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const skip = kernelLogProblem();
 
 /** What any root process can do to the kernel's log. */
 function write(text: string): void {

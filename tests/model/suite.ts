@@ -8,7 +8,8 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Target } from "../support/agent.ts";
-import { carriedOut, commands } from "./commands.ts";
+import { carriedOut } from "./command.ts";
+import { commands } from "./commands.ts";
 import { type Model, modelOf } from "./model.ts";
 import { type Holdings, World } from "./world.ts";
 

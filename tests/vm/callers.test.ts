@@ -4,7 +4,7 @@ import { configure, health, LIMIT, prepare, status } from "./support/agent.ts";
 import { until } from "../support/until.ts";
 import { Fleet, KEEP_MEMORY, say } from "./support/fleet.ts";
 import type { Machine } from "./support/machine.ts";
-import { AGENT_PORT } from "./support/qemu.ts";
+import { AGENT_PORT } from "./support/hardware.ts";
 
 /** The code of the reply that a program in the guest gets. */
 async function askInside(

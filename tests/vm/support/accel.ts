@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { buildImage } from "./image.ts";
 import { Machine } from "./machine.ts";
 import { cacheDir } from "./paths.ts";
-import type { Accel } from "./qemu.ts";
+import type { Accel } from "./hardware.ts";
 
 const file = join(cacheDir, "accel.json");
 

@@ -3,13 +3,8 @@ import { copyFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { until } from "../../support/until.ts";
 import { ANSWER_LIMIT, Guest, type GuestPorts } from "./guest_access.ts";
-import {
-  AGENT_PORT,
-  type Hardware,
-  HELPER_PORT,
-  ownDir,
-  Qemu,
-} from "./qemu.ts";
+import { AGENT_PORT, type Hardware, HELPER_PORT } from "./hardware.ts";
+import { ownDir, Qemu } from "./qemu.ts";
 
 /** How to boot; what is left out is as in the design: 2 CPUs, 512 MiB, a VMGenID device. */
 export type BootOptions =

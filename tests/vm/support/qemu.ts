@@ -11,40 +11,14 @@ import {
 import { freemem } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import type { Image } from "./image.ts";
+import { argumentsFor, type Hardware } from "./hardware.ts";
 import { distDir } from "./paths.ts";
 import { Qmp } from "./qmp.ts";
 import { which } from "./run.ts";
 
-/** How the guest's processor is made: by the hardware, or in software. */
-export type Accel = "kvm" | "tcg";
-
 const MEMORY_DIR = "/dev/shm";
 /** What the snapshots of all tests that run at once may take, and more. */
 const ROOM_BYTES = 8 * 2 ** 30;
-
-/** The port of the agent, and of the program that runs the tests' commands. */
-export const AGENT_PORT = 49983;
-export const HELPER_PORT = 8022;
-
-/** The hardware of a machine; a snapshot goes only into the same hardware. */
-export interface Hardware {
-  readonly image: Image;
-  readonly accel: Accel;
-  /** MiB. */
-  readonly memory: number;
-  readonly cpus: number;
-  /** The generation id, or undefined for a machine without that device. */
-  readonly guid?: string;
-  /** Flags of the agent. */
-  readonly flags: readonly string[];
-  /** A hardware source of randomness. */
-  readonly rng: boolean;
-  /** A balloon that takes free pages from the guest as it reports them. */
-  readonly balloon: boolean;
-  /** What QEMU's -rtc gets. */
-  readonly rtc: string;
-}
 
 /**
  * In memory where there is room: a run writes gigabytes of snapshots, and a disk
@@ -93,45 +67,6 @@ export function ownDir(name: string): string {
   const dir = join(runDir, `${process.pid}-${++count}-${name}`);
   mkdirSync(dir, { recursive: true });
   return dir;
-}
-
-function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
-  const { image, accel, guid } = hardware;
-  const flags = Buffer.from(hardware.flags.join("\n")).toString("base64");
-  const forward = (port: number) => `hostfwd=tcp:127.0.0.1:0-:${port}`;
-  const args = [
-    "-nodefaults -no-user-config -display none -no-reboot -M q35",
-    `-accel ${accel === "kvm" ? "kvm" : "tcg,thread=multi"}`,
-    `-cpu ${accel === "kvm" ? "host" : "Haswell"}`,
-    `-smp ${hardware.cpus} -m ${hardware.memory} -rtc ${hardware.rtc}`,
-    "-qmp stdio -serial file:console.log",
-    "-device virtio-blk-pci,drive=root -device virtio-blk-pci,drive=data",
-    "-drive if=none,id=data,format=raw,cache=unsafe,file=data.ext4",
-    `-netdev user,id=net,ipv6=off,${forward(AGENT_PORT)},${
-      forward(HELPER_PORT)
-    }`,
-    "-device virtio-net-pci,netdev=net,romfile=",
-  ];
-  if (guid) args.push(`-device vmgenid,guid=${guid}`);
-  if (hardware.rng) args.push("-device virtio-rng-pci");
-  if (hardware.balloon) {
-    args.push("-device virtio-balloon-pci,free-page-reporting=on");
-  }
-  if (incoming) args.push("-incoming defer");
-  return [
-    ...args.flatMap((words) => words.split(" ")),
-    // These may have blanks; QEMU wants a comma in a value twice.
-    "-drive",
-    `if=none,id=root,format=raw,readonly=on,file=${
-      image.disk.replaceAll(",", ",,")
-    }`,
-    "-kernel",
-    image.kernel,
-    "-initrd",
-    image.initramfs,
-    "-append",
-    `console=ttyS0 quiet panic=-1 lull.flags=${flags}`,
-  ];
 }
 
 /** One QEMU process: its control connection, its ports, its end. */

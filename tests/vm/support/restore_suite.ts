@@ -16,7 +16,7 @@ import {
 } from "./checks.ts";
 import { type Fleet, say } from "./fleet.ts";
 import { agentCpus, established } from "./guest.ts";
-import { AGENT_PORT } from "./qemu.ts";
+import { AGENT_PORT } from "./hardware.ts";
 
 /** Prepare, snapshot, restore: the way that a host goes each time. */
 export function restoreSuite(fleet: Fleet): void {

@@ -12,7 +12,7 @@ import {
 import { ALL_CPUS, assertRecovered, restoreAndCheck } from "./checks.ts";
 import { type Fleet, say } from "./fleet.ts";
 import { agentCpus, established, uptime } from "./guest.ts";
-import { AGENT_PORT } from "./qemu.ts";
+import { AGENT_PORT } from "./hardware.ts";
 
 /** Freezes that may miss the settle until one must have landed in it. */
 const MOST_TRIES = 6;

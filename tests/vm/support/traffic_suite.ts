@@ -5,7 +5,7 @@ import { restoreAndCheck } from "./checks.ts";
 import { type Fleet } from "./fleet.ts";
 import { agentPid, established, type GuestSocket, sockets } from "./guest.ts";
 import { type Machine } from "./machine.ts";
-import { AGENT_PORT } from "./qemu.ts";
+import { AGENT_PORT } from "./hardware.ts";
 
 /** Milliseconds that a connection must have stayed open to be one that stays. */
 const STAYS_MS = 1000;
