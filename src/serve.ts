@@ -158,7 +158,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
 
   await listeners.open(addressesOf(config), {
-    onError: failed("a request failed"),
+    onError: failed("the server had an error"),
+    onListenAgain: () => keeper.listen(),
     fetch: keeper.wrap(async (request, exchange) => {
       idle.worked();
       if (request.method === "POST") await warmUp.ended();

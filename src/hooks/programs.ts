@@ -26,7 +26,7 @@ export async function listenForPrograms(
 ): Promise<HooksSocket | undefined> {
   if (path === "") return undefined;
   const onError = (error: unknown) =>
-    log.error("a request of a hook failed", { error: messageOf(error) });
+    log.error("the hooks socket had an error", { error: messageOf(error) });
   const app = hooksApp(registry, onError);
   try {
     mkdirSync(dirname(path), { recursive: true });

@@ -33,9 +33,11 @@ export interface HooksSocket {
 export async function listenForHooks(
   { runtime, path, fetch, onError }: HooksSocketOptions,
 ): Promise<HooksSocket> {
+  const admitGroup = () => chmodSync(path, MODE);
   const server = await runtime.serve({
     path,
     onError,
+    onListenAgain: admitGroup,
     async fetch(request) {
       const answer = await fetch(request);
       // Only event streams stay: an idle connection would be one more to freeze.
@@ -43,7 +45,7 @@ export async function listenForHooks(
       return answer;
     },
   });
-  chmodSync(path, MODE);
+  admitGroup();
   return {
     close() {
       server.stop();

@@ -14,6 +14,7 @@ import {
   listenError,
   makePeer,
   removeStaleSocket,
+  tell,
   unixPeer,
 } from "./server.ts";
 import type {
@@ -60,7 +61,7 @@ async function serve(options: ServeOptions): Promise<RuntimeServer> {
     closeIdle: () => server.closeIdleConnections(),
     stop() {
       // The promise waits for half-sent requests: nobody may wait for it.
-      server.stop(true).catch((error) => report(options, error));
+      server.stop(true).catch((error) => tell(options, error));
     },
   };
 }
@@ -104,11 +105,6 @@ function listenOnUnix(options: ServeOptions, unix: string) {
         return answer(options, request, peer);
       },
     }));
-}
-
-function report(options: ServeOptions, error: unknown): void {
-  if (options.onError === undefined) console.error(error);
-  else options.onError(error);
 }
 
 /**

@@ -8,32 +8,16 @@ import { libcFiles } from "../linux/files.ts";
 import { loadLibc } from "../linux/libc.ts";
 import { openLibrary } from "./deno_library.ts";
 import { makeRoom } from "./deno_room.ts";
+import { serve } from "./deno_serve.ts";
 import { openOnPool, tryPool } from "./input.ts";
 import type { CFunction } from "./library.ts";
-import {
-  answer,
-  bindPrivately,
-  listenError,
-  makePeer,
-  removeStaleSocket,
-  unixPeer,
-} from "./server.ts";
-import type {
-  Runtime,
-  RuntimeServer,
-  RuntimeWorker,
-  ServeOptions,
-  WorkerEvents,
-} from "./types.ts";
+import type { Runtime, RuntimeWorker, WorkerEvents } from "./types.ts";
 import { adoptWorker } from "./worker.ts";
 
 // socket(7); struct linger: on, for 0 s
 const SOL_SOCKET = 1;
 const SO_LINGER = 13;
 const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
-
-/** Milliseconds until it is tried again to listen. */
-const LISTEN_AGAIN_MS = 20;
 
 /**
  * V8 watches the first seven objects of each class to learn how large they become,
@@ -56,84 +40,6 @@ export const denoRuntime: Runtime = {
   tryInput: tryPool,
   openLibrary,
 };
-
-async function serve(options: ServeOptions): Promise<RuntimeServer> {
-  if ("path" in options) await removeStaleSocket(options.path);
-  const stopping = new AbortController();
-  return {
-    port: listen(options, stopping.signal),
-    // Deno has no way: the walk over the descriptors closes them
-    closeIdle() {},
-    stop: () => stopping.abort(),
-  };
-}
-
-/** Listens until the signal; gives the port, 0 on a unix socket. */
-function listen(options: ServeOptions, signal: AbortSignal): number {
-  try {
-    const { addr, finished } = bind(options, signal);
-    const port = "port" in addr ? addr.port : 0;
-    const again = "path" in options ? options : { ...options, port };
-    finished.catch((error) => listenAgain(again, signal, error));
-    return port;
-  } catch (error) {
-    throw listenError(options, error);
-  }
-}
-
-/** Deno stops for good where it has no descriptor left for a new connection. */
-function listenAgain(
-  options: ServeOptions,
-  signal: AbortSignal,
-  error: unknown,
-): void {
-  if (options.onError === undefined) console.error(error);
-  else options.onError(error);
-  const retry = () => {
-    if (signal.aborted) return;
-    try {
-      listen(options, signal);
-    } catch {
-      // The first error was told; this one is its consequence.
-      setTimeout(retry, LISTEN_AGAIN_MS);
-    }
-  };
-  setTimeout(retry, LISTEN_AGAIN_MS);
-}
-
-/**
- * One exchange, kept: V8 forgets what objects look like of which a collection has
- * left none, and the inline caches for them. A fork would learn it all anew while
- * its caller waits. The first GET, for that has no secrets in its body.
- */
-let kept: readonly unknown[] | undefined;
-
-function bind(options: ServeOptions, signal: AbortSignal) {
-  // or Deno prints a banner
-  const quiet = { signal, onListen() {} };
-  if (!("path" in options)) {
-    const { host: hostname, port } = options;
-    return Deno.serve({ ...quiet, hostname, port }, async (request, info) => {
-      const { remoteAddr } = info;
-      const peer = makePeer(remoteAddr.hostname, remoteAddr.port);
-      const response = await answer(options, request, peer);
-      if (kept === undefined && request.method === "GET") {
-        kept = [request, info, remoteAddr, response];
-      }
-      return response;
-    });
-  }
-  const { path } = options;
-  const peer = unixPeer(path);
-  return bindPrivately(
-    path,
-    () =>
-      Deno.serve(
-        { ...quiet, path },
-        (request) => answer(options, request, peer),
-      ),
-  );
-}
 
 /** V8's collector, as `--expose-gc` gives it to new contexts. */
 type Collector = (options: {

@@ -36,6 +36,21 @@ export function listenError(options: ServeOptions, cause: unknown): Error {
   });
 }
 
+/** The error of a server that can take nobody for now, with the reason's code. */
+export function stoppedError(options: ServeOptions, cause: unknown): Error {
+  return new Error(
+    `Cannot take another client on ${at(options)}: ${reason(cause)}; ` +
+      "it listens again as soon as it can",
+    { cause },
+  );
+}
+
+/** Tells the owner, or stderr where nobody wants to hear. */
+export function tell(options: ServeOptions, error: unknown): void {
+  if (options.onError === undefined) console.error(error);
+  else options.onError(error);
+}
+
 function at(options: ServeOptions): string {
   if ("path" in options) return `unix:${options.path}`;
   const { host, port } = options;
@@ -81,10 +96,16 @@ function somebodyListens(path: string): Promise<boolean> {
 }
 
 function reason(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause);
-  return "code" in cause && typeof cause.code === "string"
-    ? cause.code
-    : cause.message;
+  return codeOf(cause) ??
+    (cause instanceof Error ? cause.message : String(cause));
+}
+
+/** The name of the system's error, where it was one: `EMFILE`. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error &&
+      typeof error.code === "string"
+    ? error.code
+    : undefined;
 }
 
 /**
@@ -99,8 +120,7 @@ export async function answer(
   try {
     return await options.fetch(request, peer);
   } catch (error) {
-    if (options.onError === undefined) console.error(error);
-    else options.onError(error);
+    tell(options, error);
     return new Response("Internal Server Error", {
       status: 500,
       headers: { "cache-control": "no-store" },

@@ -56,8 +56,11 @@ export type ServeOptions = ListenAddress & {
   /**
    * Hears what `fetch` threw, after which the client gets a plain 500; without
    * it the error goes to stderr. The last line: the app answers its own errors.
+   * Hears as well why a server can take nobody for now.
    */
   readonly onError?: (error: unknown) => void;
+  /** The server had stopped, and listens again: on another socket, at the same address. */
+  readonly onListenAgain?: () => void;
 };
 
 /** A native HTTP server that listens. */

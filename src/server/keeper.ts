@@ -70,13 +70,14 @@ export class ConnectionKeeper {
     return listUnixConnections(libc, ...listening().paths);
   }
 
-  /** To be called once the agent listens. */
+  /** To be called once the agent listens, and whenever it listens anew. */
   listen(): void {
     const { libc, listening } = this.#options;
     // Bound now, not as the first reply of a fork needs them.
     void [libc.shutdown, libc.ioctl];
     this.#listeners = listenersOn(libc, listening().ports);
-    showUnsentConnections(libc, this.#listeners);
+    if (this.#keepAlive) showUnsentConnections(libc, this.#listeners);
+    else hideUnsentConnections(libc, this.#listeners);
   }
 
   /** Wraps the app: the outermost handler, so that nothing runs after it. */

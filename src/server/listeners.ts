@@ -48,7 +48,7 @@ export class Listeners implements Listening {
   /** Listens on all addresses; where one fails, on none, and fails with it. */
   async open(
     addresses: readonly ListenAddress[],
-    options: Pick<ServeOptions, "fetch" | "onError">,
+    options: Pick<ServeOptions, "fetch" | "onError" | "onListenAgain">,
   ): Promise<void> {
     try {
       for (const at of addresses) {

@@ -1,36 +1,13 @@
 import assert from "node:assert/strict";
 import { renameSync } from "node:fs";
-import { request } from "node:http";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Target, TestAgent } from "../support/agent.ts";
 import { script, temporary } from "../support/hooks.ts";
 import { Outside, withoutOutside } from "../support/outside.ts";
+import { overUnix } from "../support/over_unix.ts";
 import { ask } from "../support/raw.ts";
-
-interface Reply {
-  status: number | undefined;
-  body: string;
-}
-
-/** A request over a unix socket, on a connection of its own. */
-function overUnix(
-  socketPath: string,
-  method: string,
-  path: string,
-): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, agent: false });
-    sent.on("response", (response) => {
-      let body = "";
-      response.on("data", (part) => body += part);
-      response.on("end", () => resolve({ status: response.statusCode, body }));
-    });
-    sent.on("error", reject);
-    sent.end();
-  });
-}
 
 /** Who may call: fault 6, any process in the guest, is here. */
 export function callers(target: Target): void {

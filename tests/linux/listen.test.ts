@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { constants } from "node:os";
 import { after, before, describe, it } from "node:test";
 import { descriptorsOn, listConnections } from "../../src/linux/connections.ts";
-import { type Libc, loadLibc, need } from "../../src/linux/libc.ts";
+import { type Libc, loadLibc } from "../../src/linux/libc.ts";
 import {
   hideUnsentConnections,
   listenersOn,
@@ -11,6 +11,7 @@ import {
 } from "../../src/linux/listen.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime, RuntimeServer } from "../../src/runtime/types.ts";
+import { deferSeconds } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 
 describe("showUnsentConnections", () => {
@@ -79,11 +80,3 @@ describe("showUnsentConnections", () => {
     });
   });
 });
-
-function deferSeconds(libc: Libc, fd: number): number {
-  const value = new Int32Array(1);
-  const bytes = new Uint8Array(value.buffer);
-  const length = Uint8Array.of(4, 0, 0, 0);
-  assert.equal(need(libc.getsockopt, "getsockopt")(fd, 6, 9, bytes, length), 0);
-  return value[0];
-}

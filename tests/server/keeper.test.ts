@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { realLibc } from "../support/libc.ts";
+import { listenersOn } from "../../src/linux/listen.ts";
+import { deferSeconds, realLibc } from "../support/libc.ts";
 import { serving } from "../support/serving.ts";
 import { until } from "../support/until.ts";
 
@@ -66,4 +67,28 @@ describe("a reply of a quiesced server", () => {
       one.end();
     }
   });
+});
+
+test("a server that listens on another socket hides who says nothing there", async () => {
+  const libc = await realLibc();
+  const one = await serving(libc, {});
+  const hides = () => {
+    const listeners = listenersOn(libc, [one.port]);
+    assert.equal(listeners.length, 1);
+    return deferSeconds(libc, listeners[0]) > 0;
+  };
+  try {
+    one.keeper.listen();
+    assert.equal(hides(), false);
+    await one.listenAnew();
+    assert.equal(hides(), false);
+    await one.keeper.quiesce();
+    assert.equal(hides(), true);
+    await one.listenAnew();
+    assert.equal(hides(), true);
+    one.keeper.recover();
+    assert.equal(hides(), false);
+  } finally {
+    one.end();
+  }
 });

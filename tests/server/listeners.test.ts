@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Peer, Runtime } from "../../src/runtime/types.ts";
 import { addressesOf, Listeners } from "../../src/server/listeners.ts";
 import { temporary } from "../support/hooks.ts";
+import { overUnix } from "../support/over_unix.ts";
 import { ask } from "../support/raw.ts";
 
 test("without a list it is host and port", () => {
@@ -36,18 +36,6 @@ describe("listeners", () => {
   });
   after(() => directory.remove());
 
-  function overUnix(): Promise<number | undefined> {
-    return new Promise((resolve, reject) => {
-      const sent = request({ socketPath: path, path: "/", agent: false });
-      sent.on("response", (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      });
-      sent.on("error", reject);
-      sent.end();
-    });
-  }
-
   test("answer on every address, and leave all of them", async () => {
     const listeners = new Listeners(runtime);
     assert.deepEqual([listeners.ports, listeners.paths], [[], []]);
@@ -60,7 +48,7 @@ describe("listeners", () => {
     for (const port of listeners.ports) {
       assert.equal((await ask(port, "GET", "/")).body, "here");
     }
-    assert.equal(await overUnix(), 200);
+    assert.equal((await overUnix(path, "GET", "/")).status, 200);
     assert.deepEqual(peers.at(-1), {
       address: `unix:${path}`,
       port: 0,

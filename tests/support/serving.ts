@@ -3,6 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { closeSync, openSync } from "node:fs";
 import type { Libc } from "../../src/linux/libc.ts";
 import { listenersOn, showUnsentConnections } from "../../src/linux/listen.ts";
 import { NextTurn } from "../../src/next_turn.ts";
@@ -33,6 +34,7 @@ export async function serving(
   const fetch = keeper.wrap(() => Promise.resolve(new Response("x")));
   await listeners.open([{ host: "127.0.0.1", port: 0 }], { fetch });
   const [port] = listeners.ports;
+  // Not the keeper's: it would hide again, at the quiesce, who says nothing.
   showUnsentConnections(libc, listenersOn(libc, [port]));
   const sweeper = new Sweeper({
     libc,
@@ -48,8 +50,19 @@ export async function serving(
   return {
     keeper,
     later,
+    port,
     sweeper,
     said,
+    /** As Deno does after it had no descriptor left. */
+    async listenAnew(): Promise<void> {
+      listeners.stop();
+      await until("its end", () => listenersOn(libc, [port]).length === 0);
+      // The new socket gets another number.
+      const holder = openSync("/dev/null", "r");
+      await listeners.open([{ host: "127.0.0.1", port }], { fetch });
+      closeSync(holder);
+      keeper.listen();
+    },
     async connect(count: number): Promise<Raw[]> {
       const opened = await Promise.all(
         Array.from({ length: count }, () => Raw.open(port)),

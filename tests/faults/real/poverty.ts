@@ -7,49 +7,12 @@ import {
   mkdirSync,
   writeFileSync,
 } from "node:fs";
-
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Target, TestAgent } from "../../support/agent.ts";
 import { temporary } from "../../support/hooks.ts";
-import { masksOf } from "../../support/proc.ts";
-import { Raw } from "../../support/raw.ts";
-import { until } from "../../support/until.ts";
-
-interface Step {
-  name: string;
-  status: string;
-  reason?: string;
-}
-
-/** A whole round: quiesced, recovered, and every thread where it was. */
-async function round(agent: TestAgent): Promise<Step[]> {
-  const masks = masksOf(agent.pid);
-  const reply = await agent.settle();
-  assert.equal(reply.status, 200, reply.body);
-  const { steps } = reply.json<{ steps: Step[] }>();
-  assert.equal((await agent.health()).status, 200);
-  const status = await agent.status();
-  assert.equal(status.state, "running");
-  const all = [...steps, ...status.lastRecovery.steps];
-  for (const { name, status, reason } of all) {
-    if (status !== "done") assert.ok(reason, `${name} ${status} says why`);
-  }
-  for (const [thread, mask] of masksOf(agent.pid)) {
-    assert.equal(mask, masks.get(thread) ?? masks.get(agent.pid));
-  }
-  return all;
-}
-
-function statusOf(steps: Step[], name: string): string | undefined {
-  return steps.find((step) => step.name === name)?.status;
-}
-
-/** Whether a program runs here, and does what it is there for. */
-function works(program: string, ...args: string[]): boolean {
-  return spawnSync(program, args, { stdio: "ignore" }).status === 0;
-}
+import { round, statusOf, works } from "./round.ts";
 
 const DROP = [
   "setpriv",
@@ -130,42 +93,6 @@ export function poverty(target: Target): void {
         const steps = await round(agent);
         assert.equal(statusOf(steps, "parallelism"), "skipped");
         assert.equal(statusOf(steps, "connections"), "done");
-        await round(agent);
-      } finally {
-        await agent.stop();
-      }
-    });
-
-    test("no descriptors left: it lives, and works as soon as there are some", {
-      skip: works("prlimit", "--nofile=128:128", "true")
-        ? false
-        : "there is no prlimit",
-    }, async () => {
-      const agent = await TestAgent.start(target, ["--no-forward-ports"], {}, [
-        "prlimit",
-        "--nofile=128:128",
-      ]);
-      try {
-        const known = await Raw.open(agent.port);
-        known.request("GET", "/health");
-        await known.response();
-        const all: Raw[] = [];
-        // Deno stops listening in the middle of it, for a moment.
-        for (let i = 0; i < 200; i++) {
-          await Raw.open(agent.port).then((raw) => all.push(raw), () => {});
-        }
-        known.request("POST", "/snapshot/prepare?wait=settled");
-        const { status } = await known.response(20_000);
-        assert.ok([200, 503].includes(status), `${status}`);
-        for (const raw of all) raw.destroy();
-        known.destroy();
-        await until("it to answer again", async () => {
-          try {
-            return (await agent.health()).status === 200;
-          } catch {
-            return false;
-          }
-        }, 20_000);
         await round(agent);
       } finally {
         await agent.stop();

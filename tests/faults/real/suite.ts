@@ -7,10 +7,12 @@ import { blindness } from "./blindness.ts";
 import { crowd } from "./crowd.ts";
 import { poverty } from "./poverty.ts";
 import { signals } from "./signals.ts";
+import { starved } from "./starved.ts";
 
 /** Declares the tests for one target. */
 export function faults(target: Target): void {
   poverty(target);
+  starved(target);
   crowd(target);
   blindness(target);
   signals(target);

@@ -1,0 +1,44 @@
+/**
+ * What tests of faults share.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import type { TestAgent } from "../../support/agent.ts";
+import { masksOf } from "../../support/proc.ts";
+
+/** A step, as a report has it. */
+export interface Step {
+  name: string;
+  status: string;
+  reason?: string;
+}
+
+/** A whole round: quiesced, recovered, and every thread where it was. */
+export async function round(agent: TestAgent): Promise<Step[]> {
+  const masks = masksOf(agent.pid);
+  const reply = await agent.settle();
+  assert.equal(reply.status, 200, reply.body);
+  const { steps } = reply.json<{ steps: Step[] }>();
+  assert.equal((await agent.health()).status, 200);
+  const status = await agent.status();
+  assert.equal(status.state, "running");
+  const all = [...steps, ...status.lastRecovery.steps];
+  for (const { name, status, reason } of all) {
+    if (status !== "done") assert.ok(reason, `${name} ${status} says why`);
+  }
+  for (const [thread, mask] of masksOf(agent.pid)) {
+    assert.equal(mask, masks.get(thread) ?? masks.get(agent.pid));
+  }
+  return all;
+}
+
+/** How a step ended, if it ran. */
+export function statusOf(steps: Step[], name: string): string | undefined {
+  return steps.find((step) => step.name === name)?.status;
+}
+
+/** Whether a program runs here, and does what it is there for. */
+export function works(program: string, ...args: string[]): boolean {
+  return spawnSync(program, args, { stdio: "ignore" }).status === 0;
+}
