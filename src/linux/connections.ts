@@ -45,10 +45,18 @@ export function isOn(
 /**
  * A number above that of every open descriptor: what the kernel has room for
  * (FDSize in proc_pid_status(5)). To try them all, a few at a time, is cheaper
- * than to read the directory of thousands at once.
+ * than to read the directory of thousands at once. Where no descriptor is left to
+ * ask with, all that the limit allows are open.
  */
-export function descriptorsEnd(): number {
-  const status = readFileSync("/proc/self/status", "latin1");
+export function descriptorsEnd(limit: number | undefined): number {
+  let status: string;
+  try {
+    status = readFileSync("/proc/self/status", "latin1");
+  } catch (error) {
+    const starved = (error as { code?: string }).code === "EMFILE";
+    if (starved && limit !== undefined) return limit;
+    throw error;
+  }
   const found = /^FDSize:\s+(\d+)$/m.exec(status);
   if (found === null) {
     throw new Error("Cannot find FDSize in /proc/self/status");

@@ -4,17 +4,15 @@
  * take, and Deno not how long one may idle.
  * @module
  */
-import {
-  type Connection,
-  shutdownConnection,
-  tcpInfo,
-} from "../linux/connection.ts";
+import { type Connection, shutdownConnection } from "../linux/connection.ts";
 import { connectionOf, descriptorsEnd, isOn } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
+import { openFilesLimit } from "../linux/open_files.ts";
 import type { Log } from "../log.ts";
 import type { Peer } from "../runtime/types.ts";
 import { clearTimeout, setTimeout } from "../timers.ts";
 import type { ConnectionKeeper, Listening } from "./keeper.ts";
+import { late, look, type Patience, type Seen } from "./seen.ts";
 
 /**
  * Connections that one turn of the loop looks at, 15 to 25 µs each, and
@@ -28,29 +26,15 @@ const RARELY_MS = 2000;
 const OFTEN_MS = 200;
 
 /** What the sweeper needs. */
-export interface SweeperOptions {
+export interface SweeperOptions extends Patience {
   readonly libc: Libc;
   readonly listening: () => Listening;
   readonly keeper: Pick<ConnectionKeeper, "served" | "busy" | "census">;
-  /** Milliseconds from a request's first byte to the end of its header. */
-  readonly headerTimeoutMs: number;
-  /** Milliseconds that a kept-alive connection may be silent. */
-  readonly idleTimeoutMs: number;
   /** Beyond this many, those that idle longest are closed. */
   readonly maxConnections: number;
+  /** Instead of this process's own. */
+  readonly openFiles?: number;
   readonly log: Pick<Log, "debug" | "warn">;
-}
-
-interface Seen {
-  readonly connection: Connection;
-  served: number;
-  busy: boolean;
-  /** Bytes received when the last request was complete. */
-  bytes: number;
-  /** When it was last seen without a request. */
-  idleSince: number;
-  /** When a request was first seen to have begun, if one has. */
-  halfSince: number | undefined;
 }
 
 /** One walk over all connections. */
@@ -66,11 +50,20 @@ interface Sweep {
 export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #intervalMs: number;
+  readonly #openFiles: number | undefined;
+  /** Connections that may stay: half of the descriptors are for the work. */
+  readonly #most: number;
   #seen = new Map<string, Seen>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
+    const { maxConnections, openFiles = openFilesLimit() } = options;
+    this.#openFiles = openFiles;
+    this.#most = Math.min(
+      maxConnections,
+      Math.floor((openFiles ?? Infinity) / 2),
+    );
     const shortest = Math.min(options.headerTimeoutMs, options.idleTimeoutMs);
     this.#intervalMs = Math.max(50, Math.min(RARELY_MS, shortest / 4));
   }
@@ -92,11 +85,12 @@ export class Sweeper {
   }
 
   #wait(ms: number, sweep?: Sweep): void {
-    this.#timer = setTimeout(() => this.#turn(sweep ?? this.#begin()), ms);
+    this.#timer = setTimeout(() => this.#turn(sweep), ms);
   }
 
-  #turn(sweep: Sweep): void {
+  #turn(before?: Sweep): void {
     try {
+      const sweep = before ?? this.#begin();
       if (!this.#advance(sweep)) return this.#wait(0, sweep);
     } catch (error) {
       // A sweep that failed is no reason never to sweep again.
@@ -104,23 +98,27 @@ export class Sweeper {
         error: String(error),
       });
     }
-    const many = this.#seen.size > this.#options.maxConnections / 2;
+    const many = this.#seen.size > this.#most / 2;
     this.#wait(many ? Math.min(OFTEN_MS, this.#intervalMs) : this.#intervalMs);
   }
 
   #begin(): Sweep {
     const { libc, keeper } = this.#options;
-    const end = libc.getpeername === undefined ? 0 : descriptorsEnd();
+    const end = libc.getpeername === undefined
+      ? 0
+      : descriptorsEnd(this.#openFiles);
     return { next: 0, end, seen: new Map(), forget: keeper.census() };
   }
 
   /** Looks at the next few; true once the sweep is over. */
   #advance(sweep: Sweep): boolean {
+    const { libc, keeper } = this.#options;
     const { seen, end, forget } = sweep;
     for (const connection of this.#some(sweep)) {
-      const looked = this.#look(connection);
-      const why = this.#late(looked);
-      if (why === undefined) seen.set(connection.inode, looked);
+      const { inode } = connection;
+      const looked = look(libc, keeper, connection, this.#seen.get(inode));
+      const why = late(looked, this.#options);
+      if (why === undefined) seen.set(inode, looked);
       else this.#close(connection, why);
     }
     if (sweep.next < end) return false;
@@ -147,13 +145,13 @@ export class Sweeper {
   }
 
   #closeExcess(seen: Seen[]): void {
-    const { maxConnections } = this.#options;
-    if (seen.length <= maxConnections) return;
+    const most = this.#most;
+    if (seen.length <= most) return;
     const idle = seen.filter(({ busy }) => !busy)
       .sort((a, b) => a.idleSince - b.idleSince);
-    for (const { connection } of idle.slice(0, seen.length - maxConnections)) {
+    for (const { connection } of idle.slice(0, seen.length - most)) {
       this.#seen.delete(connection.inode);
-      this.#close(connection, `more than ${maxConnections} connections`);
+      this.#close(connection, `more than ${most} connections`);
     }
   }
 
@@ -161,39 +159,5 @@ export class Sweeper {
     const { libc, log } = this.#options;
     if (!shutdownConnection(libc, connection)) return;
     log.debug("connection closed", { why, peer: connection.peer.address });
-  }
-
-  #look(connection: Connection): Seen {
-    const { libc, keeper } = this.#options;
-    const now = performance.now();
-    const served = keeper.served(connection.peer);
-    const busy = keeper.busy(connection.peer);
-    const bytes = tcpInfo(libc, connection)?.bytesReceived ?? 0;
-    const before = this.#seen.get(connection.inode);
-    if (busy || before === undefined || before.served !== served) {
-      const fresh = served === 0 && bytes > 0;
-      return {
-        connection,
-        served,
-        busy,
-        bytes: fresh ? 0 : bytes,
-        idleSince: now,
-        halfSince: fresh ? now : undefined,
-      };
-    }
-    before.busy = false;
-    if (bytes > before.bytes) before.halfSince ??= now;
-    return before;
-  }
-
-  #late({ idleSince, halfSince }: Seen): string | undefined {
-    const { headerTimeoutMs, idleTimeoutMs } = this.#options;
-    const now = performance.now();
-    if (halfSince !== undefined) {
-      if (now - halfSince <= headerTimeoutMs) return undefined;
-      return `no whole header within ${headerTimeoutMs} ms`;
-    }
-    if (now - idleSince <= idleTimeoutMs) return undefined;
-    return `idle for ${idleTimeoutMs} ms`;
   }
 }

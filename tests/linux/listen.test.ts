@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { closeSync, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { constants } from "node:os";
 import { after, before, describe, it } from "node:test";
@@ -65,6 +66,16 @@ describe("showUnsentConnections", () => {
     await new Promise((resolve) => silent.once("data", resolve));
     assert.equal(listConnections(libc, server.port).length, before + 1);
     silent.destroy();
+    showUnsentConnections(libc, listeners());
+  });
+
+  it("passes over a socket that listens no longer", () => {
+    const file = openSync("/dev/null", "r");
+    closeSync(file);
+    showUnsentConnections(libc, [file, ...listeners()]);
+    const [connection] = listConnections(libc, server.port);
+    hideUnsentConnections(libc, [connection.fd, ...listeners()]);
+    assert.ok(deferSeconds(libc, listeners()[0]) > 0);
     showUnsentConnections(libc, listeners());
   });
 

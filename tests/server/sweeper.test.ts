@@ -30,6 +30,21 @@ describe("the sweeper", () => {
     }
   });
 
+  test("leaves half of the descriptors to others, whatever the limit says", async () => {
+    const one = await serving(libc, { maxConnections: 1000, openFiles: 8 });
+    try {
+      const all = await one.connect(6);
+      one.sweeper.sweep();
+      await until(
+        "two to go",
+        () => all.filter((raw) => raw.closed).length === 2,
+      );
+      assert.deepEqual(one.said, Array(2).fill("more than 4 connections"));
+    } finally {
+      one.end();
+    }
+  });
+
   test("closes more than a turn of the loop can look at, on its timer", async () => {
     const one = await serving(libc, { maxConnections: 10, idleTimeoutMs: 400 });
     try {

@@ -28,13 +28,14 @@ export function starved(target: Target): void {
         PRLIMIT,
       );
       try {
-        await starve(agent);
+        const held = await starve(agent);
+        const answers = () =>
+          agent.health().then(({ status }) => status === 200, () => false);
+        // It closes those that idle, though they do not hang up.
+        await until("an answer", answers);
+        for (const one of held) one.destroy();
         await until("descriptors", () => openIn(agent) < LIMIT / 2);
-        await until(
-          "it to answer",
-          () =>
-            agent.health().then(({ status }) => status === 200, () => false),
-        );
+        await until("an answer again", answers);
         await round(agent);
         await looksAtItsNewSocket(agent);
         await until(
@@ -60,8 +61,8 @@ function hooksOf(agent: TestAgent): string {
   return join(agent.directory, "hooks.sock");
 }
 
-/** Takes all its descriptors, on both sockets, asks for a freeze, and lets go. */
-async function starve(agent: TestAgent): Promise<void> {
+/** Takes all its descriptors, on both sockets, and asks for a freeze. */
+async function starve(agent: TestAgent): Promise<{ destroy(): void }[]> {
   const known = await Raw.open(agent.port);
   known.request("GET", "/health");
   await known.response();
@@ -79,7 +80,7 @@ async function starve(agent: TestAgent): Promise<void> {
   known.request("POST", "/snapshot/prepare?wait=settled");
   const { status } = await known.response(20_000);
   assert.ok([200, 503].includes(status), `${status}`);
-  for (const one of all) one.destroy();
+  return all;
 }
 
 /** Whoever says nothing to a quiesced agent stays inside the kernel. */
