@@ -194,7 +194,7 @@ export const configSchema = v.strictObject({
   maxConnections: option(
     whole(1, 1_000_000),
     1024,
-    "Connections that may be open at once; never more than half of the open files allowed.",
+    "Connections at once; at most half of the files that may be open.",
   ),
   maxRequestsPerConnection: option(
     whole(1, 1_000_000_000),
