@@ -5,7 +5,6 @@
  * dead after the restore.
  * @module
  */
-import { writeSync } from "node:fs";
 import {
   BaseHandler,
   getLogger,
@@ -13,6 +12,9 @@ import {
   type LogRecord,
   setup,
 } from "@std/log";
+import type { Libc } from "./linux/libc.ts";
+import { LogSink } from "./log_sink.ts";
+import { stderrWrite } from "./log_stderr.ts";
 
 /** Names of the loggers, one per module that has something to say. */
 export const MODULES = [
@@ -38,9 +40,6 @@ export interface Log {
   error(message: string, fields?: Fields): void;
 }
 
-/** How many records are kept while held back; the oldest go first. */
-const HELD_MOST = 1000;
-
 /** Level names of the configuration. */
 export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "CRITICAL";
 
@@ -52,53 +51,26 @@ const LEVELS = {
 } as const;
 
 class StderrHandler extends BaseHandler {
-  #held: string[] | undefined;
-  #lost = 0;
-
-  hold(): void {
-    this.#held ??= [];
-  }
-
-  release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const line of held) this.log(line);
-  }
-
-  log(message: string): void {
-    if (this.#held !== undefined) {
-      this.#held.push(message);
-      if (this.#held.length > HELD_MOST) {
-        this.#held.shift();
-        this.#lost++;
-      }
-      return;
-    }
-    try {
-      if (this.#lost > 0) {
-        writeSync(2, `(${this.#lost} log lines were lost before this one)\n`);
-        this.#lost = 0;
-      }
-      writeSync(2, message + "\n");
-    } catch {
-      // A full or closed pipe must not end the agent; the next line tells.
-      this.#lost++;
-    }
+  override log(message: string): void {
+    sink?.write(message);
   }
 }
 
-let handler: StderrHandler | undefined;
+let sink: LogSink | undefined;
 
 /** Sets the level and the format of every logger. */
 export function setupLog(options: {
   readonly level: Level;
   readonly format: "json" | "text";
+  readonly libc: Libc;
 }): void {
-  handler = new StderrHandler(options.level, {
-    formatter: options.format === "json" ? jsonLine : textLine,
-  });
+  sink = new LogSink(stderrWrite(options.libc));
   setup({
-    handlers: { stderr: handler },
+    handlers: {
+      stderr: new StderrHandler(options.level, {
+        formatter: options.format === "json" ? jsonLine : textLine,
+      }),
+    },
     loggers: Object.fromEntries(
       MODULES.map((name) => [name, {
         level: options.level,
@@ -110,12 +82,12 @@ export function setupLog(options: {
 
 /** Keeps log lines in memory until {@linkcode releaseLog}. */
 export function holdLog(): void {
-  handler?.hold();
+  sink?.hold();
 }
 
 /** Writes what was held back, with the times at which it happened. */
 export function releaseLog(): void {
-  handler?.release();
+  sink?.release();
 }
 
 /** The logger of a module; usable before {@linkcode setupLog}, then silent. */

@@ -51,14 +51,14 @@ export interface ServeOptions {
 /** Starts the agent; resolves once it listens. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { runtime, config } = options;
-  setupLog({ level: config.logLevel, format: config.logFormat });
+  const libc = loadLibc(runtime);
+  setupLog({ level: config.logLevel, format: config.logFormat, libc });
   const log = logOf("main");
   const failed = (what: string) => (error: unknown) =>
     log.error(what, { error: messageOf(error) });
   if (options.degraded !== undefined) {
     log.warn("the process could not be prepared", { why: options.degraded });
   }
-  const libc = loadLibc(runtime);
   if (libc.getpeername === undefined) {
     log.warn(
       "the C library could not be loaded: steps that need it are skipped",

@@ -125,6 +125,12 @@ export class TestAgent {
     return this.#child.pid!;
   }
 
+  /** Whether somebody reads the log; so it is at first. */
+  set listens(reads: boolean) {
+    if (reads) this.#child.stderr!.resume();
+    else this.#child.stderr!.pause();
+  }
+
   /** The log so far. */
   lines(): LogLine[] {
     return this.output.split("\n").flatMap((line) => {

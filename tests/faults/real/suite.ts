@@ -1,10 +1,11 @@
 /**
  * Faults that only a real process meets: no rights, no descriptors, no room, no
- * FFI, and signals in every state.
+ * FFI, no reader of the log, and signals in every state.
  */
 import type { Target } from "../../support/agent.ts";
 import { blindness } from "./blindness.ts";
 import { crowd } from "./crowd.ts";
+import { deafness } from "./deafness.ts";
 import { poverty } from "./poverty.ts";
 import { signals } from "./signals.ts";
 import { starved } from "./starved.ts";
@@ -15,5 +16,6 @@ export function faults(target: Target): void {
   starved(target);
   crowd(target);
   blindness(target);
+  deafness(target);
   signals(target);
 }
