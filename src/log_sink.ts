@@ -15,13 +15,6 @@ const AGAIN_MS = 100;
  */
 export type Write = (bytes: Uint8Array<ArrayBuffer>) => number | undefined;
 
-/** What is being written. */
-interface Piece {
-  bytes: Uint8Array<ArrayBuffer>;
-  /** How many lines are lost where it cannot be. */
-  readonly lines: number;
-}
-
 /**
  * Writes lines. They wait while they are held, and while nobody reads: a console
  * that a restore left dead would stop the agent for good.
@@ -29,7 +22,10 @@ interface Piece {
 export class LogSink {
   readonly #write: Write;
   readonly #lines: string[] = [];
-  #piece: Piece | undefined;
+  /** What is being written; no object with what follows, which V8 would forget. */
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  /** How many lines are lost where it cannot be. */
+  #stakes = 0;
   #lost = 0;
   #held = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -64,34 +60,36 @@ export class LogSink {
   #drain(): void {
     this.#timer = undefined;
     try {
-      for (let piece; (piece = this.#piece ??= this.#next()) !== undefined;) {
-        const written = this.#write(piece.bytes);
+      for (let bytes; (bytes = this.#bytes ??= this.#next()) !== undefined;) {
+        const written = this.#write(bytes);
         if (written === undefined) {
           this.#timer = setTimeout(() => this.#drain(), AGAIN_MS);
           return;
         }
-        piece.bytes = piece.bytes.subarray(written);
-        if (piece.bytes.length === 0) this.#piece = undefined;
+        this.#bytes = written < bytes.length
+          ? bytes.subarray(written)
+          : undefined;
       }
     } catch {
       // A closed pipe must not end the agent; the next line tells.
-      this.#lost += (this.#piece?.lines ?? 0) + this.#lines.length;
-      this.#piece = undefined;
+      this.#lost += this.#stakes + this.#lines.length;
+      this.#bytes = undefined;
       this.#lines.length = 0;
     }
   }
 
-  #next(): Piece | undefined {
+  /** The bytes of what comes next, if anything does. */
+  #next(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#lost > 0 && this.#lines.length > 0) {
-      const lines = this.#lost;
+      this.#stakes = this.#lost;
       this.#lost = 0;
-      const told = `(${lines} log lines were lost before this one)\n`;
-      return { bytes: encoder.encode(told), lines };
+      return encoder.encode(
+        `(${this.#stakes} log lines were lost before this one)\n`,
+      );
     }
+    this.#stakes = 1;
     const line = this.#lines.shift();
-    return line === undefined
-      ? undefined
-      : { bytes: encoder.encode(line), lines: 1 };
+    return line === undefined ? undefined : encoder.encode(line);
   }
 }
 
