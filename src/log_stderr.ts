@@ -11,6 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { constants as system } from "node:os";
+import { errorCode } from "./error_text.ts";
 import { failed, type Libc } from "./linux/libc.ts";
 import type { Write } from "./log_sink.ts";
 
@@ -53,14 +54,14 @@ export function toFile(fd: number): Write {
     try {
       return writeSync(fd, bytes.subarray(0, WHOLE));
     } catch (error) {
-      if ((error as { code?: string }).code === "EAGAIN") return undefined;
+      if (errorCode(error) === "EAGAIN") return undefined;
       throw error;
     }
   };
 }
 
-/** Writes to a socket; undefined where there is no libc to do it. */
-export function toSocket(libc: Libc, fd: number): Write | undefined {
+/** Undefined where there is no libc to do it. */
+function toSocket(libc: Libc, fd: number): Write | undefined {
   const { send } = libc;
   if (send === undefined) return undefined;
   return (bytes) => {

@@ -5,6 +5,7 @@
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { errorCode } from "../error_text.ts";
 import type { Peer } from "../runtime/types.ts";
 import {
   ADDRESS,
@@ -53,7 +54,7 @@ export function descriptorsEnd(limit: number | undefined): number {
   try {
     status = readFileSync("/proc/self/status", "latin1");
   } catch (error) {
-    const starved = (error as { code?: string }).code === "EMFILE";
+    const starved = errorCode(error) === "EMFILE";
     if (starved && limit !== undefined) return limit;
     throw error;
   }

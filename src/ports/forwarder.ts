@@ -3,8 +3,9 @@
  * worker that does it.
  * @module
  */
+import { errorText } from "../error_text.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
-import { errorText, type PortLog } from "./log.ts";
+import type { PortLog } from "./log.ts";
 import type { News, Order, PortsEffect } from "./messages.ts";
 import type { Targets } from "./scanner.ts";
 

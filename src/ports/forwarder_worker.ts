@@ -5,10 +5,10 @@
  * @module
  */
 import { readlinkSync } from "node:fs";
+import { errorText } from "../error_text.ts";
 import { loadListen } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
 import type { Carried, Listen, Listening } from "./listen.ts";
-import { errorText } from "./log.ts";
 import type { News, Order } from "./messages.ts";
 
 /** What a worker's global scope has: the types of a page are loaded here. */

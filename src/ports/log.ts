@@ -1,5 +1,5 @@
 /**
- * What the port subsystem needs of a logger, and how it words errors.
+ * What the port subsystem needs of a logger.
  * @module
  */
 
@@ -8,16 +8,4 @@ export interface PortLog {
   debug(message: string): unknown;
   info(message: string): unknown;
   warn(message: string): unknown;
-}
-
-/** The code of a system error such as ENOENT, or undefined. */
-export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}
-
-/** The code if there is one, because messages differ between the runtimes. */
-export function errorText(error: unknown): string {
-  return errorCode(error) ??
-    (error instanceof Error ? error.message : String(error));
 }

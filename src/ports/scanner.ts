@@ -4,7 +4,8 @@
  * @module
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { errorCode, errorText, type PortLog } from "./log.ts";
+import { errorCode, errorText } from "../error_text.ts";
+import type { PortLog } from "./log.ts";
 import { parseListening } from "./proc_net.ts";
 
 /** Port to the loopback addresses that listen on it, IPv4 first. */

@@ -4,10 +4,11 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
+import { errorText } from "../error_text.ts";
 import type { NextTurn } from "../next_turn.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { type ForwardedPort, Forwarder } from "./forwarder.ts";
-import { errorText, type PortLog } from "./log.ts";
+import type { PortLog } from "./log.ts";
 import type { PortsEffect } from "./messages.ts";
 import { type PortScanner, Scanner } from "./scanner.ts";
 

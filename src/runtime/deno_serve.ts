@@ -3,10 +3,10 @@
  * @module
  */
 import { closeSync, openSync, rmSync } from "node:fs";
+import { errorCode } from "../error_text.ts";
 import {
   answer,
   bindPrivately,
-  codeOf,
   listenError,
   makePeer,
   removeStaleSocket,
@@ -59,23 +59,27 @@ function listenAgain(
   tell(options, stoppedError(options, cause));
   const retry = () => {
     if (signal.aborted) return;
-    try {
-      if (!hasSpare()) throw cause;
-      // It is the dead server's own: nobody else can have taken it meanwhile.
-      if ("path" in options) rmSync(options.path, { force: true });
-      listen(options, signal);
-    } catch {
-      // The first error was told; this one is its consequence.
-      setTimeout(retry, LISTEN_AGAIN_MS);
-      return;
-    }
+    if (!hasSpare() || !listensAnew(options, signal)) return again();
     try {
       options.onListenAgain?.();
     } catch (error) {
       tell(options, error);
     }
   };
-  setTimeout(retry, LISTEN_AGAIN_MS);
+  const again = () => void setTimeout(retry, LISTEN_AGAIN_MS);
+  again();
+}
+
+/** False where it cannot; why was told when it stopped. */
+function listensAnew(options: ServeOptions, signal: AbortSignal): boolean {
+  try {
+    // It is the dead server's own: nobody else can have taken it meanwhile.
+    if ("path" in options) rmSync(options.path, { force: true });
+    listen(options, signal);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether some descriptors are free: the kernel tells only who takes them. */
@@ -86,7 +90,7 @@ function hasSpare(): boolean {
     return true;
   } catch (error) {
     // Where the device is missing, or refused, nothing is known.
-    return !["EMFILE", "ENFILE"].includes(codeOf(error) ?? "");
+    return !["EMFILE", "ENFILE"].includes(errorCode(error) ?? "");
   } finally {
     for (const fd of taken) closeSync(fd);
   }

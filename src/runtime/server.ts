@@ -5,6 +5,7 @@
 import { chmodSync, lstatSync, rmSync } from "node:fs";
 import process from "node:process";
 import { nodeNet } from "../builtin.ts";
+import { errorText } from "../error_text.ts";
 import type { Peer, ServeOptions } from "./types.ts";
 
 const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
@@ -31,7 +32,7 @@ export function unixPeer(path: string): Peer {
 
 /** The error of a server that cannot listen, with the reason's code. */
 export function listenError(options: ServeOptions, cause: unknown): Error {
-  return new Error(`Cannot listen on ${at(options)}: ${reason(cause)}`, {
+  return new Error(`Cannot listen on ${at(options)}: ${errorText(cause)}`, {
     cause,
   });
 }
@@ -39,7 +40,7 @@ export function listenError(options: ServeOptions, cause: unknown): Error {
 /** The error of a server that can take nobody for now, with the reason's code. */
 export function stoppedError(options: ServeOptions, cause: unknown): Error {
   return new Error(
-    `Cannot take another client on ${at(options)}: ${reason(cause)}; ` +
+    `Cannot take another client on ${at(options)}: ${errorText(cause)}; ` +
       "it listens again as soon as it can",
     { cause },
   );
@@ -93,19 +94,6 @@ function somebodyListens(path: string): Promise<boolean> {
     probe.once("connect", () => end(true));
     probe.once("error", () => end(false));
   });
-}
-
-function reason(cause: unknown): string {
-  return codeOf(cause) ??
-    (cause instanceof Error ? cause.message : String(cause));
-}
-
-/** The name of the system's error, where it was one: `EMFILE`. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error &&
-      typeof error.code === "string"
-    ? error.code
-    : undefined;
 }
 
 /**

@@ -4,23 +4,25 @@
 import fc from "fast-check";
 import type { Command } from "./command.ts";
 import {
-  close,
-  connect,
   expire,
-  forwarded,
   freeze,
   hangUp,
   health,
-  listen,
   prepare,
   race,
   read,
   recover,
-  refuse,
-  settled,
   storm,
   wrong,
 } from "./deeds.ts";
+import {
+  close,
+  connect,
+  forwarded,
+  listen,
+  refuse,
+  settled,
+} from "./guest_deeds.ts";
 import type { Kind } from "./world.ts";
 
 const times = fc.constantFrom(0, 1, 3, 10, 30, 60);

@@ -1,12 +1,13 @@
 /**
- * What hosts, programs of the guest and hypervisors do to an agent.
+ * What hosts and hypervisors do to an agent.
  */
 import assert from "node:assert/strict";
 import { until } from "../support/until.ts";
 import { again, Wire } from "../support/wire.ts";
 import { Command } from "./command.ts";
+import type { Report } from "./documents.ts";
 import { type Model, recovered } from "./model.ts";
-import type { Kind, Report, World } from "./world.ts";
+import type { World } from "./world.ts";
 
 /** Quiesced by this call, or refused by a hook, or quiesced already. */
 async function prepared(
@@ -198,46 +199,6 @@ export function wrong(method: string, path: string, body: string): Command {
 export function read(path: string): Command {
   return new Command(`read(${path})`, async (_, world) => {
     assert.equal((await world.ask("GET", path)).status, 200);
-  });
-}
-
-export function connect(kind: Kind): Command {
-  return new Command(`connect(${kind})`, async (model, world) => {
-    // While quiesced they stay in the kernel, or end with their reply.
-    if (!model.quiesced && world.open.length < 40) await world.connect(kind);
-  });
-}
-
-export const settled = new Command("settled()", async (model, world) => {
-  if (!model.quiesced) return;
-  await until("the settle", async () => (await world.status()).settled);
-  model.settled = true;
-});
-
-/** A program of the guest starts to listen, or stops. */
-export const listen = new Command("listen()", async (_, world) => {
-  if (world.servers.size < 4) await world.listen();
-});
-
-export const close = new Command("close()", (_, world) => {
-  const [port] = world.servers.keys();
-  if (port !== undefined) world.close(port);
-  return Promise.resolve();
-});
-
-/** What listens is forwarded in the end, and nothing is while quiesced. */
-export const forwarded = new Command("forwarded()", async (model, world) => {
-  if (model.quiesced) return;
-  for (const port of world.servers.keys()) {
-    await until(`port ${port} to be forwarded`, () => world.forwards(port));
-  }
-});
-
-export function refuse(refuses: boolean): Command {
-  return new Command(`refuse(${refuses})`, (model, world) => {
-    if (model.refuses !== refuses) world.refuseFreezes(refuses);
-    model.refuses = refuses;
-    return Promise.resolve();
   });
 }
 

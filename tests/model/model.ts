@@ -3,7 +3,8 @@
  * command the real one is compared with it.
  */
 import assert from "node:assert/strict";
-import type { Status, World } from "./world.ts";
+import type { Status } from "./documents.ts";
+import type { World } from "./world.ts";
 
 /** What we know; undefined where both answers are right. */
 export interface Model {

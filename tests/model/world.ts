@@ -16,39 +16,10 @@ import {
 } from "../support/proc.ts";
 import { until } from "../support/until.ts";
 import { again, type Reply, Wire } from "../support/wire.ts";
+import type { Status } from "./documents.ts";
 
 /** What a connection of the test's own is doing. */
 export type Kind = "idle" | "half" | "body" | "silent";
-
-/** The status document, as far as the model knows it. */
-export interface Status {
-  readonly state: string;
-  readonly generation: number;
-  readonly settled: boolean;
-  readonly keepAlive: boolean;
-  readonly lease: { readonly seconds: number; readonly left: number };
-  readonly operation?: Report & { readonly operation: string };
-  readonly lastRecovery?: {
-    readonly operation: string;
-    readonly trigger: string;
-    readonly outcome: string;
-    readonly generation: number;
-    readonly steps: readonly Step[];
-  };
-  readonly ports?: {
-    readonly state: string;
-    readonly ports: readonly {
-      readonly port: number;
-      readonly listening: boolean;
-    }[];
-  };
-}
-
-/** What a prepare says of itself. */
-export interface Report {
-  readonly settled: boolean;
-  readonly steps: readonly Step[];
-}
 
 /** What must not grow. */
 export interface Holdings {
@@ -56,11 +27,6 @@ export interface Holdings {
   readonly descriptors: number;
   /** Private dirty memory in bytes. */
   readonly dirty: number;
-}
-
-interface Step {
-  readonly name: string;
-  readonly status: string;
 }
 
 /** The agent, and everything that the test holds beside it. */

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import {
   type AddressInfo,
   connect,
@@ -11,17 +10,15 @@ import { after, before, describe, test } from "node:test";
 import { type Target, TestAgent } from "../../support/agent.ts";
 import { descriptorsOf } from "../../support/proc.ts";
 import { until } from "../../support/until.ts";
+import { cannotLimit, FEW, WITH_FEW } from "./round.ts";
 
-const DESCRIPTORS = 128;
 /** Each takes two descriptors of the agent. */
 const CLIENTS = 100;
 
 /** More clients of a forwarded port than the agent has descriptors for. */
 export function crowd(target: Target): void {
-  const limit = ["prlimit", `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`];
-  const works = spawnSync(limit[0], [limit[1], "true"]).status === 0;
   describe(`a crowd, on ${target}`, {
-    skip: works ? false : "there is no prlimit",
+    skip: cannotLimit(),
   }, () => {
     let server: Server;
     let port: number;
@@ -57,7 +54,7 @@ export function crowd(target: Target): void {
     }
 
     test("a forwarder without descriptors lives, and goes on when it has some", async () => {
-      const agent = await TestAgent.start(target, [], {}, limit);
+      const agent = await TestAgent.start(target, [], {}, WITH_FEW);
       const clients: Client[] = [];
       try {
         const first = await greeted();
@@ -66,7 +63,7 @@ export function crowd(target: Target): void {
         for (let i = 0; i < CLIENTS; i++) clients.push(dial());
         await until(
           "no descriptor to be left",
-          () => descriptorsOf(agent.pid).length > DESCRIPTORS - 5,
+          () => descriptorsOf(agent.pid).length > FEW - 5,
         );
         assert.equal(first.state, "greeted");
         for (const { socket } of clients.splice(1)) socket.destroy();

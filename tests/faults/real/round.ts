@@ -38,6 +38,15 @@ export function statusOf(steps: Step[], name: string): string | undefined {
   return steps.find((step) => step.name === name)?.status;
 }
 
+/** Descriptors of an agent that is to have few, and what starts it so. */
+export const FEW = 128;
+export const WITH_FEW = ["prlimit", `--nofile=${FEW}:${FEW}`];
+/** Why no agent can be started so, or false. */
+export const cannotLimit = (): string | false =>
+  works(WITH_FEW[0], ...WITH_FEW.slice(1), "true")
+    ? false
+    : "there is no prlimit";
+
 /** Whether a program runs here, and does what it is there for. */
 export function works(program: string, ...args: string[]): boolean {
   return spawnSync(program, args, { stdio: "ignore" }).status === 0;

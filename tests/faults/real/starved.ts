@@ -8,24 +8,19 @@ import { overUnix } from "../../support/over_unix.ts";
 import { descriptorsOf, socketsOn } from "../../support/proc.ts";
 import { Raw } from "../../support/raw.ts";
 import { until } from "../../support/until.ts";
-import { round, works } from "./round.ts";
-
-const LIMIT = 128;
-const PRLIMIT = ["prlimit", `--nofile=${LIMIT}:${LIMIT}`];
+import { cannotLimit, FEW, round, WITH_FEW } from "./round.ts";
 
 /** An agent that more clients come to than it has descriptors for. */
 export function starved(target: Target): void {
   describe(`no descriptors on ${target}`, {
-    skip: works(PRLIMIT[0], ...PRLIMIT.slice(1), "true")
-      ? false
-      : "there is no prlimit",
+    skip: cannotLimit(),
   }, () => {
     test("it lives, and works as soon as there are some", async () => {
       const agent = await TestAgent.start(
         target,
         ["--no-forward-ports"],
         {},
-        PRLIMIT,
+        WITH_FEW,
       );
       try {
         const held = await starve(agent);
@@ -34,7 +29,7 @@ export function starved(target: Target): void {
         // It closes those that idle, though they do not hang up.
         await until("an answer", answers);
         for (const one of held) one.destroy();
-        await until("descriptors", () => openIn(agent) < LIMIT / 2);
+        await until("descriptors", () => openIn(agent) < FEW / 2);
         await until("an answer again", answers);
         await round(agent);
         await looksAtItsNewSocket(agent);
@@ -76,7 +71,7 @@ async function starve(agent: TestAgent): Promise<{ destroy(): void }[]> {
     const program = connect(hooksOf(agent));
     all.push(program.on("error", () => {}));
   }
-  await until("no descriptor to be left", () => openIn(agent) > LIMIT - 8);
+  await until("no descriptor to be left", () => openIn(agent) > FEW - 8);
   known.request("POST", "/snapshot/prepare?wait=settled");
   const { status } = await known.response(20_000);
   assert.ok([200, 503].includes(status), `${status}`);
