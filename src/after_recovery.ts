@@ -2,7 +2,6 @@
  * What the agent does once it is running again.
  * @module
  */
-import type { LateRepairs } from "./lifecycle/late.ts";
 import type { LifecycleOptions } from "./lifecycle/options.ts";
 import type { Operation } from "./lifecycle/operation.ts";
 import type { Recovery } from "./lifecycle/recovery.ts";
@@ -10,23 +9,21 @@ import type { Metrics } from "./metrics.ts";
 import type { NextTurn } from "./next_turn.ts";
 import type { Guard } from "./server/guard.ts";
 
-/** Whom a recovery is told. */
+/** What is told of a recovery. */
 export interface AfterRecovery {
   readonly metrics: Pick<Metrics, "ended">;
-  readonly late: Pick<LateRepairs, "note">;
   readonly guard: Pick<Guard, "forget">;
   readonly later: Pick<NextTurn, "do">;
-  /** Told when the reply has left: it does not wait for a line in the log. */
+  /** Called when the reply has left: it does not wait for a line in the log. */
   readonly tell: (operation: Operation, recovery: Recovery) => void;
 }
 
 /** Keeps the books of a recovery, or of a prepare that did not hold. */
 export function afterRecovery(
-  { metrics, late, guard, later, tell }: AfterRecovery,
+  { metrics, guard, later, tell }: AfterRecovery,
 ): NonNullable<LifecycleOptions["onRunning"]> {
-  return (operation, recovery, request) => {
+  return (operation, recovery) => {
     metrics.ended(operation, recovery);
-    if (operation.quiescedMs !== undefined) late.note(recovery, request);
     guard.forget();
     later.do(() => tell(operation, recovery));
   };

@@ -6,7 +6,6 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { requestId } from "hono/request-id";
 import type { Repaired } from "./lifecycle/journal.ts";
-import type { LateRepairs } from "./lifecycle/late.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Log } from "./log.ts";
 import { residentBytes } from "./memory/resident.ts";
@@ -31,7 +30,6 @@ export interface Agent {
   readonly keeper: Pick<ConnectionKeeper, "keepAlive">;
   readonly ports?: Pick<PortSubsystem, "status">;
   readonly metrics: Metrics;
-  readonly late: LateRepairs;
   /** What a killed agent had left, and this one took back at its start. */
   readonly repaired: readonly Repaired[];
   /** Names for requests. */

@@ -54,7 +54,7 @@ export function makeParts(materials: Materials): Parts {
     filesystem: filesystemStep(
       libc.syncfs && ((signal) => syncWritableMounts(libc, signal)),
     ),
-    freezeMounts: freezeMountsStep({
+    "freeze-mounts": freezeMountsStep({
       mounts: config.freezeMounts,
       holdMs: config.freezeHoldMs,
       needed: () =>
@@ -73,7 +73,7 @@ export function makeParts(materials: Materials): Parts {
       sweeper,
       later,
     ),
-    workloadConnections: config.resetConnections
+    "workload-connections": config.resetConnections
       ? reset.record
       : turnedOff(reset.record),
     evidence: evidenceStep(
@@ -85,7 +85,7 @@ export function makeParts(materials: Materials): Parts {
       materials.recover,
       later,
     ),
-    lateConnections: lateConnectionsStep(keeper),
+    "late-connections": lateConnectionsStep(keeper),
     collect: collectStep(
       (signal) => runtime.collect(signal),
       materials.idle,
@@ -104,7 +104,7 @@ export function makeParts(materials: Materials): Parts {
       hostClock,
     }),
     network: networkRepair(libc),
-    resetConnections: reset.reset,
+    "reset-connections": reset.reset,
     generation: generationRepair(materials.generationFile),
   };
 }

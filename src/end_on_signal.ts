@@ -4,26 +4,32 @@
  */
 import process from "node:process";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
+import { messageOf } from "./lifecycle/step.ts";
 import { logOf } from "./log.ts";
 
-/** How long the end waits for a step that was given up, in milliseconds. */
-const END_LIMIT_MS = 5000;
-
-/** A quiesced guest recovers before its agent ends. */
+/**
+ * Ends the process at SIGTERM or SIGINT. A quiesced guest recovers first: the
+ * agent exits only from the state running, and no prepare begins any more.
+ */
 export function endOnSignal(
-  lifecycle: Pick<Lifecycle, "recover" | "rest">,
-  end: () => Promise<void>,
+  lifecycle: Pick<Lifecycle, "end" | "state">,
+  close: () => Promise<void>,
 ): void {
   let ending = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, async () => {
       if (ending) return;
       ending = true;
-      await lifecycle.recover("signal");
-      await lifecycle.rest(END_LIMIT_MS);
-      await end();
-      logOf("main").info("ended", { signal });
-      process.exit(0);
+      try {
+        await lifecycle.end(signal);
+        await close();
+      } catch (error) {
+        logOf("main").error("the agent did not end as it should", {
+          error: messageOf(error),
+        });
+      }
+      logOf("main").info("ended", { signal, state: lifecycle.state });
+      process.exit(lifecycle.state === "running" ? 0 : 1);
     });
   }
 }

@@ -7,7 +7,6 @@ import { afterRecovery } from "./after_recovery.ts";
 import { makeParts } from "./compose.ts";
 import type { Evidence } from "./evidence_report.ts";
 import { lookForEvidence } from "./evidence_check.ts";
-import { LateRepairs } from "./lifecycle/late.ts";
 import { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Operation } from "./lifecycle/operation.ts";
 import { plan } from "./lifecycle/plan.ts";
@@ -16,7 +15,6 @@ import { holdLog, logOf, releaseLog } from "./log.ts";
 import type { Materials } from "./materials.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Guard } from "./server/guard.ts";
-import { wasReseeded } from "./steps/entropy.ts";
 import { lastGeneration } from "./steps/generation.ts";
 
 /** What it needs that no step does. */
@@ -31,7 +29,6 @@ export interface MakeOptions {
 /** The lifecycle, and what it is made with that others need, too. */
 export interface Spine {
   readonly lifecycle: Lifecycle;
-  readonly late: LateRepairs;
   /** Looks for evidence of a restore; never rejects. */
   readonly evidence: () => Promise<Evidence | undefined>;
 }
@@ -43,7 +40,6 @@ export function makeLifecycle(
 ): Spine {
   const { config, observer, program, generationFile, later } = materials;
   const parts = makeParts(materials);
-  const late = new LateRepairs({ ...parts, wasReseeded });
   const evidence = () => lookForEvidence(observer);
   function tell(operation: Operation, recovery: Recovery): void {
     const held = operation.quiescedMs !== undefined;
@@ -57,7 +53,7 @@ export function makeLifecycle(
     );
   }
   const lifecycle = new Lifecycle({
-    plan: plan(parts),
+    plan: plan(parts, config),
     leaseSeconds: config.lease,
     newId,
     generation: lastGeneration(
@@ -74,7 +70,8 @@ export function makeLifecycle(
       holdLog();
     },
     onSettled: () => later.arm(),
-    onRunning: afterRecovery({ metrics, late, guard, later, tell }),
+    onError: failed("the lifecycle had an error"),
+    onRunning: afterRecovery({ metrics, guard, later, tell }),
   });
-  return { lifecycle, late, evidence };
+  return { lifecycle, evidence };
 }

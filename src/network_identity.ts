@@ -66,9 +66,6 @@ export const NetworkIdentity = v.pipe(
   ),
 );
 
-/** A checked identity. */
-export type NetworkIdentity = v.InferOutput<typeof NetworkIdentity>;
-
 /** Not this network, loopback, multicast or reserved (RFC 6890). */
 function isHost(text: string): boolean {
   const [first] = ipv4Bytes(text);

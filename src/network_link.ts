@@ -7,7 +7,7 @@ import type { Libc } from "./linux/libc.ts";
 import { refusedWith } from "./linux/netlink.ts";
 import type { LinkRoute } from "./linux/routes.ts";
 import type { Link, LinkAddress, Network } from "./linux/rtnetlink.ts";
-import type { NetworkIdentity } from "./network_identity.ts";
+import type { NetworkIdentity } from "./lifecycle/request.ts";
 
 /** What was done, and how to take it back. */
 export interface Change {

@@ -5,12 +5,10 @@
  */
 import { afterRecovery } from "./after_recovery.ts";
 import type { EvidenceObserver } from "./evidence.ts";
-import { LateRepairs } from "./lifecycle/late.ts";
 import { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { LifecycleOptions } from "./lifecycle/options.ts";
-import type { Plan } from "./lifecycle/plan.ts";
+import { type Plan, plan } from "./lifecycle/plan.ts";
 import type { Recovery } from "./lifecycle/recovery.ts";
-import type { Repair } from "./lifecycle/step.ts";
 import type { Libc } from "./linux/libc.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
 import type { Sources } from "./materials.ts";
@@ -24,7 +22,7 @@ import type { Sweeper } from "./server/sweeper.ts";
 import { clockRepair } from "./steps/clock.ts";
 import { collectStep } from "./steps/collect.ts";
 import { connectionsStep } from "./steps/connections.ts";
-import { entropyRepair, wasReseeded } from "./steps/entropy.ts";
+import { entropyRepair } from "./steps/entropy.ts";
 import { evidenceStep } from "./steps/evidence.ts";
 import { generationTrial } from "./steps/generation.ts";
 import { networkRepair } from "./steps/network.ts";
@@ -72,10 +70,10 @@ export async function rehearse(
   let forget = () => {};
   let hangUp = () => {};
   const later = new NextTurn();
-  const parts = trialParts(options, later);
-  const late = new LateRepairs({ ...parts, wasReseeded });
+  const errors: unknown[] = [];
+  const trial = trialPlan(options, later);
   const lifecycle = new Lifecycle({
-    plan: parts.plan,
+    plan: trial.plan,
     // Where the kernel knows of no forks, the clocks are asked.
     async evidence() {
       const found = await options.evidence();
@@ -89,12 +87,12 @@ export async function rehearse(
     onRunning: afterRecovery({
       guard,
       metrics: new Metrics(),
-      late,
       later,
       tell() {},
     }),
     leaseSeconds: 60,
     newId: () => "rehearsal",
+    onError: (error) => errors.push(error),
   });
   let recovery: Recovery | undefined;
   try {
@@ -105,17 +103,16 @@ export async function rehearse(
     const request = forkLog === undefined
       ? { outcome: "restored" as const }
       : {};
-    recovery = await lifecycle.recover("health", request);
-    await late.offer(request);
+    ({ recovery } = await lifecycle.recover({ trigger: "health" }, request));
   } finally {
     // Whatever failed: nobody is to take the words in that log for the kernel's.
     forget();
     later.now();
     hangUp();
-    parts.close();
+    trial.close();
     forkLog?.close();
   }
-  Lifecycle.example = lifecycle;
+  if (errors.length > 0) throw errors[0];
   await options.askHealth();
   return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
     status === "failed" ? [`${name}: ${reason}`] : []
@@ -123,32 +120,19 @@ export async function rehearse(
 }
 
 /** The real steps and repairs, as far as they do something at a recovery. */
-function trialParts(
+function trialPlan(
   { libc, observer, keeper, sweeper, idle, sources, ...rest }: RehearsalOptions,
   later: NextTurn,
-): { plan: Plan; entropy: Repair; clock: Repair; close(): void } {
+): { plan: Plan; close(): void } {
   const connections = resetConnections({
     libc,
     ownPorts: rest.ownPorts,
     restoredAt: () => sources.restoredAt() ?? performance.now(),
     rehearsal: true,
   });
-  const entropy = entropyRepair({
-    libc,
-    // A kernel that has reseeded by itself leaves nothing to be done.
-    kernelReseeded() {
-      sources.kernelReseeded();
-      return true;
-    },
-  });
-  const clock = clockRepair({
-    libc,
-    // Asked, but not believed: the time stays as it is.
-    hostClock: () => void sources.hostClock(),
-  });
-  const beforeReply = [
-    portsStep({ stop: () => Promise.resolve({}), start() {} }),
-    connectionsStep(
+  const parts = {
+    ports: portsStep({ stop: () => Promise.resolve({}), start() {} }),
+    connections: connectionsStep(
       {
         quiesce: () => Promise.resolve({ closed: 0, recorded: 0 }),
         recover: keeper.recover.bind(keeper),
@@ -156,8 +140,8 @@ function trialParts(
       sweeper,
       later,
     ),
-    connections.record,
-    evidenceStep(
+    "workload-connections": connections.record,
+    evidence: evidenceStep(
       {
         mark() {},
         watch: (onFork) => onFork(), // a fork is told before it is asked, too
@@ -166,20 +150,30 @@ function trialParts(
       () => {},
       later,
     ),
-  ];
-  const settle = [
-    collectStep(() => Promise.resolve(true), idle, later),
-    parallelismStep(keepingCpus(libc)),
-  ];
-  const repairs = [
-    entropy,
-    clock,
-    networkRepair(libc),
-    connections.reset,
-    generationTrial(rest.runtimeDirectory, rest.runtime.filesOf?.(libc)),
-  ];
-  const plan = { beforeReply, settle, repairs };
-  return { plan, entropy, clock, close: connections.close };
+    collect: collectStep(() => Promise.resolve(true), idle, later),
+    parallelism: parallelismStep(keepingCpus(libc)),
+    entropy: entropyRepair({
+      libc,
+      // A kernel that has reseeded by itself leaves nothing to be done.
+      kernelReseeded() {
+        sources.kernelReseeded();
+        return true;
+      },
+    }),
+    clock: clockRepair({
+      libc,
+      // Asked, but not believed: the time stays as it is.
+      hostClock: () => void sources.hostClock(),
+    }),
+    network: networkRepair(libc),
+    "reset-connections": connections.reset,
+    generation: generationTrial(
+      rest.runtimeDirectory,
+      rest.runtime.filesOf?.(libc),
+    ),
+  };
+  const limits = { hooksLimitMs: 0, workloadLimitMs: 0, freezeHoldMs: 0 };
+  return { plan: plan(parts, limits), close: connections.close };
 }
 
 /** A libc that gives each thread the CPUs that it has, whatever it is told. */

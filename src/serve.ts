@@ -119,7 +119,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ observer, hostClocks, program, generationFile, later },
     ownPorts: () => listeners.ports,
     freezerUrl: options.freezerUrl,
-    recover: () => void lifecycle.recover("evidence"),
+    recover() {
+      lifecycle.recover({ trigger: "evidence" })
+        .catch(failed("the recovery failed"));
+    },
     onError: failed("a step failed after its end"),
   };
 
@@ -133,12 +136,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 
   const spine = makeLifecycle(materials, { metrics, guard, newId, failed });
-  const { late, evidence } = spine;
+  const { evidence } = spine;
   const lifecycle: Lifecycle = spine.lifecycle;
   const healthMayRecover = () =>
     config.healthRecovers === "always" || stoodStill(observer);
   const answer = createHandler({
-    ...{ lifecycle, runtime, keeper, ports, metrics, late, repaired, guard },
+    ...{ lifecycle, runtime, keeper, ports, metrics, repaired, guard },
     newId,
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,

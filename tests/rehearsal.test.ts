@@ -132,7 +132,8 @@ describe("a rehearsal", () => {
       },
     });
     await assert.rejects(rehearsal, /no evidence/);
-    assert.deepEqual(seen.slice(-2), ["forget it", "hang up"]);
+    assert.ok(seen.includes("forget it"));
+    assert.equal(seen.at(-1), "hang up");
     assert.deepEqual(readdirSync(directory.path), []);
   });
 

@@ -1,5 +1,5 @@
 /**
- * How long a quiesced guest may stay so. The time is CLOCK_MONOTONIC, which
+ * How long a prepare may hold the guest, from its first step on. The time is CLOCK_MONOTONIC, which
  * stands still while the machine lies in a snapshot file: performance.now() and
  * the timers of both runtimes count it.
  * @module
@@ -45,6 +45,12 @@ export class Lease {
     this.#seconds = seconds;
     this.#end = performance.now() + seconds * 1000;
     this.#arm();
+  }
+
+  /** Makes a lease that runs last at least so many seconds from now on. */
+  extend(seconds: number): void {
+    if (!this.#runs) return;
+    if (performance.now() + seconds * 1000 > this.#end) this.start(seconds);
   }
 
   /** Ends the lease without a call. */

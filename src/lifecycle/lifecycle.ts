@@ -1,83 +1,92 @@
 /**
- * The spine: running, preparing, quiesced, recovering, running.
+ * The lifecycle: running, preparing, quiesced, recovering, running.
  * @module
  */
+import type { Evidence } from "../evidence_report.ts";
+import { DeferredRepairs, type Field, fieldsOf } from "./deferred_repairs.ts";
 import { Lease } from "./lease.ts";
-import { Machine, type State } from "./machine.ts";
-import { Operation } from "./operation.ts";
-import type { LifecycleOptions, PrepareRequest } from "./options.ts";
-import { outcomeOf, PrepareFailed, type Recovery } from "./recovery.ts";
-import { type RecoverRequest, since, type Trigger } from "./step.ts";
-
-/** The wait for the last operation where none is given. */
-const HAND_OVER_MS = 1000;
+import { Machine, type Phase, type State } from "./machine.ts";
+import { type Cause, Operation, OtherOperation } from "./operation.ts";
+import type { LifecycleOptions } from "./options.ts";
+import {
+  Ending,
+  outcomeOf,
+  PrepareFailed,
+  type Recovered,
+  type RecoveredOperation,
+  type Recovery,
+  undoneBy,
+} from "./recovery.ts";
+import type { PrepareRequest, RecoverRequest } from "./request.ts";
+import { since } from "./step.ts";
 
 /** The lifecycle of the agent; one transition at a time. */
 export class Lifecycle {
-  /**
-   * One that was gone through stays, with its operation and its lease: V8 forgets
-   * what objects look like of which a collection has left none, and the first fork
-   * of a guest that has never recovered would learn it anew.
-   */
-  static example: Lifecycle | undefined;
-  readonly #options: Omit<LifecycleOptions, "handOverMs" | "later"> & {
-    readonly handOverMs: number;
-  };
+  /** What the host tells after the recovery. */
+  readonly deferred: DeferredRepairs;
+  readonly #options: LifecycleOptions;
   readonly #machine = new Machine();
   readonly #lease: Lease;
-  #operation: Operation | undefined;
-  #preparing: Promise<Operation> | undefined;
-  #leaving: Promise<Recovery> | undefined;
-  #last: Recovery | undefined;
+  /** The last operation that has ended. */
+  #last: Operation | undefined;
   #generation: number;
+  #ending = false;
 
-  /**
-   * The options are copied, one by one, so that those of a rehearsal and of the
-   * real one look alike: an engine's notes on one are good for the other then.
-   */
   constructor(options: LifecycleOptions) {
-    const { plan, leaseSeconds, newId, handOverMs = HAND_OVER_MS } = options;
-    const { evidence, onPrepare, onQuiet, onSettled, onRunning } = options;
-    // deno-fmt-ignore
-    this.#options = {
-      plan, leaseSeconds, newId, handOverMs,
-      evidence, onPrepare, onQuiet, onSettled, onRunning,
-    };
-    this.#lease = new Lease(() => void this.recover("lease"), options.later);
+    this.#options = options;
+    this.deferred = new DeferredRepairs(options.plan.repairs);
+    this.#lease = new Lease(() => {
+      this.recover({ trigger: "lease" }).catch((e) => this.#report(e));
+    }, options.later);
     this.#generation = options.generation ?? 0;
   }
 
   get state(): State {
-    return this.#machine.state;
+    return this.#machine.phase.state;
   }
   /** Grows by one at every recovery. */
   get generation(): number {
     return this.#generation;
   }
-  get lease(): { readonly seconds: number; readonly left: number } {
+  get lease(): Pick<Lease, "seconds" | "left"> {
     return this.#lease;
   }
   /** The operation under way, or the last one. */
   get operation(): Operation | undefined {
-    return this.#operation;
+    const { phase } = this.#machine;
+    return phase.state === "running" ? this.#last : phase.operation;
   }
   get lastRecovery(): Recovery | undefined {
-    return this.#last;
+    return this.deferred.recovery;
   }
 
-  /** Quiesces, up to the reply; throws {@linkcode PrepareFailed} once undone. */
+  /**
+   * Quiesces, up to the reply. Throws {@linkcode PrepareFailed} once everything is
+   * undone, {@linkcode OtherOperation} and {@linkcode Ending}.
+   */
   async prepare(request: PrepareRequest = {}): Promise<Operation> {
     for (;;) {
-      switch (this.state) {
+      const { phase } = this.#machine;
+      switch (phase.state) {
         case "running":
-          return await (this.#preparing = this.#prepare(request));
+          if (this.#ending) throw new Ending();
+          return await this.#begin(request);
         case "preparing":
-          return await this.#preparing!;
+          phase.operation.refuseOther(request.operation);
+          if (request.lease !== undefined) this.#lease.extend(request.lease);
+          return await phase.done;
         case "quiesced":
-          this.#lease.start(request.lease ?? this.#lease.seconds);
-          return this.#operation!;
+          // A fork of the quiesced guest needs a recovery of its own first.
+          if ((await this.#evidence())?.restored) {
+            await this.recover({ trigger: "evidence" });
+          } else if (this.#machine.phase === phase) {
+            phase.operation.refuseOther(request.operation);
+            this.#lease.extend(request.lease ?? this.#lease.seconds);
+            return phase.operation;
+          }
+          break;
         default:
-          await this.#leaving;
+          await phase.done;
       }
     }
   }
@@ -88,119 +97,204 @@ export class Lifecycle {
   }
 
   /**
-   * Back to running, exactly once per operation: whoever comes second waits
-   * for the first and sees its report. Undefined if nothing was to recover.
+   * Back to running, exactly once per operation: other calls wait for the first
+   * and see its report. A request whose data that recovery did not get is applied
+   * late. Throws {@linkcode OtherOperation}.
    */
   async recover(
-    trigger: Trigger,
+    cause: Cause,
     request: RecoverRequest = {},
-  ): Promise<Recovery | undefined> {
-    for (;;) {
-      switch (this.state) {
-        case "quiesced":
-          return await this.#recover(trigger, request);
-        case "recovering":
-          return await this.#leaving;
-        case "undoing":
-          await this.#leaving;
-          return undefined;
-        case "preparing":
-          // Only who says so explicitly gives up a prepare that is under way.
-          if (trigger !== "recover" && trigger !== "signal") return undefined;
-          this.#operation!.abort();
-          if (await this.#preparing!.then(() => false, () => true)) {
-            return this.#last;
-          }
-          break;
-        default:
-          return undefined;
-      }
+  ): Promise<Recovered> {
+    const { phase } = this.#machine;
+    if (!this.#means(request, phase)) {
+      return { notApplied: fieldsOf(request) };
+    }
+    switch (phase.state) {
+      case "running":
+        return { notApplied: await this.#applyLate(cause, request) };
+      case "quiesced":
+        return await this.#leave("recovering", phase.operation, cause, request);
+      case "preparing":
+        // A health check and the evidence leave a prepare alone.
+        if (cause.trigger === "health" || cause.trigger === "evidence") {
+          return { notApplied: [] };
+        }
+        phase.operation.abort(cause);
+        return await this.#recoverAfter(phase.done, cause, request);
+      default:
+        return await this.#recoverAfter(phase.done, cause, request);
     }
   }
 
   /**
-   * Waits, so many milliseconds at most, until nothing is under way any more:
-   * what a prepare that was given up still did is undone a moment after it.
+   * Recovers for good: no prepare begins any more. Resolves in the state running,
+   * when no step is at work, or at the limits of those that are.
    */
-  async rest(limitMs: number): Promise<void> {
-    await this.#operation?.rest(limitMs);
+  async end(signal: string): Promise<void> {
+    this.#ending = true;
+    while (this.state !== "running") {
+      await this.recover({ trigger: "signal", signal });
+    }
+    await this.deferred.idle;
+    await this.#last?.idle();
   }
 
-  async #prepare(request: PrepareRequest): Promise<Operation> {
-    this.#machine.to("preparing");
-    this.#options.onPrepare?.();
-    const operation = new Operation(
-      request.operation ?? this.#options.newId(),
-      this.#generation,
-    );
-    const former = this.#operation;
-    this.#operation = operation;
-    await former?.handOver(operation, this.#options.handOverMs);
-    if (!await operation.quiesce(this.#options.plan.beforeReply)) {
-      this.#machine.to("undoing");
-      const trigger = operation.aborted ? "recover" : "failure";
-      throw new PrepareFailed(
-        operation,
-        await this.#leave(trigger, { outcome: "aborted" }),
-      );
+  #begin(request: PrepareRequest): Promise<Operation> {
+    const { leaseSeconds, newId } = this.#options;
+    const id = request.operation ?? newId();
+    const operation = new Operation(id, this.#generation);
+    this.#lease.start(request.lease ?? leaseSeconds);
+    // Not at once: the state is entered first. Data that comes from now on is
+    // not waited for: it belongs to this operation, or to a later one.
+    const done = this.deferred.idle.then(() => this.#quiesce(operation));
+    this.#machine.to({ state: "preparing", operation, done });
+    return done;
+  }
+
+  /** Every path leads to quiesced, or through the undo. */
+  async #quiesce(operation: Operation): Promise<Operation> {
+    try {
+      const { plan, onPrepare, onQuiet } = this.#options;
+      onPrepare?.();
+      await operation.takeOver(this.#last);
+      await operation.run(plan.beforeReply);
+      operation.quiescedMs = operation.age;
+      onQuiet?.(operation);
+      this.#machine.to({ state: "quiesced", operation });
+      return operation;
+    } catch (error) {
+      operation.quiescedMs = undefined;
+      const { cause } = operation;
+      const { recovery } = await this.#leave("undoing", operation, cause, {});
+      throw new PrepareFailed(operation, recovery, error);
     }
-    operation.quiescedMs = operation.age;
-    this.#options.onQuiet?.(operation);
-    this.#machine.to("quiesced");
-    this.#lease.start(request.lease ?? this.#options.leaseSeconds);
-    return operation;
   }
 
   async #settle(operation: Operation): Promise<boolean> {
-    const whole = await operation.quiesce(this.#options.plan.settle);
-    if (!whole) return false;
-    operation.settledMs = operation.age;
-    this.#options.onSettled?.();
-    return true;
-  }
-
-  #recover(trigger: Trigger, request: RecoverRequest): Promise<Recovery> {
-    this.#machine.to("recovering");
-    this.#lease.stop();
-    this.#operation!.abort();
-    return this.#leave(trigger, request);
+    try {
+      await operation.run(this.#options.plan.settle);
+      operation.settledMs = operation.age;
+      this.#options.onSettled?.();
+      return true;
+    } catch (error) {
+      if (operation.cause === undefined) this.#report(error);
+      return false;
+    }
   }
 
   #leave(
-    trigger: Recovery["trigger"],
+    state: "recovering" | "undoing",
+    operation: Operation,
+    cause: Cause | undefined,
     request: RecoverRequest,
-  ): Promise<Recovery> {
-    return this.#leaving = this.#undo(trigger, request);
+  ): Promise<RecoveredOperation> {
+    if (cause !== undefined) operation.abort(cause);
+    this.#lease.stop();
+    const done = Promise.resolve().then(() =>
+      this.#undo(state, operation, cause?.trigger ?? "failure", request)
+    );
+    this.#machine.to({ state, operation, done });
+    return done;
   }
 
   async #undo(
+    state: "recovering" | "undoing",
+    operation: Operation,
+    trigger: Recovery["trigger"],
+    request: RecoverRequest,
+  ): Promise<RecoveredOperation> {
+    let recovery: Recovery;
+    try {
+      recovery = await this.#recovery(state, operation, trigger, request);
+    } finally {
+      this.#last = operation;
+      this.#machine.to({ state: "running" });
+    }
+    const notApplied = state === "recovering"
+      ? this.deferred.begin(recovery, request)
+      : this.deferred.undone(recovery);
+    try {
+      this.#options.onRunning?.(operation, recovery, request);
+    } catch (error) {
+      this.#report(error);
+    }
+    return { recovery, notApplied };
+  }
+
+  async #recovery(
+    state: "recovering" | "undoing",
+    operation: Operation,
     trigger: Recovery["trigger"],
     request: RecoverRequest,
   ): Promise<Recovery> {
     const start = performance.now();
-    const operation = this.#operation!;
+    const recovers = state === "recovering";
     await operation.settling;
-    const recovering = this.state === "recovering";
-    const evidence = recovering ? await this.#options.evidence?.() : undefined;
-    const outcome = request.outcome ?? outcomeOf(trigger, evidence);
-    const generation = this.#generation + Number(recovering);
-    const steps = await operation.leave(
-      recovering ? this.#options.plan.repairs : [],
+    const evidence = recovers ? await this.#evidence() : undefined;
+    const outcome = request.outcome ??
+      (recovers ? outcomeOf(trigger, evidence) : undoneBy(trigger));
+    const generation = this.#generation + Number(recovers);
+    const steps = await operation.undo(
+      recovers ? this.#options.plan.repairs : [],
       { trigger, outcome, generation, request },
     );
     this.#generation = generation;
-    const recovery: Recovery = {
-      operation: operation.id,
-      trigger,
-      outcome,
-      generation,
-      ms: since(start),
-      evidence,
-      steps,
+    return {
+      ...{ operation: operation.id, trigger, outcome, generation },
+      ...{ ms: since(start), evidence, steps },
     };
-    this.#last = recovery;
-    this.#machine.to("running");
-    this.#options.onRunning?.(operation, recovery, request);
-    return recovery;
+  }
+
+  /** Waits for the end of a transition, and applies the data late. */
+  async #recoverAfter(
+    transition: Promise<unknown>,
+    cause: Cause,
+    request: RecoverRequest,
+  ): Promise<Recovered> {
+    const ended = transition.then(
+      (value) => (value as Partial<RecoveredOperation>).recovery,
+      (error) => error instanceof PrepareFailed ? error.undo : undefined,
+    );
+    // Queued at once, so that a prepare that waits as well begins after it.
+    const applied = this.#applyLate(cause, request, ended);
+    const recovery = await ended;
+    // A prepare that was aborted too late holds, and is recovered.
+    return recovery === undefined && this.state === "quiesced"
+      ? await this.recover(cause, request)
+      : { recovery, notApplied: await applied };
+  }
+
+  #applyLate(
+    { trigger }: Cause,
+    request: RecoverRequest,
+    ended?: Promise<Recovery | undefined>,
+  ): Promise<readonly Field[]> {
+    return this.deferred.applyAfter(async () => {
+      if (ended !== undefined && await ended === undefined) return {};
+      // A health check tells the time with each poll: once is enough.
+      return trigger === "health" && !this.deferred.owesClock ? {} : request;
+    }, request);
+  }
+
+  /** Whether the request means the operation that a recovery would act on. */
+  #means({ operation: id }: RecoverRequest, phase: Phase): boolean {
+    if (id === undefined) return true;
+    if (phase.state !== "running" && phase.operation.id === id) return true;
+    if (this.#last?.id !== id) throw new OtherOperation();
+    // The last one is over for good once another one has begun.
+    return phase.state === "running";
+  }
+
+  async #evidence(): Promise<Evidence | undefined> {
+    try {
+      return await this.#options.evidence?.();
+    } catch (error) {
+      this.#report(error);
+      return undefined;
+    }
+  }
+
+  #report(error: unknown): void {
+    this.#options.onError?.(error);
   }
 }

@@ -1,16 +1,29 @@
 /**
- * The states of the agent and the ways between them; pure, so that the rules
- * can be read, and tested, on their own.
+ * The states of the agent and the transitions between them. Each state holds its
+ * own data: no code can ask for the operation of a state that has none.
  * @module
  */
+import type { Operation } from "./operation.ts";
+import type { Recovery } from "./recovery.ts";
 
-/** Where the agent is in its round. */
-export type State =
-  | "running"
-  | "preparing"
-  | "quiesced"
-  | "undoing"
-  | "recovering";
+/** Where the agent is in its round, with the data of that state. */
+export type Phase =
+  | { readonly state: "running" }
+  | {
+    readonly state: "preparing";
+    readonly operation: Operation;
+    /** Resolves once quiesced; rejects with PrepareFailed once undone. */
+    readonly done: Promise<Operation>;
+  }
+  | { readonly state: "quiesced"; readonly operation: Operation }
+  | {
+    readonly state: "undoing" | "recovering";
+    readonly operation: Operation;
+    readonly done: Promise<{ readonly recovery: Recovery }>;
+  };
+
+/** The name of a state. */
+export type State = Phase["state"];
 
 const NEXT: Record<State, readonly State[]> = {
   running: ["preparing"],
@@ -30,17 +43,17 @@ export class IllegalTransition extends Error {
 
 /** Holds the one current state. */
 export class Machine {
-  #state: State = "running";
+  #phase: Phase = { state: "running" };
 
-  get state(): State {
-    return this.#state;
+  get phase(): Phase {
+    return this.#phase;
   }
 
   /** Goes to the next state; throws {@linkcode IllegalTransition}. */
-  to(next: State): void {
-    if (!NEXT[this.#state].includes(next)) {
-      throw new IllegalTransition(this.#state, next);
+  to(next: Phase): void {
+    if (!NEXT[this.#phase.state].includes(next.state)) {
+      throw new IllegalTransition(this.#phase.state, next.state);
     }
-    this.#state = next;
+    this.#phase = next;
   }
 }

@@ -1,26 +1,63 @@
 /**
- * One prepare..recover round: what was done in it, and how to take it back.
+ * One round from prepare to recover: what was done in it, and how to undo it.
  * @module
  */
-import { Known, type Leaving, recoverOne } from "./recover_one.ts";
+import type { PlannedRepair, PlannedStep } from "./plan.ts";
+import { run, STOP_MS } from "./run.ts";
+import { RunningWork } from "./running_work.ts";
 import {
   type Done,
+  type Effect,
+  type RecoveryContext,
   type Repair,
-  run,
   since,
   type Skipped,
-  type Step,
   type StepReport,
+  type Trigger,
   type Undo,
 } from "./step.ts";
 
-interface Taken {
+/** Why an operation was aborted, or left. */
+export interface Cause {
+  readonly trigger: Trigger;
+  /** The name of the signal, if the trigger is one. */
+  readonly signal?: string;
+}
+
+/** What all undos and repairs of a recovery may know. */
+export type UndoContext = Omit<RecoveryContext, "signal" | "operation">;
+
+/** A step that was done and can be undone. */
+interface UndoEntry {
+  /** The place of the step in the plan; later steps are undone first. */
+  readonly place: number;
   readonly name: string;
   readonly limitMs: number;
   readonly undo: Undo;
 }
 
-/** An operation; it knows nothing of states, the spine does. */
+/** A step that had to hold did not; its report says why. */
+export class StepFailed extends Error {
+  override readonly name = "StepFailed";
+  constructor({ name, status, reason }: StepReport) {
+    super(`step ${name} ${status}: ${reason}`);
+  }
+}
+
+/** The operation was aborted before it was quiesced, or overtaken after that. */
+export class Aborted extends Error {
+  override readonly name = "Aborted";
+}
+
+/** A call that names another operation than the one it would act on. */
+export class OtherOperation extends Error {
+  override readonly name = "OtherOperation";
+  constructor() {
+    super("Cannot act on this operation: another one is under way");
+  }
+}
+
+/** An operation. It knows nothing of states; the lifecycle does. */
 export class Operation {
   /** Reports of the steps so far, in their order. */
   readonly reports: StepReport[] = [];
@@ -32,13 +69,15 @@ export class Operation {
 
   readonly #start = performance.now();
   readonly #abort = new AbortController();
-  #aborted = false;
-  readonly #undos: Taken[] = [];
-  /** Set once the operation is being left, and then for ever. */
-  #leaving: Leaving | undefined;
-  /** What a step or an undo still does, also after nobody waits for it. */
-  readonly #work = new Set<Promise<unknown>>();
+  readonly #undos: UndoEntry[] = [];
+  readonly #running = new RunningWork();
+  #cause: Cause | undefined;
+  #places = 0;
+  /** The next operation, which undoes what ends after it has begun. */
   #successor: Operation | undefined;
+  /** Set once the operation is being undone, and then for ever. */
+  #undoing: UndoContext | undefined;
+  #undone: StepReport[] = [];
 
   constructor(readonly id: string, readonly generation: number) {}
 
@@ -47,131 +86,161 @@ export class Operation {
     return since(this.#start);
   }
 
-  /** Tells whatever step is at work that nobody waits for it any more. */
-  abort(): void {
-    this.#aborted = true;
-    // Mostly nothing is: after a settle, the reply would wait for this in vain.
-    if (this.#work.size > 0) this.#abort.abort();
+  /** Why it was aborted, or undefined; the first cause counts. */
+  get cause(): Cause | undefined {
+    return this.#cause;
   }
 
-  get aborted(): boolean {
-    return this.#aborted;
+  /** A call with an id means that operation: throws {@linkcode OtherOperation}. */
+  refuseOther(id: string | undefined): void {
+    if (id !== undefined && id !== this.id) throw new OtherOperation();
+  }
+
+  /** Tells the step at work that the operation has ended. */
+  abort(cause: Cause): void {
+    this.#cause ??= cause;
+    this.#abort.abort();
   }
 
   /**
-   * Lets the next operation begin, once this one rests. What ends even later is
-   * undone by the next one: to undo it at once would take back what that one
-   * has done.
+   * Waits until no work of the former operation runs any more, up to that work's
+   * own limits. Throws if an undo still runs then, or if this operation is aborted.
+   * A step that still runs is undone together with this operation's steps.
    */
-  async handOver(successor: Operation, limitMs: number): Promise<void> {
-    await this.rest(limitMs);
-    this.#successor = successor;
-  }
-
-  /** Waits until no step does anything any more, so many milliseconds at most. */
-  async rest(limitMs: number): Promise<void> {
-    const end = performance.now() + limitMs;
-    while (this.#work.size > 0 && performance.now() < end) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await Promise.race([
-        Promise.allSettled(this.#work),
-        new Promise((resolve) => timer = setTimeout(resolve, limitMs)),
-      ]);
-      clearTimeout(timer);
-      // What ended late is undone in the same turn: that is work, too.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+  async takeOver(former: Operation | undefined): Promise<void> {
+    if (former === undefined || former.#running.names === undefined) return;
+    await Promise.race([former.idle(), this.#aborted()]);
+    this.#throwIfAborted();
+    const { undos } = former.#running;
+    if (undos !== undefined) {
+      throw new Error(`the undo of ${undos} in the last operation still runs`);
     }
+    this.#running.inherit(former.#running);
+    former.#successor = this;
   }
 
-  /** Runs steps in order; false as soon as one that must hold does not. */
-  async quiesce(steps: readonly Step[]): Promise<boolean> {
+  /** Resolves when no work runs any more, or at the limits of that work. */
+  idle(): Promise<void> {
+    return this.#running.idle();
+  }
+
+  /**
+   * Runs steps in order. Throws {@linkcode StepFailed} as soon as a step that has
+   * to hold does not, and {@linkcode Aborted}.
+   */
+  async run(steps: readonly PlannedStep[]): Promise<void> {
     for (const step of steps) {
       // A freeze may have landed before this line, and the recovery with it.
-      if (this.aborted) {
-        this.reports.push({ name: step.name, status: "overtaken", ms: 0 });
-        continue;
-      }
-      const report = await this.#run(step);
+      const report = this.#cause === undefined
+        ? await this.#runStep(step)
+        : { name: step.name, status: "overtaken" as const, ms: 0 };
       this.reports.push(report);
-      const held = report.status === "done" || report.status === "skipped";
-      if (!held && step.onFailure === "abort") return false;
+      const holds = report.status === "done" || report.status === "skipped";
+      if (!holds && step.onFailure === "abort") {
+        this.#throwIfAborted();
+        throw new StepFailed(report);
+      }
     }
-    return !this.aborted;
+    this.#throwIfAborted();
   }
 
-  /** Repairs, then undoes what happened, last first; none stops another. */
-  async leave(
-    repairs: readonly Repair[],
-    context: Leaving,
+  /**
+   * Repairs, then undoes what was done, last step first; none stops another. The
+   * list it gives grows by the undo of a step that ends later.
+   */
+  async undo(
+    repairs: readonly PlannedRepair[],
+    context: UndoContext,
   ): Promise<StepReport[]> {
-    this.#leaving = context;
-    const reports: StepReport[] = [];
     for (const { name, limitMs, repair } of repairs) {
-      const known = new Known(this.id, context);
-      reports.push(
-        await recoverOne(name, limitMs, known, () => repair(known)),
-      );
+      await this.#runUndo(name, limitMs, context, repair);
     }
-    for (;;) {
-      const taken = this.#undos.pop();
-      if (taken === undefined) return reports;
-      reports.push(await this.#undo(taken, context));
-    }
+    this.#undoing = context;
+    await this.#undoAll();
+    return this.#undone;
   }
 
-  async #run(step: Step): Promise<StepReport> {
-    const { name, limitMs } = step;
-    const { generation } = this;
-    const { signal } = this.#abort;
-    const take = (value: Done | Skipped): Taken | undefined =>
-      "undo" in value && value.undo !== undefined
-        ? { name, limitMs, undo: value.undo }
-        : undefined;
-    const ran = await run<Done | Skipped>({
-      name,
-      limitMs,
-      signal,
-      late: (value) => this.#adopt(take(value)),
-    }, () =>
-      this.#track(
-        step.quiesce({ operation: this.id, generation, signal }),
-      ));
-    const taken = ran.value === undefined ? undefined : take(ran.value);
-    if (taken !== undefined) this.#undos.push(taken);
+  async #runStep(
+    { name, limitMs, stopMs, needsIdle, quiesce }: PlannedStep,
+  ): Promise<StepReport> {
+    const place = this.#places++;
+    const { id: operation, generation } = this;
+    const { names } = this.#running;
+    if (needsIdle && names !== undefined) {
+      const reason = `it needs the other steps to be idle, and ${names} runs`;
+      return { name, status: "skipped", ms: 0, reason };
+    }
+    const overtaken = this.#abort.signal;
+    const ran = await run<Done | Skipped>(
+      { name, limitMs, overtaken, stopMs },
+      (signal) => quiesce({ operation, generation, signal }),
+    );
+    const add = (value: Done | Skipped | undefined) => {
+      if (value === undefined || !("undo" in value)) return;
+      const { undo } = value;
+      if (undo !== undefined) this.#addUndo({ place, name, limitMs, undo });
+    };
+    add(ran.value);
+    if (ran.running) this.#running.addStep(name, ran.running.then(add));
     return ran.report;
   }
 
-  /** A step that ended past its limit: undone with the others, or at once. */
-  #adopt(taken: Taken | undefined): void {
-    if (taken === undefined) return;
-    if (this.#leaving === undefined) this.#undos.push(taken);
-    else if (this.#successor !== undefined) this.#successor.#adopt(taken);
-    else void this.#undo(taken, this.#leaving);
-  }
-
-  #track<T>(work: Promise<T> | T): Promise<T> | T {
-    return work instanceof Promise ? this.#attend(work) : work;
-  }
-
-  async #attend<T>(work: Promise<T>): Promise<T> {
-    this.#work.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#work.delete(work);
-    }
-  }
-
-  #undo(
-    { name, limitMs, undo }: Taken,
-    context: Leaving,
-  ): Promise<StepReport> {
-    const known = new Known(this.id, context);
-    return recoverOne(name, limitMs, known, () => {
-      const work = this.#track(undo(known));
+  async #runUndo(
+    name: string,
+    limitMs: number,
+    context: UndoContext,
+    action: Undo | Repair["repair"],
+  ): Promise<void> {
+    const { id: operation } = this;
+    const ran = await run<Effect | Skipped>({ name, limitMs }, (signal) => {
+      const work = action({ ...context, operation, signal });
       return work instanceof Promise
         ? work.then((effect) => effect ?? {})
         : work ?? {};
     });
+    this.#undone.push(ran.report);
+    if (ran.running) this.#running.addUndo(name, STOP_MS, ran.running);
+  }
+
+  /** A step that ends after its operation is undone at once. */
+  #addUndo(entry: UndoEntry): void {
+    if (this.#successor !== undefined) return this.#successor.#addUndo(entry);
+    this.#undos.push(entry);
+    this.#undos.sort((a, b) => a.place - b.place);
+    if (this.#undoing === undefined) return;
+    this.#running.addUndo(entry.name, entry.limitMs, this.#undoAll());
+  }
+
+  async #undoAll(): Promise<void> {
+    for (;;) {
+      const entry = this.#undos.pop();
+      if (entry === undefined) return;
+      const { name, limitMs, undo } = entry;
+      await this.#runUndo(name, limitMs, this.#undoing!, undo);
+    }
+  }
+
+  #aborted(): Promise<void> {
+    const { signal } = this.#abort;
+    return new Promise((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  #throwIfAborted(): void {
+    if (this.#cause === undefined) return;
+    throw new Aborted(wordsOf(this.#cause));
+  }
+}
+
+function wordsOf({ trigger, signal }: Cause): string {
+  switch (trigger) {
+    case "signal":
+      return `it was aborted by ${signal ?? "a signal"}`;
+    case "lease":
+      return "its lease ended";
+    default:
+      return `it was aborted by a call to ${trigger}`;
   }
 }

@@ -1,70 +1,166 @@
 /**
- * The plan: what prepare does, in this order, and recovery takes back in the
- * reverse. The only place where order lives.
+ * The plan: what a prepare does, in this order, and what a recovery undoes, in
+ * reverse order. Order, policies and limits are defined here and nowhere else.
  * @module
  */
+import { STOP_MS } from "./run.ts";
 import type { Repair, Step } from "./step.ts";
 
-/** The steps of one operation. */
+/** What the failure of a step means for its prepare. */
+export type Policy = "abort" | "continue";
+
+/** The limits that the configuration gives, in milliseconds. */
+export interface Limits {
+  /** For all freeze hooks together, and again for all thaw hooks. */
+  readonly hooksLimitMs: number;
+  /** Until the workload is frozen, and again until it is thawed. */
+  readonly workloadLimitMs: number;
+  /** How long mounts may be frozen. */
+  readonly freezeHoldMs: number;
+}
+
+/** A duration, fixed or by the configuration. */
+type Milliseconds = number | ((limits: Limits) => number);
+
+/** One row of the plan. */
+interface Row {
+  readonly step: string;
+  readonly onFailure: Policy;
+  /** Milliseconds that the step, and again its undo, may take. */
+  readonly limitMs: Milliseconds;
+  /** Milliseconds that the step gets to undo its own part and stop; STOP_MS. */
+  readonly stopMs?: Milliseconds;
+  /** The step does not act while an earlier step runs past its limit. */
+  readonly needsIdle?: true;
+}
+
+/** Milliseconds to kill hooks that do not end, and for the thaws without time left. */
+const HOOKS_END_MS = 4000;
+/** Milliseconds for the writes to cgroup files themselves. */
+const CGROUP_WRITES_MS = 500;
+/** Milliseconds to thaw mounts, and for all that is not the freeze itself. */
+const THAW_MOUNTS_MS = 8000;
+
+/** Done before the reply to prepare is sent; undone last. */
+const BEFORE_REPLY = [
+  { // the guest's programs take part
+    step: "hooks",
+    onFailure: "abort",
+    // A freeze that fails has its own thaws to run, too.
+    limitMs: ({ hooksLimitMs }) => 2 * hooksLimitMs + HOOKS_END_MS,
+    stopMs: ({ hooksLimitMs }) => hooksLimitMs + HOOKS_END_MS,
+  },
+  // no scanner, no forwarder, no forwarded connection
+  { step: "ports", onFailure: "continue", limitMs: 15_000 },
+  { // the workload is frozen
+    step: "workload",
+    onFailure: "abort",
+    limitMs: ({ workloadLimitMs }) => 2 * workloadLimitMs + CGROUP_WRITES_MS,
+    stopMs: ({ workloadLimitMs }) => workloadLimitMs + CGROUP_WRITES_MS,
+  },
+  // what was written is on the disk
+  { step: "filesystem", onFailure: "continue", limitMs: 10_000 },
+  { // named filesystems take no writes
+    step: "freeze-mounts",
+    onFailure: "abort",
+    limitMs: ({ freezeHoldMs }) => freezeHoldMs + THAW_MOUNTS_MS,
+    stopMs: THAW_MOUNTS_MS,
+  },
+  // what can be read again is not in the snapshot
+  { step: "memory", onFailure: "continue", limitMs: 10_000 },
+  // only callers that wait for a reply are connected
+  { step: "connections", onFailure: "continue", limitMs: 5000 },
+  // the workload's connections are recorded
+  { step: "workload-connections", onFailure: "continue", limitMs: 5000 },
+  // from here on, the guest watches for evidence of a restore
+  { step: "evidence", onFailure: "continue", limitMs: 5000 },
+] as const satisfies readonly Row[];
+
+// The reply to prepare is sent here.
+
+/** The settle: done after the reply; undone first. */
+const SETTLE = [
+  // no connection that had sent nothing yet
+  { step: "late-connections", onFailure: "continue", limitMs: 5000 },
+  // no garbage; free memory is returned to the kernel
+  { step: "collect", onFailure: "continue", limitMs: 15_000 },
+  // free memory is zeroed
+  { step: "release", onFailure: "continue", limitMs: 10_000, needsIdle: true },
+  { // every thread on one CPU
+    step: "parallelism",
+    onFailure: "continue",
+    limitMs: 5000,
+    needsIdle: true,
+  },
+] as const satisfies readonly Row[];
+
+/** Done by a recovery before any undo: the workload thaws only after them. */
+const REPAIRS = [
+  { repair: "entropy", limitMs: 5000 }, // the random pool is this fork's own
+  { repair: "clock", limitMs: 5000 }, // the wall clock is the host's
+  { repair: "network", limitMs: 5000 }, // addresses and names are this fork's
+  { repair: "reset-connections", limitMs: 5000 }, // no stale connection
+  { repair: "generation", limitMs: 5000 }, // programs can see the restore
+] as const;
+
+/** The names of the steps, as the reports have them. */
+export type StepName = (typeof BEFORE_REPLY | typeof SETTLE)[number]["step"];
+/** The names of the repairs, as the reports have them. */
+export type RepairName = (typeof REPAIRS)[number]["repair"];
+
+/** The steps and repairs by their names; each is made by its file in src/steps. */
+export type Parts =
+  & Readonly<Record<StepName, Step>>
+  & Readonly<Record<RepairName, Repair>>;
+
+/** A step with its place in the plan. */
+export interface PlannedStep extends Step {
+  readonly name: string;
+  readonly onFailure: Policy;
+  readonly limitMs: number;
+  readonly stopMs: number;
+  readonly needsIdle: boolean;
+}
+
+/** A repair with its place in the plan. */
+export interface PlannedRepair extends Repair {
+  readonly name: string;
+  readonly limitMs: number;
+}
+
+/** The steps of one operation, in order. */
 export interface Plan {
-  /** Done before the reply to prepare leaves; recovery undoes them last. */
-  readonly beforeReply: readonly Step[];
-  /** The settle: done after the reply has left; recovery undoes them first. */
-  readonly settle: readonly Step[];
-  /** Done by recovery alone, before any undo. */
-  readonly repairs: readonly Repair[];
+  readonly beforeReply: readonly PlannedStep[];
+  readonly settle: readonly PlannedStep[];
+  readonly repairs: readonly PlannedRepair[];
 }
 
-/** The steps and repairs by their names, each made by its file in src/steps. */
-export interface Parts {
-  readonly hooks: Step;
-  readonly ports: Step;
-  readonly workload: Step;
-  readonly filesystem: Step;
-  readonly freezeMounts: Step;
-  readonly memory: Step;
-  readonly connections: Step;
-  readonly workloadConnections: Step;
-  readonly evidence: Step;
-  readonly lateConnections: Step;
-  readonly collect: Step;
-  readonly release: Step;
-  readonly parallelism: Step;
-  readonly entropy: Repair;
-  readonly clock: Repair;
-  readonly network: Repair;
-  readonly resetConnections: Repair;
-  readonly generation: Repair;
-}
-
-/** Puts the steps in order. */
-export function plan(parts: Parts): Plan {
+/** Puts the parts in order; a part that is not given is left out. */
+export function plan(parts: Partial<Parts>, limits: Limits): Plan {
+  const steps = (rows: readonly Row[]) =>
+    rows.flatMap((row): PlannedStep[] => {
+      const step = parts[row.step as StepName];
+      if (step === undefined) return [];
+      const { step: name, onFailure, needsIdle = false } = row;
+      const { limitMs, stopMs = STOP_MS } = row;
+      return [{
+        ...{ name, onFailure, needsIdle },
+        limitMs: inMs(limitMs, limits),
+        stopMs: inMs(stopMs, limits),
+        quiesce: (context) => step.quiesce(context),
+      }];
+    });
   return {
-    beforeReply: [
-      parts.hooks, // the guest's programs have had their say
-      parts.ports, // no scanner, no forwarder, no forwarded connection
-      parts.workload, // the workload stands still
-      parts.filesystem, // what was written is on the disk
-      parts.freezeMounts, // named filesystems take no writes
-      parts.memory, // what can be read again is not in the snapshot
-      parts.connections, // connected are only those who wait for a reply
-      parts.workloadConnections, // the workload's connections are known
-      parts.evidence, // from here on, what happens is evidence of a restore
-    ],
-    // The reply leaves here.
-    settle: [
-      parts.lateConnections, // nor who had only just connected, and is silent
-      parts.collect, // no garbage, and the memory is back with the kernel
-      parts.release, // free memory is zeros
-      parts.parallelism, // every thread on one CPU
-    ],
-    // The workload thaws only after all of these.
-    repairs: [
-      parts.entropy, // the random pool is not that of another fork
-      parts.clock, // the wall clock is the host's
-      parts.network, // addresses and names are this fork's own
-      parts.resetConnections, // no connection to a peer in another time
-      parts.generation, // programs can see that they were restored
-    ],
+    beforeReply: steps(BEFORE_REPLY),
+    settle: steps(SETTLE),
+    repairs: REPAIRS.flatMap(({ repair: name, limitMs }): PlannedRepair[] => {
+      const part = parts[name];
+      if (part === undefined) return [];
+      return [{ name, limitMs, repair: (context) => part.repair(context) }];
+    }),
   };
+}
+
+function inMs(duration: Milliseconds, limits: Limits): number {
+  return typeof duration === "number" ? duration : duration(limits);
 }

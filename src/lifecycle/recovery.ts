@@ -3,12 +3,15 @@
  * @module
  */
 import type { Evidence } from "../evidence_report.ts";
+import type { Field } from "./deferred_repairs.ts";
 import type { Operation } from "./operation.ts";
-import type { Outcome, StepReport, Trigger } from "./step.ts";
+import { messageOf, type Outcome, type StepReport } from "./step.ts";
+import type { Trigger } from "./request.ts";
 
 /** How an operation ended, step by step. */
 export interface Recovery {
   readonly operation: string;
+  /** `failure`: the prepare failed, and nobody asked for the undo. */
   readonly trigger: Trigger | "failure";
   readonly outcome: Outcome;
   /** The generation that this recovery began. */
@@ -16,35 +19,61 @@ export interface Recovery {
   readonly ms: number;
   /** What the guest itself could find out about a restore. */
   readonly evidence?: Evidence;
+  /** Grows by the undo of a step that ends later than its operation. */
   readonly steps: readonly StepReport[];
 }
 
-/** A prepare that did not hold; everything it did is undone. */
+/** What a call to recover came to. */
+export interface Recovered {
+  /** The recovery that this call triggered or waited for, if there was one. */
+  readonly recovery?: Recovery;
+  /** Fields of the request that could not be applied. */
+  readonly notApplied: readonly Field[];
+}
+
+/** The same, of a call that triggered the recovery. */
+export type RecoveredOperation = Recovered & { readonly recovery: Recovery };
+
+/** A prepare that did not hold; everything that it did is undone. */
 export class PrepareFailed extends Error {
   override readonly name = "PrepareFailed";
-  constructor(readonly operation: Operation, readonly undo: Recovery) {
-    const broken = operation.reports.findLast((step) =>
-      step.reason !== undefined && step.status !== "skipped"
-    );
-    super(
-      operation.aborted
-        ? "Cannot prepare: it was aborted by a call to recover"
-        : `Cannot prepare: step ${broken?.name} ${broken?.status}: ${broken?.reason}`,
-    );
+  constructor(
+    readonly operation: Operation,
+    readonly undo: Recovery,
+    cause: unknown,
+  ) {
+    super(`Cannot prepare: ${messageOf(cause)}`, { cause });
   }
 }
 
-/** How it ended where the host did not say. */
+/** The agent is ending and begins no prepare any more. */
+export class Ending extends Error {
+  override readonly name = "Ending";
+  constructor() {
+    super("Cannot prepare: the agent is ending");
+  }
+}
+
+/**
+ * The outcome, if the host did not say it: evidence of a restore decides,
+ * whatever triggered the recovery.
+ */
 export function outcomeOf(
   trigger: Recovery["trigger"],
   evidence: Evidence | undefined,
 ): Outcome {
+  if (evidence?.restored) return "restored";
   switch (trigger) {
     case "lease":
       return "expired";
     case "signal":
       return "aborted";
     default:
-      return evidence?.restored ? "restored" : "resumed";
+      return "resumed";
   }
+}
+
+/** The outcome of a prepare that did not hold. */
+export function undoneBy(trigger: Recovery["trigger"]): Outcome {
+  return trigger === "lease" ? "expired" : "aborted";
 }

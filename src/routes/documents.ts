@@ -144,6 +144,8 @@ export const Problem = v.object({
     prepare: PrepareReport,
     undo: RecoveryReport,
   })),
+  /** The fields of a recover that could not be applied. */
+  fields: v.optional(v.array(v.string())),
   recovery: v.optional(RecoveryReport),
   late: v.optional(Late),
 });

@@ -12,6 +12,7 @@ import { type Call, callOf } from "../server/guard.ts";
 import { VERSION } from "../version.ts";
 import type { HealthDocument } from "./documents.ts";
 import { logRequest } from "./log_request.ts";
+import { nameOperation } from "./operation_header.ts";
 import { ProblemError } from "./problem.ts";
 import { HostTime } from "./schemas.ts";
 
@@ -32,6 +33,7 @@ export async function health(
   agent: Agent,
 ): Promise<Response> {
   const document = await check(callOf(c), () => readHeader(c), agent);
+  nameOperation(c, agent.lifecycle);
   c.header("cache-control", "no-store");
   return c.json(document);
 }
@@ -69,22 +71,27 @@ export async function plainHealth(
   response.headers.set("content-type", "application/json");
   response.headers.set("cache-control", "no-store");
   response.headers.set(REQUEST_ID, id);
+  const { operation } = agent.lifecycle;
+  if (operation !== undefined) {
+    response.headers.set("lull-operation", operation.id);
+  }
   return response;
 }
 
 async function check(
   call: Call,
   readRequest: () => RecoverRequest,
-  { lifecycle, late, guard, healthMayRecover }: Agent,
+  { lifecycle, guard, healthMayRecover }: Agent,
 ): Promise<HealthDocument> {
   const trusted = guard.mayRecoverByHealth(call);
   const request = trusted ? readRequest() : {};
-  // Without the leave to recover it still waits for a recovery under way.
+  // Without the permission to recover it still waits for a recovery under way.
   if (lifecycle.state !== "quiesced" || (trusted && healthMayRecover())) {
-    await lifecycle.recover("health", request);
-    if (trusted) await late.offer(request);
+    await lifecycle.recover({ trigger: "health" }, request);
   }
-  if (late.lacksEntropy) throw new ProblemError("entropy-missing");
+  if (lifecycle.deferred.lacksEntropy) {
+    throw new ProblemError("entropy-missing");
+  }
   return {
     version: VERSION,
     state: lifecycle.state,

@@ -9,6 +9,7 @@ import type { Operation } from "../lifecycle/operation.ts";
 import type { Bindings } from "../server/exchange.ts";
 import { readBody, readQuery } from "./input.ts";
 import { ProblemError } from "./problem.ts";
+import { problemOf } from "./refusal.ts";
 import type { PrepareReportDocument } from "./documents.ts";
 import { PrepareBody, PrepareQuery } from "./schemas.ts";
 
@@ -51,7 +52,7 @@ async function hold(
   try {
     return await lifecycle.prepare(request);
   } catch (error) {
-    if (!(error instanceof PrepareFailed)) throw error;
+    if (!(error instanceof PrepareFailed)) throw problemOf(error);
     throw new ProblemError("prepare-failed", {
       detail: error.message,
       report: {

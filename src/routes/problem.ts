@@ -17,9 +17,12 @@ export const PROBLEMS = {
   "method-not-allowed": [405, "This route has no such method"],
   "body-timeout": [408, "The request's body did not arrive in time"],
   "illegal-state": [409, "The agent's state does not allow this"],
+  "other-operation": [409, "This call means another operation"],
+  "fields-not-applied": [409, "Some fields could not be applied"],
   "overtaken": [409, "A recovery overtook the settle of this prepare"],
   "body-too-large": [413, "The request's body is too large"],
   "internal": [500, "The agent failed; its log says more"],
+  "ending": [503, "The agent is ending and begins no prepare"],
   "entropy-missing": [503, "The random pool is that of other forks still"],
   "prepare-failed": [503, "The prepare did not hold and was undone"],
 } as const;

@@ -101,6 +101,10 @@ function bytesOf(base64: string): Uint8Array | undefined {
 
 /** The body of a recover. */
 export const RecoverBody = v.strictObject({
+  operation: v.optional(v.pipe(
+    OperationId,
+    v.description("The operation that is meant; any if none is given."),
+  )),
   outcome: v.optional(v.pipe(
     v.picklist(
       ["restored", "resumed", "aborted"],

@@ -14,16 +14,6 @@ import type { Libc } from "../linux/libc.ts";
 /** A skew up to this many milliseconds is left to NTP. */
 const TOLERANCE_MS = 50;
 
-/** What a caller of a recovery may tell this repair. */
-export interface ClockRequest {
-  /** The host's wall clock as it sent the call, milliseconds since 1970. */
-  readonly hostTime?: number;
-  /** performance.now() as the call arrived: what it waited since, is added. */
-  readonly receivedAt?: number;
-  /** From the host's sending to its reply, milliseconds; half is added. */
-  readonly roundTripMs?: number;
-}
-
 /** What the repair needs. */
 export interface ClockOptions {
   readonly libc: Libc;
@@ -47,8 +37,6 @@ interface Reference {
 export function clockRepair(options: ClockOptions): Repair {
   const { libc, toleranceMs = TOLERANCE_MS, hostClock } = options;
   return {
-    name: "clock",
-    limitMs: 5000,
     repair({ request }) {
       if (libc.clock_settime === undefined) {
         return { skipped: "the C library could not be loaded" };
@@ -91,7 +79,7 @@ function setBy(libc: Libc, reference: Reference, toleranceMs: number) {
 }
 
 function fromRequest(
-  request: RecoverRequest & ClockRequest,
+  request: RecoverRequest,
 ): Reference | undefined {
   const { hostTime, receivedAt = performance.now(), roundTripMs = 0 } = request;
   if (hostTime === undefined) return undefined;

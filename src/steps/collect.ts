@@ -19,9 +19,6 @@ export function collectStep(
   later: Pick<NextTurn, "do">,
 ): Step {
   return {
-    name: "collect",
-    limitMs: 15_000,
-    onFailure: "continue",
     async quiesce({ signal }) {
       const undo = () => later.do(() => idle.resume());
       idle.rest();

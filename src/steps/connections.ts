@@ -7,8 +7,6 @@ import type { ConnectionKeeper } from "../server/keeper.ts";
 import type { NextTurn } from "../next_turn.ts";
 import type { Sweeper } from "../server/sweeper.ts";
 
-const LIMIT_MS = 5000;
-
 /** What the step needs of the keeper: functions on their own, as for `Ports`. */
 export interface Keeping {
   readonly quiesce: () => ReturnType<ConnectionKeeper["quiesce"]>;
@@ -22,9 +20,6 @@ export function connectionsStep(
   later: Pick<NextTurn, "do">,
 ): Step {
   return {
-    name: "connections",
-    limitMs: LIMIT_MS,
-    onFailure: "continue",
     async quiesce() {
       const undo = () => {
         later.do(() => sweeper.start());
@@ -49,9 +44,6 @@ export function lateConnectionsStep(
   keeper: Pick<ConnectionKeeper, "closeLate">,
 ): Step {
   return {
-    name: "late-connections",
-    limitMs: LIMIT_MS,
-    onFailure: "continue",
     async quiesce({ signal }) {
       return { effect: { closed: await keeper.closeLate(signal) } };
     },

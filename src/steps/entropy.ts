@@ -4,11 +4,9 @@
  */
 import type {
   Effect,
-  RecoverRequest,
   RecoveryContext,
   Repair,
   Skipped,
-  StepReport,
 } from "../lifecycle/step.ts";
 import { addEntropy, readHardware, reseed } from "../linux/entropy.ts";
 import type { Libc } from "../linux/libc.ts";
@@ -20,12 +18,6 @@ const HARDWARE_LIMIT_MS = 250;
 
 /** The bounds of the entropy that a caller may give, in bytes. */
 export const ENTROPY_BYTES = { least: 16, most: 512 } as const;
-
-/** What a caller of a recovery may give to this repair. */
-export interface EntropyRequest {
-  /** Bytes that no other fork gets. */
-  readonly entropy?: Uint8Array;
-}
 
 /** What the repair needs. */
 export interface EntropyOptions {
@@ -47,10 +39,8 @@ export function entropyRepair(options: EntropyOptions): Repair {
     ((signal) =>
       readHardware(HARDWARE_BYTES, { limitMs: HARDWARE_LIMIT_MS, signal }));
   return {
-    name: "entropy",
-    limitMs: 5000,
     repair(context) {
-      const { entropy }: RecoverRequest & EntropyRequest = context.request;
+      const { entropy } = context.request;
       const byKernel = kernelReseeded();
       // The kernel made a new key for this fork: another would be no newer.
       return byKernel && entropy === undefined
@@ -63,7 +53,7 @@ export function entropyRepair(options: EntropyOptions): Repair {
     { request, signal }: RecoveryContext,
     byKernel: boolean,
   ): Promise<Effect | Skipped> {
-    const { entropy }: RecoverRequest & EntropyRequest = request;
+    const { entropy } = request;
     if (libc.ioctl === undefined && !byKernel) {
       return { skipped: "the C library could not be loaded" };
     }
@@ -94,13 +84,6 @@ export function entropyRepair(options: EntropyOptions): Repair {
       ...(problems.length > 0 ? { problems } : {}),
     };
   }
-}
-
-/** Whether the report of this repair says that the random pool is new. */
-export function wasReseeded(steps: readonly StepReport[]): boolean {
-  return steps.some(({ name, effect }) =>
-    name === "entropy" && effect?.reseeded === true
-  );
 }
 
 function mix(

@@ -27,9 +27,6 @@ export function evidenceStep(
   later: Pick<NextTurn, "do">,
 ): Step {
   return {
-    name: "evidence",
-    limitMs: 5000,
-    onFailure: "continue",
     quiesce() {
       let timer: ReturnType<typeof setTimeout> | undefined;
       let over = false;

@@ -13,9 +13,6 @@ export function filesystemStep(
   sync: ((signal: AbortSignal) => Promise<Effect>) | undefined,
 ): Step {
   return {
-    name: "filesystem",
-    limitMs: 10_000,
-    onFailure: "continue",
     async quiesce({ signal }) {
       if (sync === undefined) {
         return { skipped: "the C library could not be loaded" };

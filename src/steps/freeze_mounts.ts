@@ -22,8 +22,6 @@ import { mountsToFreeze, type Needed } from "../linux/mounts.ts";
 const THAW_MS = 5000;
 /** Milliseconds after which a thread that was given up counts as stuck. */
 const STUCK_MS = 1000;
-/** Milliseconds for all that is not the freeze itself. */
-const SLACK_MS = THAW_MS + 3000;
 
 /** What the step needs. */
 export interface FreezeMountsOptions {
@@ -54,9 +52,6 @@ export interface FreezeMountsOptions {
 export function freezeMountsStep(options: FreezeMountsOptions): Step {
   const { mounts, holdMs, needed, journal } = options;
   return {
-    name: "freeze-mounts",
-    limitMs: holdMs + SLACK_MS,
-    onFailure: "abort",
     async quiesce({ signal }) {
       if (mounts.length === 0) return { skipped: "no mount was named" };
       const start = performance.now();

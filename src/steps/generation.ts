@@ -170,8 +170,6 @@ export class GenerationFile {
 /** Effect: `generation`, `path`. Comes after the clock, whose time it tells. */
 export function generationRepair(file: GenerationFile): Repair {
   return {
-    name: "generation",
-    limitMs: 5000,
     repair({ generation, operation, outcome }) {
       file.publish({ generation, operation, outcome });
       return { generation, path: file.path };

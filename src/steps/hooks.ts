@@ -24,9 +24,6 @@ import {
  * so that none goes without its call.
  */
 const LAST_CALL_MS = 2000;
-/** Milliseconds to kill what does not end by itself. */
-const SLACK_MS = 2000;
-
 /** Less time than this is none: timers end a little early. */
 const LEAST_MS = 1;
 
@@ -58,10 +55,6 @@ export class HooksError extends Error {
  */
 export function hooksStep(options: HooksStepOptions): Step {
   return {
-    name: "hooks",
-    // A freeze that fails has its own thaws to run, too.
-    limitMs: 2 * options.limitMs + LAST_CALL_MS + SLACK_MS,
-    onFailure: "abort",
     async quiesce(context) {
       const hooks = options.hooks();
       if (hooks.length === 0) return { skipped: "there are no hooks" };

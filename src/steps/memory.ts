@@ -40,9 +40,6 @@ export function memoryStep(
   tools: MemoryTools = KERNEL,
 ): Step {
   return {
-    name: "memory",
-    limitMs: 10_000,
-    onFailure: "continue",
     async quiesce({ signal }) {
       if (options.dropCaches === "off" && !options.compactMemory) {
         return { skipped: "caches and compaction are switched off" };

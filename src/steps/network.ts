@@ -2,25 +2,15 @@
  * Repair: this fork has the address and the name that its host gave it.
  * @module
  */
-import {
-  messageOf,
-  type RecoverRequest,
-  type Repair,
-} from "../lifecycle/step.ts";
+import { messageOf, type Repair } from "../lifecycle/step.ts";
 import { readHostname, setHostname } from "../linux/hostname.ts";
 import type { Libc } from "../linux/libc.ts";
 import { readResolver, withServers, writeResolver } from "../linux/resolver.ts";
 import { Network } from "../linux/rtnetlink.ts";
-import type { NetworkIdentity } from "../network_identity.ts";
+import type { NetworkIdentity } from "../lifecycle/request.ts";
 import { type Change, changeLink } from "../network_link.ts";
 
 const RESOLVER = "/etc/resolv.conf";
-
-/** What a caller of a recovery may tell this repair. */
-export interface NetworkRequest {
-  /** Checked before; what is left out stays as it is. */
-  readonly network?: NetworkIdentity;
-}
 
 /**
  * Effect: `interface` and `changed`, in the order it was done. Where a change
@@ -28,10 +18,8 @@ export interface NetworkRequest {
  */
 export function networkRepair(libc: Libc, resolver = RESOLVER): Repair {
   return {
-    name: "network",
-    limitMs: 5000,
     repair({ request }) {
-      const { network }: RecoverRequest & NetworkRequest = request;
+      const { network } = request;
       if (network === undefined) return { skipped: "no identity was given" };
       return applyIdentity(libc, network, resolver);
     },

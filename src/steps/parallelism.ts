@@ -28,9 +28,6 @@ export function parallelismStep(libc: Libc): Step {
     return effect;
   }
   return {
-    name: "parallelism",
-    limitMs: 5000,
-    onFailure: "continue",
     quiesce() {
       if (libc.sched_setaffinity === undefined) {
         return { skipped: "the C library could not be loaded" };

@@ -19,9 +19,6 @@ export interface Ports {
 export function portsStep(ports: Ports | undefined): Step {
   const { stop, start } = ports ?? {};
   return {
-    name: "ports",
-    limitMs: 15_000,
-    onFailure: "continue",
     async quiesce() {
       if (stop === undefined || start === undefined) {
         return { skipped: "turned off by forwardPorts=false" };

@@ -9,7 +9,6 @@ import { canPageOut } from "../linux/memory_page_out.ts";
 import { MemoryZeroer } from "../linux/memory_zero.ts";
 import { residentBytes } from "../memory/resident.ts";
 
-const LIMIT_MS = 10_000;
 const ZERO_MS = 6000;
 const ZERO_AFTER_MS = 2000;
 
@@ -32,9 +31,6 @@ export interface ReleaseOptions {
 export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
   const zeroer = new MemoryZeroer(libc);
   return {
-    name: "release",
-    limitMs: LIMIT_MS,
-    onFailure: "continue",
     async quiesce({ signal }) {
       const { pageOut, undo, makeRoom, zeroBytes } = options;
       if (pageOut === undefined && zeroBytes === 0) {

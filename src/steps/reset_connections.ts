@@ -3,7 +3,7 @@
  * another time are destroyed, so that clients fail fast and connect again.
  * @module
  */
-import type { RecoverRequest, Repair, Step } from "../lifecycle/step.ts";
+import type { RecoveryContext, Repair, Step } from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
   type Destroyed,
@@ -11,7 +11,6 @@ import {
   type TcpConnection,
   TcpTable,
 } from "../linux/sock_diag.ts";
-import type { NetworkRequest } from "./network.ts";
 
 /**
  * A connection that was silent this much longer than the restore is ago, in
@@ -62,9 +61,6 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   return {
     close,
     record: {
-      name: "workload-connections",
-      limitMs: 5000,
-      onFailure: "continue",
       quiesce() {
         forget();
         if (libc.socket === undefined) {
@@ -77,22 +73,24 @@ export function resetConnections(options: ResetOptions): ResetConnections {
           close(); // the next prepare begins with another
           throw error;
         }
-        return { effect: { recorded: recorded.length }, undo: forget };
+        const undo = ({ trigger }: RecoveryContext) => {
+          if (trigger === "failure") forget();
+        };
+        return { effect: { recorded: recorded.length }, undo };
       },
     },
     reset: {
-      name: "reset-connections",
-      limitMs: 5000,
       repair({ outcome, request }) {
-        const stale = recorded;
-        recorded = undefined;
+        // Kept for a host that says later that the machine was restored.
         if (outcome !== "restored") {
           return { skipped: `left alone at outcome ${outcome}` };
         }
+        const stale = recorded;
+        recorded = undefined;
         if (stale === undefined || table === undefined) {
           return { skipped: "no connections were recorded at the prepare" };
         }
-        const { network }: RecoverRequest & NetworkRequest = request;
+        const { network } = request;
         const silent = silentSince(table, restoredAt());
         if (rehearsal || (stale === NONE && silent === NONE)) {
           return summary(NONE); // mostly

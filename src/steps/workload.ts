@@ -12,9 +12,6 @@ import {
   waitFor,
 } from "../linux/cgroup.ts";
 
-/** Milliseconds beyond the limits, for the writes themselves. */
-const SLACK_MS = 500;
-
 /** What the step needs. */
 export interface WorkloadStepOptions {
   /** Names of cgroups, below the root of cgroup v2, or whole paths. */
@@ -32,9 +29,6 @@ export interface WorkloadStepOptions {
 export function workloadStep(options: WorkloadStepOptions): Step {
   const { cgroups, limitMs, journal } = options;
   return {
-    name: "workload",
-    limitMs: 2 * limitMs + SLACK_MS,
-    onFailure: "abort",
     async quiesce({ signal }) {
       if (cgroups.length === 0) return { skipped: "no cgroup was named" };
       const start = performance.now();

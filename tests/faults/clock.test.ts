@@ -25,7 +25,7 @@ describe("the wall clock jumps", () => {
         const { left } = rig.lifecycle.lease;
         Date.now = () => now() + ms;
         assert.ok(Math.abs(rig.lifecycle.lease.left - left) < 30);
-        const recovery = await rig.lifecycle.recover("health");
+        const { recovery } = await rig.lifecycle.recover({ trigger: "health" });
         assert.equal(recovery?.outcome, "resumed");
         assert.deepEqual(bad(recovery!.steps), []);
         assert.ok(recovery!.ms >= 0 && recovery!.ms < DAY_MS / 2);

@@ -74,7 +74,7 @@ for (const way of ["down", "up"] as const) {
             const operation = await lifecycle.prepare();
             await lifecycle.settle(operation);
             broken = way === "up";
-            const recovery = await lifecycle.recover("health");
+            const { recovery } = await lifecycle.recover({ trigger: "health" });
             broken = false;
             const reports = [...operation.reports, ...recovery!.steps];
             for (const one of reports.filter((one) => one.status !== "done")) {

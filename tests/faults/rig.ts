@@ -11,7 +11,7 @@ import { GenerationFile } from "../../src/steps/generation.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
-import { type Parts, plan } from "../../src/lifecycle/plan.ts";
+import { type Plan, plan } from "../../src/lifecycle/plan.ts";
 import type { StepReport } from "../../src/lifecycle/step.ts";
 import { HostClockFinder } from "../../src/linux/clock.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
@@ -33,8 +33,8 @@ import { ask } from "../support/raw.ts";
 export interface RigOptions {
   /** In place of the real one. */
   readonly libc?: Libc;
-  /** Puts a fault into one of the parts. */
-  readonly spoil?: (parts: Parts) => Parts;
+  /** Puts a fault into one of the steps or repairs. */
+  readonly spoil?: (plan: Plan) => Plan;
   readonly flags?: string[];
 }
 
@@ -52,7 +52,7 @@ export class Rig {
     materials: Omit<Materials, "keeper" | "sweeper" | "recover" | "onError">,
     listeners: Listeners,
     directory: ReturnType<typeof temporary>,
-    spoil: RigOptions["spoil"] = (parts) => parts,
+    spoil: RigOptions["spoil"] = (plan) => plan,
   ) {
     const { libc, later } = materials;
     const onError = (error: unknown) => this.errors.push(error);
@@ -81,9 +81,8 @@ export class Rig {
     };
     let id = 0;
     this.lifecycle = new Lifecycle({
-      plan: plan(spoil(parts)),
+      plan: spoil(plan(parts, materials.config)),
       leaseSeconds: 600,
-      handOverMs: 50,
       newId: () => `op-${++id}`,
       onPrepare: () => later.now(),
       onSettled: () => later.arm(),
@@ -156,7 +155,7 @@ export class Rig {
     try {
       const operation = await this.lifecycle.prepare();
       await this.lifecycle.settle(operation);
-      const recovery = await this.lifecycle.recover("health");
+      const { recovery } = await this.lifecycle.recover({ trigger: "health" });
       return {
         held: true,
         reports: [...operation.reports, ...recovery!.steps],

@@ -4,20 +4,24 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Parts } from "../../src/lifecycle/plan.ts";
-import type { Done, Repair, Skipped, Step } from "../../src/lifecycle/step.ts";
+import type {
+  Plan,
+  PlannedRepair,
+  PlannedStep,
+} from "../../src/lifecycle/plan.ts";
+import type { Done, Skipped } from "../../src/lifecycle/step.ts";
 import { gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";
 import { bad, Rig } from "./rig.ts";
 
 const STEPS = [
-  ...["hooks", "ports", "workload", "filesystem", "freezeMounts", "memory"],
-  ...["connections", "workloadConnections", "evidence"],
-  ...["lateConnections", "collect", "release", "parallelism"],
-] as (keyof Parts)[];
+  ...["hooks", "ports", "workload", "filesystem", "freeze-mounts", "memory"],
+  ...["connections", "workload-connections", "evidence"],
+  ...["late-connections", "collect", "release", "parallelism"],
+];
 const REPAIRS = [
-  ...["entropy", "clock", "network", "resetConnections", "generation"],
-] as (keyof Parts)[];
+  ...["entropy", "clock", "network", "reset-connections", "generation"],
+];
 
 /** The limit of a step that will not keep it. */
 const SHORT_MS = 40;
@@ -25,35 +29,41 @@ const SHORT_MS = 40;
 const never = () => new Promise<never>(() => {});
 const fail = () => Promise.reject(new Error("injected"));
 
-/** Replaces one part, for the first round alone. */
-function once<T extends Step | Repair>(
-  name: keyof Parts,
+/** Replaces one step or repair, for the first round alone. */
+function once<T extends PlannedStep | PlannedRepair>(
+  name: string,
   change: (part: T) => Partial<T>,
-): { spoil: (parts: Parts) => Parts; heal: () => void } {
+): { spoil: (plan: Plan) => Plan; heal: () => void } {
   let healed = false;
+  const replace = <P extends PlannedStep | PlannedRepair>(part: P): P => {
+    if (part.name !== name) return part;
+    const faulty = { ...part, ...change(part as unknown as T) } as P;
+    const current = () => healed ? part : faulty;
+    return {
+      ...part,
+      get limitMs() {
+        return current().limitMs;
+      },
+      get stopMs() {
+        return (current() as PlannedStep).stopMs;
+      },
+      quiesce: (context: never) => (current() as PlannedStep).quiesce(context),
+      repair: (context: never) => (current() as PlannedRepair).repair(context),
+    };
+  };
   return {
     heal: () => void (healed = true),
-    spoil(parts) {
-      const part = parts[name] as T;
-      const faulty = { ...part, ...change(part) };
-      const current = () => healed ? part : faulty;
-      const replaced = {
-        name: part.name,
-        onFailure: (part as Partial<Step>).onFailure,
-        get limitMs() {
-          return current().limitMs;
-        },
-        quiesce: (context: never) => (current() as Step).quiesce(context),
-        repair: (context: never) => (current() as Repair).repair(context),
-      };
-      return { ...parts, [name]: replaced };
-    },
+    spoil: ({ beforeReply, settle, repairs }) => ({
+      beforeReply: beforeReply.map(replace),
+      settle: settle.map(replace),
+      repairs: repairs.map(replace),
+    }),
   };
 }
 
 async function quiesced(
-  step: Step,
-  context: Parameters<Step["quiesce"]>[0],
+  step: PlannedStep,
+  context: Parameters<PlannedStep["quiesce"]>[0],
   undo: (undo: NonNullable<Done["undo"]>) => Done["undo"],
 ): Promise<Done | Skipped> {
   const done = await step.quiesce(context);
@@ -72,6 +82,14 @@ async function assertHealed(rig: Rig): Promise<void> {
   await rig.assertAsBefore();
 }
 
+/** No prepare begins while what the last recovery did goes on. */
+async function assertRefused(rig: Rig, name: string): Promise<void> {
+  await assert.rejects(
+    rig.lifecycle.prepare(),
+    new RegExp(`undo of ${name} in the last operation still runs`),
+  );
+}
+
 describe("a step that", () => {
   for (const name of STEPS) {
     for (
@@ -81,9 +99,10 @@ describe("a step that", () => {
       ] as const
     ) {
       test(`${how}: ${name}`, async () => {
-        const { spoil, heal } = once<Step>(name, () => ({
+        const { spoil, heal } = once<PlannedStep>(name, () => ({
           quiesce,
           limitMs: SHORT_MS,
+          stopMs: SHORT_MS,
         }));
         const rig = await Rig.start({ spoil });
         try {
@@ -92,7 +111,7 @@ describe("a step that", () => {
           assert.ok(report?.reason, "it is said why");
           assert.equal(bad(reports).length, 1);
           const policy = held ? "continue" : "abort";
-          const aborts = ["hooks", "workload", "freezeMounts"].includes(name);
+          const aborts = ["hooks", "workload", "freeze-mounts"].includes(name);
           assert.equal(policy, aborts ? "abort" : "continue");
           heal();
           await assertHealed(rig);
@@ -105,11 +124,15 @@ describe("a step that", () => {
     test(`ends past its limit: ${name}`, async () => {
       const { open, opened } = gate();
       let undone = 0;
-      const { spoil, heal } = once<Step>(name, (step) => ({
+      const { spoil, heal } = once<PlannedStep>(name, (step) => ({
         limitMs: SHORT_MS,
+        stopMs: SHORT_MS,
         async quiesce(context) {
           await opened;
-          return await quiesced(step, context, (undo) => (context) => {
+          // A step that was not told to stop, or does not listen.
+          const { signal } = new AbortController();
+          const deaf = { ...context, signal };
+          return await quiesced(step, deaf, (undo) => (context) => {
             undone++;
             return undo(context);
           });
@@ -131,21 +154,18 @@ describe("a step that", () => {
       }
     });
 
-    for (
-      const [how, status, after] of [
-        ["fails", "failed", fail],
-        ["hangs", "timeout", never],
-      ] as const
-    ) {
+    for (const [how, status] of [["fails", "failed"], ["hangs", "timeout"]]) {
       test(`${how} to be undone: ${name}`, async () => {
-        const { spoil, heal } = once<Step>(name, (step) => ({
+        const { open, opened } = gate();
+        const after = how === "fails" ? fail : () => opened;
+        const { spoil, heal } = once<PlannedStep>(name, (step) => ({
           // Programs of the guest take more time on a busy machine.
           limitMs: name === "hooks" ? 2000 : 400,
           // What it did is undone all the same: the fault is in its last words.
           quiesce: (context) =>
             quiesced(step, context, (undo) => async (context) => {
               await undo(context);
-              return await after();
+              await after();
             }),
         }));
         const rig = await Rig.start({ spoil });
@@ -155,6 +175,8 @@ describe("a step that", () => {
           assert.equal(bad(reports).length, 1);
           assert.ok(bad(reports)[0].endsWith(status));
           heal();
+          if (how === "hangs") await assertRefused(rig, name);
+          open();
           await assertHealed(rig);
         } finally {
           rig.end();
@@ -166,14 +188,14 @@ describe("a step that", () => {
 
 describe("a repair that", () => {
   for (const name of REPAIRS) {
-    for (
-      const [how, status, repair] of [
-        ["fails", "failed", fail],
-        ["hangs", "timeout", never],
-      ] as const
-    ) {
+    for (const [how, status] of [["fails", "failed"], ["hangs", "timeout"]]) {
       test(`${how}: ${name}`, async () => {
-        const { spoil, heal } = once<Repair>(name, () => ({
+        const { open, opened } = gate();
+        const repair = how === "fails" ? fail : async () => {
+          await opened;
+          return {};
+        };
+        const { spoil, heal } = once<PlannedRepair>(name, () => ({
           repair,
           limitMs: SHORT_MS,
         }));
@@ -184,6 +206,8 @@ describe("a repair that", () => {
           assert.equal(bad(reports).length, 1);
           assert.ok(bad(reports)[0].endsWith(status));
           heal();
+          if (how === "hangs") await assertRefused(rig, name);
+          open();
           await assertHealed(rig);
         } finally {
           rig.end();

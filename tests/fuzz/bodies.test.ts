@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { type Agent, createApp } from "../../src/app.ts";
 import { HookRegistry, MOST_PROGRAMS } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
-import { LateRepairs } from "../../src/lifecycle/late.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { Metrics } from "../../src/metrics.ts";
 import { Exchange } from "../../src/server/exchange.ts";
@@ -14,7 +13,6 @@ import { anyText, jsonWith } from "./arbitraries.ts";
 /** The whole app on a lifecycle of fakes, without a socket. */
 function fakeAgent(errors: unknown[]) {
   const { plan } = fakePlan([{ name: "a" }], [{ name: "b" }]);
-  const repair = { name: "none", limitMs: 10, repair: () => ({}) };
   let id = 0;
   const lifecycle = new Lifecycle({
     plan,
@@ -28,11 +26,6 @@ function fakeAgent(errors: unknown[]) {
     keeper: { keepAlive: true },
     metrics: new Metrics(),
     newId: () => "id",
-    late: new LateRepairs({
-      entropy: repair,
-      clock: repair,
-      wasReseeded: () => false,
-    }),
     repaired: [],
     log: {
       debug: nothing,
@@ -107,7 +100,7 @@ describe("a request", () => {
             assert.equal(type, "application/problem+json");
             assert.equal(JSON.parse(text).status, reply.status);
           }
-          await lifecycle.recover("recover");
+          await lifecycle.recover({ trigger: "recover" });
           assert.equal(lifecycle.state, "running");
         },
       ),

@@ -44,7 +44,7 @@ describe("a prepare that fails", () => {
       operation.reports.map((s) => `${s.name} ${s.status}`),
       ["b failed", "z done"],
     );
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
   });
 
   test("what ends past its limit is undone with the rest", async () => {
@@ -62,7 +62,7 @@ describe("a prepare that fails", () => {
     assert.equal(operation.reports[1].status, "timeout");
     open();
     await new Promise((resolve) => setTimeout(resolve, 0));
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     assert.ok(seen.includes("undo slow"));
   });
 
@@ -94,7 +94,7 @@ describe("a prepare that fails", () => {
     ]);
     const given = assert.rejects(lifecycle.prepare(), PrepareFailed);
     await until("the step", () => seen.includes("do slow"));
-    await lifecycle.recover("recover");
+    await lifecycle.recover({ trigger: "recover" });
     await given;
     const preparing = lifecycle.prepare();
     open();
@@ -104,7 +104,7 @@ describe("a prepare that fails", () => {
       seen.filter((s) => s.endsWith(" slow")),
       ["do slow", "undo slow", "do slow"],
     );
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     assert.equal(seen.filter((s) => s === "undo slow").length, 2);
   });
 
@@ -122,12 +122,12 @@ describe("a prepare that fails", () => {
       },
     }]);
     await quiesce(lifecycle);
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     await quiesce(lifecycle);
     open();
     await new Promise((resolve) => setTimeout(resolve, 0));
     assert.ok(!seen.includes("undo stuck"));
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     assert.equal(seen.filter((s) => s === "undo stuck").length, 2);
     assert.equal(lifecycle.state, "running");
   });
@@ -140,7 +140,7 @@ describe("a prepare that fails", () => {
     const preparing = lifecycle.prepare();
     const failed = assert.rejects(preparing, PrepareFailed);
     await until("the second step", () => seen.includes("do hang"));
-    const recovery = await lifecycle.recover("recover");
+    const { recovery } = await lifecycle.recover({ trigger: "recover" });
     await failed;
     assert.equal(recovery?.outcome, "aborted");
     assert.equal(lifecycle.state, "running");
@@ -151,10 +151,11 @@ describe("a prepare that fails", () => {
     const { open, opened } = gate();
     const { lifecycle } = start([{ name: "a", quiesce: () => opened }]);
     const preparing = lifecycle.prepare();
-    assert.equal(await lifecycle.recover("health"), undefined);
+    const { recovery } = await lifecycle.recover({ trigger: "health" });
+    assert.equal(recovery, undefined);
     open();
     await preparing;
     assert.equal(lifecycle.state, "quiesced");
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
   });
 });

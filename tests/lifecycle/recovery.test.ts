@@ -10,7 +10,9 @@ describe("recovery runs exactly once", () => {
     await quiesce(lifecycle);
     const all = await Promise.all(
       Array.from({ length: 50 }, async (_, i) => {
-        const recovery = await lifecycle.recover(i % 2 ? "health" : "recover");
+        const { recovery } = await lifecycle.recover({
+          trigger: i % 2 ? "health" : "recover",
+        });
         assert.ok(seen.includes("running"));
         return recovery;
       }),
@@ -21,8 +23,12 @@ describe("recovery runs exactly once", () => {
 
   test("with nothing to recover it does nothing and says so", async () => {
     const { lifecycle, seen } = start();
-    assert.equal(await lifecycle.recover("recover"), undefined);
-    assert.equal(await lifecycle.recover("health"), undefined);
+    assert.deepEqual(await lifecycle.recover({ trigger: "recover" }), {
+      notApplied: [],
+    });
+    assert.deepEqual(await lifecycle.recover({ trigger: "health" }), {
+      notApplied: [],
+    });
     assert.deepEqual(seen, []);
     assert.equal(lifecycle.generation, 0);
   });
@@ -38,7 +44,7 @@ describe("recovery runs exactly once", () => {
       },
     ]);
     await quiesce(lifecycle);
-    const recovery = await lifecycle.recover("health");
+    const { recovery } = await lifecycle.recover({ trigger: "health" });
     const b = recovery?.steps.find((s) => s.name === "b");
     assert.equal(b?.status, "failed");
     assert.equal(b?.reason, "stuck");
@@ -52,7 +58,7 @@ describe("recovery runs exactly once", () => {
       { name: "b", limitMs: 10, undo: () => new Promise(() => {}) },
     ]);
     await quiesce(lifecycle);
-    const recovery = await lifecycle.recover("health");
+    const { recovery } = await lifecycle.recover({ trigger: "health" });
     const b = recovery?.steps.find((s) => s.name === "b");
     assert.equal(b?.status, "timeout");
     assert.ok(seen.includes("undo a"));
@@ -80,7 +86,7 @@ describe("recovery runs exactly once", () => {
       },
     ]);
     await quiesce(lifecycle);
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     signals.push(contexts[0].signal);
     assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true]);
   });
@@ -100,7 +106,7 @@ describe("the lease", () => {
   test("ends with the recovery", async () => {
     const { lifecycle } = start();
     await lifecycle.prepare({ lease: 0.02 });
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     assert.equal(lifecycle.lease.left, 0);
     assert.equal(lifecycle.lastRecovery?.outcome, "resumed");
   });

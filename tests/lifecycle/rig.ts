@@ -2,12 +2,15 @@
  * A lifecycle whose every step a test decides and sees.
  */
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
+import type { LifecycleOptions } from "../../src/lifecycle/options.ts";
+import type { Evidence } from "../../src/evidence_report.ts";
 import { fakePlan, type FakeStep } from "../support/fake_plan.ts";
 
 /** The lifecycle, and the list of what happened, in order. */
 export function start(
   beforeReply: FakeStep[] = [{ name: "a" }, { name: "b" }],
   settle: FakeStep[] = [{ name: "c" }],
+  more: Partial<LifecycleOptions> = {},
 ) {
   const { plan, seen } = fakePlan(beforeReply, settle);
   let id = 0;
@@ -17,8 +20,9 @@ export function start(
     newId: () => `op-${++id}`,
     onQuiet: () => seen.push("quiet"),
     onRunning: () => seen.push("running"),
+    ...more,
   });
-  return { lifecycle, seen };
+  return { lifecycle, seen, plan };
 }
 
 /** Prepares and settles. */
@@ -26,4 +30,9 @@ export async function quiesce(lifecycle: Lifecycle) {
   const operation = await lifecycle.prepare();
   await lifecycle.settle(operation);
   return operation;
+}
+
+/** Evidence that this machine is a fork, or none. */
+export function evidenceOf(restored: boolean): Evidence {
+  return { conclusive: true, restored, paused: restored, sources: [] };
 }

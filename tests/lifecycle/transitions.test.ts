@@ -11,7 +11,7 @@ describe("a whole round", () => {
     assert.equal(lifecycle.state, "quiesced");
     assert.deepEqual(seen, ["do a", "do b", "quiet"]);
     assert.equal(await lifecycle.settle(operation), true);
-    const recovery = await lifecycle.recover("health");
+    const { recovery } = await lifecycle.recover({ trigger: "health" });
     assert.deepEqual(seen.slice(3), [
       "do c",
       "repair",
@@ -33,14 +33,14 @@ describe("a whole round", () => {
   test("a given id is the operation's id", async () => {
     const { lifecycle } = start();
     assert.equal((await lifecycle.prepare({ operation: "x" })).id, "x");
-    lifecycle.recover("health");
+    lifecycle.recover({ trigger: "health" });
   });
 
   test("the generation grows by one at every recovery", async () => {
     const { lifecycle } = start();
     for (const generation of [1, 2, 3]) {
       await quiesce(lifecycle);
-      const recovery = await lifecycle.recover("recover");
+      const { recovery } = await lifecycle.recover({ trigger: "recover" });
       assert.equal(recovery?.generation, generation);
       assert.equal(lifecycle.generation, generation);
     }
@@ -56,7 +56,7 @@ describe("one transition at a time", () => {
     open();
     assert.equal(await first, await second);
     assert.equal(seen.filter((s) => s === "do a").length, 1);
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
   });
 
   test("fault 1: a second prepare before the restore saves nothing twice", async () => {
@@ -65,7 +65,7 @@ describe("one transition at a time", () => {
     const second = await quiesce(lifecycle);
     assert.equal(first, second);
     assert.equal(seen.filter((s) => s.startsWith("do ")).length, 3);
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     assert.equal(seen.filter((s) => s.startsWith("undo ")).length, 3);
   });
 
@@ -77,21 +77,21 @@ describe("one transition at a time", () => {
     assert.ok(lifecycle.lease.left > 5);
     await lifecycle.prepare();
     assert.equal(lifecycle.lease.seconds, 50);
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
   });
 
   test("a prepare while recovering waits, then prepares anew", async () => {
     const { open, opened } = gate();
     const { lifecycle } = start([{ name: "a", undo: () => opened }]);
     const first = await quiesce(lifecycle);
-    const recovering = lifecycle.recover("health");
+    const recovering = lifecycle.recover({ trigger: "health" });
     const preparing = lifecycle.prepare();
     open();
     await recovering;
     const second = await preparing;
     assert.notEqual(first.id, second.id);
     assert.equal(lifecycle.state, "quiesced");
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
   });
 });
 
@@ -105,7 +105,7 @@ describe("overtaken settles do nothing", () => {
     const operation = await lifecycle.prepare();
     const settling = lifecycle.settle(operation);
     await until("the collection", () => seen.includes("do collect"));
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     open();
     assert.equal(await settling, false);
     await until("the late end", () => seen.includes("undo collect"));
@@ -116,7 +116,7 @@ describe("overtaken settles do nothing", () => {
   test("a settle that begins after the recovery does nothing", async () => {
     const { lifecycle, seen } = start();
     const operation = await lifecycle.prepare();
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     assert.equal(await lifecycle.settle(operation), false);
     assert.ok(!seen.includes("do c"));
     assert.deepEqual(operation.reports.at(-1)?.status, "overtaken");
@@ -125,11 +125,11 @@ describe("overtaken settles do nothing", () => {
   test("the settle of one operation does not touch the next", async () => {
     const { lifecycle, seen } = start();
     const first = await lifecycle.prepare();
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
     const second = await lifecycle.prepare();
     await lifecycle.settle(first);
     assert.ok(!seen.includes("do c"));
     assert.equal(await lifecycle.settle(second), true);
-    await lifecycle.recover("health");
+    await lifecycle.recover({ trigger: "health" });
   });
 });

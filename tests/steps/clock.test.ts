@@ -2,7 +2,8 @@ import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import type { HostClock } from "../../src/linux/clock.ts";
 import type { Libc } from "../../src/linux/libc.ts";
-import { clockRepair, type ClockRequest } from "../../src/steps/clock.ts";
+import type { RecoverRequest } from "../../src/lifecycle/request.ts";
+import { clockRepair } from "../../src/steps/clock.ts";
 import { realLibc } from "../support/libc.ts";
 import { repairWith } from "../support/recovery.ts";
 
@@ -33,7 +34,7 @@ function fakeClocks(refuse = false): Libc & { wall: number } {
   return fake;
 }
 
-function repair(libc: Libc, request: ClockRequest, device?: HostClock) {
+function repair(libc: Libc, request: RecoverRequest, device?: HostClock) {
   const step = clockRepair({ libc, hostClock: () => device });
   return repairWith(step, request);
 }

@@ -2,11 +2,8 @@ import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import process from "node:process";
 import type { Libc } from "../../src/linux/libc.ts";
-import {
-  entropyRepair,
-  type EntropyRequest,
-  wasReseeded,
-} from "../../src/steps/entropy.ts";
+import { wasReseeded } from "../../src/lifecycle/deferred_repairs.ts";
+import { entropyRepair } from "../../src/steps/entropy.ts";
 import { realLibc } from "../support/libc.ts";
 import { repairWith } from "../support/recovery.ts";
 
@@ -36,8 +33,7 @@ async function repair(options: {
         ? Promise.reject(hardware)
         : Promise.resolve(hardware),
   });
-  const request: EntropyRequest = { entropy };
-  return await repairWith(step, request);
+  return await repairWith(step, { entropy });
 }
 
 describe("the entropy repair", () => {

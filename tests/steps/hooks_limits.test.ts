@@ -14,7 +14,6 @@ describe("hooks around a freeze", () => {
       { name: "b", hangs: ["freeze"] },
       { name: "c" },
     ], 500);
-    assert.ok(step.limitMs > 1000);
     await assert.rejects(
       async () => await step.quiesce(stepContext()),
       /hook b timeout/,

@@ -93,13 +93,6 @@ describe("the memory step", () => {
     await step.quiesce(stepContext(abort.signal));
     assert.deepEqual(seen, ["drop pagecache"]);
   });
-
-  test("is named, limited and no reason to give a prepare up", () => {
-    const step = memoryStep(BOTH);
-    assert.equal(step.name, "memory");
-    assert.equal(step.onFailure, "continue");
-    assert.ok(step.limitMs > 0);
-  });
 });
 
 describe("the kernel's files", () => {

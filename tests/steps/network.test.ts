@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import type { NetworkIdentity } from "../../src/network_identity.ts";
+import type { NetworkIdentity } from "../../src/lifecycle/request.ts";
 import { networkRepair } from "../../src/steps/network.ts";
 import { inNamespace, namespaceProblem } from "../support/namespace/mod.ts";
 import { repairWith } from "../support/recovery.ts";

@@ -1,20 +1,24 @@
 /**
  * Steps whose every move a test decides and sees.
  */
-import type { Plan } from "../../src/lifecycle/plan.ts";
+import type { Plan, PlannedStep } from "../../src/lifecycle/plan.ts";
 import type {
   Done,
   RecoveryContext,
   Skipped,
-  Step,
+  StepContext,
 } from "../../src/lifecycle/step.ts";
 
 /** What a fake step does; by default it notes both of its calls. */
 export interface FakeStep {
   readonly name: string;
-  readonly onFailure?: Step["onFailure"];
+  readonly onFailure?: PlannedStep["onFailure"];
   readonly limitMs?: number;
-  quiesce?(): Promise<Done | Skipped | void> | Done | Skipped | void;
+  readonly stopMs?: number;
+  readonly needsIdle?: boolean;
+  quiesce?(
+    context: StepContext,
+  ): Promise<Done | Skipped | void> | Done | Skipped | void;
   undo?(context: RecoveryContext): Promise<void> | void;
 }
 
@@ -24,13 +28,15 @@ export function fakePlan(
   settle: FakeStep[] = [],
 ): { plan: Plan; seen: string[] } {
   const seen: string[] = [];
-  const make = (fake: FakeStep): Step => ({
+  const make = (fake: FakeStep): PlannedStep => ({
     name: fake.name,
     limitMs: fake.limitMs ?? 1000,
     onFailure: fake.onFailure ?? "abort",
-    async quiesce() {
+    stopMs: fake.stopMs ?? 20,
+    needsIdle: fake.needsIdle ?? false,
+    async quiesce(context) {
       seen.push(`do ${fake.name}`);
-      const given = await fake.quiesce?.();
+      const given = await fake.quiesce?.(context);
       return given ?? {
         effect: {},
         undo: async (context) => {

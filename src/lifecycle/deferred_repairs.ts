@@ -1,0 +1,193 @@
+/**
+ * Repairs with data that the host sends after the recovery: a guest that
+ * recovered on its own, or by a bare health check, still gets the right time, new
+ * random numbers, its own addresses, and the outcome that the host knows.
+ * @module
+ */
+import type { PlannedRepair, RepairName } from "./plan.ts";
+import type { Recovery } from "./recovery.ts";
+import type { Outcome, RecoverRequest } from "./request.ts";
+import { run } from "./run.ts";
+import type { StepReport } from "./step.ts";
+
+/** A field of a request that carries data for the guest. */
+export type Field = "entropy" | "hostTime" | "network" | "outcome";
+
+/** The repair that applies a field. */
+const REPAIR_OF = {
+  entropy: "entropy",
+  hostTime: "clock",
+  network: "network",
+} as const satisfies Partial<Record<Field, RepairName>>;
+type RepairField = keyof typeof REPAIR_OF;
+const REPAIR_FIELDS = Object.keys(REPAIR_OF) as RepairField[];
+
+/** The fields of a request that carry data. */
+export function fieldsOf(request: RecoverRequest): Field[] {
+  return [...REPAIR_FIELDS, "outcome" as const].filter((field) =>
+    request[field] !== undefined
+  );
+}
+
+/** Whether the reports say that the random pool is new. */
+export function wasReseeded(steps: readonly StepReport[]): boolean {
+  return steps.some(({ name, effect }) =>
+    name === "entropy" && effect?.reseeded === true
+  );
+}
+
+/** Applies late data to the last recovery. */
+export class DeferredRepairs {
+  readonly #repairs: ReadonlyMap<string, PlannedRepair>;
+  readonly #reports = new Map<string, StepReport>();
+  #recovery: Recovery | undefined;
+  /** The identity that was applied last. */
+  #network: RecoverRequest["network"];
+  #clockSet = false;
+  #reseeded = false;
+  #entropyRequired = false;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(repairs: readonly PlannedRepair[]) {
+    this.#repairs = new Map(repairs.map((repair) => [repair.name, repair]));
+  }
+
+  /** What was applied late to the last recovery; the last try of each repair. */
+  get reports(): readonly StepReport[] {
+    return [...this.#reports.values()];
+  }
+
+  /** The last recovery, with the outcome that the host told late. */
+  get recovery(): Recovery | undefined {
+    return this.#recovery;
+  }
+
+  /** True while the host requires a new random pool and the guest has none. */
+  get lacksEntropy(): boolean {
+    return this.#entropyRequired && !this.#reseeded;
+  }
+
+  /** True if no host has told the time since the last recovery. */
+  get owesClock(): boolean {
+    return this.#recovery !== undefined && !this.#clockSet;
+  }
+
+  /**
+   * Begins anew with a recovery. Gives the fields of its request that its repairs
+   * could not apply. The requirement of entropy holds until it is met or withdrawn.
+   */
+  begin(recovery: Recovery, request: RecoverRequest): Field[] {
+    const reportOf = (name: string) =>
+      recovery.steps.find((step) => step.name === name);
+    const { lacksEntropy } = this;
+    this.undone(recovery);
+    this.#network = reportOf("network")?.status === "done"
+      ? request.network
+      : undefined;
+    this.#clockSet = reportOf("clock")?.status === "done";
+    this.#reseeded = wasReseeded(recovery.steps);
+    this.#entropyRequired = request.requireEntropy ?? lacksEntropy;
+    return REPAIR_FIELDS.filter((field) =>
+      request[field] !== undefined &&
+      !this.#holds(field, reportOf(REPAIR_OF[field]))
+    );
+  }
+
+  /** Notes the undo of a prepare that did not hold: it repaired nothing. */
+  undone(recovery: Recovery): Field[] {
+    this.#recovery = recovery;
+    this.#reports.clear();
+    return [];
+  }
+
+  /** Resolves when all data that has come so far is applied. */
+  get idle(): Promise<unknown> {
+    return this.#queue;
+  }
+
+  /**
+   * Applies the data of a request once `when` resolves, one request at a time, and
+   * gives the fields that could not be applied. `when` gives what is still to be
+   * applied then. Data that is sent again is applied again: nothing changes by it.
+   */
+  applyAfter(
+    when: () => Promise<RecoverRequest>,
+    request: RecoverRequest,
+  ): Promise<readonly Field[]> {
+    const empty = fieldsOf(request).length === 0 &&
+      request.requireEntropy === undefined;
+    if (empty) return Promise.resolve([]);
+    const applied = this.#queue.then(when).then((rest) => this.#apply(rest));
+    this.#queue = applied.catch(() => {});
+    return applied;
+  }
+
+  async #apply(request: RecoverRequest): Promise<Field[]> {
+    this.#entropyRequired = request.requireEntropy ?? this.#entropyRequired;
+    const failed: Field[] = [];
+    for (const field of REPAIR_FIELDS) {
+      if (request[field] === undefined) continue;
+      if (field === "network" && this.#hasNetwork(request)) continue;
+      const report = await this.#repair(REPAIR_OF[field], request);
+      if (!this.#holds(field, report)) failed.push(field);
+      else if (field === "network") this.#network = request.network;
+      else if (field === "hostTime") this.#clockSet = true;
+      else this.#reseeded = true;
+    }
+    if (!await this.#applyOutcome(request)) failed.push("outcome");
+    return failed;
+  }
+
+  #holds(field: RepairField, report: StepReport | undefined): boolean {
+    if (report?.status !== "done") return false;
+    return field !== "entropy" || wasReseeded([report]);
+  }
+
+  #hasNetwork({ network }: RecoverRequest): boolean {
+    return JSON.stringify(network) === JSON.stringify(this.#network);
+  }
+
+  /**
+   * A host may say late that the machine was restored: stale connections are
+   * reset then. What was done for a restore cannot be undone any more.
+   */
+  async #applyOutcome(request: RecoverRequest): Promise<boolean> {
+    const { outcome } = request;
+    if (outcome === undefined) return true;
+    const former = this.#recovery?.outcome;
+    if (former === outcome) return true;
+    if (former === undefined || former === "restored") return false;
+    if (outcome === "restored") {
+      const report = await this.#repair("reset-connections", request, outcome);
+      if (report?.status !== "done") return false;
+    }
+    this.#recovery = { ...this.#recovery!, outcome };
+    await this.#repair("generation", request, outcome);
+    this.#reports.set("outcome", {
+      ...{ name: "outcome", status: "done", ms: 0 },
+      effect: { from: former, to: outcome },
+    });
+    return true;
+  }
+
+  /** The report of the repair, or undefined if the plan has no such repair. */
+  async #repair(
+    name: RepairName,
+    request: RecoverRequest,
+    outcome: Outcome = this.#recovery?.outcome ?? "resumed",
+  ): Promise<StepReport | undefined> {
+    const repair = this.#repairs.get(name);
+    if (repair === undefined) return undefined;
+    const { operation = "", generation = 0 } = this.#recovery ?? {};
+    const { report } = await run(
+      { name, limitMs: repair.limitMs },
+      (signal) =>
+        repair.repair({
+          ...{ operation, generation, outcome, request, signal },
+          trigger: "recover",
+        }),
+    );
+    this.#reports.set(name, report);
+    return report;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Work of steps and undos that goes on after it was told to stop.
+ * @module
+ */
+import { after } from "../after.ts";
+
+interface Entry {
+  readonly name: string;
+  /** An undo, during which no other operation may begin. */
+  readonly undo: boolean;
+  /** performance.now() until which others wait for it. */
+  readonly until: number;
+  readonly ended: Promise<unknown>;
+}
+
+/** Milliseconds that a next prepare waits for a step that did not stop. */
+const STEP_MS = 1000;
+
+/** Knows which work still runs. Errors of the work are reported elsewhere. */
+export class RunningWork {
+  readonly #entries = new Set<Entry>();
+
+  /** The names of the work that runs, in words; undefined if there is none. */
+  get names(): string | undefined {
+    return wordsOf([...this.#entries]);
+  }
+
+  /** The names of the undos among it. */
+  get undos(): string | undefined {
+    return wordsOf([...this.#entries].filter(({ undo }) => undo));
+  }
+
+  /** Adds the work of a step that did not stop. */
+  addStep(name: string, work: Promise<unknown>): void {
+    this.#add({ name, undo: false }, STEP_MS, work);
+  }
+
+  /** Adds an undo, for which others wait up to its limit in milliseconds. */
+  addUndo(name: string, limitMs: number, work: Promise<unknown>): void {
+    this.#add({ name, undo: true }, limitMs, work);
+  }
+
+  /** Adds what another operation has left running. */
+  inherit(other: RunningWork): void {
+    for (const { name, ended } of other.#entries) {
+      this.#add({ name, undo: false }, 0, ended);
+    }
+  }
+
+  #add(
+    what: Pick<Entry, "name" | "undo">,
+    limitMs: number,
+    work: Promise<unknown>,
+  ): void {
+    const entry: Entry = {
+      ...what,
+      until: performance.now() + limitMs,
+      ended: work.catch(() => {}).finally(() => this.#entries.delete(entry)),
+    };
+    this.#entries.add(entry);
+  }
+
+  /** Resolves when no work runs any more, or at the limits of that work. */
+  async idle(): Promise<void> {
+    while (this.#entries.size > 0) {
+      const entries = [...this.#entries];
+      const until = Math.max(...entries.map(({ until }) => until));
+      const left = until - performance.now();
+      if (left <= 0) return;
+      let cancel = () => {};
+      await Promise.race([
+        Promise.allSettled(entries.map(({ ended }) => ended)),
+        new Promise<void>((resolve) => cancel = after(left, resolve)),
+      ]);
+      cancel();
+    }
+  }
+}
+
+function wordsOf(entries: readonly Entry[]): string | undefined {
+  if (entries.length === 0) return undefined;
+  return entries.map(({ name }) => name).join(", ");
+}

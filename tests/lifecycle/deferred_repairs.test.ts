@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { DeferredRepairs } from "../../src/lifecycle/deferred_repairs.ts";
+import type { Recovery } from "../../src/lifecycle/recovery.ts";
+import type { RecoverRequest } from "../../src/lifecycle/request.ts";
+import type { Effect, Skipped } from "../../src/lifecycle/step.ts";
+
+const ENTROPY = new Uint8Array(16);
+
+function recovery(
+  { clock = "done", reseeded = true, outcome = "resumed" }: {
+    clock?: "done" | "skipped" | "failed";
+    reseeded?: boolean;
+    outcome?: Recovery["outcome"];
+  } = {},
+): Recovery {
+  return {
+    operation: "op",
+    trigger: "evidence",
+    outcome,
+    generation: 1,
+    ms: 1,
+    steps: [
+      { name: "entropy", status: "done", ms: 1, effect: { reseeded } },
+      { name: "clock", status: clock, ms: 1 },
+      { name: "network", status: "skipped", ms: 1 },
+    ],
+  };
+}
+
+/** Repairs whose every run is seen, in order, with its outcome. */
+function make(results: Record<string, Effect | Skipped | Error> = {}) {
+  const ran: string[] = [];
+  const repair = (name: string) => ({
+    name,
+    limitMs: 1000,
+    repair({ outcome }: { outcome: string }) {
+      ran.push(`${name} ${outcome}`);
+      const result = results[name] ?? { reseeded: true };
+      if (result instanceof Error) throw result;
+      return result;
+    },
+  });
+  const deferred = new DeferredRepairs(
+    ["entropy", "clock", "network", "reset-connections", "generation"]
+      .map(repair),
+  );
+  const apply = (request: RecoverRequest) =>
+    deferred.applyAfter(() => Promise.resolve(request), request);
+  return { deferred, ran, apply };
+}
+
+test("each field that comes late is applied and reported", async () => {
+  const { deferred, ran, apply } = make();
+  deferred.begin(recovery({ clock: "skipped", reseeded: false }), {});
+  assert.deepEqual(
+    await apply({
+      network: { hostname: "fork" },
+      entropy: ENTROPY,
+      hostTime: 1,
+    }),
+    [],
+  );
+  assert.deepEqual(ran, [
+    "entropy resumed",
+    "clock resumed",
+    "network resumed",
+  ]);
+  assert.deepEqual(
+    deferred.reports.map(({ name, status }) => `${name} ${status}`),
+    ["entropy done", "clock done", "network done"],
+  );
+});
+
+test("a request without data runs nothing", async () => {
+  const { deferred, ran, apply } = make();
+  deferred.begin(recovery({ clock: "skipped" }), {});
+  assert.deepEqual(await apply({ receivedAt: 5 }), []);
+  assert.deepEqual(ran, []);
+});
+
+test("a field whose repair fails or is skipped is named, the others are applied", async () => {
+  const { deferred, apply } = make({
+    entropy: { reseeded: false },
+    clock: { skipped: "no libc" },
+    network: new Error("no such interface"),
+  });
+  deferred.begin(recovery(), {});
+  assert.deepEqual(
+    await apply({
+      entropy: ENTROPY,
+      hostTime: 1,
+      network: { hostname: "fork" },
+      outcome: "aborted",
+    }),
+    ["entropy", "hostTime", "network"],
+  );
+  assert.equal(deferred.recovery?.outcome, "aborted");
+});
+
+test("a recovery that could not apply a field of its own request names it", () => {
+  const { deferred } = make();
+  const notApplied = deferred.begin(
+    recovery({ clock: "failed", reseeded: false }),
+    { hostTime: 1, entropy: ENTROPY, network: { hostname: "fork" } },
+  );
+  assert.deepEqual(notApplied, ["entropy", "hostTime", "network"]);
+  assert.deepEqual(deferred.begin(recovery(), { hostTime: 1 }), []);
+});
+
+test("an identity that is sent again is not applied again", async () => {
+  const { deferred, ran, apply } = make();
+  deferred.begin(recovery(), {});
+  assert.deepEqual(await apply({ network: { hostname: "fork" } }), []);
+  assert.deepEqual(await apply({ network: { hostname: "fork" } }), []);
+  assert.deepEqual(ran, ["network resumed"]);
+  await apply({ network: { hostname: "other" } });
+  assert.deepEqual(ran, ["network resumed", "network resumed"]);
+});
+
+test("requests that come together are applied one after the other", async () => {
+  const { deferred, apply, ran } = make();
+  deferred.begin(recovery(), {});
+  await Promise.all([
+    apply({ entropy: ENTROPY, hostTime: 1 }),
+    apply({ entropy: ENTROPY, outcome: "restored" }),
+  ]);
+  await deferred.idle;
+  assert.deepEqual(ran, [
+    "entropy resumed",
+    "clock resumed",
+    "entropy resumed",
+    "reset-connections restored",
+    "generation restored",
+  ]);
+});
+
+describe("the outcome", () => {
+  test("a late restore resets connections and is published", async () => {
+    for (const former of ["resumed", "expired"] as const) {
+      const { deferred, ran, apply } = make();
+      deferred.begin(recovery({ outcome: former }), {});
+      assert.deepEqual(await apply({ outcome: "restored" }), []);
+      assert.deepEqual(ran, [
+        "reset-connections restored",
+        "generation restored",
+      ]);
+      assert.equal(deferred.recovery?.outcome, "restored");
+      assert.deepEqual(deferred.reports.at(-1)?.effect, {
+        from: former,
+        to: "restored",
+      });
+    }
+  });
+
+  test("what was done for a restore cannot be undone: the field is named", async () => {
+    const { deferred, ran, apply } = make();
+    deferred.begin(recovery({ outcome: "restored" }), {});
+    assert.deepEqual(await apply({ outcome: "resumed" }), ["outcome"]);
+    assert.deepEqual(await apply({ outcome: "restored" }), []);
+    assert.deepEqual(ran, []);
+    assert.equal(deferred.recovery?.outcome, "restored");
+  });
+
+  test("a restore without recorded connections is not claimed", async () => {
+    const { deferred, apply } = make({
+      "reset-connections": { skipped: "no connections were recorded" },
+    });
+    deferred.begin(recovery(), {});
+    assert.deepEqual(await apply({ outcome: "restored" }), ["outcome"]);
+    assert.equal(deferred.recovery?.outcome, "resumed");
+  });
+
+  test("an agent that never prepared has no outcome to change", async () => {
+    const { apply, ran } = make();
+    assert.deepEqual(await apply({ outcome: "restored", hostTime: 1 }), [
+      "outcome",
+    ]);
+    assert.deepEqual(ran, ["clock resumed"]);
+  });
+});
+
+describe("required entropy", () => {
+  test("is lacking until a reseed that really happened", async () => {
+    const { deferred, apply } = make();
+    deferred.begin(recovery({ reseeded: false }), { requireEntropy: true });
+    assert.equal(deferred.lacksEntropy, true);
+    await apply({ entropy: ENTROPY });
+    assert.equal(deferred.lacksEntropy, false);
+  });
+
+  test("is lacking while the kernel refuses it", async () => {
+    const { deferred, apply } = make({ entropy: { reseeded: false } });
+    deferred.begin(recovery({ reseeded: false }), { requireEntropy: true });
+    await apply({ entropy: ENTROPY });
+    assert.equal(deferred.lacksEntropy, true);
+  });
+
+  test("may be required late, and withdrawn", async () => {
+    const { deferred, apply } = make();
+    deferred.begin(recovery({ reseeded: false }), {});
+    assert.equal(deferred.lacksEntropy, false);
+    await apply({ requireEntropy: true });
+    assert.equal(deferred.lacksEntropy, true);
+    await apply({ requireEntropy: false });
+    assert.equal(deferred.lacksEntropy, false);
+  });
+
+  test("outlives a second recovery that says nothing of it", () => {
+    const { deferred } = make();
+    deferred.begin(recovery({ reseeded: false }), { requireEntropy: true });
+    deferred.begin(recovery({ reseeded: false }), {});
+    assert.equal(deferred.lacksEntropy, true);
+    deferred.undone(recovery({ outcome: "aborted" }));
+    assert.equal(deferred.lacksEntropy, true);
+    deferred.begin(recovery({ reseeded: true }), {});
+    assert.equal(deferred.lacksEntropy, false);
+    deferred.begin(recovery({ reseeded: false }), {});
+    assert.equal(deferred.lacksEntropy, false, "it was met");
+  });
+});
+
+test("the next recovery begins with an empty list", async () => {
+  const { deferred, apply } = make();
+  deferred.begin(recovery({ clock: "skipped" }), {});
+  assert.equal(deferred.owesClock, true);
+  await apply({ hostTime: 1 });
+  assert.equal(deferred.owesClock, false);
+  assert.equal(deferred.reports.length, 1);
+  deferred.begin(recovery(), {});
+  assert.equal(deferred.reports.length, 0);
+});

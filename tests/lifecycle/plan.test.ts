@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Parts, plan } from "../../src/lifecycle/plan.ts";
+
+const LIMITS = { hooksLimitMs: 5000, workloadLimitMs: 2000, freezeHoldMs: 900 };
+
+/** Every part, each of which gives its own name. */
+function everyPart(): Parts {
+  const names = [
+    ...["hooks", "ports", "workload", "filesystem", "freeze-mounts", "memory"],
+    ...["connections", "workload-connections", "evidence", "late-connections"],
+    ...["collect", "release", "parallelism", "entropy", "clock", "network"],
+    ...["reset-connections", "generation"],
+  ];
+  return Object.fromEntries(names.map((name) => [name, {
+    quiesce: () => ({ skipped: name }),
+    repair: () => ({ skipped: name }),
+  }])) as unknown as Parts;
+}
+
+test("order, policy and limit of every step and repair", () => {
+  const { beforeReply, settle, repairs } = plan(everyPart(), LIMITS);
+  const rows = [...beforeReply, ...settle].map((step) =>
+    [step.name, step.onFailure, step.limitMs, step.stopMs, step.needsIdle].join(
+      " ",
+    )
+  );
+  assert.deepEqual(rows, [
+    "hooks abort 14000 9000 false",
+    "ports continue 15000 250 false",
+    "workload abort 4500 2500 false",
+    "filesystem continue 10000 250 false",
+    "freeze-mounts abort 8900 8000 false",
+    "memory continue 10000 250 false",
+    "connections continue 5000 250 false",
+    "workload-connections continue 5000 250 false",
+    "evidence continue 5000 250 false",
+    "late-connections continue 5000 250 false",
+    "collect continue 15000 250 false",
+    "release continue 10000 250 true",
+    "parallelism continue 5000 250 true",
+  ]);
+  assert.equal(settle[0].name, "late-connections");
+  assert.deepEqual(repairs.map(({ name }) => name), [
+    ...["entropy", "clock", "network", "reset-connections", "generation"],
+  ]);
+});
+
+test("each name stands for its own part", async () => {
+  const { beforeReply, settle, repairs } = plan(everyPart(), LIMITS);
+  for (const step of [...beforeReply, ...settle]) {
+    assert.deepEqual(await step.quiesce({} as never), { skipped: step.name });
+  }
+  for (const { name, repair } of repairs) {
+    assert.deepEqual(await repair({} as never), { skipped: name });
+  }
+});
+
+test("a part that is not given is left out", () => {
+  const { hooks, clock } = everyPart();
+  const { beforeReply, settle, repairs } = plan({ hooks, clock }, LIMITS);
+  assert.deepEqual(
+    [...beforeReply, ...settle, ...repairs].map(({ name }) => name),
+    ["hooks", "clock"],
+  );
+});
