@@ -159,7 +159,8 @@ export class DeferredRepairs {
     if (former === undefined || former === "restored") return false;
     if (outcome === "restored") {
       const report = await this.#repair("reset-connections", request, outcome);
-      if (report?.status !== "done") return false;
+      const { status } = report ?? {};
+      if (status === "failed" || status === "timeout") return false;
     }
     this.#recovery = { ...this.#recovery!, outcome };
     await this.#repair("generation", request, outcome);

@@ -72,6 +72,10 @@ export class Lifecycle {
           if (this.#ending) throw new Ending();
           return await this.#begin(request);
         case "preparing":
+          if (phase.operation.cause !== undefined) {
+            await phase.done.catch(() => {}); // it was aborted
+            break;
+          }
           phase.operation.refuseOther(request.operation);
           if (request.lease !== undefined) this.#lease.extend(request.lease);
           return await phase.done;

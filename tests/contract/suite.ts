@@ -9,6 +9,7 @@ import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
 import { limits } from "./limits.ts";
 import { process } from "./process.ts";
+import { promise } from "./promise.ts";
 import { recovery } from "./recovery.ts";
 import { rounds } from "./rounds.ts";
 import { routes } from "./routes.ts";
@@ -18,6 +19,7 @@ export function contract(target: Target): void {
   routes(target);
   rounds(target);
   recovery(target);
+  promise(target);
   connections(target);
   callers(target);
   limits(target);

@@ -162,9 +162,9 @@ describe("the outcome", () => {
     assert.equal(deferred.recovery?.outcome, "restored");
   });
 
-  test("a restore without recorded connections is not claimed", async () => {
+  test("a restore whose connections cannot be reset is not claimed", async () => {
     const { deferred, apply } = make({
-      "reset-connections": { skipped: "no connections were recorded" },
+      "reset-connections": new Error("no netlink"),
     });
     deferred.begin(recovery(), {});
     assert.deepEqual(await apply({ outcome: "restored" }), ["outcome"]);

@@ -14,12 +14,17 @@ import type { Change, Recorder } from "../../src/lifecycle/journal.ts";
 import type { RecoveryContext, StepContext } from "../../src/lifecycle/step.ts";
 import { randomId } from "../../src/linux/random.ts";
 
-/** A directory of the test's own, and its removal. */
-export function temporary(): { path: string; remove: () => void } {
+/** A directory of the test's own, and the removal of it or of a file in it. */
+export function temporary(): {
+  path: string;
+  remove: () => void;
+  forget: (name: string) => void;
+} {
   const path = mkdtempSync(join(tmpdir(), "lull-test-"));
   return {
     path,
     remove: () => rmSync(path, { recursive: true, force: true }),
+    forget: (name) => rmSync(join(path, name), { force: true }),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Target } from "../../support/agent.ts";
 import { blindness } from "./blindness.ts";
 import { crowd } from "./crowd.ts";
 import { deafness } from "./deafness.ts";
+import { ending } from "./ending.ts";
 import { poverty } from "./poverty.ts";
 import { signals } from "./signals.ts";
 import { starved } from "./starved.ts";
@@ -18,4 +19,5 @@ export function faults(target: Target): void {
   blindness(target);
   deafness(target);
   signals(target);
+  ending(target);
 }
