@@ -15,7 +15,7 @@ import {
   restoreAndCheck,
 } from "./checks.ts";
 import { type Fleet, say } from "./fleet.ts";
-import { agentCpus, established } from "./guest.ts";
+import { agentCpus, established, uptime } from "./guest.ts";
 import { AGENT_PORT } from "./hardware.ts";
 
 /** Prepare, snapshot, restore: the way that a host goes each time. */
@@ -95,5 +95,30 @@ export function restoreSuite(fleet: Fleet): void {
       await assertRecovered(machine, generation + round);
     }
     await fleet.kill(machine);
+  });
+
+  fleet.test("a prepare in a fork of a quiesced guest recovers it first", async () => {
+    const source = await fleet.copy();
+    const { generation } = await health(source);
+    await prepareSettled(source, "operation=first");
+    const snapshot = await fleet.snapshot(source, "for a second prepare");
+    await fleet.kill(source);
+    const fork = await fleet.restore(snapshot);
+    await fork.cont();
+    await prepareSettled(fork, "operation=second");
+    const { lastRecovery } = await status(fork);
+    assert.equal(lastRecovery?.operation, "first");
+    assert.equal(lastRecovery?.outcome, "restored");
+    assert.equal(lastRecovery?.generation, generation + 1);
+    // The evidence of the restore was for the first operation alone.
+    const end = await uptime(fork) + 600;
+    await until("0.6 s of the guest", async () => await uptime(fork) > end);
+    const quiet = await status(fork);
+    assert.equal(quiet.state, "quiesced");
+    assert.equal(quiet.operation?.operation, "second");
+    assertOneCpu(await agentCpus(fork));
+    await health(fork);
+    await assertRecovered(fork, generation + 2);
+    await fleet.kill(fork);
   });
 }
