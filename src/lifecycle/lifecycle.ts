@@ -10,15 +10,13 @@ import { type Cause, Operation, OtherOperation } from "./operation.ts";
 import type { LifecycleOptions } from "./options.ts";
 import {
   Ending,
-  outcomeOf,
+  leave,
   PrepareFailed,
   type Recovered,
   type RecoveredOperation,
   type Recovery,
-  undoneBy,
 } from "./recovery.ts";
 import type { PrepareRequest, RecoverRequest } from "./request.ts";
-import { since } from "./step.ts";
 
 /** The lifecycle of the agent; one transition at a time. */
 export class Lifecycle {
@@ -207,9 +205,15 @@ export class Lifecycle {
     trigger: Recovery["trigger"],
     request: RecoverRequest,
   ): Promise<RecoveredOperation> {
+    const { plan, onRunning } = this.#options;
     let recovery: Recovery;
     try {
-      recovery = await this.#recovery(state, operation, trigger, request);
+      recovery = await leave(operation, {
+        ...{ repairs: state === "recovering" ? plan.repairs : undefined },
+        ...{ trigger, request, generation: this.#generation },
+        evidence: () => this.#evidence(),
+      });
+      this.#generation = recovery.generation;
     } finally {
       this.#last = operation;
       this.#machine.to({ state: "running" });
@@ -218,35 +222,11 @@ export class Lifecycle {
       ? this.deferred.begin(recovery, request)
       : this.deferred.undone(recovery);
     try {
-      this.#options.onRunning?.(operation, recovery, request);
+      onRunning?.(operation, recovery, request);
     } catch (error) {
       this.#report(error);
     }
     return { recovery, notApplied };
-  }
-
-  async #recovery(
-    state: "recovering" | "undoing",
-    operation: Operation,
-    trigger: Recovery["trigger"],
-    request: RecoverRequest,
-  ): Promise<Recovery> {
-    const start = performance.now();
-    const recovers = state === "recovering";
-    await operation.settling;
-    const evidence = recovers ? await this.#evidence() : undefined;
-    const outcome = request.outcome ??
-      (recovers ? outcomeOf(trigger, evidence) : undoneBy(trigger));
-    const generation = this.#generation + Number(recovers);
-    const steps = await operation.undo(
-      recovers ? this.#options.plan.repairs : [],
-      { trigger, outcome, generation, request },
-    );
-    this.#generation = generation;
-    return {
-      ...{ operation: operation.id, trigger, outcome, generation },
-      ...{ ms: since(start), evidence, steps },
-    };
   }
 
   /** Waits for the end of a transition, and applies the data late. */

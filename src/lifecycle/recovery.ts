@@ -5,8 +5,9 @@
 import type { Evidence } from "../evidence_report.ts";
 import type { Field } from "./deferred_repairs.ts";
 import type { Operation } from "./operation.ts";
-import { messageOf, type Outcome, type StepReport } from "./step.ts";
-import type { Trigger } from "./request.ts";
+import type { PlannedRepair } from "./plan.ts";
+import type { Outcome, RecoverRequest, Trigger } from "./request.ts";
+import { messageOf, since, type StepReport } from "./step.ts";
 
 /** How an operation ended, step by step. */
 export interface Recovery {
@@ -54,11 +55,41 @@ export class Ending extends Error {
   }
 }
 
+/** How an operation is left. */
+export interface LeaveOptions {
+  /** The repairs of a recovery; undefined if a prepare did not hold. */
+  readonly repairs: readonly PlannedRepair[] | undefined;
+  readonly trigger: Recovery["trigger"];
+  readonly request: RecoverRequest;
+  /** The generation that the guest is in. */
+  readonly generation: number;
+  readonly evidence: () => Promise<Evidence | undefined>;
+}
+
+/** Repairs what a restore broke, and undoes what the operation did. */
+export async function leave(
+  operation: Operation,
+  { repairs, trigger, request, ...options }: LeaveOptions,
+): Promise<Recovery> {
+  const start = performance.now();
+  await operation.settling;
+  const evidence = repairs && await options.evidence();
+  const outcome = request.outcome ??
+    (repairs ? outcomeOf(trigger, evidence) : undoneBy(trigger));
+  const generation = options.generation + (repairs ? 1 : 0);
+  const context = { trigger, outcome, generation, request };
+  const steps = await operation.undo(repairs ?? [], context);
+  return {
+    ...{ operation: operation.id, trigger, outcome, generation },
+    ...{ ms: since(start), evidence, steps },
+  };
+}
+
 /**
  * The outcome, if the host did not say it: evidence of a restore decides,
  * whatever triggered the recovery.
  */
-export function outcomeOf(
+function outcomeOf(
   trigger: Recovery["trigger"],
   evidence: Evidence | undefined,
 ): Outcome {
@@ -74,6 +105,6 @@ export function outcomeOf(
 }
 
 /** The outcome of a prepare that did not hold. */
-export function undoneBy(trigger: Recovery["trigger"]): Outcome {
+function undoneBy(trigger: Recovery["trigger"]): Outcome {
   return trigger === "lease" ? "expired" : "aborted";
 }
