@@ -10,6 +10,7 @@ import { EvidenceObserver } from "./evidence.ts";
 import { stoodStill } from "./evidence_check.ts";
 import { listenForPrograms } from "./hooks/programs.ts";
 import { HookRegistry } from "./hooks/registry.ts";
+import { claimRuntimeDirectory } from "./instance.ts";
 import { repairAfterCrash } from "./lifecycle/journal.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { messageOf } from "./lifecycle/step.ts";
@@ -54,6 +55,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const libc = loadLibc(runtime);
   setupLog({ level: config.logLevel, format: config.logFormat, libc });
   const log = logOf("main");
+  // Before all else: a second agent must touch nothing that the first one has changed.
+  claimRuntimeDirectory(libc, config.runtimeDirectory, log);
   const failed = (what: string) => (error: unknown) =>
     log.error(what, { error: messageOf(error) });
   if (options.degraded !== undefined) {
