@@ -10,7 +10,7 @@ import { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { LifecycleOptions } from "./lifecycle/options.ts";
 import type { Plan } from "./lifecycle/plan.ts";
 import type { Recovery } from "./lifecycle/recovery.ts";
-import type { Repair } from "./lifecycle/step.ts";
+import { messageOf, type Repair } from "./lifecycle/step.ts";
 import type { Libc } from "./linux/libc.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
 import type { Sources } from "./materials.ts";
@@ -71,7 +71,8 @@ export async function rehearse(
   const forkLog = openForkLog(options);
   let forget = () => {};
   let hangUp = () => {};
-  const later = new NextTurn();
+  const failures: string[] = [];
+  const later = new NextTurn((error) => failures.push(messageOf(error)));
   const parts = trialParts(options, later);
   const late = new LateRepairs({ ...parts, wasReseeded });
   const lifecycle = new Lifecycle({
@@ -117,9 +118,10 @@ export async function rehearse(
   }
   Lifecycle.example = lifecycle;
   await options.askHealth();
-  return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
-    status === "failed" ? [`${name}: ${reason}`] : []
-  );
+  for (const { name, status, reason } of recovery?.steps ?? []) {
+    if (status === "failed") failures.push(`${name}: ${reason}`);
+  }
+  return failures;
 }
 
 /** The real steps and repairs, as far as they do something at a recovery. */

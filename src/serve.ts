@@ -69,7 +69,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 
   const newId = () => randomId(libc);
-  const later = new NextTurn();
+  const later = new NextTurn(failed("deferred work failed"));
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
   const idle = new IdleCollector({
@@ -107,7 +107,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     clocks: [hardwareClock(), ptpClock(hostClocks)],
     onError: failed("the kernel's log can no longer be watched"),
   });
-  const program = new ProgramPages(libc);
+  const program = new ProgramPages(
+    libc,
+    failed("the program's pages that a recovery needs could not be noted"),
+  );
   const generationFile = new GenerationFile(config.runtimeDirectory, {
     files: runtime.filesOf?.(libc),
   });
@@ -122,7 +125,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ observer, hostClocks, program, generationFile, later },
     ownPorts: () => listeners.ports,
     freezerUrl: options.freezerUrl,
-    recover: () => void lifecycle.recover("evidence"),
+    recover() {
+      lifecycle.recover("evidence").catch(failed("a recovery failed"));
+    },
     onError: failed("a step failed after its end"),
   };
 

@@ -7,6 +7,7 @@ import type { Target } from "../../support/agent.ts";
 import { blindness } from "./blindness.ts";
 import { crowd } from "./crowd.ts";
 import { deafness } from "./deafness.ts";
+import { descriptorsAtRecovery } from "./descriptors_at_recovery.ts";
 import { poverty } from "./poverty.ts";
 import { secondAgent } from "./second_agent.ts";
 import { signals } from "./signals.ts";
@@ -17,6 +18,7 @@ export function faults(target: Target): void {
   secondAgent(target);
   poverty(target);
   starved(target);
+  descriptorsAtRecovery(target);
   crowd(target);
   blindness(target);
   deafness(target);
