@@ -35,6 +35,7 @@ import { SelfCall } from "./server/self_call.ts";
 import { Sweeper } from "./server/sweeper.ts";
 import { TokenFile } from "./server/token.ts";
 import { GenerationFile } from "./steps/generation.ts";
+import { surviveErrors } from "./survive.ts";
 import { VERSION } from "./version.ts";
 import { makeWarmUp } from "./warm_up.ts";
 
@@ -57,6 +58,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const log = logOf("main");
   // Before all else: a second agent must touch nothing that the first one has changed.
   claimRuntimeDirectory(libc, config.runtimeDirectory, log);
+  surviveErrors(log);
   const failed = (what: string) => (error: unknown) =>
     log.error(what, { error: messageOf(error) });
   if (options.degraded !== undefined) {
