@@ -123,8 +123,18 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   const metrics = new Metrics();
   const materials: Materials = {
-    ...{ runtime, config, libc, idle, keeper, sweeper, ports, registry },
+    ...{ runtime, config, libc, idle, keeper, ports, registry },
     ...{ observer, hostClocks, program, generationFile, later },
+    sweeper: {
+      start() {
+        sweeper.start();
+        listeners.resume();
+      },
+      stop() {
+        sweeper.stop();
+        listeners.pause();
+      },
+    },
     ownPorts: () => listeners.ports,
     freezerUrl: options.freezerUrl,
     recover() {
@@ -167,9 +177,18 @@ export async function serve(options: ServeOptions): Promise<void> {
     onError: failed("the first recovery will be slower than later ones"),
   });
 
+  const listens = (at: readonly string[], port: number) =>
+    log.info("listening", {
+      ...{ at, port, version: VERSION },
+      runtime: `${runtime.name} ${runtime.version}`,
+    });
   await listeners.open(addressesOf(config), {
     onError: failed("the server had an error"),
     onListenAgain: () => keeper.listen(),
+    onAppeared(address, port) {
+      keeper.listen();
+      listens([address], port);
+    },
     fetch: keeper.wrap(async (request, exchange) => {
       idle.worked();
       if (request.method === "POST") await warmUp.ended();
@@ -196,12 +215,13 @@ export async function serve(options: ServeOptions): Promise<void> {
     hooksSocket?.close();
     listeners.stop();
   });
-  log.info("listening", {
-    at: listeners.addresses,
-    port: listeners.ports[0],
-    version: VERSION,
-    runtime: `${runtime.name} ${runtime.version}`,
-  });
+  const { addresses, ports: [port], missing } = listeners;
+  if (missing.length > 0) {
+    log.warn("waiting for addresses that this machine does not have yet", {
+      at: missing,
+    });
+  }
+  if (addresses.length > 0) listens(addresses, port);
 }
 
 function makePorts(

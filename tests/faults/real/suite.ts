@@ -8,6 +8,9 @@ import { blindness } from "./blindness.ts";
 import { crowd } from "./crowd.ts";
 import { deafness } from "./deafness.ts";
 import { descriptorsAtRecovery } from "./descriptors_at_recovery.ts";
+import { failedStarts } from "./failed_starts.ts";
+import { missingAddress } from "./missing_address.ts";
+import { missingToken } from "./missing_token.ts";
 import { poverty } from "./poverty.ts";
 import { secondAgent } from "./second_agent.ts";
 import { signals } from "./signals.ts";
@@ -16,6 +19,9 @@ import { starved } from "./starved.ts";
 /** Declares the tests for one target. */
 export function faults(target: Target): void {
   secondAgent(target);
+  failedStarts(target);
+  missingAddress(target);
+  missingToken(target);
   poverty(target);
   starved(target);
   descriptorsAtRecovery(target);
