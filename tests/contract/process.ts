@@ -88,7 +88,7 @@ export function process(target: Target): void {
     });
 
     test("SIGTERM ends it with 0, a quiesced one after its recovery", async () => {
-      const agent = await TestAgent.start(target);
+      await using agent = await TestAgent.start(target);
       await agent.settle();
       assert.equal(await agent.stop(), 0);
       const recovered = agent.lines().find(({ message }) =>

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { owe } from "./cleanup.ts";
+import { type Debt, owe } from "./cleanup.ts";
 
 /** Why there can be none here, or false. */
 export function withoutAddresses(): string | false {
@@ -20,7 +20,7 @@ export function withoutAddresses(): string | false {
 /** An address of the test's own, which the machine does not have at first. */
 export class TestAddress implements Disposable {
   readonly text: string;
-  #settle: (() => void) | undefined;
+  #debt: Debt | undefined;
 
   /** `part` is the last number; it must differ among the addresses of one process. */
   constructor(part: number) {
@@ -30,21 +30,15 @@ export class TestAddress implements Disposable {
 
   /** The machine has it from now on. */
   add(): void {
-    this.#settle = owe(`ip address del ${this.text}/32 dev lo`);
-    ip("add", this.text);
+    const words = ["address", "add", `${this.text}/32`, "dev", "lo"];
+    const { status, error, stderr } = spawnSync("ip", words);
+    if (status !== 0) {
+      throw new Error(`Cannot add ${this.text}: ${error?.message ?? stderr}`);
+    }
+    this.#debt = owe(`ip address del ${this.text}/32 dev lo\n`);
   }
 
   [Symbol.dispose](): void {
-    if (this.#settle === undefined) return;
-    ip("del", this.text);
-    this.#settle();
-    this.#settle = undefined;
+    this.#debt?.settle();
   }
-}
-
-function ip(verb: "add" | "del", address: string): void {
-  const args = ["address", verb, `${address}/32`, "dev", "lo"];
-  const { status, error, stderr } = spawnSync("ip", args, { encoding: "utf8" });
-  if (status === 0) return;
-  throw new Error(`Cannot ${verb} ${address}: ${error?.message ?? stderr}`);
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { owe } from "./cleanup.ts";
+import { type Debt, owe } from "./cleanup.ts";
 import { ask, type RawResponse } from "./raw.ts";
 import { until } from "./until.ts";
 
@@ -88,7 +88,7 @@ export function runAgent(
 /** An agent that runs. */
 export class TestAgent implements AsyncDisposable {
   readonly #child: ChildProcess;
-  readonly #settle: () => void;
+  readonly #debt: Debt;
   /** Its runtime directory. */
   readonly directory: string;
   /** All of stderr so far. */
@@ -99,7 +99,7 @@ export class TestAgent implements AsyncDisposable {
   private constructor(child: ChildProcess, directory: string) {
     this.#child = child;
     this.directory = directory;
-    this.#settle = owe(`kill -9 ${child.pid}; rm -rf ${directory}`);
+    this.#debt = owe(`kill -s KILL ${child.pid}; rm -rf ${directory}\n`);
     child.stderr!.setEncoding("utf8");
     child.stderr!.on("data", (text) => this.output += text);
     // Not as it exits: its last words may still be on their way then.
@@ -231,7 +231,7 @@ export class TestAgent implements AsyncDisposable {
     } finally {
       if (this.exitCode === undefined) this.kill("SIGKILL");
       rmSync(this.directory, { recursive: true, force: true });
-      this.#settle();
+      this.#debt.settled();
     }
     return this.exitCode ?? null;
   }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import { type Target, TestAgent } from "../../support/agent.ts";
-import { owe } from "../../support/cleanup.ts";
+import { oweKill } from "../../support/cleanup.ts";
 import { script, temporary } from "../../support/hooks.ts";
 import { descriptorsOf, masksOf } from "../../support/proc.ts";
 import { until } from "../../support/until.ts";
@@ -61,16 +61,13 @@ async function listenBeside(agent: TestAgent) {
     [`--target=${agent.pid}`, "--net", process.execPath, "-e", program],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
-  const settle = owe(`kill -9 ${child.pid}`);
+  const debt = oweKill(child.pid!);
   let output = "";
   child.stdout.on("data", (text) => output += text);
   await until("its port", () => output.endsWith("\n"));
   return {
     port: Number(output),
-    [Symbol.dispose]() {
-      child.kill("SIGKILL");
-      settle();
-    },
+    [Symbol.dispose]: () => debt.settle(),
   };
 }
 
