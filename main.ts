@@ -5,14 +5,15 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { ConfigError, parseConfig } from "./src/config.ts";
+import { parseConfig } from "./src/config.ts";
 import { loadRuntime } from "./src/runtime/mod.ts";
 import { serve } from "./src/serve.ts";
+import { failureOf } from "./src/start_error.ts";
 import { VERSION } from "./src/version.ts";
 
-const runtime = await loadRuntime();
-const degraded = runtime.prepareProcess();
 try {
+  const runtime = await loadRuntime();
+  const degraded = runtime.prepareProcess();
   const parsed = parseConfig(
     process.argv.slice(2),
     process.env,
@@ -45,9 +46,9 @@ try {
       });
   }
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  console.error(`lull: ${error.message}`);
-  process.exit(2);
+  const { line, exitCode } = failureOf(error);
+  console.error(line);
+  process.exit(exitCode);
 }
 
 /**

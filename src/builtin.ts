@@ -19,3 +19,8 @@ export function nodeNet(): typeof import("node:net") {
 export function nodeCrypto(): typeof import("node:crypto") {
   return process.getBuiltinModule("node:crypto");
 }
+
+/** node:dns. */
+export function nodeDns(): typeof import("node:dns") {
+  return process.getBuiltinModule("node:dns");
+}

@@ -23,7 +23,8 @@ export interface Materials {
   readonly libc: Libc;
   readonly idle: IdleCollector;
   readonly keeper: ConnectionKeeper;
-  readonly sweeper: Sweeper;
+  /** What runs on timers while the guest runs, and rests while it is quiesced. */
+  readonly sweeper: Pick<Sweeper, "start" | "stop">;
   readonly ports: PortSubsystem | undefined;
   readonly registry: HookRegistry;
   readonly observer: EvidenceObserver;

@@ -12,8 +12,17 @@ const ARMED_MS = 300;
 
 /** Does things in a later turn of the loop, when the reply has left. */
 export class NextTurn {
+  readonly #onError: (error: unknown) => void;
   readonly #actions: (() => void)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * `onError` gets what deferred work throws: no caller waits for that work, and an error that
+   * is not caught would end the process.
+   */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
 
   /**
    * To be called before a freeze: a turn comes by itself, and what is to be done
@@ -37,11 +46,17 @@ export class NextTurn {
     return new Promise((resolve) => this.do(resolve));
   }
 
-  /** Does now, in order, what is still to be done: nobody can wait for a turn. */
+  /** Does now, in order, what is still to be done, all of it. Never throws. */
   now(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (let next; (next = this.#actions.shift()) !== undefined;) next();
+    for (let next; (next = this.#actions.shift()) !== undefined;) {
+      try {
+        next();
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
   }
 
   #wait(ms: number): void {

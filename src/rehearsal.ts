@@ -9,6 +9,7 @@ import { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { LifecycleOptions } from "./lifecycle/options.ts";
 import { type Plan, plan } from "./lifecycle/plan.ts";
 import type { Recovery } from "./lifecycle/recovery.ts";
+import { messageOf } from "./lifecycle/step.ts";
 import type { Libc } from "./linux/libc.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
 import type { Sources } from "./materials.ts";
@@ -69,8 +70,9 @@ export async function rehearse(
   const forkLog = openForkLog(options);
   let forget = () => {};
   let hangUp = () => {};
-  const later = new NextTurn();
   const errors: unknown[] = [];
+  const failures: string[] = [];
+  const later = new NextTurn((error) => failures.push(messageOf(error)));
   const trial = trialPlan(options, later);
   const lifecycle = new Lifecycle({
     plan: trial.plan,
@@ -114,9 +116,10 @@ export async function rehearse(
   }
   if (errors.length > 0) throw errors[0];
   await options.askHealth();
-  return (recovery?.steps ?? []).flatMap(({ name, status, reason }) =>
-    status === "failed" ? [`${name}: ${reason}`] : []
-  );
+  for (const { name, status, reason } of recovery?.steps ?? []) {
+    if (status === "failed") failures.push(`${name}: ${reason}`);
+  }
+  return failures;
 }
 
 /** The real steps and repairs, as far as they do something at a recovery. */

@@ -10,6 +10,7 @@ import { EvidenceObserver } from "./evidence.ts";
 import { stoodStill } from "./evidence_check.ts";
 import { listenForPrograms } from "./hooks/programs.ts";
 import { HookRegistry } from "./hooks/registry.ts";
+import { claimRuntimeDirectory } from "./instance.ts";
 import { repairAfterCrash } from "./lifecycle/journal.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { messageOf } from "./lifecycle/step.ts";
@@ -34,6 +35,7 @@ import { SelfCall } from "./server/self_call.ts";
 import { Sweeper } from "./server/sweeper.ts";
 import { TokenFile } from "./server/token.ts";
 import { GenerationFile } from "./steps/generation.ts";
+import { surviveErrors } from "./survive.ts";
 import { VERSION } from "./version.ts";
 import { makeWarmUp } from "./warm_up.ts";
 
@@ -54,6 +56,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   const libc = loadLibc(runtime);
   setupLog({ level: config.logLevel, format: config.logFormat, libc });
   const log = logOf("main");
+  // Before all else: a second agent must touch nothing that the first one has changed.
+  claimRuntimeDirectory(libc, config.runtimeDirectory, log);
+  surviveErrors(log);
   const failed = (what: string) => (error: unknown) =>
     log.error(what, { error: messageOf(error) });
   if (options.degraded !== undefined) {
@@ -66,7 +71,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 
   const newId = () => randomId(libc);
-  const later = new NextTurn();
+  const later = new NextTurn(failed("deferred work failed"));
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
   const idle = new IdleCollector({
@@ -104,7 +109,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     clocks: [hardwareClock(), ptpClock(hostClocks)],
     onError: failed("the kernel's log can no longer be watched"),
   });
-  const program = new ProgramPages(libc);
+  const program = new ProgramPages(
+    libc,
+    failed("the program's pages that a recovery needs could not be noted"),
+  );
   const generationFile = new GenerationFile(config.runtimeDirectory, {
     files: runtime.filesOf?.(libc),
   });
@@ -115,8 +123,18 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   const metrics = new Metrics();
   const materials: Materials = {
-    ...{ runtime, config, libc, idle, keeper, sweeper, ports, registry },
+    ...{ runtime, config, libc, idle, keeper, ports, registry },
     ...{ observer, hostClocks, program, generationFile, later },
+    sweeper: {
+      start() {
+        sweeper.start();
+        listeners.resume();
+      },
+      stop() {
+        sweeper.stop();
+        listeners.pause();
+      },
+    },
     ownPorts: () => listeners.ports,
     freezerUrl: options.freezerUrl,
     recover() {
@@ -160,9 +178,18 @@ export async function serve(options: ServeOptions): Promise<void> {
     onError: failed("the first recovery will be slower than later ones"),
   });
 
+  const listens = (at: readonly string[], port: number) =>
+    log.info("listening", {
+      ...{ at, port, version: VERSION },
+      runtime: `${runtime.name} ${runtime.version}`,
+    });
   await listeners.open(addressesOf(config), {
     onError: failed("the server had an error"),
     onListenAgain: () => keeper.listen(),
+    onAppeared(address, port) {
+      keeper.listen();
+      listens([address], port);
+    },
     fetch: keeper.wrap(async (request, exchange) => {
       idle.worked();
       if (request.method === "POST") await warmUp.ended();
@@ -189,12 +216,13 @@ export async function serve(options: ServeOptions): Promise<void> {
     hooksSocket?.close();
     listeners.stop();
   });
-  log.info("listening", {
-    at: listeners.addresses,
-    port: listeners.ports[0],
-    version: VERSION,
-    runtime: `${runtime.name} ${runtime.version}`,
-  });
+  const { addresses, ports: [port], missing } = listeners;
+  if (missing.length > 0) {
+    log.warn("waiting for addresses that this machine does not have yet", {
+      at: missing,
+    });
+  }
+  if (addresses.length > 0) listens(addresses, port);
 }
 
 function makePorts(

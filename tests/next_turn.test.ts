@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NextTurn } from "../src/next_turn.ts";
+import { deferred } from "./support/deferred.ts";
 import { until } from "./support/until.ts";
 
 test("it is done after what waits for this turn, and once", async () => {
-  const next = new NextTurn();
+  const next = deferred();
   const done: string[] = [];
   next.do(() => done.push("work"));
   await Promise.resolve();
@@ -15,7 +16,7 @@ test("it is done after what waits for this turn, and once", async () => {
 });
 
 test("nothing is left undone by a second thing to do, nor by an end", async () => {
-  const next = new NextTurn();
+  const next = deferred();
   const done: number[] = [];
   next.do(() => done.push(1));
   next.do(() => done.push(2));
@@ -29,7 +30,7 @@ test("nothing is left undone by a second thing to do, nor by an end", async () =
 });
 
 test("once it is armed, it all waits for the turn that comes by itself", async () => {
-  const next = new NextTurn();
+  const next = deferred();
   const done: string[] = [];
   next.arm();
   next.do(() => done.push("work"));
@@ -42,14 +43,24 @@ test("once it is armed, it all waits for the turn that comes by itself", async (
   assert.deepEqual(done, ["work"]);
 });
 
-test("who fails keeps nobody else from being done", async () => {
-  const next = new NextTurn();
+test("an error is told, and all the others are still done, each time", async () => {
+  const errors: unknown[] = [];
+  const next = new NextTurn((error) => errors.push(error));
   const done: string[] = [];
-  next.do(() => {
+  const broken = () => {
     throw new Error("broken");
-  });
-  next.do(() => done.push("work"));
-  assert.throws(() => next.now(), /broken/);
+  };
+  next.do(broken);
+  next.do(() => done.push("one"));
+  next.do(broken);
+  next.do(() => done.push("two"));
+  next.now();
+  assert.deepEqual(done, ["one", "two"]);
+  assert.deepEqual(errors.map(String), ["Error: broken", "Error: broken"]);
+  // By itself, too: an error in a timer would end the process.
+  next.do(broken);
   await next.turn();
-  assert.deepEqual(done, ["work"]);
+  next.arm();
+  next.do(broken);
+  await until("the turn", () => errors.length === 4);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { NextTurn } from "../src/next_turn.ts";
+import type { NextTurn } from "../src/next_turn.ts";
 import { WarmUp, type WarmUpOptions } from "../src/warm_up.ts";
+import { deferred } from "./support/deferred.ts";
 import { until } from "./support/until.ts";
 
 const REHEARSALS = 3;
@@ -19,7 +20,7 @@ function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
     },
     warn: (why) => void seen.push(why),
     onError: (error) => void seen.push(String(error)),
-    later: new NextTurn(),
+    later: deferred(),
     ...options,
   });
 }
@@ -39,7 +40,7 @@ function comesNoMore(warm: WarmUp, nextTurn: NextTurn, seen: string[]): void {
 describe("the warm-up", () => {
   test("comes after the first reply, and once", async () => {
     const seen: string[] = [];
-    const nextTurn = new NextTurn();
+    const nextTurn = deferred();
     const warm = warmUp(seen, { later: nextTurn });
     warm.start();
     warm.replied();
@@ -72,7 +73,7 @@ describe("the warm-up", () => {
 
   test("comes at once where a prepare is the first request", async () => {
     const seen: string[] = [];
-    const nextTurn = new NextTurn();
+    const nextTurn = deferred();
     const warm = warmUp(seen, { later: nextTurn });
     warm.start();
     await warm.ended();
@@ -82,7 +83,7 @@ describe("the warm-up", () => {
 
   test("comes before a prepare that follows the first reply at once", async () => {
     const seen: string[] = [];
-    const nextTurn = new NextTurn();
+    const nextTurn = deferred();
     const warm = warmUp(seen, { later: nextTurn });
     warm.start();
     warm.replied();
@@ -94,7 +95,7 @@ describe("the warm-up", () => {
 
   test("leaves a prepare alone that came before it could", () => {
     const seen: string[] = [];
-    const nextTurn = new NextTurn();
+    const nextTurn = deferred();
     const warm = warmUp(seen, { later: nextTurn });
     assert.equal(warm.ended(), undefined);
     warm.start();

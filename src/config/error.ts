@@ -4,4 +4,11 @@
  */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+  /** The exit code of the process: 2 for wrong usage, 1 if the system refused something. */
+  readonly exitCode: 1 | 2;
+
+  constructor(message: string, exitCode: 1 | 2 = 2) {
+    super(message);
+    this.exitCode = exitCode;
+  }
 }

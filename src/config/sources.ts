@@ -3,6 +3,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { errorText } from "../error_text.ts";
 import { commandFlags } from "./commands.ts";
 import { ConfigError } from "./error.ts";
 import { fromText, type Option } from "./option.ts";
@@ -50,12 +51,22 @@ export function fromFile(
   mayBeMissing: boolean,
 ): Values {
   const subject = `the config file ${path}`;
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    const why = errorText(error);
+    if (mayBeMissing && why === "ENOENT") return {};
+    throw new ConfigError(
+      `Cannot read ${subject}: ${why}; let the agent read it, or name another file with --config`,
+      1,
+    );
+  }
   let content: unknown;
   try {
-    content = JSON.parse(readFile(path));
+    content = JSON.parse(text);
   } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    if (mayBeMissing && code === "ENOENT") return {};
+    const { message } = error as Error;
     throw new ConfigError(`Cannot read ${subject}: ${message}`);
   }
   if (

@@ -53,6 +53,10 @@ export async function runScript(
   }
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (bytes: Uint8Array) => output.add(bytes));
+    // The script's end decides what became of it; without a listener the process would end.
+    stream?.on("error", ({ message }) => {
+      output.add(new TextEncoder().encode(`\nCannot read on: ${message}\n`));
+    });
   }
   const closed = new Promise<void>((resolve) => child.once("close", resolve));
   const end = await endOf(child, limits);
@@ -89,7 +93,7 @@ async function endOf(child: ChildProcess, limits: Limits): Promise<End> {
       "exit",
       (code, signal) => resolve({ kind: "exit", code, signal }),
     );
-    child.once("error", (error) => resolve({ kind: "error", error }));
+    child.on("error", (error) => resolve({ kind: "error", error }));
   });
   let off = () => {};
   const over = new Promise<Ended>((resolve) => off = deadline(limits, resolve));

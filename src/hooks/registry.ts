@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { ConfigError } from "../config/error.ts";
 import { since } from "../lifecycle/step.ts";
 import type { Facts, Hook, HookResult, Limits, Policy } from "./hook.ts";
 import { postHook } from "./requests.ts";
@@ -81,7 +82,7 @@ export type Refused = "taken" | "full";
 export interface RegistryOptions {
   /** Milliseconds for who names no limit. */
   readonly limitMs: number;
-  /** Entries of the config file; throws a TypeError for a wrong one. */
+  /** Entries of the config file; throws a ConfigError for a wrong one. */
   readonly fixed?: readonly unknown[];
   /** Ids of events; no two the same, after a restart of the agent neither. */
   readonly newId: () => string;
@@ -196,14 +197,14 @@ export class HookRegistry {
     const result = v.safeParse(RequestEntry, entry);
     if (!result.success) {
       const [issue] = result.issues;
-      throw new TypeError(
+      throw new ConfigError(
         `Cannot use hook ${JSON.stringify(entry)}: ${
           v.getDotPath(issue) ?? "it"
         } must be ${issue.message}`,
       );
     }
     if (this.#programs.has(result.output.name)) {
-      throw new TypeError(
+      throw new ConfigError(
         `Cannot use hook ${result.output.name}: there are two of that name`,
       );
     }

@@ -135,12 +135,17 @@ export class KernelLogWatch {
     if (this.#pending) return; // still waits, behind the last record there is
     this.#log ??= this.#open();
     need(this.#libc.lseek, "lseek")(this.#log.fd, 0n, SEEK_END);
-    void this.#wait(this.#log);
+    this.#begin(this.#log);
   }
 
   /** Tells nothing from now on; the next record still ends the read. */
   disarm(): void {
     this.#armed = false;
+  }
+
+  /** No caller waits for the next record: what goes wrong with it ends the watch. */
+  #begin(log: Input): void {
+    this.#wait(log).catch(this.#onError);
   }
 
   async #wait(log: Input): Promise<void> {
@@ -159,7 +164,7 @@ export class KernelLogWatch {
     this.#onRecord();
     // Whoever has heard enough is spared the next read: a fork's first reply would
     // wait for it. No record is missed: this descriptor stands behind the last one.
-    if (this.#armed && !this.#pending) void this.#wait(log);
+    if (this.#armed && !this.#pending) this.#begin(log);
   }
 }
 

@@ -49,6 +49,8 @@ const SYMBOLS = {
   clock_settime: { args: ["i32", "buffer"], result: "i32" },
   // statx(2), since glibc 2.28
   statx: { args: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  // one agent per runtime directory: flock(2)
+  flock: { args: ["i32", "i32"], result: "i32" },
   // lseek(2), rename(2), sethostname(2), mkfifo(3)
   lseek: { args: ["i32", "usize", "i32"], result: "i32" },
   rename: { args: ["buffer", "buffer"], result: "i32" },

@@ -70,13 +70,16 @@ function forget(libc: Libc, path: string): void {
  */
 export class ProgramPages {
   readonly #libc: Libc;
+  readonly #onError: (error: unknown) => void;
   /** By the address of a mapping, 1 for each page that stays. */
   readonly #needed = new Map<bigint, Uint8Array>();
   #out = false;
   #settled = false;
 
-  constructor(libc: Libc) {
+  /** `onError` gets why {@linkcode learn} could not note the pages: no caller waits for it. */
+  constructor(libc: Libc, onError: (error: unknown) => void) {
     this.#libc = libc;
+    this.#onError = onError;
   }
 
   /**
@@ -88,7 +91,7 @@ export class ProgramPages {
     if (this.#settled || this.#needed.size === 0) return this.pageOut();
     this.#settled = true;
     this.#out = true;
-    this.learn();
+    this.#learn();
   }
 
   /** All out but what is needed; the first time, all. */
@@ -113,8 +116,19 @@ export class ProgramPages {
     this.#out = false;
   }
 
-  /** What is in memory now stays, where all else has gone out before. */
+  /**
+   * What is in memory now stays, where all else has gone out before. Never throws: if the pages
+   * cannot be read (no descriptor is free), those that were noted before still stay.
+   */
   learn(): void {
+    try {
+      this.#learn();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  #learn(): void {
     if (!this.#out) return;
     for (const mapping of fileMappings()) {
       const resident = this.#residentOf(mapping);

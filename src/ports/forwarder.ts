@@ -90,7 +90,13 @@ export class Forwarder {
       log.info(`forwarding ${address}:${port} to ${targets.join(", ")} now`);
     }
     // The error of the last try stays until the worker has news.
-    this.#ports.set(port, { listening: false, ...known, port, targets });
+    const entry = { listening: false, ...known, port, targets };
+    this.#ports.set(port, entry);
+    try {
+      this.#worker ??= this.#startWorker();
+    } catch (error) {
+      return this.#onFailed(entry, errorText(error));
+    }
     this.#post({ kind: "forward", address, port, targets });
   }
 
@@ -103,9 +109,9 @@ export class Forwarder {
     this.#post({ kind: "unforward", port });
   }
 
+  /** Without a worker nothing is forwarded, and there is nothing to take back. */
   #post(order: Order): void {
-    this.#worker ??= this.#startWorker();
-    this.#worker.post(order);
+    this.#worker?.post(order);
   }
 
   #startWorker(): RuntimeWorker {
@@ -158,6 +164,8 @@ export class Forwarder {
   async #stop(signal?: AbortSignal): Promise<PortsEffect> {
     const worker = this.#worker;
     if (worker === undefined) {
+      // Those for which no worker could be started.
+      this.#ports.clear();
       await this.#dying;
       return { ports: 0, connections: 0 };
     }

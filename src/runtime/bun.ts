@@ -17,6 +17,7 @@ import {
   tell,
   unixPeer,
 } from "./server.ts";
+import { requireWorkerDescriptors } from "./spare_descriptors.ts";
 import type {
   Input,
   Runtime,
@@ -127,6 +128,7 @@ async function collect(signal?: AbortSignal): Promise<boolean> {
 }
 
 function startWorker(url: URL, events: WorkerEvents): RuntimeWorker {
+  requireWorkerDescriptors(url);
   const worker = new Worker(url, { type: "module", smol: true });
   return adoptWorker(worker, url, events);
 }

@@ -11,6 +11,7 @@ import { makeRoom } from "./deno_room.ts";
 import { serve } from "./deno_serve.ts";
 import { openOnPool, tryPool } from "./input.ts";
 import type { CFunction } from "./library.ts";
+import { requireWorkerDescriptors } from "./spare_descriptors.ts";
 import type { Runtime, RuntimeWorker, WorkerEvents } from "./types.ts";
 import { adoptWorker } from "./worker.ts";
 
@@ -77,6 +78,7 @@ function findTrim(): CFunction {
 }
 
 function startWorker(url: URL, events: WorkerEvents): RuntimeWorker {
+  requireWorkerDescriptors(url);
   const worker = new Worker(url, { type: "module" });
   return adoptWorker(worker, url, events, { close: reset });
 }

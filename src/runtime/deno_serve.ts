@@ -2,8 +2,7 @@
  * Deno's HTTP server, which listens again where Deno itself would stop for good.
  * @module
  */
-import { closeSync, openSync, rmSync } from "node:fs";
-import { errorCode } from "../error_text.ts";
+import { rmSync } from "node:fs";
 import {
   answer,
   bindPrivately,
@@ -14,6 +13,7 @@ import {
   tell,
   unixPeer,
 } from "./server.ts";
+import { lackOfDescriptors } from "./spare_descriptors.ts";
 import type { RuntimeServer, ServeOptions } from "./types.ts";
 
 /** Milliseconds until it is tried again to listen. */
@@ -59,7 +59,8 @@ function listenAgain(
   tell(options, stoppedError(options, cause));
   const retry = () => {
     if (signal.aborted) return;
-    if (!hasSpare() || !listensAnew(options, signal)) return again();
+    const lacking = lackOfDescriptors(SPARE) !== undefined;
+    if (lacking || !listensAnew(options, signal)) return again();
     try {
       options.onListenAgain?.();
     } catch (error) {
@@ -79,20 +80,6 @@ function listensAnew(options: ServeOptions, signal: AbortSignal): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** Whether some descriptors are free: the kernel tells only who takes them. */
-function hasSpare(): boolean {
-  const taken: number[] = [];
-  try {
-    while (taken.length < SPARE) taken.push(openSync("/dev/null", "r"));
-    return true;
-  } catch (error) {
-    // Where the device is missing, or refused, nothing is known.
-    return !["EMFILE", "ENFILE"].includes(errorCode(error) ?? "");
-  } finally {
-    for (const fd of taken) closeSync(fd);
   }
 }
 

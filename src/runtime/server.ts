@@ -6,7 +6,7 @@ import { chmodSync, lstatSync, rmSync } from "node:fs";
 import process from "node:process";
 import { nodeNet } from "../builtin.ts";
 import { errorText } from "../error_text.ts";
-import type { Peer, ServeOptions } from "./types.ts";
+import type { ListenAddress, Peer, ServeOptions } from "./types.ts";
 
 const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
@@ -32,15 +32,20 @@ export function unixPeer(path: string): Peer {
 
 /** The error of a server that cannot listen, with the reason's code. */
 export function listenError(options: ServeOptions, cause: unknown): Error {
-  return new Error(`Cannot listen on ${at(options)}: ${errorText(cause)}`, {
-    cause,
-  });
+  return cannotListen(options, cause);
+}
+
+function cannotListen(at: ListenAddress, cause: unknown): Error {
+  const why = errorText(cause);
+  return new Error(`Cannot listen on ${addressText(at)}: ${why}`, { cause });
 }
 
 /** The error of a server that can take nobody for now, with the reason's code. */
 export function stoppedError(options: ServeOptions, cause: unknown): Error {
   return new Error(
-    `Cannot take another client on ${at(options)}: ${errorText(cause)}; ` +
+    `Cannot take another client on ${addressText(options)}: ${
+      errorText(cause)
+    }; ` +
       "it listens again as soon as it can",
     { cause },
   );
@@ -52,9 +57,10 @@ export function tell(options: ServeOptions, error: unknown): void {
   else options.onError(error);
 }
 
-function at(options: ServeOptions): string {
-  if ("path" in options) return `unix:${options.path}`;
-  const { host, port } = options;
+/** The address as a user writes it: HOST:PORT, [IPv6]:PORT or unix:PATH. */
+export function addressText(at: ListenAddress): string {
+  if ("path" in at) return `unix:${at.path}`;
+  const { host, port } = at;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
@@ -63,13 +69,17 @@ function at(options: ServeOptions): string {
  * Fails where somebody listens, or the file is no socket.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  const refuse = (why: string) =>
-    new Error(`Cannot listen on unix:${path}: ${why}`);
-  if (!found.isSocket()) throw refuse("it exists and is no socket");
-  if (await somebodyListens(path)) throw refuse("EADDRINUSE");
-  rmSync(path, { force: true });
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return;
+    if (!found.isSocket()) throw new Error("it exists and is no socket");
+    if (await somebodyListens(path)) {
+      throw Object.assign(new Error("in use"), { code: "EADDRINUSE" });
+    }
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw cannotListen({ path }, error);
+  }
 }
 
 /** Calls `bind`, which makes the socket's file, so that only its owner may use it. */

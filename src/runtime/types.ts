@@ -134,6 +134,7 @@ export interface Runtime {
   makeRoom?(libc: Libc): void;
   /** What handles files by less code than node:fs, where there is something. */
   filesOf?(libc: Libc): FileCalls;
+  /** Throws `Cannot start worker URL: EMFILE` if too few descriptors are free for it. */
   startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
   /** Opens a file that grows, like the kernel's log; throws as node:fs does. */
   openInput(path: string): Input;

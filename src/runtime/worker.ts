@@ -91,7 +91,9 @@ class AdoptedWorker implements RuntimeWorker {
     // a worker that is being ended may fail on its way out: no news to anybody
     if (this.#terminated !== undefined) return;
     this.#events.onError(
-      event.error instanceof Error ? event.error : new Error(event.message),
+      event.error instanceof Error
+        ? event.error
+        : new Error(withoutSource(event.message)),
     );
   }
 
@@ -119,6 +121,11 @@ class AdoptedWorker implements RuntimeWorker {
     }
     for (const fd of this.#descriptors?.drain() ?? []) this.#close?.(fd);
   }
+}
+
+/** Bun's message has lines of the worker's source before `error: MESSAGE`, and a stack after it. */
+function withoutSource(message: string): string {
+  return /^error: (.*)$/m.exec(message)?.[1] ?? message;
 }
 
 function isHello(message: unknown): message is WorkerHello {

@@ -6,26 +6,26 @@
  */
 import { readFileSync, type Stats, statSync } from "node:fs";
 import { nodeCrypto } from "../builtin.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { errorText } from "../error_text.ts";
 import type { Log } from "../log.ts";
 
 /** Group and others, reading and writing: inode(7). */
 const NOT_THE_OWNER = 0o066;
 
-/** A token in a file, which may be replaced at any time. */
+/** A token in a file, which may be replaced at any time, and which may be missing at first. */
 export class TokenFile {
   readonly #path: string;
   readonly #log: Pick<Log, "warn" | "error">;
   #version = "";
-  /** Hash of the token; undefined: nobody gets in. */
+  /** Hash of the token; undefined while the file cannot be read. */
   #hash: Uint8Array | undefined;
   #reported: string | undefined;
 
-  /** Throws where the file cannot be read or is empty. */
+  /** Reads the file; as long as that is impossible, no token is admitted. */
   constructor(path: string, log: Pick<Log, "warn" | "error">) {
     this.#path = path;
     this.#log = log;
-    this.#read(statSync(path));
+    this.#refresh();
   }
 
   /** Whether the request shows the token that is in the file now. */
@@ -37,7 +37,7 @@ export class TokenFile {
     return nodeCrypto().timingSafeEqual(this.#hash, hash(shown));
   }
 
-  /** Reads the file where it changed; where that fails nobody gets in. */
+  /** Reads the file if it has changed. A failure is logged once for each reason. */
   #refresh(): void {
     try {
       const stats = statSync(this.#path);
@@ -46,12 +46,13 @@ export class TokenFile {
     } catch (error) {
       this.#hash = undefined;
       this.#version = "";
-      const reason = messageOf(error);
+      const reason = errorText(error);
       if (reason === this.#reported) return;
       this.#reported = reason;
-      this.#log.error("the token could not be read: nobody gets in", {
-        reason,
-      });
+      this.#log.error(
+        "the token file cannot be read: all calls that need the token are refused until it can",
+        { path: this.#path, reason },
+      );
     }
   }
 

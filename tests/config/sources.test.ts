@@ -105,7 +105,7 @@ describe("config file", () => {
   test("a named file that is missing is an error", () => {
     assert.equal(
       refused(["--config", "/tmp/none.json"]),
-      "Cannot read the config file /tmp/none.json: ENOENT: no such file or directory, open '/tmp/none.json'",
+      "Cannot read the config file /tmp/none.json: ENOENT; let the agent read it, or name another file with --config",
     );
     // Naming the default file makes it a named file.
     assert.match(refused(["--config", defaultFile]), /ENOENT/);
@@ -119,7 +119,7 @@ describe("config file", () => {
     };
     assert.equal(
       refused([], {}, readFile),
-      `Cannot read the config file ${defaultFile}: EACCES: permission denied`,
+      `Cannot read the config file ${defaultFile}: EACCES; let the agent read it, or name another file with --config`,
     );
   });
 

@@ -105,18 +105,14 @@ export function callers(target: Target): void {
       "the host gets through, and its own address does not matter",
       { skip: withoutOutside() },
       () => {
-        const outside = new Outside(target.length);
-        try {
-          const { port } = agent;
-          assert.equal(outside.ask(port, "POST", "/snapshot/prepare"), 204);
-          assert.equal(outside.ask(port, "GET", "/health"), 200);
-          const origin = "Origin: http://lull";
-          const path = "/snapshot/recover";
-          assert.equal(outside.ask(port, "POST", path, origin), 403);
-          assert.equal(outside.ask(port, "POST", path), 200);
-        } finally {
-          outside.end();
-        }
+        using outside = new Outside(target.length);
+        const { port } = agent;
+        assert.equal(outside.ask(port, "POST", "/snapshot/prepare"), 204);
+        assert.equal(outside.ask(port, "GET", "/health"), 200);
+        const origin = "Origin: http://lull";
+        const path = "/snapshot/recover";
+        assert.equal(outside.ask(port, "POST", path, origin), 403);
+        assert.equal(outside.ask(port, "POST", path), 200);
       },
     );
 

@@ -62,9 +62,13 @@ export function process(target: Target): void {
         const { status, stderr } = run(target, [
           "--host=127.0.0.1",
           `--port=${agent.port}`,
+          `--runtime-directory=${agent.directory}/other`,
         ]);
         assert.equal(status, 1);
-        assert.match(stderr, /Cannot listen on 127\.0\.0\.1:\d+: EADDRINUSE/);
+        assert.match(
+          stderr,
+          /^lull: Cannot listen on 127\.0\.0\.1:\d+: EADDRINUSE; [^\n]+\n$/,
+        );
       } finally {
         await agent.stop();
       }
@@ -84,7 +88,7 @@ export function process(target: Target): void {
     });
 
     test("SIGTERM ends it with 0, a quiesced one after its recovery", async () => {
-      const agent = await TestAgent.start(target);
+      await using agent = await TestAgent.start(target);
       await agent.settle();
       assert.equal(await agent.stop(), 0);
       const recovered = agent.lines().find(({ message }) =>

@@ -19,12 +19,12 @@ import { hardwareClock, ptpClock } from "../../src/linux/machine_clock.ts";
 import { ProgramPages } from "../../src/linux/memory_page_out.ts";
 import { IdleCollector } from "../../src/memory/idle_collector.ts";
 import type { Materials } from "../../src/materials.ts";
-import { NextTurn } from "../../src/next_turn.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { ConnectionKeeper } from "../../src/server/keeper.ts";
 import { Listeners } from "../../src/server/listeners.ts";
 import { Sweeper } from "../../src/server/sweeper.ts";
 import { filesystemStep } from "../../src/steps/filesystem.ts";
+import { deferred, unexpected } from "../support/deferred.ts";
 import { script, temporary } from "../support/hooks.ts";
 import { masksOf } from "../support/proc.ts";
 import { ask } from "../support/raw.ts";
@@ -122,8 +122,8 @@ export class Rig {
           onError() {},
         }),
         registry: new HookRegistry({ limitMs: 1000, newId: () => "event" }),
-        ...{ hostClocks, program: new ProgramPages(libc) },
-        later: new NextTurn(),
+        ...{ hostClocks, program: new ProgramPages(libc, unexpected) },
+        later: deferred(),
         generationFile: new GenerationFile(parsed.config.runtimeDirectory),
         observer: new EvidenceObserver({
           ...{ libc, runtime },

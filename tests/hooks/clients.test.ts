@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
-import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { oweKill } from "../support/cleanup.ts";
 import { FREEZE, listeningRegistry, temporary } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
 
@@ -71,6 +71,7 @@ function start([command, ...args]: string[], name: string) {
     detached: true,
     stdio: ["ignore", "pipe", "inherit"],
   });
+  const debt = oweKill(-child.pid!);
   let output = "";
   let exited = false;
   child.stdout!.on("data", (text) => output += text);
@@ -79,6 +80,6 @@ function start([command, ...args]: string[], name: string) {
     output: () => output,
     exited: () => exited,
     // with its own children: the shell's is curl
-    kill: () => process.kill(-child.pid!, "SIGKILL"),
+    kill: () => debt.settle(),
   };
 }

@@ -94,7 +94,7 @@ describe("registering for requests", () => {
       "taken",
     );
     assert.throws(() => make([{ ...entry, url: "http://h/" }]), {
-      name: "TypeError",
+      name: "ConfigError",
       message: /^Cannot use hook .*: url must be http:\/\/ and a loopback/,
     });
     assert.throws(() => make([entry, entry]), /there are two of that name/);

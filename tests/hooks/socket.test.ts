@@ -42,9 +42,12 @@ describe("the socket", () => {
         : ["-e", listen, path],
       { stdio: "ignore" },
     );
-    await until("the socket file", () => existsSync(path), 10_000);
     const ended = new Promise((resolve) => dead.once("exit", resolve));
-    dead.kill("SIGKILL");
+    try {
+      await until("the socket file", () => existsSync(path));
+    } finally {
+      dead.kill("SIGKILL");
+    }
     await ended;
     const socket = await listenForHooks(await options(path));
     await new Promise((resolve) => connect(path, () => resolve(undefined)));

@@ -73,7 +73,7 @@ describe(`kill -9 with a workload${noCgroups ? `: ${noCgroups}` : ""}`, {
     ] as const
   ) {
     test(`at ${point}: the next agent thaws it`, async () => {
-      const group = new TestCgroup();
+      using group = new TestCgroup();
       await group.run("while :; do sleep 0.01; done");
       const journal = await crash("workload", group.path, point);
       assert.equal(group.frozen, frozen);
@@ -81,7 +81,6 @@ describe(`kill -9 with a workload${noCgroups ? `: ${noCgroups}` : ""}`, {
       assert.equal(kind, "workload");
       assert.deepEqual(effect?.thawed, [group.path]);
       assert.ok(!group.frozen);
-      await group.end();
     });
   }
 });
@@ -99,14 +98,13 @@ describe(`kill -9 with a mount${noDisks ? `: ${noDisks}` : ""}`, {
     ] as const
   ) {
     test(`at ${point}: the next agent thaws it`, async () => {
-      const disk = new TestDisk();
+      using disk = new TestDisk();
       const journal = await crash("mounts", disk.mountPoint, point);
       assert.ok(await (frozen ? disk.frozen() : disk.takesWrites()));
       const { kind, effect } = await repair(journal, directory.path);
       assert.equal(kind, "mounts");
       assert.deepEqual(effect?.thawed, frozen ? [disk.mountPoint] : []);
       assert.ok(await disk.takesWrites());
-      disk.end();
     });
   }
 });

@@ -33,53 +33,44 @@ describe(`cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
 
   test("are found by name and by path, and nowhere else", () => {
     const root = findCgroupRoot();
-    const outer = new TestCgroup();
-    const inner = new TestCgroup(outer.path);
+    using outer = new TestCgroup();
+    using inner = new TestCgroup(outer.path);
     const [a, b] = [basename(outer.path), basename(inner.path)];
-    try {
-      assert.equal(findCgroup(`${a}/${b}`), inner.path);
-      assert.equal(findCgroup(`/${a}`), outer.path);
-      assert.equal(findCgroup(inner.path), inner.path);
-      for (const wrong of ["/", root, "..", "../..", "no-such"]) {
-        assert.throws(() => findCgroup(wrong), /^Error: Cannot freeze cgroup /);
-      }
-    } finally {
-      inner.remove();
-      outer.remove();
+    assert.equal(findCgroup(`${a}/${b}`), inner.path);
+    assert.equal(findCgroup(`/${a}`), outer.path);
+    assert.equal(findCgroup(inner.path), inner.path);
+    for (const wrong of ["/", root, "..", "../..", "no-such"]) {
+      assert.throws(() => findCgroup(wrong), /^Error: Cannot freeze cgroup /);
     }
   });
 
   test("that hold the agent or process 1 are refused, and those above", () => {
     const root = findCgroupRoot();
-    const outer = new TestCgroup();
-    const inner = new TestCgroup(outer.path);
-    const beside = new TestCgroup();
+    using outer = new TestCgroup();
+    using inner = new TestCgroup(outer.path);
+    using beside = new TestCgroup();
     const [a, b] = [basename(outer.path), basename(inner.path)];
-    try {
-      for (const wrong of [outer.path, inner.path]) {
-        assert.throws(
-          () => findCgroup(wrong, root, living(`/${a}/${b}`, "/")),
-          {
-            message: `Cannot freeze cgroup ${wrong}: it holds the agent itself`,
-          },
-        );
-        assert.throws(
-          () => findCgroup(wrong, root, living("/", `/${a}/${b} (deleted)`)),
-          { message: `Cannot freeze cgroup ${wrong}: it holds process 1` },
-        );
-      }
-      const proc = living(`/${a}/${b}`, "/");
-      assert.equal(findCgroup(beside.path, root, proc), beside.path);
-      // the names are alike, the cgroups are not
-      const longer = living(`/${a}-2`, "/");
-      assert.equal(findCgroup(outer.path, root, longer), outer.path);
-    } finally {
-      for (const group of [inner, outer, beside]) group.remove();
+    for (const wrong of [outer.path, inner.path]) {
+      assert.throws(
+        () => findCgroup(wrong, root, living(`/${a}/${b}`, "/")),
+        {
+          message: `Cannot freeze cgroup ${wrong}: it holds the agent itself`,
+        },
+      );
+      assert.throws(
+        () => findCgroup(wrong, root, living("/", `/${a}/${b} (deleted)`)),
+        { message: `Cannot freeze cgroup ${wrong}: it holds process 1` },
+      );
     }
+    const proc = living(`/${a}/${b}`, "/");
+    assert.equal(findCgroup(beside.path, root, proc), beside.path);
+    // the names are alike, the cgroups are not
+    const longer = living(`/${a}-2`, "/");
+    assert.equal(findCgroup(outer.path, root, longer), outer.path);
   });
 
   test("the real agent in one is seen", () => {
-    const group = new TestCgroup();
+    using group = new TestCgroup();
     const [, was] = /^0::(.*)$/m.exec(
       readFileSync("/proc/self/cgroup", "utf8"),
     )!;
@@ -94,12 +85,11 @@ describe(`cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
         join(findCgroupRoot(), was, "cgroup.procs"),
         String(process.pid),
       );
-      group.remove();
     }
   });
 
   test("tell their state, and that they are gone", () => {
-    const group = new TestCgroup();
+    using group = new TestCgroup();
     assert.deepEqual(freezerState(group.path), {
       requested: false,
       frozen: false,

@@ -161,4 +161,20 @@ describe("the watch of the kernel's log", { skip }, () => {
     const missing = new KernelLogWatch({ libc, path, ...options });
     assert.throws(() => missing.arm(), { code: "ENOENT" });
   });
+
+  it("tells of an error behind a record, which no caller waits for", async () => {
+    const errors: unknown[] = [];
+    const watch = new KernelLogWatch({
+      runtime: { openInput: () => ({ fd: -1, next: () => Promise.resolve() }) },
+      libc: { lseek: () => 0 },
+      onRecord() {
+        throw new Error("no descriptor is free");
+      },
+      onError: (error) => errors.push(error.message),
+    });
+    watch.arm();
+    await until("the error", () => errors.length > 0);
+    assert.deepEqual(errors, ["no descriptor is free"]);
+    watch.disarm();
+  });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { Forwarder } from "../../src/ports/forwarder.ts";
 import { until } from "../support/until.ts";
 import { Forwarding, refused } from "./forwarding.ts";
 import {
@@ -12,6 +13,7 @@ import {
   noIpv6,
   readText,
   TestServer,
+  WORKER_URL,
 } from "./net.ts";
 
 describe("Forwarder", () => {
@@ -53,6 +55,44 @@ describe("Forwarder", () => {
     assert.deepEqual(rig.forwarder.ports, [
       { port, targets: ["::1"], listening: true },
     ]);
+  });
+
+  it("tries again at the next scan if no thread can be started", async () => {
+    const { runtime } = rig.threads;
+    let free = false;
+    await rig.forwarder.stop();
+    rig.forwarder = new Forwarder({
+      address: FORWARD_ADDRESS,
+      workerUrl: WORKER_URL,
+      runtime: {
+        startWorker(url, events) {
+          if (free) return runtime.startWorker(url, events);
+          throw Object.assign(new Error("none"), { code: "EMFILE" });
+        },
+      },
+      log: rig.log,
+    });
+    const port = await rig.serve(echoAfterEnd);
+    const targets = ["127.0.0.1"];
+    const error = "EMFILE";
+    for (let scan = 0; scan < 2; scan++) {
+      rig.forwarder.set(new Map([[port, targets]]));
+      assert.deepEqual(rig.forwarder.ports, [
+        { port, targets, listening: false, error },
+      ]);
+    }
+    assert.deepEqual(rig.log.lines, [
+      `warn Cannot listen on ${FORWARD_ADDRESS}:${port}: EMFILE`,
+    ]);
+    rig.forwarder.set(new Map());
+    assert.deepEqual(rig.forwarder.ports, []);
+    rig.forwarder.set(new Map([[port, targets]]));
+    const stopped = await rig.forwarder.stop();
+    assert.deepEqual(stopped, { ports: 0, connections: 0 });
+    assert.deepEqual(rig.forwarder.ports, []);
+    free = true;
+    await rig.forward(port, "127.0.0.1");
+    assert.equal(await ask(port, "now"), "now and that was all");
   });
 
   it("resets a client whose targets all refuse", async () => {

@@ -7,7 +7,7 @@ import {
   PortSubsystem,
   type PortSubsystemOptions,
 } from "../../src/ports/subsystem.ts";
-import { NextTurn } from "../../src/next_turn.ts";
+import { deferred } from "../support/deferred.ts";
 import { until } from "../support/until.ts";
 import {
   echoAfterEnd,
@@ -51,7 +51,7 @@ export class Scanning {
       ownPorts: () => this.own,
       workerUrl: WORKER_URL,
       runtime: this.threads.runtime,
-      later: new NextTurn(),
+      later: deferred(),
       log: this.log,
       stopLimitMs: STOP_LIMIT_MS,
       ...overrides,

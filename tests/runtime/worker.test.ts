@@ -60,7 +60,7 @@ describe("a worker", () => {
     const { worker, errors } = start();
     worker.post("fail");
     await until("the error", () => errors.length > 0);
-    assert.match(errors[0].message, /this worker fails/);
+    assert.match(errors[0].message, /^(Uncaught Error: )?this worker fails$/);
     await worker.terminate();
     assert.equal(errors.length, 1);
   });

@@ -70,7 +70,11 @@ describe("listeners", () => {
     writeFileSync(path, "not a socket");
     await assert.rejects(
       listeners.open([{ host: "127.0.0.1", port: 0 }, { path }], options),
-      /Cannot listen on unix:.*: it exists and is no socket/,
+      {
+        name: "StartError",
+        message:
+          `Cannot listen on unix:${path}: it exists and is no socket; name another path with --listen`,
+      },
     );
     assert.deepEqual(listeners.ports, []);
   });

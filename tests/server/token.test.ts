@@ -76,12 +76,24 @@ describe("the token", () => {
     assert.ok(shows(token, { "x-access-token": "right" }));
   });
 
-  test("a start without one fails, and does not say what it is", () => {
-    assert.throws(() => new TokenFile("/nowhere/token", log), /ENOENT/);
+  test("may be missing at first: nothing is admitted until it is there", () => {
+    unlinkSync(path);
+    const token = new TokenFile(path, log);
+    assert.match(said.join(), /^the token file cannot be read.*"ENOENT"/);
+    for (const value of ["right", "", "undefined"]) {
+      assert.ok(!shows(token, { "x-access-token": value }));
+    }
+    assert.equal(said.length, 1);
     script(path, "", 0o600);
-    assert.throws(() => new TokenFile(path, log), /it is empty/);
+    assert.ok(!shows(token, { "x-access-token": "right" }));
+    assert.match(said.at(-1) ?? "", /it is empty/);
+    script(path, "right", 0o600);
+    assert.ok(shows(token, { "x-access-token": "right" }));
+    assert.equal(said.length, 2);
+  });
+
+  test("is told of if others may read it, and never said", () => {
     chmodSync(path, 0o644);
-    script(path, "right", 0o644);
     const token = new TokenFile(path, log);
     shows(token, { authorization: "Bearer wrong" });
     assert.match(said.at(-1) ?? "", /others than its owner.*"mode":"644"/);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NextTurn } from "../../src/next_turn.ts";
 import type { Done } from "../../src/lifecycle/step.ts";
 import { evidenceStep, GRACE_MS } from "../../src/steps/evidence.ts";
+import { deferred } from "../support/deferred.ts";
 import { contextOf } from "../support/recovery.ts";
 import { until } from "../support/until.ts";
 
@@ -26,7 +26,7 @@ function fakeObserver(watchable = true) {
 async function quiesce(
   observer: ReturnType<typeof fakeObserver>,
   recover: () => void,
-  later = new NextTurn(),
+  later = deferred(),
 ): Promise<Done> {
   const { signal } = new AbortController();
   const step = evidenceStep(observer, recover, later);
@@ -52,7 +52,7 @@ test("a fork recovers by itself, after the host's grace", async () => {
 
 test("a turn that comes by itself is no longer grace", async () => {
   const observer = fakeObserver();
-  const later = new NextTurn();
+  const later = deferred();
   let recovered = 0;
   await quiesce(observer, () => recovered++, later);
   later.arm();
@@ -71,7 +71,7 @@ test("a turn that comes by itself is no longer grace", async () => {
 
 test("a host that calls before a turn is the one that recovers", async () => {
   const observer = fakeObserver();
-  const later = new NextTurn();
+  const later = deferred();
   let recovered = 0;
   const { undo } = await quiesce(observer, () => recovered++, later);
   later.arm();

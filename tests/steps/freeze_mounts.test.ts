@@ -97,7 +97,7 @@ describe("a thread that does not answer", () => {
 
 describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
   test("take no writes until the thaw", async () => {
-    const disk = new TestDisk();
+    using disk = new TestDisk();
     const writer = disk.writer();
     await until("the writer", () => writer.count() > 10);
     const { step, journal } = start([disk.mountPoint]);
@@ -111,13 +111,11 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.equal(thawed.expired, false);
     assert.equal(journal.written.size, 0);
     assert.ok(await disk.takesWrites());
-    writer.end();
-    disk.end();
   });
 
   test("the inner is frozen first, the outer thawed first", async () => {
-    const outer = new TestDisk();
-    const inner = new TestDisk(outer.mountPoint);
+    using outer = new TestDisk();
+    using inner = new TestDisk(outer.mountPoint);
     // named in the other order, and twice
     const { step } = start([
       outer.mountPoint,
@@ -128,12 +126,10 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     const thawed = await thawedBy(done);
     assert.deepEqual(thawed.thawed, [outer.mountPoint, inner.mountPoint]);
     assert.ok(await outer.takesWrites() && await inner.takesWrites());
-    inner.end();
-    outer.end();
   });
 
   test("thaw by themselves when they are held too long", async () => {
-    const disk = new TestDisk();
+    using disk = new TestDisk();
     const { step, journal } = start([disk.mountPoint], { holdMs: 3000 });
     const done = await step.quiesce(stepContext()) as Done;
     assert.ok(await disk.frozen());
@@ -142,11 +138,10 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.equal(thawed.expired, true);
     assert.ok(thawed.heldMs >= 2950, `${thawed.heldMs}`);
     assert.equal(journal.written.size, 0);
-    disk.end();
   });
 
   test("what the guest froze itself is left so (EBUSY)", async () => {
-    const disk = new TestDisk();
+    using disk = new TestDisk();
     disk.ask("-f");
     const { step, journal } = start([disk.mountPoint]);
     const done = await step.quiesce(stepContext()) as Done;
@@ -155,20 +150,18 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.deepEqual((await thawedBy(done)).thawed, []);
     assert.ok(await disk.frozen());
     disk.ask("-u");
-    disk.end();
   });
 
   test("what the guest thawed itself is no failure (EINVAL)", async () => {
-    const disk = new TestDisk();
+    using disk = new TestDisk();
     const { step } = start([disk.mountPoint]);
     const done = await step.quiesce(stepContext()) as Done;
     disk.ask("-u");
     assert.deepEqual((await thawedBy(done)).notFrozen, [disk.mountPoint]);
-    disk.end();
   });
 
   test("one that cannot be frozen leaves none frozen", async () => {
-    const disk = new TestDisk();
+    using disk = new TestDisk();
     // /proc was mounted before, so it comes last
     const { step, journal, errors } = start(["/proc", disk.mountPoint]);
     await assert.rejects(
@@ -178,11 +171,10 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.ok(await disk.takesWrites());
     assert.equal(journal.written.size, 0);
     assert.deepEqual(errors, []);
-    disk.end();
   });
 
   test("one that the agent writes is refused before anything is frozen", async () => {
-    const disk = new TestDisk();
+    using disk = new TestDisk();
     const { step, journal } = start([disk.mountPoint], {
       needed: () => [{ path: disk.mountPoint, what: "the runtime directory" }],
     });
@@ -192,11 +184,10 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     );
     assert.equal(journal.written.size, 0);
     assert.ok(await disk.takesWrites());
-    disk.end();
   });
 
   test("are repaired after a crash, unless another took their place", () => {
-    const disk = new TestDisk();
+    using disk = new TestDisk();
     disk.ask("-f");
     const repair = thawMounts(libc);
     const { mountPoint } = disk;
@@ -204,14 +195,12 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.deepEqual(other, { thawed: [], gone: [mountPoint] });
     disk.ask("-u");
     assert.throws(() => repair({ mounts: "all" }), { name: "ValiError" });
-    disk.end();
   });
 
   test("every writable mount is synced", async () => {
-    const disk = new TestDisk();
+    using disk = new TestDisk();
     const { mounts, ms } = await syncWritableMounts(libc);
     assert.ok(mounts.includes(disk.mountPoint), mounts.join());
     assert.ok(ms > 0);
-    disk.end();
   });
 });

@@ -22,6 +22,7 @@ import {
 import type { Zeroed } from "../../src/linux/memory_zero.ts";
 import { releaseStep } from "../../src/steps/release.ts";
 import { stepContext } from "../support/hooks.ts";
+import { unexpected } from "../support/deferred.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 
@@ -108,7 +109,7 @@ describe("the release step", () => {
       const from = address + BigInt(page * PAGE);
       assert.equal(libc.madvise!(from, BigInt(pages * PAGE), 22), 0);
     };
-    const program = new ProgramPages(libc);
+    const program = new ProgramPages(libc, unexpected);
     // A page that came in on another CPU stays until that CPU has put it on the
     // kernel's list, so that it is asked for again.
     const out = (left: number) =>

@@ -1,12 +1,13 @@
 /**
  * Starts the real agent, on the runtime that the test names.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { type Debt, owe } from "./cleanup.ts";
 import { ask, type RawResponse } from "./raw.ts";
 import { until } from "./until.ts";
 
@@ -59,9 +60,35 @@ function built(path: string): string {
 /** A line of the agent's log. */
 export type LogLine = Record<string, unknown> & { message: string };
 
+/** How a run of the agent ended. */
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the agent to its end, which must come by itself within a minute. */
+export function runAgent(
+  target: Target,
+  flags: readonly string[],
+  env: Record<string, string> = {},
+  prefix: readonly string[] = [],
+): Ran {
+  const [command, ...args] = [...prefix, ...commandOf(target), ...flags];
+  const { error, ...ran } = spawnSync(command, args, {
+    encoding: "utf8",
+    timeout: 60_000,
+    killSignal: "SIGKILL",
+    env: { ...process.env, ...env },
+  });
+  if (error) throw error;
+  return ran;
+}
+
 /** An agent that runs. */
-export class TestAgent {
+export class TestAgent implements AsyncDisposable {
   readonly #child: ChildProcess;
+  readonly #debt: Debt;
   /** Its runtime directory. */
   readonly directory: string;
   /** All of stderr so far. */
@@ -72,6 +99,7 @@ export class TestAgent {
   private constructor(child: ChildProcess, directory: string) {
     this.#child = child;
     this.directory = directory;
+    this.#debt = owe(`kill -s KILL ${child.pid}; rm -rf ${directory}\n`);
     child.stderr!.setEncoding("utf8");
     child.stderr!.on("data", (text) => this.output += text);
     // Not as it exits: its last words may still be on their way then.
@@ -79,8 +107,8 @@ export class TestAgent {
   }
 
   /**
-   * Starts it on a free port of 127.0.0.1, forwarding from 127.0.0.2; `prefix` is
-   * a program that starts it in its turn.
+   * Starts it on a free port of 127.0.0.1, forwarding from 127.0.0.2, and waits until it listens;
+   * `prefix` is a program that starts it in its turn. An agent that does not listen is ended.
    */
   static async start(
     target: Target,
@@ -88,6 +116,24 @@ export class TestAgent {
     env: Record<string, string> = {},
     prefix: readonly string[] = [],
   ): Promise<TestAgent> {
+    const agent = TestAgent.launch(target, flags, env, prefix);
+    try {
+      await agent.listening();
+      return agent;
+    } catch (error) {
+      agent.kill("SIGKILL");
+      await agent.stop();
+      throw error;
+    }
+  }
+
+  /** The same without the wait. */
+  static launch(
+    target: Target,
+    flags: string[] = [],
+    env: Record<string, string> = {},
+    prefix: readonly string[] = [],
+  ): TestAgent {
     const directory = mkdtempSync(join(tmpdir(), "lull-"));
     const [command, ...args] = [...prefix, ...commandOf(target)];
     const child = spawn(command, [
@@ -110,15 +156,18 @@ export class TestAgent {
       stdio: ["ignore", "inherit", "pipe"],
       env: { ...process.env, ...env },
     });
-    const agent = new TestAgent(child, directory);
+    return new TestAgent(child, directory);
+  }
+
+  /** Waits until it listens. */
+  async listening(): Promise<void> {
     const line = await until("the agent to listen", () => {
-      if (agent.exitCode !== undefined) {
-        throw new Error(`Cannot start the agent: ${agent.output}`);
+      if (this.exitCode !== undefined) {
+        throw new Error(`Cannot start the agent: ${this.output}`);
       }
-      return agent.lines().find(({ message }) => message === "listening");
+      return this.lines().find(({ message }) => message === "listening");
     }, 60_000);
-    agent.port = Number(line.port);
-    return agent;
+    this.port = Number(line.port);
   }
 
   get pid(): number {
@@ -182,7 +231,12 @@ export class TestAgent {
     } finally {
       if (this.exitCode === undefined) this.kill("SIGKILL");
       rmSync(this.directory, { recursive: true, force: true });
+      this.#debt.settled();
     }
     return this.exitCode ?? null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 }

@@ -6,9 +6,20 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { findCgroupRoot } from "../../src/linux/cgroup.ts";
+import { type Debt, owe } from "./cleanup.ts";
 import { until } from "./until.ts";
 
 let made = 0;
+
+/** Kills all in a cgroup, frozen or not, and removes it. */
+const REMOVAL = (path: string) => `
+[ -d ${path} ] || exit 0
+echo 1 > ${path}/cgroup.kill
+tries=0
+until rmdir ${path} 2>/dev/null; do
+  tries=$((tries+1)); [ $tries -lt 300 ] || exit 1; sleep 0.1
+done
+`;
 
 /** Why there can be no cgroups here, or false. */
 export function withoutCgroups(): string | false {
@@ -21,14 +32,21 @@ export function withoutCgroups(): string | false {
   }
 }
 
-/** A cgroup of the test's own. */
-export class TestCgroup {
+/** A cgroup of the test's own; with `using`, it and its processes end with the test. */
+export class TestCgroup implements Disposable {
   readonly path: string;
+  readonly #debt: Debt;
 
   constructor(parent = findCgroupRoot()) {
     this.path = join(parent, `lull-test-${process.pid}-${made++}`);
     mkdirSync(this.path);
-    readFileSync(join(this.path, "cgroup.freeze"));
+    this.#debt = owe(REMOVAL(this.path));
+    try {
+      readFileSync(join(this.path, "cgroup.freeze"));
+    } catch (error) {
+      this.remove();
+      throw error;
+    }
   }
 
   /** Ids of the processes in it. */
@@ -38,9 +56,20 @@ export class TestCgroup {
 
   /** Whether one of them waits in the kernel, deaf to every signal. */
   get waits(): boolean {
-    return this.processes.some((id) =>
-      /^State:\tD/m.test(readFileSync(`/proc/${id}/status`, "utf8"))
-    );
+    return this.#states.includes("D");
+  }
+
+  /** How many of them run, or would if a CPU were free. */
+  get running(): number {
+    return this.#states.filter((state) => state === "R").length;
+  }
+
+  /** The letters of proc_pid_status(5). */
+  get #states(): string[] {
+    return this.processes.map((id) => {
+      const status = readFileSync(`/proc/${id}/status`, "utf8");
+      return /^State:\t(.)/m.exec(status)![1];
+    });
   }
 
   get frozen(): boolean {
@@ -62,7 +91,7 @@ export class TestCgroup {
     await until(
       "the workload",
       () => this.processes.length >= processes,
-      20_000,
+      60_000,
     );
   }
 
@@ -78,6 +107,11 @@ export class TestCgroup {
 
   remove(): void {
     rmdirSync(this.path);
+    this.#debt.settled();
+  }
+
+  [Symbol.dispose](): void {
+    this.#debt.settle();
   }
 
   #read(name: string): string {

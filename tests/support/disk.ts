@@ -5,8 +5,19 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { type Debt, owe, oweKill } from "./cleanup.ts";
 import { script, temporary } from "./hooks.ts";
 import { until } from "./until.ts";
+
+/**
+ * Unmounts what is mounted there. It thaws it before: the end of a frozen filesystem waits for its
+ * thaw. A process that was just killed may still hold it for a moment.
+ */
+const REMOVAL = (mountPoint: string) => `
+fsfreeze -u ${mountPoint} 2>/dev/null
+umount ${mountPoint} 2>/dev/null || umount -l ${mountPoint} 2>/dev/null
+! mountpoint -q ${mountPoint}
+`;
 
 /** Why there can be no such filesystem here, or false. */
 export function withoutDisks(): string | false {
@@ -18,21 +29,29 @@ export function withoutDisks(): string | false {
   }
 }
 
-/** A mounted filesystem of the test's own. */
-export class TestDisk {
+/** A mounted filesystem of the test's own; with `using`, it ends with the test. */
+export class TestDisk implements Disposable {
   readonly mountPoint: string;
   readonly image: string;
   readonly #directory = temporary();
+  readonly #debt: Debt;
+  readonly #writers: Debt[] = [];
 
   /** Its image lies in that directory, or in one of its own. */
   constructor(directory = this.#directory.path) {
     this.mountPoint = join(this.#directory.path, "mount");
     this.image = join(directory, `image-${process.pid}`);
     mkdirSync(this.mountPoint);
-    script(this.image, "", 0o600);
-    truncateSync(this.image, 8 * 1024 * 1024);
-    command("mke2fs", "-q", "-F", "-t", "ext4", this.image);
-    command("mount", "-o", "loop", this.image, this.mountPoint);
+    this.#debt = owe(REMOVAL(this.mountPoint));
+    try {
+      script(this.image, "", 0o600);
+      truncateSync(this.image, 8 * 1024 * 1024);
+      command("mke2fs", "-q", "-F", "-t", "ext4", this.image);
+      command("mount", "-o", "loop", this.image, this.mountPoint);
+    } catch (error) {
+      this.end();
+      throw error;
+    }
   }
 
   /** Keeps writing; gives how often it has, and its end. */
@@ -42,9 +61,11 @@ export class TestDisk {
       "-c",
       `i=0; while :; do i=$((i+1)); echo $i > ${file}; done`,
     ], { stdio: "ignore" });
+    const debt = oweKill(child.pid!);
+    this.#writers.push(debt);
     return {
       count: () => existsSync(file) ? Number(readFileSync(file, "utf8")) : 0,
-      end: () => void child.kill("SIGKILL"),
+      end: () => debt.settle(),
     };
   }
 
@@ -78,11 +99,15 @@ export class TestDisk {
     command("fsfreeze", how, this.mountPoint);
   }
 
+  /** Ends its writers, and unmounts it. */
   end(): void {
-    // A writer that was just killed may still hold it for a moment.
-    const busy = spawnSync("umount", [this.mountPoint]).status !== 0;
-    if (busy) command("umount", "-l", this.mountPoint);
+    for (const writer of this.#writers) writer.settle();
+    this.#debt.settle();
     this.#directory.remove();
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import process from "node:process";
+import { type Debt, owe } from "./cleanup.ts";
 
 /** Why there can be none here, or false. */
 export function withoutOutside(): string | false {
@@ -15,9 +16,10 @@ export function withoutOutside(): string | false {
   }
 }
 
-/** The namespace, and the addresses of both sides. */
-export class Outside {
+/** The namespace, and the addresses of both sides; with `using`, it ends with the test. */
+export class Outside implements Disposable {
   readonly #name: string;
+  readonly #debt: Debt;
   readonly #link: string;
   /** This machine, as the outside sees it. */
   readonly here: string;
@@ -30,6 +32,8 @@ export class Outside {
     this.here = `10.231.${net}.1`;
     this.there = `10.231.${net}.2`;
     ip("netns", "add", this.#name);
+    // The interfaces go with it.
+    this.#debt = owe(`ip netns del ${this.#name}\n`);
     try {
       const peer = `${this.#link}p`;
       ip(
@@ -63,8 +67,11 @@ export class Outside {
   }
 
   end(): void {
-    // The interfaces go with it.
-    ip("netns", "del", this.#name);
+    this.#debt.settle();
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
   }
 }
 

@@ -6,11 +6,11 @@ import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import type { Libc } from "../../src/linux/libc.ts";
 import { listenersOn, showUnsentConnections } from "../../src/linux/listen.ts";
-import { NextTurn } from "../../src/next_turn.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { ConnectionKeeper } from "../../src/server/keeper.ts";
 import { Listeners } from "../../src/server/listeners.ts";
 import { Sweeper, type SweeperOptions } from "../../src/server/sweeper.ts";
+import { deferred } from "./deferred.ts";
 import { Raw } from "./raw.ts";
 import { until } from "./until.ts";
 
@@ -22,7 +22,7 @@ export async function serving(
 ) {
   const listeners = new Listeners(await loadRuntime());
   const said: string[] = [];
-  const later = new NextTurn();
+  const later = deferred();
   const keeper = new ConnectionKeeper({
     libc,
     listening: () => listeners,

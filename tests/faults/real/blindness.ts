@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import process from "node:process";
-import { after, describe, test } from "node:test";
+import { spawnSync } from "node:child_process";
+import { basename } from "node:path";
+import { describe, test } from "node:test";
 import { type Target, TestAgent } from "../../support/agent.ts";
-import { until } from "../../support/until.ts";
+import { TestCgroup, withoutCgroups } from "../../support/cgroup.ts";
 
 interface Step {
   name: string;
@@ -29,11 +27,6 @@ function works([program, ...args]: string[]): boolean {
   return spawnSync(program, [...args, "true"]).status === 0;
 }
 
-/** Where cgroup v2 is mounted. */
-const cgroups = readFileSync("/proc/self/mounts", "latin1").split("\n")
-  .map((line) => line.split(" "))
-  .find(([, , type]) => type === "cgroup2")?.[1];
-
 function stepOf(steps: Step[], name: string): Step {
   const step = steps.find((step) => step.name === name);
   assert.ok(step, `there is a step ${name}`);
@@ -43,39 +36,19 @@ function stepOf(steps: Step[], name: string): Step {
 /** An agent that the kernel's files are kept from. */
 export function blindness(target: Target): void {
   describe(`blindness on ${target}`, () => {
-    const name = `lull-blind-${target}-${process.pid}`;
     const isolated = works(READ_ONLY) && works(NO_SETTINGS)
       ? false
       : "mounts of one's own are not allowed here";
-    let cgroup: string | undefined;
-    let sleeper: ChildProcess | undefined;
-    after(async () => {
-      if (cgroup === undefined) return;
-      sleeper?.kill("SIGKILL");
-      const path = cgroup;
-      await until("the end of the cgroup", () => {
-        try {
-          rmdirSync(path);
-          return true;
-        } catch {
-          return false; // its process still ends
-        }
-      });
-    });
 
     test(
       "/sys read-only: a workload that cannot be frozen fails the prepare, and nothing else",
-      {
-        skip: isolated || (cgroups ? false : "no cgroup v2 is mounted"),
-      },
+      { skip: isolated || withoutCgroups() },
       async () => {
-        cgroup = join(`${cgroups}`, name);
-        mkdirSync(cgroup);
-        sleeper = spawn("sleep", ["inf"], { stdio: "ignore" });
-        writeFileSync(join(cgroup, "cgroup.procs"), `${sleeper.pid}`);
+        using group = new TestCgroup();
+        await group.run("exec sleep inf");
         const agent = await TestAgent.start(
           target,
-          [`--workload-cgroup=${name}`],
+          [`--workload-cgroup=${basename(group.path)}`],
           {},
           READ_ONLY,
         );
@@ -89,8 +62,7 @@ export function blindness(target: Target): void {
             assert.equal(status.keepAlive, true);
             assert.equal((await agent.health()).status, 200);
           }
-          const events = readFileSync(join(cgroup, "cgroup.events"), "latin1");
-          assert.match(events, /^frozen 0$/m);
+          assert.ok(!group.frozen);
         } finally {
           await agent.stop();
         }

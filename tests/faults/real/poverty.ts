@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Target, TestAgent } from "../../support/agent.ts";
+import { owe } from "../../support/cleanup.ts";
 import { temporary } from "../../support/hooks.ts";
 import { round, statusOf, works } from "./round.ts";
 
@@ -23,6 +24,10 @@ const DROP = [
 const cannotDrop = works(DROP[0], ...DROP.slice(1), "true")
   ? false
   : "capabilities cannot be dropped here";
+
+const SMALL_DISK = [
+  ...["mount", "-t", "tmpfs", "-o", "size=4k", "lull"],
+] as [string, ...string[]];
 
 /** An agent that lacks something. */
 export function poverty(target: Target): void {
@@ -114,27 +119,19 @@ export function poverty(target: Target): void {
       }
     });
 
-    const full = join(directory.path, "full");
-    mkdirSync(full);
-    const mounted = works(
-      "mount",
-      "-t",
-      "tmpfs",
-      "-o",
-      "size=4k",
-      "lull",
-      full,
-    );
-    after(() => {
-      if (mounted) spawnSync("umount", ["-l", full]);
-      directory.remove();
-    });
+    after(() => directory.remove());
     test(
       "a runtime directory that is full: said, and it works once it is not",
       {
-        skip: mounted ? false : "a tmpfs cannot be mounted here",
+        skip: works("unshare", "--mount", ...SMALL_DISK, "/tmp")
+          ? false
+          : "a tmpfs cannot be mounted here",
       },
       async () => {
+        const full = join(directory.path, "full");
+        mkdirSync(full);
+        assert.ok(works(...SMALL_DISK, full));
+        const debt = owe(`umount -l ${full}\n`);
         const stuffing = join(full, "stuffing");
         writeFileSync(stuffing, "x".repeat(4096));
         const agent = await TestAgent.start(target, [
@@ -147,6 +144,7 @@ export function poverty(target: Target): void {
           assert.ok(existsSync(join(full, "generation")));
         } finally {
           await agent.stop();
+          debt.settle();
         }
       },
     );

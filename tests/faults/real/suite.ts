@@ -1,20 +1,31 @@
 /**
  * Faults that only a real process meets: no rights, no descriptors, no room, no
- * FFI, no reader of the log, and signals in every state.
+ * FFI, no reader of the log, a second agent, a start that fails, and signals in
+ * every state.
  */
 import type { Target } from "../../support/agent.ts";
 import { blindness } from "./blindness.ts";
 import { crowd } from "./crowd.ts";
 import { deafness } from "./deafness.ts";
 import { ending } from "./ending.ts";
+import { descriptorsAtRecovery } from "./descriptors_at_recovery.ts";
+import { failedStarts } from "./failed_starts.ts";
+import { missingAddress } from "./missing_address.ts";
+import { missingToken } from "./missing_token.ts";
 import { poverty } from "./poverty.ts";
+import { secondAgent } from "./second_agent.ts";
 import { signals } from "./signals.ts";
 import { starved } from "./starved.ts";
 
 /** Declares the tests for one target. */
 export function faults(target: Target): void {
+  secondAgent(target);
+  failedStarts(target);
+  missingAddress(target);
+  missingToken(target);
   poverty(target);
   starved(target);
+  descriptorsAtRecovery(target);
   crowd(target);
   blindness(target);
   deafness(target);

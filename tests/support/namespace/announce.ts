@@ -10,7 +10,10 @@ import { realLibc } from "../libc.ts";
 import { until } from "../until.ts";
 import { ip } from "./ip.ts";
 
-const other = spawn("unshare", ["-n", "sleep", "60"]);
+// It ends with this process, however that ends: its input does.
+const other = spawn("unshare", ["-n", "cat"], {
+  stdio: ["pipe", "ignore", "inherit"],
+});
 const ownNamespace = spawnSync("readlink", ["/proc/self/ns/net"]).stdout + "";
 await until(
   "the other namespace",

@@ -6,6 +6,8 @@ import net from "node:net";
 import process from "node:process";
 import { ip } from "./ip.ts";
 
+// Its input ends with the process that has started it, however that ends.
+process.stdin.on("end", () => process.exit(0));
 console.log("here");
 await once(process.stdin, "data");
 ip("addr add 10.0.2.2/24 dev eth0");

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { join } from "node:path";
+import process from "node:process";
+import { after, describe, test } from "node:test";
+import { type Target, TestAgent } from "../../support/agent.ts";
+import { oweKill } from "../../support/cleanup.ts";
+import { script, temporary } from "../../support/hooks.ts";
+import { descriptorsOf, masksOf } from "../../support/proc.ts";
+import { until } from "../../support/until.ts";
+import { cannotLimit, round, works } from "./round.ts";
+
+/** Starts the agent in a network of its own, in which nothing else listens. */
+const ALONE = [
+  ...["unshare", "--net", "sh", "-c"],
+  'ip link set lo up && exec "$@"',
+  "sh",
+];
+
+/** Makes the agent unable to open anything, or able again; what it has open stays. */
+function limitDescriptors(agent: TestAgent, most: 3 | 1024): void {
+  const { status, stderr } = spawnSync("prlimit", [
+    `--pid=${agent.pid}`,
+    `--nofile=${most}:`,
+  ]);
+  assert.equal(status, 0, String(stderr));
+}
+
+function has(agent: TestAgent, message: string): boolean {
+  return agent.lines().some((line) => line.message === message);
+}
+
+/** A program on loopback whose port the agent forwards. */
+async function greeter() {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.end("hello");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    /** Whether the forwarder carries a connection to it. */
+    reached: () =>
+      new Promise<boolean>((resolve) => {
+        const socket = connect({ host: "127.0.0.2", port });
+        socket.once("data", () => resolve(true));
+        socket.on("error", () => {});
+        socket.on("close", () => resolve(false));
+      }),
+    [Symbol.dispose]: () => void server.close(),
+  };
+}
+
+/** A program that listens on loopback, in the agent's network; gives its port. */
+async function listenBeside(agent: TestAgent) {
+  const program = `const server = require("node:net").createServer();
+    server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
+  const child = spawn(
+    "nsenter",
+    [`--target=${agent.pid}`, "--net", process.execPath, "-e", program],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const debt = oweKill(child.pid!);
+  let output = "";
+  child.stdout.on("data", (text) => output += text);
+  await until("its port", () => output.endsWith("\n"));
+  return {
+    port: Number(output),
+    [Symbol.dispose]: () => debt.settle(),
+  };
+}
+
+/** No descriptor is free when a recovery ends. */
+export function descriptorsAtRecovery(target: Target): void {
+  describe(`no descriptor at a recovery, on ${target}`, {
+    skip: cannotLimit(),
+  }, () => {
+    const directory = temporary();
+    after(directory.remove);
+    script(join(directory.path, "hook"), "#!/bin/sh\ntrue\n");
+    // Hooks, the forwarder and the memory of the program need descriptors at a recovery.
+    const flags = [
+      `--hook-directories=${directory.path}`,
+      "--page-out=unneeded",
+    ];
+
+    test("the agent recovers, lives, says why, and answers afterwards", async () => {
+      using program = await greeter();
+      await using agent = await TestAgent.start(target, flags);
+      await until("the forwarding", program.reached);
+      await round(agent);
+      const masks = masksOf(agent.pid);
+      const path = "/snapshot/prepare?wait=settled&lease=0.3";
+      assert.equal((await agent.ask("POST", path)).status, 200);
+      limitDescriptors(agent, 3);
+      const recoveries = () =>
+        agent.lines().filter(({ message }) => message === "recovered");
+      await until(
+        "the end of the lease",
+        () => agent.exitCode !== undefined || recoveries().length === 2,
+      );
+      // What is done after the reply of a recovery finds no descriptor, either.
+      await until(
+        "the forwarder's error",
+        () =>
+          agent.exitCode !== undefined ||
+          agent.lines().some(({ module, message }) =>
+            module === "ports" && message.includes("EMFILE")
+          ),
+      );
+      assert.equal(agent.exitCode, undefined, agent.output);
+      assert.match(agent.output, /pages .* could not be noted.*EMFILE/);
+      limitDescriptors(agent, 1024);
+      await until(
+        "an answer",
+        () => agent.health().then(({ status }) => status === 200, () => false),
+      );
+      assert.equal((await agent.status()).state, "running");
+      for (const [thread, mask] of masksOf(agent.pid)) {
+        assert.equal(mask, masks.get(thread) ?? masks.get(agent.pid));
+      }
+      await until("the forwarding again", program.reached);
+      await round(agent);
+    });
+
+    test("a port that appears is forwarded once there are some", {
+      skip: works(...ALONE as [string], "true")
+        ? false
+        : "a network of one's own is not allowed here",
+    }, async () => {
+      await using agent = await TestAgent.start(target, flags, {}, ALONE);
+      // The kernel's tables stay open; the first forwarded port starts the forwarder's thread.
+      await until(
+        "the first scan",
+        () => descriptorsOf(agent.pid).some((at) => at.endsWith("/net/tcp6")),
+      );
+      limitDescriptors(agent, 3);
+      using program = await listenBeside(agent);
+      const says = (text: string) =>
+        agent.lines().some(({ message }) =>
+          message.includes(`127.0.0.2:${program.port}`) &&
+          message.includes(text)
+        );
+      await until(
+        "the forwarder's error",
+        () => agent.exitCode !== undefined || says("EMFILE"),
+      );
+      assert.equal(agent.exitCode, undefined, agent.output);
+      limitDescriptors(agent, 1024);
+      await until("the forwarding", () => says("forwarding"));
+    });
+
+    test("SIGTERM ends the agent all the same", async () => {
+      await using agent = await TestAgent.start(target, flags);
+      await agent.settle();
+      limitDescriptors(agent, 3);
+      agent.kill("SIGTERM");
+      await until("its end", () => agent.exitCode !== undefined);
+      assert.equal(agent.exitCode, 0, agent.output);
+      assert.ok(has(agent, "recovered"), agent.output);
+      assert.equal(agent.lines().at(-1)?.message, "ended");
+    });
+  });
+}

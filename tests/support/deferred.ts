@@ -1,0 +1,15 @@
+/**
+ * Handlers of errors for tests in which there are none.
+ * @module
+ */
+import { NextTurn } from "../../src/next_turn.ts";
+
+/** Fails the test. */
+export function unexpected(error: unknown): never {
+  throw error;
+}
+
+/** A queue of deferred work whose errors fail the test. */
+export function deferred(): NextTurn {
+  return new NextTurn(unexpected);
+}
