@@ -123,15 +123,12 @@ describe("running a script", () => {
     assert.deepEqual(ran.output?.split("\n").sort(), ["err", "out"]);
   });
 
-  test("one that dies of a signal, or cannot start, is a failure", async () => {
+  test("one that dies of a signal is a failure", async () => {
     const killed = await run("#!/bin/sh\nkill -TERM $$");
     assert.deepEqual([killed.status, killed.reason], [
       "failed",
       "killed by SIGTERM",
     ]);
-    const missing = await run("#!/no/such/interpreter\n");
-    assert.equal(missing.status, "failed");
-    assert.match(missing.reason!, /^Cannot run \/.*: ENOENT$/);
   });
 
   test("output is kept up to the cap, and never blocks the script", async () => {

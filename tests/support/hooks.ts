@@ -24,7 +24,11 @@ export function temporary(): { path: string; remove: () => void } {
 }
 
 /** Writes an executable file; gives its path. */
-export function script(path: string, text: string, mode = 0o755): string {
+export function script(
+  path: string,
+  text: string | Uint8Array,
+  mode = 0o755,
+): string {
   writeFileSync(path, text);
   chmodSync(path, mode);
   return path;
