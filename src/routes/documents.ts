@@ -92,9 +92,14 @@ export const PrepareReport = v.object({
 
 const Repaired = v.object({
   kind: v.string(),
-  status: v.picklist(["repaired", "failed", "corrupt"]),
+  status: v.picklist(["repaired", "owed", "failed", "corrupt"]),
   ms: Milliseconds,
   effect: v.optional(v.record(v.string(), v.unknown())),
+  owed: v.optional(v.pipe(
+    v.array(v.string()),
+    v.readonly(),
+    v.description("Hooks that have not had their thaw yet."),
+  )),
   reason: v.optional(v.string()),
 });
 
