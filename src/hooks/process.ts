@@ -14,7 +14,7 @@ import {
   type HookResult,
   type Limits,
 } from "./hook.ts";
-import { Output } from "./output.ts";
+import { OUTPUT, Output } from "./output.ts";
 
 /** What a script inherits: enough to find programs, nothing of the agent's own. */
 const INHERITED = ["HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ"];
@@ -45,12 +45,15 @@ export async function runScript(
   const report = (
     status: ScriptResult["status"],
     more: Partial<ScriptResult>,
-  ) => ({ status, ms: since(start), ...more, output: output.text });
+  ) => ({ status, ms: since(start), ...more, [OUTPUT]: output.text });
   let child: ChildProcess;
   try {
     child = launch(path, facts);
   } catch (error) {
-    return report("failed", { reason: whyNotRun(path, error) });
+    return report("failed", {
+      reached: false,
+      reason: whyNotRun(path, error),
+    });
   }
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (bytes: Uint8Array) => output.add(bytes));
@@ -58,7 +61,10 @@ export async function runScript(
   const closed = new Promise<void>((resolve) => child.once("close", resolve));
   const end = await endOf(child, limits);
   if (end.kind === "error") {
-    return report("failed", { reason: whyNotRun(path, end.error) });
+    return report("failed", {
+      reached: false,
+      reason: whyNotRun(path, end.error),
+    });
   }
   const ok = end.kind === "exit" && end.code === 0;
   if (!ok) killGroup(child.pid);

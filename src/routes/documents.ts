@@ -120,6 +120,13 @@ export const Status = v.object({
   late: v.optional(Late),
   /** What a killed agent had left, and this one took back at its start. */
   repaired: v.optional(v.pipe(v.array(Repaired), v.readonly())),
+  owedThaws: v.optional(v.pipe(
+    v.array(v.string()),
+    v.readonly(),
+    v.description(
+      "Hooks whose thaw failed. A program gets it when it registers again.",
+    ),
+  )),
   ports: v.optional(v.object({
     state: v.string(),
     ports: v.pipe(

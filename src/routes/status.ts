@@ -26,6 +26,7 @@ export function status(c: Context, agent: Agent): Response {
       { ...lastRecovery, steps: [...lastRecovery.steps] },
     late: late.reports.length > 0 ? late.reports : undefined,
     repaired: repaired.length > 0 ? repaired : undefined,
+    owedThaws: agent.owed?.names.length ? agent.owed.names : undefined,
     ports: ports?.status(),
   };
   c.header("cache-control", "no-store");

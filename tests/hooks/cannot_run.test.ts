@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { OUTPUT } from "../../src/hooks/output.ts";
 import { runScript } from "../../src/hooks/process.ts";
 import { findScripts } from "../../src/hooks/scripts.ts";
 import { readElf } from "../../src/install/elf.ts";
@@ -98,8 +99,8 @@ describe("a hook that cannot run says why", () => {
     test(what, async () => {
       const name = what.includes("its own") ? "loop" : "hook";
       const path = script(at(name), text);
-      const { status, reason, output } = await run(path);
-      assert.equal(status, "failed");
+      const { status, reached, reason, [OUTPUT]: output } = await run(path);
+      assert.deepEqual([status, reached], ["failed", false]);
       assert.ok(
         reason!.startsWith(`Cannot run ${path}: ${why(path)}`),
         `it says: ${reason}`,

@@ -8,6 +8,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { repairOwed } from "../../src/hooks/owed_repair.ts";
 import {
   type EntryRepairer,
   Journal,
@@ -16,7 +17,7 @@ import {
 } from "../../src/lifecycle/journal.ts";
 import { NotUndone } from "../../src/lifecycle/not_undone.ts";
 import { thawWorkload } from "../../src/steps/workload.ts";
-import { temporary } from "../support/hooks.ts";
+import { owedThaws, SILENT, temporary } from "../support/hooks.ts";
 
 const directory = temporary();
 after(directory.remove);
@@ -136,13 +137,23 @@ describe("after a crash", () => {
   test("a change that makes no sense is set aside, not repaired", async () => {
     const path = fresh();
     new Journal(path).record("workload", { cgroups: "all" });
+    new Journal(path).record("hooks", { started: 1 });
     const repaired = await repairAfterCrash(path, {
       workload: thawWorkload(100),
+      hooks: repairOwed({
+        hooks: () => [],
+        limitMs: 100,
+        ...{ owed: owedThaws(), log: SILENT },
+      }),
     });
-    assert.deepEqual(repaired.map(({ status }) => status), ["corrupt"]);
-    assert.match(repaired[0].reason!, /: its cgroups must be Array$/);
+    assert.deepEqual(repaired.map(({ status }) => status), [
+      "corrupt",
+      "corrupt",
+    ]);
+    assert.match(repaired[1].reason!, /: its cgroups must be Array$/);
     assert.deepEqual(readdirSync(path).sort(), [
       "00000001-workload.json.corrupt",
+      "00000002-hooks.json.corrupt",
     ]);
   });
 

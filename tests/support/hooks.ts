@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Facts } from "../../src/hooks/hook.ts";
+import { OwedThaws } from "../../src/hooks/owed_thaws.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
 import { listenForHooks } from "../../src/hooks/socket.ts";
@@ -60,19 +61,31 @@ export function recoveryContext(): RecoveryContext {
   };
 }
 
-/** A journal that only remembers what is written in it now. */
+/** A journal that only remembers what is written in it now, by kind. */
 export function fakeJournal(): Recorder & { written: Map<string, Change> } {
   const written = new Map<string, Change>();
+  let last: unknown;
   return {
     written,
     record(kind, change) {
+      const own = last = {};
       written.set(kind, change);
       return {
         update: (change) => void written.set(kind, change),
-        erase: () => void written.delete(kind),
+        erase() {
+          if (last === own) written.delete(kind);
+        },
       };
     },
   };
+}
+
+/** A log that nobody reads. */
+export const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Debts to hooks that are scripts: none registers. */
+export function owedThaws(): OwedThaws {
+  return new OwedThaws({ find: () => undefined, limitMs: 1000, log: SILENT });
 }
 
 /** A registry behind a real socket. */

@@ -6,6 +6,8 @@ import type { Target } from "../../support/agent.ts";
 import { blindness } from "./blindness.ts";
 import { crowd } from "./crowd.ts";
 import { deafness } from "./deafness.ts";
+import { hookReports } from "./hook_reports.ts";
+import { owedThaws } from "./owed_thaws.ts";
 import { poverty } from "./poverty.ts";
 import { signals } from "./signals.ts";
 import { starved } from "./starved.ts";
@@ -18,4 +20,6 @@ export function faults(target: Target): void {
   blindness(target);
   deafness(target);
   signals(target);
+  owedThaws(target);
+  hookReports(target);
 }
