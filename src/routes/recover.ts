@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import type { Agent } from "../app.ts";
+import { withOutput } from "../hooks/output.ts";
 import type { Bindings } from "../server/exchange.ts";
 import { readBody, readQuery } from "./input.ts";
 import { ProblemError } from "./problem.ts";
@@ -20,7 +21,8 @@ export async function recover(
   const recovery = await lifecycle.recover("recover", request);
   await late.offer(request);
   const report = {
-    recovery,
+    // What the hooks said is for the caller that this recovery belongs to.
+    recovery: recovery?.trigger === "recover" ? withOutput(recovery) : recovery,
     late: late.reports.length > 0 ? late.reports : undefined,
   };
   if (late.lacksEntropy) throw new ProblemError("entropy-missing", report);
