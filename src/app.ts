@@ -5,6 +5,7 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { requestId } from "hono/request-id";
+import type { OwedThaws } from "./hooks/owed_thaws.ts";
 import type { Repaired } from "./lifecycle/journal.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Log } from "./log.ts";
@@ -32,6 +33,8 @@ export interface Agent {
   readonly metrics: Metrics;
   /** What a killed agent had left, and this one took back at its start. */
   readonly repaired: readonly Repaired[];
+  /** The thaws that hooks are owed now. */
+  readonly owed?: Pick<OwedThaws, "names">;
   /** Names for requests. */
   readonly newId: () => string;
   readonly log: Log;

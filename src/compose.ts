@@ -2,13 +2,20 @@
  * Makes the steps and repairs of the plan from what they need.
  * @module
  */
+import type { Hook } from "./hooks/hook.ts";
+import { repairOwed } from "./hooks/owed_repair.ts";
 import { findScripts } from "./hooks/scripts.ts";
-import { Journal, type Recorder, type Repairer } from "./lifecycle/journal.ts";
+import {
+  type EntryRepairer,
+  Journal,
+  type Recorder,
+} from "./lifecycle/journal.ts";
 import type { Parts } from "./lifecycle/plan.ts";
-import type { RecoveryContext } from "./lifecycle/step.ts";
+import { messageOf, type RecoveryContext } from "./lifecycle/step.ts";
 import { pageOutFiles, readAhead } from "./linux/memory_page_out.ts";
 import { MountFreezer } from "./linux/mount_freezer.ts";
 import { neededPaths, syncWritableMounts } from "./linux/mounts.ts";
+import { logOf } from "./log.ts";
 import { type Materials, sourcesOf } from "./materials.ts";
 import { clockRepair } from "./steps/clock.ts";
 import { collectStep } from "./steps/collect.ts";
@@ -18,7 +25,7 @@ import { evidenceStep } from "./steps/evidence.ts";
 import { filesystemStep } from "./steps/filesystem.ts";
 import { freezeMountsStep, thawMounts } from "./steps/freeze_mounts.ts";
 import { generationRepair } from "./steps/generation.ts";
-import { hooksStep, thawOwed } from "./steps/hooks.ts";
+import { hooksStep } from "./steps/hooks.ts";
 import { memoryStep } from "./steps/memory.ts";
 import { networkRepair } from "./steps/network.ts";
 import { parallelismStep } from "./steps/parallelism.ts";
@@ -39,7 +46,12 @@ export function makeParts(materials: Materials): Parts {
     restoredAt,
   });
   return {
-    hooks: hooksStep({ ...hookOptions(materials), journal, hostTime }),
+    hooks: hooksStep({
+      hooks: () => [...scriptsOf(config), ...materials.registry.hooks()],
+      limitMs: config.hooksLimitMs,
+      ...{ journal, hostTime, owed: materials.owed, log: logOf("hooks") },
+      save: () => materials.registry.save(),
+    }),
     ports: portsStep(
       ports && {
         stop: ports.stop.bind(ports),
@@ -111,11 +123,27 @@ export function makeParts(materials: Materials): Parts {
 
 /** How to take back what a killed agent left, by the kind of its change. */
 export function makeRepairers(
-  materials: Pick<Materials, "config" | "libc" | "registry">,
-): Record<string, Repairer> {
-  const { config, libc } = materials;
+  { config, libc, registry, owed }: Pick<
+    Materials,
+    "config" | "libc" | "registry" | "owed"
+  >,
+): Record<string, EntryRepairer> {
+  const log = logOf("hooks");
   return {
-    hooks: thawOwed(hookOptions(materials)),
+    hooks: repairOwed({
+      hooks() {
+        let scripts: Hook[] = [];
+        try {
+          scripts = scriptsOf(config);
+        } catch (error) {
+          // The programs are called all the same; the scripts stay owed.
+          log.error("hooks cannot be found", { error: messageOf(error) });
+        }
+        return [...scripts, ...registry.hooks()];
+      },
+      limitMs: config.hooksLimitMs,
+      ...{ owed, log },
+    }),
     workload: thawWorkload(config.workloadLimitMs),
     mounts: thawMounts(libc),
   };
@@ -126,20 +154,12 @@ export function journalDirectory(runtimeDirectory: string): string {
   return `${runtimeDirectory}/journal`;
 }
 
-function hookOptions(
-  { config, registry }: Pick<Materials, "config" | "registry">,
-) {
-  return {
-    hooks: () => [
-      ...findScripts({
-        directories: config.hookDirectories,
-        limitMs: config.hookLimitMs,
-        continueOn: config.hookContinue,
-      }),
-      ...registry.hooks(),
-    ],
-    limitMs: config.hooksLimitMs,
-  };
+function scriptsOf(config: Materials["config"]): Hook[] {
+  return findScripts({
+    directories: config.hookDirectories,
+    limitMs: config.hookLimitMs,
+    continueOn: config.hookContinue,
+  });
 }
 
 /** A guest without hooks and cgroups needs no directory, nor the right to it. */

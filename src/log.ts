@@ -21,6 +21,7 @@ export const MODULES = [
   "main",
   "http",
   "lifecycle",
+  "hooks",
   "ports",
   "connections",
   "memory",

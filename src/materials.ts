@@ -4,6 +4,7 @@
  */
 import type { Config } from "./config.ts";
 import type { EvidenceObserver } from "./evidence.ts";
+import type { OwedThaws } from "./hooks/owed_thaws.ts";
 import type { HookRegistry } from "./hooks/registry.ts";
 import type { HostClock, HostClockFinder } from "./linux/clock.ts";
 import type { Libc } from "./linux/libc.ts";
@@ -27,6 +28,7 @@ export interface Materials {
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
   readonly ports: PortSubsystem | undefined;
   readonly registry: HookRegistry;
+  readonly owed: OwedThaws;
   readonly observer: EvidenceObserver;
   readonly hostClocks: HostClockFinder;
   readonly program: ProgramPages;

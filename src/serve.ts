@@ -8,10 +8,10 @@ import type { Config } from "./config.ts";
 import { endOnSignal } from "./end_on_signal.ts";
 import { EvidenceObserver } from "./evidence.ts";
 import { stoodStill } from "./evidence_check.ts";
+import { makePrograms } from "./hooks/make_programs.ts";
 import { listenForPrograms } from "./hooks/programs.ts";
-import { HookRegistry } from "./hooks/registry.ts";
 import { claimRuntimeDirectory } from "./instance.ts";
-import { repairAfterCrash } from "./lifecycle/journal.ts";
+import { repairAfterCrash, type Repaired } from "./lifecycle/journal.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { messageOf } from "./lifecycle/step.ts";
 import { HostClockFinder } from "./linux/clock.ts";
@@ -49,6 +49,14 @@ export interface ServeOptions {
   readonly forwarderUrl: URL;
   readonly freezerUrl: URL;
 }
+
+/** What is logged of each change that a killed agent had left. */
+const REPAIRED = {
+  repaired: "took back what a killed agent had left",
+  owed: "hooks are owed the thaw that a killed agent did not call",
+  failed: "could not undo what a killed agent had left",
+  corrupt: "could not read what a killed agent had left",
+} as const satisfies Record<Repaired["status"], string>;
 
 /** Starts the agent; resolves once it listens. */
 export async function serve(options: ServeOptions): Promise<void> {
@@ -116,14 +124,15 @@ export async function serve(options: ServeOptions): Promise<void> {
   const generationFile = new GenerationFile(config.runtimeDirectory, {
     files: runtime.filesOf?.(libc),
   });
-  const registry = new HookRegistry({
-    limitMs: config.hookLimitMs,
-    fixed: config.hooks,
+  const { registry, owed } = makePrograms({
+    config,
     newId,
+    mayWrite: () => lifecycle.state === "running",
+    log: logOf("hooks"),
   });
   const metrics = new Metrics();
   const materials: Materials = {
-    ...{ runtime, config, libc, idle, keeper, ports, registry },
+    ...{ runtime, config, libc, idle, keeper, ports, registry, owed },
     ...{ observer, hostClocks, program, generationFile, later },
     sweeper: {
       start() {
@@ -149,9 +158,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     journalDirectory(config.runtimeDirectory),
     makeRepairers(materials),
   );
-  for (const one of repaired) {
-    log.warn("took back what a killed agent had left", { ...one });
-  }
+  for (const one of repaired) log.warn(REPAIRED[one.status], { ...one });
 
   const spine = makeLifecycle(materials, { metrics, guard, newId, failed });
   const { evidence } = spine;
@@ -159,7 +166,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const healthMayRecover = () =>
     config.healthRecovers === "always" || stoodStill(observer);
   const answer = createHandler({
-    ...{ lifecycle, runtime, keeper, ports, metrics, repaired, guard },
+    ...{ lifecycle, runtime, keeper, ports, metrics, guard, repaired, owed },
     newId,
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,

@@ -1,9 +1,10 @@
 /**
- * What a hook is: somebody in the guest who has a say before the freeze and
- * gets a call after it.
+ * What a hook is: a program of the guest that is called before the freeze and
+ * after it.
  * @module
  */
 import type { Outcome } from "../lifecycle/step.ts";
+import type { OUTPUT } from "./output.ts";
 
 /** Before the freeze, or after it. */
 export type Phase = "freeze" | "thaw";
@@ -28,8 +29,9 @@ export interface HookResult {
   readonly name: string;
   readonly kind: Hook["kind"];
   /**
-   * `gone`: a program whose connection or registration ended, so that nobody
-   * waits for it. `skipped`: the time of all hooks together was used up.
+   * `gone`: a program whose connection ended, so that it cannot be called.
+   * `withdrawn`: a program that ended its registration itself. `skipped`: the
+   * time of all hooks together was used up.
    */
   readonly status:
     | "done"
@@ -37,14 +39,18 @@ export interface HookResult {
     | "timeout"
     | "aborted"
     | "gone"
+    | "withdrawn"
     | "skipped";
   readonly ms: number;
+  /** False if the hook cannot have got the call: then a freeze needs no thaw. */
+  readonly reached?: false;
   readonly exitCode?: number;
   /** The status of an HTTP answer. */
   readonly httpStatus?: number;
-  /** What it printed or answered, up to a cap. */
-  readonly output?: string;
+  /** Why it is not done. Never contains a word of what the hook printed. */
   readonly reason?: string;
+  /** What it printed or answered, up to a cap; see output.ts. */
+  readonly [OUTPUT]?: string;
 }
 
 /** How long a call may take, and what ends it early. */
@@ -63,6 +69,25 @@ export interface Hook {
   /** Where it is: a path, or a URL. */
   readonly at?: string;
   call(facts: Facts, limits: Limits): Promise<HookResult>;
+}
+
+/**
+ * What a hook is known by in the journal, whatever agent reads it: the path of
+ * a script, the name of a program. A program that registers again may have
+ * another URL, or read events instead.
+ */
+export function keyOf({ name, kind, at }: Hook): string {
+  return kind === "script" ? `script ${at ?? name}` : keyOfProgram(name);
+}
+
+/** The same for a program of which only the name is known. */
+export function keyOfProgram(name: string): string {
+  return `program ${name}`;
+}
+
+/** The path or the name in a key, for reports. */
+export function nameIn(key: string): string {
+  return key.slice(key.indexOf(" ") + 1);
 }
 
 const NAMES = {

@@ -1,10 +1,31 @@
 /**
- * Keeps the beginning of what a hook says, and counts the rest.
+ * What a hook says. It may be a secret, so it goes into the log and to the
+ * caller of that operation, nowhere else: results of hooks carry it under a
+ * symbol, which JSON leaves out. Only {@linkcode withOutput} makes it visible.
  * @module
  */
 
-/** Bytes of output that go into the report, for each call of a hook. */
+/** Bytes of output that are kept, for each call of a hook. */
 export const OUTPUT_BYTES = 4096;
+
+/** The property of a result that holds what its hook said. */
+export const OUTPUT: unique symbol = Symbol("output of a hook");
+
+/**
+ * A copy of a report in which each result of a hook has its `output`. For the
+ * reply to the caller that the operation belongs to.
+ */
+export function withOutput<T>(report: T): T {
+  if (Array.isArray(report)) return report.map(withOutput) as T;
+  if (typeof report !== "object" || report === null) return report;
+  if (Object.getPrototypeOf(report) !== Object.prototype) return report;
+  const copy = Object.fromEntries(
+    Object.entries(report).map(([name, value]) => [name, withOutput(value)]),
+  );
+  const { [OUTPUT]: output } = report as { [OUTPUT]?: string };
+  if (output !== undefined) copy.output = output;
+  return copy as T;
+}
 
 /** Collects output up to a cap. */
 export class Output {

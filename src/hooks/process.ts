@@ -7,16 +7,17 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { since } from "../lifecycle/step.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
+import { codeOf, hintFor, wayToRun, whyNotRun } from "./executable.ts";
 import {
   asEnvironment,
   type Facts,
   type HookResult,
   type Limits,
 } from "./hook.ts";
-import { Output } from "./output.ts";
+import { OUTPUT, Output } from "./output.ts";
 
 /** What a script inherits: enough to find programs, nothing of the agent's own. */
-const INHERITED = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ"];
+const INHERITED = ["HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ"];
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Milliseconds for the kernel to end a process that got SIGKILL. */
@@ -44,12 +45,15 @@ export async function runScript(
   const report = (
     status: ScriptResult["status"],
     more: Partial<ScriptResult>,
-  ) => ({ status, ms: since(start), ...more, output: output.text });
+  ) => ({ status, ms: since(start), ...more, [OUTPUT]: output.text });
   let child: ChildProcess;
   try {
     child = launch(path, facts);
   } catch (error) {
-    return report("failed", { reason: notStarted(path, error) });
+    return report("failed", {
+      reached: false,
+      reason: whyNotRun(path, error),
+    });
   }
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (bytes: Uint8Array) => output.add(bytes));
@@ -61,7 +65,10 @@ export async function runScript(
   const closed = new Promise<void>((resolve) => child.once("close", resolve));
   const end = await endOf(child, limits);
   if (end.kind === "error") {
-    return report("failed", { reason: notStarted(path, end.error) });
+    return report("failed", {
+      reached: false,
+      reason: whyNotRun(path, end.error),
+    });
   }
   const ok = end.kind === "exit" && end.code === 0;
   if (!ok) killGroup(child.pid);
@@ -77,9 +84,12 @@ export async function runScript(
   if (end.code === null) {
     return report("failed", { reason: `killed by ${end.signal}` });
   }
-  return ok
-    ? report("done", { exitCode: 0 })
-    : report("failed", { exitCode: end.code, reason: `exit code ${end.code}` });
+  if (ok) return report("done", { exitCode: 0 });
+  const hint = hintFor(path, end.code, searchPath());
+  const reason = `exit code ${end.code}${
+    hint === undefined ? "" : `; ${hint}`
+  }`;
+  return report("failed", { exitCode: end.code, reason });
 }
 
 type End =
@@ -105,7 +115,8 @@ async function endOf(child: ChildProcess, limits: Limits): Promise<End> {
 }
 
 function launch(path: string, facts: Facts): ChildProcess {
-  const env: Record<string, string> = { PATH };
+  const way = wayToRun(path);
+  const env: Record<string, string> = { PATH: searchPath() };
   for (const name of INHERITED) {
     const value = process.env[name];
     if (value) env[name] = value;
@@ -117,13 +128,20 @@ function launch(path: string, facts: Facts): ChildProcess {
     env: { ...env, ...asEnvironment(facts) },
     stdio: ["ignore", "pipe", "pipe"] as ("ignore" | "pipe")[],
   };
+  const byShell = () => spawn("/bin/sh", [path, facts.phase], options);
+  if (way === "by a shell") return byShell();
   try {
     return spawn(path, [facts.phase], options);
   } catch (error) {
-    if ((error as { code?: string }).code !== "ENOEXEC") throw error;
-    // No "#!" line: a shell would run it itself (execvp(3)), and so do we.
-    return spawn("/bin/sh", [path, facts.phase], options);
+    // A script whose interpreter is a text without "#!": execvp(3) runs the
+    // script by a shell then, and Deno calls that.
+    if (codeOf(error) !== "ENOEXEC" || way === "program") throw error;
+    return byShell();
   }
+}
+
+function searchPath(): string {
+  return process.env.PATH || PATH;
 }
 
 function killGroup(pid: number | undefined): void {
@@ -154,9 +172,4 @@ async function within(ms: number, what: Promise<unknown>): Promise<boolean> {
   const inTime = await Promise.race([what.then(() => true), late]);
   clearTimeout(timer);
   return inTime;
-}
-
-function notStarted(path: string, error: unknown): string {
-  const { code } = error as { code?: string };
-  return `Cannot run ${path}: ${code ?? error}`;
 }

@@ -3,63 +3,18 @@
  * registered since.
  * @module
  */
-import * as v from "valibot";
 import { ConfigError } from "../config/error.ts";
 import { since } from "../lifecycle/step.ts";
+import { type Events, readFixed, type Request } from "./entries.ts";
 import type { Facts, Hook, HookResult, Limits, Policy } from "./hook.ts";
+import type { OwedThaws } from "./owed_thaws.ts";
 import { postHook } from "./requests.ts";
+import type { SavedPrograms } from "./saved_programs.ts";
 import { EventStream } from "./stream.ts";
-import { parseTarget, TARGET_FORM } from "./target.ts";
+import { parseTarget } from "./target.ts";
 
 /** How many programs may take part; each can hold up a prepare. */
 export const MOST_PROGRAMS = 64;
-/** The longest limit that a program may ask for, in milliseconds. */
-const MOST_MS = 600_000;
-
-const name = v.pipe(
-  v.string(),
-  v.regex(
-    /^[A-Za-z0-9._-]{1,64}$/,
-    "up to 64 letters, digits, dots, dashes and underscores",
-  ),
-);
-const limitMs = v.optional(v.pipe(
-  v.number(),
-  v.integer(),
-  v.minValue(1),
-  v.maxValue(MOST_MS),
-));
-const policy = v.optional(v.picklist(["abort", "continue"]), "abort");
-
-/** A program that wants requests; also an entry of the config file. */
-export const RequestEntry = v.strictObject({
-  name,
-  url: v.pipe(
-    v.string(),
-    v.maxLength(1024),
-    v.check((text) => parseTarget(text) !== undefined, TARGET_FORM),
-  ),
-  limitMs,
-  policy,
-});
-
-/** A program that reads events; the words of its query. */
-export const EventsEntry = v.strictObject({
-  name,
-  limitMs: v.optional(v.pipe(
-    v.string(),
-    v.regex(/^\d{1,6}$/, "a whole number"),
-    v.transform(Number),
-    v.minValue(1),
-    v.maxValue(MOST_MS),
-  )),
-  policy,
-});
-
-/** What the config file gives. */
-export type RequestInput = v.InferInput<typeof RequestEntry>;
-type Request = v.InferOutput<typeof RequestEntry>;
-type Events = v.InferOutput<typeof EventsEntry>;
 
 /** A program as GET /hooks shows it. */
 export interface Listed {
@@ -72,6 +27,8 @@ export interface Listed {
 }
 
 interface Program extends Listed {
+  /** How it registered for requests, as it is kept. */
+  readonly entry?: Request;
   readonly stream?: EventStream;
 }
 
@@ -80,22 +37,33 @@ export type Refused = "taken" | "full";
 
 /** How the registry is made. */
 export interface RegistryOptions {
-  /** Milliseconds for who names no limit. */
+  /** Milliseconds for a program that names no limit. */
   readonly limitMs: number;
   /** Entries of the config file; throws a ConfigError for a wrong one. */
   readonly fixed?: readonly unknown[];
   /** Ids of events; no two the same, after a restart of the agent neither. */
   readonly newId: () => string;
+  /** Keeps the programs that register for requests. */
+  readonly saved?: Pick<SavedPrograms, "load" | "save">;
+  /** Whether a file may be written now: not while the guest is quiesced. */
+  readonly mayWrite?: () => boolean;
+  /** Told of each program that comes, and of each that withdraws. */
+  readonly owed?: Pick<OwedThaws, "registered" | "withdrawn">;
+  /** Hears why programs cannot be kept. */
+  readonly onError?: (error: unknown) => void;
 }
 
-/** Who takes part beside the scripts. */
+/** The programs that take part beside the scripts. */
 export class HookRegistry {
   readonly #options: RegistryOptions;
   readonly #programs = new Map<string, Program>();
+  /** Whether the file lacks something that has changed here. */
+  #changed = false;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     for (const entry of options.fixed ?? []) this.#fix(entry);
+    this.#load();
   }
 
   /** Takes a program; its newer entry replaces its older one. */
@@ -103,7 +71,9 @@ export class HookRegistry {
     const old = this.#programs.get(entry.name);
     if (old?.source === "config" || old?.kind === "events") return "taken";
     if (old === undefined && this.#full) return "full";
-    this.#add({ ...entry, kind: "request", source: "program" });
+    this.#addRequest(entry);
+    this.#keep();
+    this.#options.owed?.registered(entry.name);
     return old === undefined ? "created" : "replaced";
   }
 
@@ -116,6 +86,9 @@ export class HookRegistry {
     if (this.#full) return "full";
     const stream = new EventStream(send);
     this.#add({ ...entry, kind: "events", source: "program", stream });
+    // A comment, before any event: it tells the program that it takes part.
+    send(`: registered as ${entry.name}\n\n`);
+    this.#options.owed?.registered(entry.name);
     return {
       close: () => {
         if (this.#programs.get(entry.name)?.stream === stream) {
@@ -126,30 +99,37 @@ export class HookRegistry {
     };
   }
 
-  /** Forgets a program that registered for requests. */
+  /**
+   * Forgets a program that registered for requests, and the thaw that a program
+   * of this name is still owed.
+   */
   remove(name: string): "removed" | "unknown" | "taken" {
     const program = this.#programs.get(name);
-    if (program === undefined) return "unknown";
-    if (program.source === "config" || program.kind === "events") {
+    if (program?.source === "config" || program?.kind === "events") {
       return "taken";
     }
+    const wasOwed = this.#options.owed?.withdrawn(name) ?? false;
+    if (program === undefined) return wasOwed ? "removed" : "unknown";
     this.#programs.delete(name);
+    this.#keep();
     return "removed";
   }
 
-  /** Takes the acknowledgement of an event; false if nobody waits for it. */
+  /** Takes the acknowledgement of an event; false if no call waits for it. */
   acknowledge(id: string, error?: string): boolean {
     return [...this.#programs.values()].some(({ stream }) =>
       stream?.acknowledge(id, error) === true
     );
   }
 
-  /** Everybody, in the order in which they came. */
+  /** All programs, in the order in which they came. */
   list(): Listed[] {
-    return [...this.#programs.values()].map(({ stream: _, ...shown }) => shown);
+    return [...this.#programs.values()].map((
+      { stream: _, entry: __, ...shown },
+    ) => shown);
   }
 
-  /** Everybody, as hooks; each is looked up again by its name when called. */
+  /** All programs, as hooks; each is looked up again by its name when called. */
   hooks(): Hook[] {
     return this.list().map(({ name, kind, limitMs, policy, url }) => ({
       name,
@@ -161,9 +141,32 @@ export class HookRegistry {
     }));
   }
 
+  /** Whether a restarted agent would know all that have registered for requests. */
+  get kept(): boolean {
+    return this.#options.saved !== undefined && !this.#changed;
+  }
+
+  /**
+   * Writes the file if it lacks something. Registrations that arrive while the
+   * guest is quiesced take part at once and are written by the next call of this.
+   */
+  save(): void {
+    const { saved, onError } = this.#options;
+    if (!this.#changed || saved === undefined) return;
+    const entries = [...this.#programs.values()]
+      .flatMap(({ entry }) => entry ?? []);
+    try {
+      saved.save(entries);
+      this.#changed = false;
+    } catch (error) {
+      onError?.(error);
+    }
+  }
+
   /**
    * Looked up anew: a program that came back between freeze and thaw under its
-   * name hears the thaw, one that left is not waited for.
+   * name gets the thaw. A program that registered for requests is missing only
+   * if it withdrew.
    */
   async #call(
     name: string,
@@ -174,8 +177,15 @@ export class HookRegistry {
     const start = performance.now();
     const program = this.#programs.get(name);
     if (program === undefined) {
-      const reason = "the program takes part no more";
-      return { name, kind, status: "gone", ms: since(start), reason };
+      const unreached = {
+        name,
+        kind,
+        ms: since(start),
+        reached: false,
+      } as const;
+      return kind === "request"
+        ? { ...unreached, status: "withdrawn", reason: "it was withdrawn" }
+        : { ...unreached, status: "gone", reason: "it is not connected" };
     }
     const result = program.stream === undefined
       ? await postHook(parseTarget(program.url!)!, facts, limits)
@@ -187,27 +197,40 @@ export class HookRegistry {
     return this.#programs.size >= MOST_PROGRAMS;
   }
 
+  #keep(): void {
+    this.#changed = true;
+    if (this.#options.mayWrite?.() ?? true) this.save();
+  }
+
+  #addRequest(entry: Request): void {
+    this.#add({ ...entry, entry, kind: "request", source: "program" });
+  }
+
   #add(entry: Omit<Program, "limitMs"> & { limitMs?: number }): void {
     const { limitMs = this.#options.limitMs } = entry;
     this.#programs.delete(entry.name);
     this.#programs.set(entry.name, { ...entry, limitMs });
   }
 
+  /** What an agent before this one kept; the config file's entries come first. */
+  #load(): void {
+    try {
+      for (const entry of this.#options.saved?.load() ?? []) {
+        if (this.#programs.has(entry.name) || this.#full) continue;
+        this.#addRequest(entry);
+      }
+    } catch (error) {
+      this.#options.onError?.(error);
+    }
+  }
+
   #fix(entry: unknown): void {
-    const result = v.safeParse(RequestEntry, entry);
-    if (!result.success) {
-      const [issue] = result.issues;
+    const read = readFixed(entry);
+    if (this.#programs.has(read.name)) {
       throw new ConfigError(
-        `Cannot use hook ${JSON.stringify(entry)}: ${
-          v.getDotPath(issue) ?? "it"
-        } must be ${issue.message}`,
+        `Cannot use hook ${read.name}: there are two of that name`,
       );
     }
-    if (this.#programs.has(result.output.name)) {
-      throw new ConfigError(
-        `Cannot use hook ${result.output.name}: there are two of that name`,
-      );
-    }
-    this.#add({ ...result.output, kind: "request", source: "config" });
+    this.#add({ ...read, kind: "request", source: "config" });
   }
 }

@@ -7,8 +7,11 @@ import { nodeHttp } from "../builtin.ts";
 import { since } from "../lifecycle/step.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
 import { asHeaders, type Facts, type HookResult, type Limits } from "./hook.ts";
-import { Output } from "./output.ts";
+import { OUTPUT, Output } from "./output.ts";
 import type { Target } from "./target.ts";
+
+/** What connect(2) alone fails with: no program listens there. */
+const UNREACHED: (string | undefined)[] = ["ECONNREFUSED", "ENOENT"];
 
 type Answer =
   | { readonly status: number }
@@ -32,21 +35,22 @@ export async function postHook(
   const ms = since(start);
   if ("ended" in answer) {
     const reason = reasonOf(answer.ended, limits.limitMs);
-    return { status: answer.ended, ms, reason, output: output.text };
+    return { status: answer.ended, ms, reason, [OUTPUT]: output.text };
   }
   if ("error" in answer) {
     const { code, message } = answer.error as Error & { code?: string };
     const reason = `Cannot post to ${nameOf(target)}: ${code ?? message}`;
-    return { status: "failed", ms, reason };
+    const failed = { status: "failed", ms, reason } as const;
+    return UNREACHED.includes(code) ? { ...failed, reached: false } : failed;
   }
   const httpStatus = answer.status;
   return httpStatus >= 200 && httpStatus < 300
-    ? { status: "done", ms, httpStatus, output: output.text }
+    ? { status: "done", ms, httpStatus, [OUTPUT]: output.text }
     : {
       status: "failed",
       ms,
       httpStatus,
-      output: output.text,
+      [OUTPUT]: output.text,
       reason: `answered ${httpStatus}`,
     };
 }

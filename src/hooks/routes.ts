@@ -5,7 +5,8 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import * as v from "valibot";
-import { EventsEntry, type HookRegistry, RequestEntry } from "./registry.ts";
+import { EventsEntry, RequestEntry } from "./entries.ts";
+import type { HookRegistry } from "./registry.ts";
 
 /** The kinds of problem (RFC 9457), their status and their title. */
 const PROBLEMS = {
@@ -47,7 +48,10 @@ export function hooksApp(
     if (!entry.success) return wrong(entry.issues);
     const taken = registry.register(entry.output);
     if (taken === "taken" || taken === "full") return problem(REFUSED[taken]);
-    return c.json({ name: entry.output.name }, taken === "created" ? 201 : 200);
+    const { name } = entry.output;
+    // Kept: a restarted agent knows it, too. Not yet while the guest is quiesced.
+    const { kept } = registry;
+    return c.json({ name, kept }, taken === "created" ? 201 : 200);
   });
   app.get("/hooks/events", (c) => {
     const entry = v.safeParse(EventsEntry, c.req.query());
@@ -104,8 +108,6 @@ function events(
         return controller.close();
       }
       close = opened.close;
-      // A comment: whoever waits for the registration sees that it is done.
-      send(`: registered as ${entry.name}\n\n`);
     },
     cancel: () => close(),
   });

@@ -3,13 +3,7 @@
  * guest agent's fsfreeze-hook.d, called with `freeze` or `thaw`.
  * @module
  */
-import {
-  accessSync,
-  constants,
-  readdirSync,
-  type Stats,
-  statSync,
-} from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Hook, Policy } from "./hook.ts";
 import { runScript } from "./process.ts";
@@ -76,14 +70,13 @@ function executablesIn(directory: string): string[] {
 }
 
 function isExecutableFile(path: string): boolean {
-  let stats: Stats;
   try {
-    stats = statSync(path);
-    if (!stats.isFile()) return false;
-    accessSync(path, constants.X_OK);
-    return true;
+    const stats = statSync(path);
+    // Not access(2): a file that was meant to run and cannot, for instance from
+    // a filesystem that is mounted noexec, fails when it is called.
+    return stats.isFile() && (stats.mode & 0o111) !== 0;
   } catch (error) {
-    // A link to nothing and a file without the x bit are no hooks.
+    // A link to nothing is no hook.
     if (["ENOENT", "EACCES", "ELOOP"].includes(codeOf(error))) return false;
     throw new Error(`Cannot look at hook ${path}: ${codeOf(error)}`);
   }

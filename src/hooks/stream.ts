@@ -5,8 +5,9 @@
 import { since } from "../lifecycle/step.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
 import type { Facts, HookResult, Limits } from "./hook.ts";
+import { OUTPUT } from "./output.ts";
 
-type Reply = { readonly error?: string } | Ended | "closed";
+type Reply = { readonly error?: string } | Ended | "closed" | "unsent";
 
 /** A program that holds a connection open and reads events from it. */
 export class EventStream {
@@ -31,6 +32,10 @@ export class EventStream {
     const start = performance.now();
     const reply = await this.#ask(id, facts, limits);
     const ms = since(start);
+    if (reply === "unsent") {
+      const reason = "the connection has ended";
+      return { status: "gone", ms, reached: false, reason };
+    }
     if (reply === "closed") {
       const reason = "the connection ended before the acknowledgement";
       return { status: "gone", ms, reason };
@@ -38,9 +43,9 @@ export class EventStream {
     if (typeof reply === "string") {
       return { status: reply, ms, reason: reasonOf(reply, limits.limitMs) };
     }
-    return reply.error === undefined
-      ? { status: "done", ms }
-      : { status: "failed", ms, reason: reply.error };
+    if (reply.error === undefined) return { status: "done", ms };
+    const reason = "it acknowledged with an error";
+    return { status: "failed", ms, reason, [OUTPUT]: reply.error };
   }
 
   /** Takes an acknowledgement; false if nobody waits for that one. */
@@ -57,7 +62,7 @@ export class EventStream {
   }
 
   async #ask(id: string, facts: Facts, limits: Limits): Promise<Reply> {
-    if (this.#closed) return "closed";
+    if (this.#closed) return "unsent";
     let off = () => {};
     try {
       return await new Promise<Reply>((resolve) => {
@@ -66,7 +71,7 @@ export class EventStream {
         try {
           this.#send(eventOf(id, facts));
         } catch {
-          resolve("closed"); // it ended, and its end is still to be heard of
+          resolve("unsent"); // it ended, and its end is still to be heard of
         }
       });
     } finally {

@@ -1,7 +1,7 @@
 /**
  * What the agent has changed outside itself, written down before it changes it,
- * so that an agent that was killed leaves nothing frozen: the next one takes it
- * back before it listens.
+ * so that an agent that was killed leaves nothing frozen: the next one undoes
+ * it before it listens.
  *
  * Each change is a file of its own, written beside its place and renamed: a kill
  * at any moment leaves the old text or the new one. Nothing is synced to a disk:
@@ -9,15 +9,16 @@
  * and so does a file that was written, until the machine itself ends.
  * @module
  */
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, renameSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import {
+  entriesOf,
+  type Entry,
+  entryAt,
+  readEntry,
+  recordedAt,
+} from "./journal_entries.ts";
+import { CorruptChange, NotUndone } from "./not_undone.ts";
 import { messageOf, since } from "./step.ts";
 
 /** What was changed, as JSON; only its own repairer understands it. */
@@ -27,7 +28,7 @@ export type Change = Readonly<Record<string, unknown>>;
 export interface Recorded {
   /** Replaces what is written. */
   update(change: Change): void;
-  /** The change is taken back. */
+  /** The change is undone. */
   erase(): void;
 }
 
@@ -36,8 +37,6 @@ export interface Recorder {
   /** Writes a change down; it may be made once this returns. */
   record(kind: string, change: Change): Recorded;
 }
-
-const ENTRY = /^(\d{8})-([a-z]+)\.json$/;
 
 /** A journal in a directory, which only its owner may read. */
 export class Journal implements Recorder {
@@ -56,52 +55,60 @@ export class Journal implements Recorder {
   }
 
   record(kind: string, change: Change): Recorded {
-    const name = `${String(this.#next++).padStart(8, "0")}-${kind}.json`;
-    const path = join(this.#directory, name);
-    let erased = false;
-    const update = (change: Change) => {
-      // Late news of a change that was taken back must not bring it back.
-      if (erased) return;
-      writeFileSync(`${path}.new`, JSON.stringify(change), { mode: 0o600 });
-      renameSync(`${path}.new`, path);
-    };
-    update(change);
-    return {
-      update,
-      erase() {
-        if (erased) return;
-        erased = true;
-        unlinkSync(path);
-      },
-    };
+    const recorded = recordedAt(entryAt(this.#directory, this.#next++, kind));
+    recorded.update(change);
+    return recorded;
   }
 }
 
 /** What became of one entry that a killed agent left. */
 export interface Repaired {
   readonly kind: string;
-  /** `corrupt`: it could not be read, and was set aside. */
-  readonly status: "repaired" | "failed" | "corrupt";
+  /**
+   * `owed`: hooks have not had their thaw yet. `failed`: the change, or a part
+   * of it, is not undone. Both stay recorded. `corrupt`: the entry could not be
+   * read, and was set aside.
+   */
+  readonly status: "repaired" | "owed" | "failed" | "corrupt";
   readonly ms: number;
   /** What was done, in the words of its repairer. */
   readonly effect?: Change;
+  /** Names of the hooks that are owed their thaw. */
+  readonly owed?: readonly string[];
   readonly reason?: string;
 }
 
-/** Takes one kind of change back; what it throws is reported. */
-export type Repairer = (change: Change) => Promise<Change> | Change;
+/** An entry that a killed agent left, as its repairer has it. */
+export interface LeftEntry extends Recorded {
+  /** Replaces a part of this entry's report, also after the repair. */
+  tell(news: Partial<Omit<Repaired, "kind" | "ms">>): void;
+}
 
 /**
- * Takes back whatever is written down, last change first, and never throws:
- * nothing here may keep an agent from its start. What could not be taken back
- * stays written down, for the next start to try again; what cannot be read is
- * renamed to `*.corrupt`.
+ * Undoes changes of one kind. A change is undone if this returns; what it
+ * throws is reported and the entry stays: {@linkcode NotUndone} if a part is
+ * left, {@linkcode CorruptChange} if the entry makes no sense.
+ */
+export type Repairer = (change: Change) => Promise<Change> | Change;
+
+/** The same for one that may undo the rest of a change later. */
+export type EntryRepairer = (
+  change: Change,
+  entry: LeftEntry,
+) => Promise<Change> | Change;
+
+/**
+ * Undoes whatever is written down, last change first, and never throws: nothing
+ * here may keep an agent from its start. What could not be undone stays written
+ * down, for the next start to try again; what cannot be read is renamed to
+ * `*.corrupt`. The reports are live: if a repairer undoes the rest of a change
+ * later, the report says so from then on.
  */
 export async function repairAfterCrash(
   directory: string,
-  repairers: Readonly<Record<string, Repairer>>,
+  repairers: Readonly<Record<string, EntryRepairer>>,
 ): Promise<Repaired[]> {
-  const repaired: Repaired[] = [];
+  const reports: Repaired[] = [];
   let entries: Entry[];
   try {
     entries = entriesOf(directory);
@@ -109,71 +116,65 @@ export async function repairAfterCrash(
     const reason = messageOf(error);
     return [{ kind: "journal", status: "failed", ms: 0, reason }];
   }
-  for (const { name, kind } of entries.reverse()) {
-    const start = performance.now();
-    repaired.push({
-      kind,
-      ...await repairOne(join(directory, name), kind, repairers),
-      ms: since(start),
-    });
+  for (const entry of entries.reverse()) {
+    reports.push(await repair(entry, repairers));
   }
-  return repaired;
+  return reports;
 }
 
-async function repairOne(
-  path: string,
-  kind: string,
-  repairers: Readonly<Record<string, Repairer>>,
-): Promise<Omit<Repaired, "kind" | "ms">> {
+type Report = { -readonly [K in keyof Repaired]: Repaired[K] };
+
+async function repair(
+  entry: Entry,
+  repairers: Readonly<Record<string, EntryRepairer>>,
+): Promise<Repaired> {
+  const start = performance.now();
+  const report: Report = { kind: entry.kind, status: "repaired", ms: 0 };
   try {
-    const change = readEntry(path);
-    const repairer = Object.hasOwn(repairers, kind)
-      ? repairers[kind]
+    const repairer = Object.hasOwn(repairers, entry.kind)
+      ? repairers[entry.kind]
       : undefined;
-    if (change === undefined || repairer === undefined) {
-      renameSync(path, `${path}.corrupt`);
-      const reason = repairer === undefined
-        ? `Cannot take back ${path}: nobody knows changes of kind ${kind}`
-        : `Cannot read ${path}: it is not a JSON object`;
-      return { status: "corrupt", reason };
+    if (repairer === undefined) {
+      throw new CorruptChange(`changes of kind ${entry.kind} are not known`);
     }
-    const effect = await repairer(change);
-    unlinkSync(path);
-    return { status: "repaired", effect };
+    const change = readEntry(entry);
+    if (change === undefined) {
+      throw new CorruptChange("it is not a JSON object");
+    }
+    const left = leftEntry(entry, report);
+    report.effect = await repairer(change, left);
+    left.erase();
   } catch (error) {
-    return { status: "failed", reason: messageOf(error) };
+    note(report, entry, error);
   }
+  report.ms = since(start);
+  return report;
 }
 
-function readEntry(path: string): Change | undefined {
-  const text = readFileSync(path, "utf8");
+/** Says in the report what went wrong; keeps recorded what is left. */
+function note(report: Report, entry: Entry, error: unknown): void {
+  report.status = "failed";
+  report.reason = messageOf(error);
   try {
-    const change = JSON.parse(text);
-    const isObject = typeof change === "object" && change !== null &&
-      !Array.isArray(change);
-    return isObject ? change : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-interface Entry {
-  readonly at: number;
-  readonly kind: string;
-  readonly name: string;
-}
-
-/** Entries in the order in which they were made; a half-written one is none. */
-function entriesOf(directory: string): Entry[] {
-  let names: string[];
-  try {
-    names = readdirSync(directory);
+    if (error instanceof CorruptChange) {
+      report.reason = `Cannot read ${entry.path}: ${error.message}`;
+      renameSync(entry.path, `${entry.path}.corrupt`);
+      report.status = "corrupt";
+    } else if (error instanceof NotUndone) {
+      const { effect, owed, left } = error;
+      if (owed !== undefined) report.status = "owed";
+      Object.assign(report, { effect, owed });
+      recordedAt(entry).update(left);
+    }
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
-    throw error;
+    // The entry stays as it was, with more in it than is left to do.
+    report.reason += `; ${messageOf(error)}`;
   }
-  return names.flatMap((name) => {
-    const [, at, kind] = ENTRY.exec(name) ?? [];
-    return kind === undefined ? [] : [{ at: Number(at), kind, name }];
-  }).sort((a, b) => a.at - b.at);
+}
+
+function leftEntry(entry: Entry, report: Report): LeftEntry {
+  return {
+    ...recordedAt(entry),
+    tell: (news) => void Object.assign(report, news),
+  };
 }

@@ -92,9 +92,14 @@ export const PrepareReport = v.object({
 
 const Repaired = v.object({
   kind: v.string(),
-  status: v.picklist(["repaired", "failed", "corrupt"]),
+  status: v.picklist(["repaired", "owed", "failed", "corrupt"]),
   ms: Milliseconds,
   effect: v.optional(v.record(v.string(), v.unknown())),
+  owed: v.optional(v.pipe(
+    v.array(v.string()),
+    v.readonly(),
+    v.description("Hooks that have not had their thaw yet."),
+  )),
   reason: v.optional(v.string()),
 });
 
@@ -115,6 +120,13 @@ export const Status = v.object({
   late: v.optional(Late),
   /** What a killed agent had left, and this one took back at its start. */
   repaired: v.optional(v.pipe(v.array(Repaired), v.readonly())),
+  owedThaws: v.optional(v.pipe(
+    v.array(v.string()),
+    v.readonly(),
+    v.description(
+      "Hooks whose thaw failed. A program gets it when it registers again.",
+    ),
+  )),
   ports: v.optional(v.object({
     state: v.string(),
     ports: v.pipe(

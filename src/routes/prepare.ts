@@ -3,6 +3,7 @@
  * @module
  */
 import type { Context } from "hono";
+import { withOutput } from "../hooks/output.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../lifecycle/recovery.ts";
 import type { Operation } from "../lifecycle/operation.ts";
@@ -30,7 +31,7 @@ export async function prepare(
     return c.body(null, 204);
   }
   if (!await lifecycle.settle(operation)) throw new ProblemError("overtaken");
-  return c.json(reportOf(operation));
+  return c.json(withOutput(reportOf(operation)));
 }
 
 /** The report of an operation's way from running to quiesced. */
@@ -55,10 +56,10 @@ async function hold(
     if (!(error instanceof PrepareFailed)) throw problemOf(error);
     throw new ProblemError("prepare-failed", {
       detail: error.message,
-      report: {
+      report: withOutput({
         prepare: reportOf(error.operation),
         undo: { ...error.undo, steps: [...error.undo.steps] },
-      },
+      }),
     });
   }
 }

@@ -6,6 +6,7 @@ import type { Context } from "hono";
 import type { Agent } from "../app.ts";
 import type { Recovered } from "../lifecycle/recovery.ts";
 import type { RecoverRequest } from "../lifecycle/request.ts";
+import { withOutput } from "../hooks/output.ts";
 import type { Bindings } from "../server/exchange.ts";
 import { readBody, readQuery } from "./input.ts";
 import { nameOperation } from "./operation_header.ts";
@@ -24,7 +25,11 @@ export async function recover(
   const receivedAt = performance.now();
   readQuery(c, NoQuery);
   const request = { ...await readBody(c, RecoverBody), receivedAt };
-  const { recovery, notApplied } = await tryRecover(lifecycle, request);
+  const { notApplied, ...recovered } = await tryRecover(lifecycle, request);
+  // What the hooks said is for the caller that this recovery belongs to.
+  const recovery = recovered.recovery?.trigger === "recover"
+    ? withOutput(recovered.recovery)
+    : recovered.recovery;
   nameOperation(c, lifecycle);
   const { deferred } = lifecycle;
   const late = deferred.reports.length > 0 ? deferred.reports : undefined;

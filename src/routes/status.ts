@@ -28,6 +28,7 @@ export function status(c: Context, agent: Agent): Response {
       { ...lastRecovery, steps: [...lastRecovery.steps] },
     late: late.length > 0 ? late : undefined,
     repaired: repaired.length > 0 ? repaired : undefined,
+    owedThaws: agent.owed?.names.length ? agent.owed.names : undefined,
     ports: ports?.status(),
   };
   c.header("cache-control", "no-store");

@@ -2,7 +2,9 @@
  * Step: the workload stands still, confirmed by the kernel.
  * @module
  */
+import * as v from "valibot";
 import type { Recorder, Repairer } from "../lifecycle/journal.ts";
+import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import { type Effect, messageOf, since, type Step } from "../lifecycle/step.ts";
 import {
   findCgroup,
@@ -36,7 +38,11 @@ export function workloadStep(options: WorkloadStepOptions): Step {
       const [ours, alreadyFrozen] = split(all);
       const recorded = journal.record("workload", { cgroups: ours });
       const undo = async (): Promise<Effect> => {
-        const effect = await thaw(ours, limitMs);
+        const effect = await thaw(ours, limitMs).catch((error) => {
+          // A cgroup that was thawed may be frozen by the guest itself later.
+          if (error instanceof NotUndone) recorded.update(error.left);
+          throw error;
+        });
         recorded.erase();
         return { ...effect, leftFrozen: alreadyFrozen };
       };
@@ -64,24 +70,27 @@ export function workloadStep(options: WorkloadStepOptions): Step {
 
 /** Thaws what a killed agent left frozen, for `repairAfterCrash`. */
 export function thawWorkload(limitMs: number): Repairer {
-  return ({ cgroups }) => {
-    const paths = Array.isArray(cgroups) ? cgroups.map(String) : [];
-    return thaw(paths, limitMs);
-  };
+  return (change) => thaw(readChange(Change, change).cgroups, limitMs);
 }
 
-/** Asks all first, so that none waits for another; then confirms. */
+/** What the journal has of frozen cgroups: their paths. */
+const Change = v.object({ cgroups: v.array(v.string()) });
+
+/**
+ * Asks all first, so that none waits for another; then confirms. Throws
+ * {@linkcode NotUndone} with those that stay frozen.
+ */
 async function thaw(
   paths: readonly string[],
   limitMs: number,
 ): Promise<Effect> {
   const start = performance.now();
-  const failed: string[] = [];
+  const failed = new Map<string, string>();
   const asked = paths.filter((path) => {
     try {
       return requestFreezer(path, false);
     } catch (error) {
-      failed.push(`${path}: ${messageOf(error)}`);
+      failed.set(path, messageOf(error));
       return false;
     }
   });
@@ -89,13 +98,20 @@ async function thaw(
     freezerState(path)?.frozen === true && !frozenFromAbove(path);
   await waitFor(() => !asked.some(stands), limitMs);
   for (const path of asked.filter(stands)) {
-    failed.push(`${path}: still frozen after ${limitMs} ms`);
+    failed.set(path, `still frozen after ${limitMs} ms`);
   }
-  if (failed.length > 0) {
-    throw new Error(`Cannot thaw the workload: ${failed.join("; ")}`);
-  }
-  const gone = paths.filter((path) => !asked.includes(path));
-  return { thawed: asked, gone, ms: since(start) };
+  const done = (path: string) => !failed.has(path);
+  const effect = {
+    thawed: asked.filter(done),
+    gone: paths.filter((path) => !asked.includes(path) && done(path)),
+    ms: since(start),
+  };
+  if (failed.size === 0) return effect;
+  const reasons = [...failed].map(([path, reason]) => `${path}: ${reason}`);
+  throw new NotUndone(`Cannot thaw the workload: ${reasons.join("; ")}`, {
+    effect,
+    left: { cgroups: [...failed.keys()] },
+  });
 }
 
 /** Those to freeze, and those that the guest froze itself. */

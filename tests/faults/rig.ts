@@ -8,7 +8,7 @@ import { makeParts } from "../../src/compose.ts";
 import { parseConfig } from "../../src/config.ts";
 import { EvidenceObserver } from "../../src/evidence.ts";
 import { GenerationFile } from "../../src/steps/generation.ts";
-import { HookRegistry } from "../../src/hooks/registry.ts";
+import { makePrograms } from "../../src/hooks/make_programs.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
 import { type Plan, plan } from "../../src/lifecycle/plan.ts";
@@ -25,7 +25,7 @@ import { Listeners } from "../../src/server/listeners.ts";
 import { Sweeper } from "../../src/server/sweeper.ts";
 import { filesystemStep } from "../../src/steps/filesystem.ts";
 import { deferred, unexpected } from "../support/deferred.ts";
-import { script, temporary } from "../support/hooks.ts";
+import { script, SILENT, temporary } from "../support/hooks.ts";
 import { masksOf } from "../support/proc.ts";
 import { ask } from "../support/raw.ts";
 
@@ -121,7 +121,12 @@ export class Rig {
           collect: () => Promise.resolve(true),
           onError() {},
         }),
-        registry: new HookRegistry({ limitMs: 1000, newId: () => "event" }),
+        ...makePrograms({
+          config: parsed.config,
+          newId: () => "event",
+          mayWrite: () => false,
+          log: SILENT,
+        }),
         ...{ hostClocks, program: new ProgramPages(libc, unexpected) },
         later: deferred(),
         generationFile: new GenerationFile(parsed.config.runtimeDirectory),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { OUTPUT } from "../../src/hooks/output.ts";
 import { FREEZE } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
 import { served } from "./asking.ts";
@@ -49,8 +50,12 @@ describe("reading events", () => {
     const call = hookNamed("app").call(FREEZE, { limitMs: 2000 });
     const { id } = await until("the event", () => app.events()[0]);
     await ask("POST", `/hooks/events/${id}/ack`, { error: "busy" });
-    const { status, reason } = await call;
-    assert.deepEqual([status, reason], ["failed", "busy"]);
+    const { status, reason, [OUTPUT]: output } = await call;
+    assert.deepEqual([status, reason, output], [
+      "failed",
+      "it acknowledged with an error",
+      "busy",
+    ]);
     app.end();
     await until(
       "it to be forgotten",

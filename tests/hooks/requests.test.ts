@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { OUTPUT } from "../../src/hooks/output.ts";
 import { postHook } from "../../src/hooks/requests.ts";
 import { parseTarget } from "../../src/hooks/target.ts";
 import { FREEZE, temporary } from "../support/hooks.ts";
@@ -136,7 +137,7 @@ describe("a request", () => {
   test("anything but 2xx is a failure, with what was answered", async () => {
     const busy = await post("/busy");
     assert.deepEqual(
-      [busy.status, busy.httpStatus, busy.reason, busy.output],
+      [busy.status, busy.httpStatus, busy.reason, busy[OUTPUT]],
       ["failed", 503, "answered 503", "pool is busy"],
     );
     assert.equal((await post("/redirect")).reason, "answered 302");
@@ -148,6 +149,14 @@ describe("a request", () => {
     const result = await postHook(target, FREEZE, { limitMs: 2000 });
     assert.equal(result.status, "failed");
     assert.match(result.reason!, /^Cannot post to \/.*none\.sock: ENOENT/);
+    assert.equal(result.reached, false);
+    const refused = await postHook(
+      parseTarget("http://127.0.0.1:1/")!,
+      FREEZE,
+      { limitMs: 2000 },
+    );
+    assert.equal(refused.reached, false);
+    assert.equal((await post("/break")).reached, undefined);
   });
 
   test("ends at its limit, and when it is given up", async () => {

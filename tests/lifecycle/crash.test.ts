@@ -5,16 +5,16 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { repairOwed } from "../../src/hooks/owed_repair.ts";
 import { findScripts } from "../../src/hooks/scripts.ts";
 import { repairAfterCrash } from "../../src/lifecycle/journal.ts";
 import { loadLibc } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { thawMounts } from "../../src/steps/freeze_mounts.ts";
-import { thawOwed } from "../../src/steps/hooks.ts";
 import { thawWorkload } from "../../src/steps/workload.ts";
 import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
-import { script, temporary } from "../support/hooks.ts";
+import { owedThaws, script, SILENT, temporary } from "../support/hooks.ts";
 
 const libc = loadLibc(await loadRuntime());
 const directory = temporary();
@@ -50,9 +50,10 @@ async function repair(journal: string, hooks: string) {
   const repaired = await repairAfterCrash(journal, {
     workload: thawWorkload(2000),
     mounts: thawMounts(libc),
-    hooks: thawOwed({
+    hooks: repairOwed({
       hooks: () => findScripts({ directories: [hooks], limitMs: 2000 }),
       limitMs: 5000,
+      ...{ owed: owedThaws(), log: SILENT },
     }),
   });
   assert.deepEqual(readdirSync(journal), [], "nothing is owed any more");

@@ -8,8 +8,16 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { Journal, repairAfterCrash } from "../../src/lifecycle/journal.ts";
-import { temporary } from "../support/hooks.ts";
+import { repairOwed } from "../../src/hooks/owed_repair.ts";
+import {
+  type EntryRepairer,
+  Journal,
+  type LeftEntry,
+  repairAfterCrash,
+} from "../../src/lifecycle/journal.ts";
+import { NotUndone } from "../../src/lifecycle/not_undone.ts";
+import { thawWorkload } from "../../src/steps/workload.ts";
+import { owedThaws, SILENT, temporary } from "../support/hooks.ts";
 
 const directory = temporary();
 after(directory.remove);
@@ -93,6 +101,62 @@ describe("after a crash", () => {
     assert.deepEqual([again.kind, again.status], ["b", "repaired"]);
   });
 
+  test("what is left of a change stays, and its report is told later", async () => {
+    const path = fresh();
+    const journal = new Journal(path);
+    journal.record("a", { of: [1, 2] });
+    journal.record("b", { of: [3, 4] });
+    let entry: LeftEntry | undefined;
+    const repairers: Record<string, EntryRepairer> = {
+      a() {
+        throw new NotUndone("2 is stuck", { left: { of: [2] }, effect: {} });
+      },
+      b(_, left) {
+        entry = left;
+        throw new NotUndone("4 does not answer", {
+          left: { of: [4] },
+          effect: { called: [3, 4] },
+          owed: ["4"],
+        });
+      },
+    };
+    const [b, a] = await repairAfterCrash(path, repairers);
+    assert.deepEqual([a.status, a.reason], ["failed", "2 is stuck"]);
+    assert.deepEqual([b.status, b.owed], ["owed", ["4"]]);
+    const texts = () =>
+      readdirSync(path).sort().map((name) =>
+        readFileSync(join(path, name), "utf8")
+      );
+    assert.deepEqual(texts(), ['{"of":[2]}', '{"of":[4]}']);
+    entry!.tell({ status: "repaired", owed: undefined });
+    entry!.erase();
+    assert.deepEqual([b.status, b.owed], ["repaired", undefined]);
+    assert.deepEqual(texts(), ['{"of":[2]}']);
+  });
+
+  test("a change that makes no sense is set aside, not repaired", async () => {
+    const path = fresh();
+    new Journal(path).record("workload", { cgroups: "all" });
+    new Journal(path).record("hooks", { started: 1 });
+    const repaired = await repairAfterCrash(path, {
+      workload: thawWorkload(100),
+      hooks: repairOwed({
+        hooks: () => [],
+        limitMs: 100,
+        ...{ owed: owedThaws(), log: SILENT },
+      }),
+    });
+    assert.deepEqual(repaired.map(({ status }) => status), [
+      "corrupt",
+      "corrupt",
+    ]);
+    assert.match(repaired[1].reason!, /: its cgroups must be Array$/);
+    assert.deepEqual(readdirSync(path).sort(), [
+      "00000001-workload.json.corrupt",
+      "00000002-hooks.json.corrupt",
+    ]);
+  });
+
   test("what cannot be read is set aside", async () => {
     const path = fresh();
     const journal = new Journal(path);
@@ -113,7 +177,7 @@ describe("after a crash", () => {
       "corrupt",
     ]);
     assert.match(repaired[0].reason!, /^Cannot read .*: it is not a JSON obj/);
-    assert.match(repaired[4].reason!, /nobody knows changes of kind unknown$/);
+    assert.match(repaired[4].reason!, /changes of kind unknown are not known$/);
     assert.deepEqual(seen, []);
     assert.ok(existsSync(join(path, "00000100-a.json.corrupt")));
     new Journal(path);

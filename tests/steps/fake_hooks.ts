@@ -3,8 +3,9 @@
  */
 import { deadline, type Ended, reasonOf } from "../../src/hooks/deadline.ts";
 import type { Facts, Hook, HookResult } from "../../src/hooks/hook.ts";
+import type { Fields } from "../../src/log.ts";
 import { hooksStep } from "../../src/steps/hooks.ts";
-import { fakeJournal } from "../support/hooks.ts";
+import { fakeJournal, owedThaws } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
 
 /** What a fake hook does; by default it is done at once. */
@@ -46,11 +47,14 @@ export function start(fakes: Fake[], limitMs = 1000) {
       return { ...result, status, reason, ...fake[told.phase] };
     },
   }));
+  const logged: Fields[] = [];
   const step = hooksStep({
     hooks: () => hooks,
     limitMs,
     journal,
+    owed: owedThaws(),
+    log: { info: (_, fields) => void logged.push(fields ?? {}) },
     hostTime: () => "2031-01-02T03:04:05Z",
   });
-  return { step, seen, facts, limitsSeen, journal, hooks };
+  return { step, seen, facts, limitsSeen, journal, hooks, logged };
 }

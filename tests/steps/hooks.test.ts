@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { HookResult } from "../../src/hooks/hook.ts";
+import { OUTPUT, withOutput } from "../../src/hooks/output.ts";
 import type { Done } from "../../src/lifecycle/step.ts";
-import { HooksError, hooksStep, thawOwed } from "../../src/steps/hooks.ts";
-import { recoveryContext, stepContext } from "../support/hooks.ts";
+import { HooksError, hooksStep } from "../../src/steps/hooks.ts";
+import {
+  owedThaws,
+  recoveryContext,
+  SILENT,
+  stepContext,
+} from "../support/hooks.ts";
 import { start } from "./fake_hooks.ts";
 
 const fails = { status: "failed", reason: "exit code 1" } as const;
@@ -50,8 +56,8 @@ describe("hooks around a freeze", () => {
 
   test("a failure thaws what was started, and nothing else", async () => {
     const { step, seen, journal } = start([
-      { name: "a", thaw: { ...fails, output: "x\nno lock\n" } },
-      { name: "b", freeze: { ...fails, output: "disk full" } },
+      { name: "a", thaw: fails },
+      { name: "b", freeze: fails },
       { name: "c" },
     ]);
     const failure = await Promise.resolve(step.quiesce(stepContext())).then(
@@ -61,15 +67,16 @@ describe("hooks around a freeze", () => {
     assert.ok(failure instanceof HooksError);
     assert.equal(
       failure.message,
-      "Cannot freeze the hooks: hook b failed: exit code 1 (disk full)" +
-        "; thaw: hook a failed: exit code 1 (no lock)",
+      "Cannot freeze the hooks: hook b failed: exit code 1" +
+        "; thaw: hook a failed: exit code 1",
     );
     assert.deepEqual(seen, ["freeze a", "freeze b", "thaw b", "thaw a"]);
     assert.deepEqual(
       (failure.effect.thawed as HookResult[]).map(({ name }) => name),
       ["b", "a"],
     );
-    assert.equal(journal.written.size, 0);
+    assert.deepEqual(failure.effect.owed, ["a"]);
+    assert.deepEqual(journal.written.get("hooks")?.started, ["script a"]);
   });
 
   test("a failure that stops nothing is in the report, and thawed", async () => {
@@ -84,22 +91,63 @@ describe("hooks around a freeze", () => {
     assert.deepEqual(seen.slice(2), ["thaw b", "thaw a"]);
   });
 
-  test("all thaws run whatever fails, and the failures are named", async () => {
+  test("all thaws run whatever fails, and the failures are owed", async () => {
     const { step, seen, journal } = start([
       { name: "a", thaw: fails },
-      { name: "b", thaw: { status: "gone", reason: "left" } },
+      { name: "b", thaw: { status: "gone", reason: "not connected" } },
       { name: "c", thaw: { status: "timeout", reason: "late" } },
+      { name: "d", thaw: { status: "withdrawn", reason: "it left" } },
+      { name: "e" },
     ]);
     const done = await step.quiesce(stepContext()) as Done;
     await assert.rejects(
       async () => await done.undo!(recoveryContext()),
-      {
-        name: "HooksError",
-        message: "Cannot thaw the hooks: hook c timeout: late" +
-          "; hook a failed: exit code 1",
+      (error: HooksError) => {
+        assert.equal(
+          error.message,
+          "Cannot thaw the hooks: hook c timeout: late; hook b gone: " +
+            "not connected; hook a failed: exit code 1",
+        );
+        assert.deepEqual(error.effect.owed, ["c", "b", "a"]);
+        return true;
       },
     );
-    assert.deepEqual(seen.slice(3), ["thaw c", "thaw b", "thaw a"]);
+    assert.deepEqual(
+      seen.slice(5),
+      ["thaw e", "thaw d", "thaw c", "thaw b", "thaw a"],
+    );
+    const { started, outcome } = journal.written.get("hooks")!;
+    assert.deepEqual(started, ["script c", "script b", "script a"]);
+    assert.equal(outcome, "restored");
+  });
+
+  test("the next thaw of a hook pays what it is owed", async () => {
+    let broken = true;
+    const { step, journal } = start([{
+      name: "a",
+      get thaw() {
+        return broken ? fails : {};
+      },
+    }]);
+    for (const left of [1, 1, 0]) {
+      broken = left > 0;
+      const done = await step.quiesce(stepContext()) as Done;
+      await Promise.resolve(done.undo!(recoveryContext())).catch(() => {});
+      assert.equal(journal.written.size, left);
+    }
+  });
+
+  test("a hook that cannot be called has no thaw to get", async () => {
+    const { step, seen, journal } = start([
+      { name: "a" },
+      { name: "b", freeze: { ...fails, reached: false }, policy: "continue" },
+      { name: "c", freeze: { ...fails, reached: false } },
+    ]);
+    await assert.rejects(
+      async () => await step.quiesce(stepContext()),
+      /^HooksError: Cannot freeze the hooks: hook c failed: exit code 1$/,
+    );
+    assert.deepEqual(seen, ["freeze a", "freeze b", "freeze c", "thaw a"]);
     assert.equal(journal.written.size, 0);
   });
 
@@ -127,6 +175,7 @@ describe("hooks around a freeze", () => {
           erase() {},
         }),
       },
+      ...{ owed: owedThaws(), log: SILENT },
     });
     await assert.rejects(
       async () => await step.quiesce(stepContext()),
@@ -135,19 +184,30 @@ describe("hooks around a freeze", () => {
     assert.deepEqual(seen, ["freeze a", "thaw a"]);
   });
 
-  test("an agent that was killed owes the thaws of who still takes part", async () => {
-    const { seen, facts, hooks } = start([
-      { name: "a" },
-      { name: "b" },
-      { name: "c" },
+  test("what they said is logged and in no report", async () => {
+    const secret = { [OUTPUT]: "password=1234" };
+    const { step, logged } = start([
+      { name: "a", freeze: secret, thaw: { ...secret, ...fails } },
+      { name: "b", freeze: secret },
     ]);
-    const repair = thawOwed({ hooks: () => hooks, limitMs: 1000 });
-    await repair({
-      operation: "op",
-      generation: 7,
-      started: ["script a", "script c", "script /etc/passwd"],
-    });
-    assert.deepEqual(seen, ["thaw c", "thaw a"]);
-    assert.equal(facts[0].outcome, "aborted");
+    const done = await step.quiesce(stepContext()) as Done;
+    const failure = await Promise.resolve(done.undo!(recoveryContext())).then(
+      () => assert.fail("it did not fail"),
+      (error: HooksError) => error,
+    );
+    const reports = { freeze: done.effect, thaw: failure.effect };
+    assert.doesNotMatch(JSON.stringify(reports) + failure.message, /1234/);
+    assert.equal(
+      JSON.stringify(withOutput(reports)).match(/"output":"password=1234"/g)
+        ?.length,
+      3,
+    );
+    assert.deepEqual(logged.map(({ phase, said }) => [phase, said]), [
+      ["freeze", [
+        { hook: "a", status: "done", output: "password=1234" },
+        { hook: "b", status: "done", output: "password=1234" },
+      ]],
+      ["thaw", [{ hook: "a", status: "failed", output: "password=1234" }]],
+    ]);
   });
 });

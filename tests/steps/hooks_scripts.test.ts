@@ -7,8 +7,10 @@ import type { Done } from "../../src/lifecycle/step.ts";
 import { hooksStep } from "../../src/steps/hooks.ts";
 import {
   fakeJournal,
+  owedThaws,
   recoveryContext,
   script,
+  SILENT,
   stepContext,
   temporary,
 } from "../support/hooks.ts";
@@ -36,7 +38,7 @@ esac`,
   const step = hooksStep({
     hooks: () => findScripts({ directories: [path], limitMs: 3000 }),
     limitMs: 5000,
-    journal,
+    ...{ journal, owed: owedThaws(), log: SILENT },
   });
   const done = await step.quiesce(stepContext()) as Done;
   assert.equal(readFileSync(log, "utf8"), "locked\n");
@@ -50,7 +52,7 @@ esac`,
   const hanging = hooksStep({
     hooks: () => findScripts({ directories: [path], limitMs: 2000 }),
     limitMs: 5000,
-    journal,
+    ...{ journal, owed: owedThaws(), log: SILENT },
   });
   const start = performance.now();
   await assert.rejects(

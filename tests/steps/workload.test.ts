@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { after, describe, test } from "node:test";
+import type { NotUndone } from "../../src/lifecycle/not_undone.ts";
 import type { Done } from "../../src/lifecycle/step.ts";
-import { workloadStep } from "../../src/steps/workload.ts";
+import { thawWorkload, workloadStep } from "../../src/steps/workload.ts";
 import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
 import {
@@ -28,6 +36,33 @@ test("without a cgroup there is nothing to do", async () => {
   assert.deepEqual(await start([]).step.quiesce(stepContext()), {
     skipped: "no cgroup was named",
   });
+});
+
+test("what stays frozen is left to undo, without what was thawed", async () => {
+  const group = (name: string, frozen: boolean) => {
+    const path = join(directory.path, name);
+    mkdirSync(path);
+    writeFileSync(join(path, "cgroup.freeze"), "1");
+    writeFileSync(join(path, "cgroup.events"), `frozen ${Number(frozen)}`);
+    return path;
+  };
+  const stuck = group("stuck", true);
+  const broken = join(directory.path, "broken");
+  mkdirSync(join(broken, "cgroup.freeze"), { recursive: true });
+  const cgroups = [broken, group("free", false), stuck, "/lull/gone"];
+  await assert.rejects(
+    async () => await thawWorkload(20)({ cgroups }),
+    (error: NotUndone) => {
+      assert.match(
+        error.message,
+        /^Cannot thaw the workload: .*broken: EISDIR.*stuck: still frozen/,
+      );
+      assert.deepEqual(error.left, { cgroups: [broken, stuck] });
+      assert.deepEqual(error.effect?.thawed, [cgroups[1]]);
+      assert.deepEqual(error.effect?.gone, ["/lull/gone"]);
+      return true;
+    },
+  );
 });
 
 describe(`the workload's cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {

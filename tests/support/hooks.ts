@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Facts } from "../../src/hooks/hook.ts";
+import { OwedThaws } from "../../src/hooks/owed_thaws.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
 import { listenForHooks } from "../../src/hooks/socket.ts";
@@ -29,7 +30,11 @@ export function temporary(): {
 }
 
 /** Writes an executable file; gives its path. */
-export function script(path: string, text: string, mode = 0o755): string {
+export function script(
+  path: string,
+  text: string | Uint8Array,
+  mode = 0o755,
+): string {
   writeFileSync(path, text);
   chmodSync(path, mode);
   return path;
@@ -61,19 +66,31 @@ export function recoveryContext(): RecoveryContext {
   };
 }
 
-/** A journal that only remembers what is written in it now. */
+/** A journal that only remembers what is written in it now, by kind. */
 export function fakeJournal(): Recorder & { written: Map<string, Change> } {
   const written = new Map<string, Change>();
+  let last: unknown;
   return {
     written,
     record(kind, change) {
+      const own = last = {};
       written.set(kind, change);
       return {
         update: (change) => void written.set(kind, change),
-        erase: () => void written.delete(kind),
+        erase() {
+          if (last === own) written.delete(kind);
+        },
       };
     },
   };
+}
+
+/** A log that nobody reads. */
+export const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Debts to hooks that are scripts: none registers. */
+export function owedThaws(): OwedThaws {
+  return new OwedThaws({ find: () => undefined, limitMs: 1000, log: SILENT });
 }
 
 /** A registry behind a real socket. */

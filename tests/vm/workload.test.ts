@@ -51,7 +51,8 @@ describe("a machine whose workload takes part", () => {
 
     await addHook(machine, "15-fails", FAIL);
     const { problem } = await failPrepare(machine, "hooks");
-    assert.match(problem.detail ?? "", /15-fails.*exit code 3.*no space left/);
+    assert.match(problem.detail ?? "", /15-fails.*exit code 3/);
+    assert.match(JSON.stringify(problem), /"output":"no space left"/);
     // Whatever was started gets its thaw, the failed one too; nothing after it.
     assert.deepEqual(await called(machine), [
       begun[0],

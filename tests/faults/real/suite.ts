@@ -12,6 +12,8 @@ import { descriptorsAtRecovery } from "./descriptors_at_recovery.ts";
 import { failedStarts } from "./failed_starts.ts";
 import { missingAddress } from "./missing_address.ts";
 import { missingToken } from "./missing_token.ts";
+import { hookReports } from "./hook_reports.ts";
+import { owedThaws } from "./owed_thaws.ts";
 import { poverty } from "./poverty.ts";
 import { secondAgent } from "./second_agent.ts";
 import { signals } from "./signals.ts";
@@ -31,4 +33,6 @@ export function faults(target: Target): void {
   deafness(target);
   signals(target);
   ending(target);
+  owedThaws(target);
+  hookReports(target);
 }

@@ -12,7 +12,12 @@ import { loadRuntime } from "../../../src/runtime/mod.ts";
 import { freezeMountsStep } from "../../../src/steps/freeze_mounts.ts";
 import { hooksStep } from "../../../src/steps/hooks.ts";
 import { workloadStep } from "../../../src/steps/workload.ts";
-import { recoveryContext, stepContext } from "../../support/hooks.ts";
+import {
+  owedThaws,
+  recoveryContext,
+  SILENT,
+  stepContext,
+} from "../../support/hooks.ts";
 
 const [name, directory, target, point] = process.argv.slice(-4);
 
@@ -52,7 +57,7 @@ async function make(): Promise<Step> {
       return hooksStep({
         hooks: () => findScripts({ directories: [target], limitMs: 2000 }),
         limitMs: 5000,
-        journal,
+        ...{ journal, owed: owedThaws(), log: SILENT },
       });
     default: {
       const runtime = await loadRuntime();

@@ -1,0 +1,47 @@
+/**
+ * Makes the registry of the guest's programs, and the debts to them and to the
+ * scripts; the two need each other.
+ * @module
+ */
+import type { Config } from "../config.ts";
+import { messageOf } from "../lifecycle/step.ts";
+import type { Log } from "../log.ts";
+import { OwedThaws } from "./owed_thaws.ts";
+import { HookRegistry, type RegistryOptions } from "./registry.ts";
+import { SavedPrograms } from "./saved_programs.ts";
+
+/** What they need. */
+export interface MakeProgramsOptions
+  extends Required<Pick<RegistryOptions, "newId" | "mayWrite">> {
+  readonly config: Pick<
+    Config,
+    | "hookLimitMs"
+    | "hooksLimitMs"
+    | "hooks"
+    | "hooksSocket"
+    | "runtimeDirectory"
+  >;
+  readonly log: Log;
+}
+
+/** Reads the programs that an earlier agent knew, if any can register. */
+export function makePrograms(
+  { config, newId, mayWrite, log }: MakeProgramsOptions,
+): { readonly registry: HookRegistry; readonly owed: OwedThaws } {
+  const owed: OwedThaws = new OwedThaws({
+    find: (name) => registry.hooks().find((hook) => hook.name === name),
+    limitMs: config.hooksLimitMs,
+    log,
+  });
+  const registry = new HookRegistry({
+    limitMs: config.hookLimitMs,
+    fixed: config.hooks,
+    ...{ newId, mayWrite, owed },
+    saved: config.hooksSocket === ""
+      ? undefined
+      : new SavedPrograms(config.runtimeDirectory),
+    onError: (error) =>
+      log.error("registrations cannot be kept", { error: messageOf(error) }),
+  });
+  return { registry, owed };
+}
