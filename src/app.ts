@@ -59,6 +59,14 @@ export function createHandler(
 export function createApp(agent: Agent): App {
   const { lifecycle, metrics, log, newId } = agent;
   const app: App = new Hono();
+  app.use(async (c, next) => {
+    await next();
+    // Hono drops the body of a reply to HEAD, and with it the length.
+    if (c.req.method === "HEAD") {
+      const body = await c.res.clone().arrayBuffer();
+      c.header("content-length", String(body.byteLength));
+    }
+  });
   app.use(requestId({ generator: newId }));
   app.use(async (c, next) => {
     if (c.env.rehearsal) return await next();

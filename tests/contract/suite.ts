@@ -12,10 +12,12 @@ import { process } from "./process.ts";
 import { recovery } from "./recovery.ts";
 import { rounds } from "./rounds.ts";
 import { routes } from "./routes.ts";
+import { targets } from "./targets.ts";
 
 /** Declares every contract test for one target. */
 export function contract(target: Target): void {
   routes(target);
+  targets(target);
   rounds(target);
   recovery(target);
   connections(target);
