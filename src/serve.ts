@@ -142,6 +142,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     newId,
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
+    tokenNeeded: config.tokenFile !== "",
     healthMayRecover,
   });
 

@@ -1,146 +1,212 @@
 /**
- * GET /openapi.json
+ * The OpenAPI 3.1 document, from the table of routes.
  * @module
  */
-import { toJsonSchema } from "@valibot/to-json-schema";
 import type { GenericSchema } from "valibot";
-import { OPEN_METRICS } from "../metrics.ts";
+import type { JsonSchema } from "../json_input.ts";
+import { NetworkIdentity } from "../network_identity.ts";
 import { VERSION } from "../version.ts";
-import { PROBLEMS } from "./problem.ts";
 import {
+  Evidence,
   Health,
   PrepareReport,
   Problem,
   RecoverReply,
+  RecoveryReport,
+  Repaired,
   Status,
+  StepReport,
 } from "./documents.ts";
-import { HostTime, PrepareBody, RecoverBody } from "./schemas.ts";
+import { componentsOf, schemaOf, textSchemaOf } from "./json_schema.ts";
+import { type ProblemKind, PROBLEMS, problemType } from "./problem.ts";
+import { allowedMethods, problemsOf, type Reply, type Route } from "./route.ts";
 
-type Json = Record<string, unknown>;
+/** The schemas that have a name in the document. */
+const SHARED = {
+  Evidence,
+  Health,
+  NetworkIdentity,
+  PrepareReport,
+  Problem,
+  RecoverReply,
+  RecoveryReport,
+  Repaired,
+  Status,
+  StepReport,
+} as const;
 
-/** The OpenAPI 3.1 document, from the schemas that validate. */
-export function openapi(): Json {
+/** The headers of replies that have a name in the document. */
+const HEADERS = {
+  "X-Request-Id": {
+    description: "The caller's own, or one that the agent made.",
+    required: true,
+    schema: { type: "string" },
+  },
+  "Lull-Operation": {
+    description: "The current operation, or the last one, if there was any.",
+    schema: { type: "string" },
+  },
+} as const;
+
+/** The ways to show the token; either is enough. */
+const SECURITY_SCHEMES = {
+  bearer: { type: "http", scheme: "bearer" },
+  accessToken: { type: "apiKey", in: "header", name: "X-Access-Token" },
+} as const;
+
+/** The document; with `tokenNeeded` all calls but the open ones need the token. */
+export function openapi(
+  routes: readonly Route[],
+  tokenNeeded: boolean,
+): JsonSchema {
+  const allowed = allowedMethods(routes);
+  const paths: Record<string, Record<string, JsonSchema>> = {};
+  for (const route of routes) {
+    (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(
+      route,
+      allowed.get(route.path)!,
+      tokenNeeded,
+    );
+  }
   return {
     openapi: "3.1.0",
     info: {
       title: "Lull",
       version: VERSION,
       description:
-        "Makes a virtual machine safe to snapshot, and right again after the restore.",
+        "Makes a virtual machine safe to snapshot, and right again after the " +
+        "restore. Each GET answers HEAD as well. A path that is not listed here is " +
+        `answered with 404 and a problem of type ${problemType("not-found")}.`,
     },
-    paths: {
-      "/snapshot/prepare": {
-        post: {
-          summary: "Quiesce the guest",
-          parameters: parameters(PrepareBody),
-          requestBody: body(PrepareBody),
-          responses: {
-            204: { description: "Quiesced; the settle goes on." },
-            200: json("Settled; the report.", PrepareReport),
-            ...problems(
-              "invalid-input",
-              "body-timeout",
-              "overtaken",
-              "body-too-large",
-              "prepare-failed",
-            ),
-          },
-        },
-      },
-      "/health": {
-        get: {
-          summary: "Check health; the first check after a prepare recovers",
-          parameters: [{
-            name: "Lull-Host-Time",
-            in: "header",
-            required: false,
-            schema: schemaOf(HostTime),
-          }],
-          responses: {
-            200: json("Healthy.", Health),
-            ...problems("invalid-input", "entropy-missing"),
-          },
-        },
-      },
-      "/snapshot": {
-        get: {
-          summary: "Read the status, changing nothing",
-          responses: { 200: json("The status document.", Status) },
-        },
-      },
-      "/snapshot/recover": {
-        post: {
-          summary: "Recover; with nothing to recover it says so",
-          requestBody: body(RecoverBody),
-          responses: {
-            200: json("The report of the recovery.", RecoverReply),
-            ...problems(
-              "invalid-input",
-              "body-timeout",
-              "body-too-large",
-              "entropy-missing",
-            ),
-          },
-        },
-      },
-      "/metrics": {
-        get: {
-          summary: "Read the metrics",
-          responses: {
-            200: {
-              description: "OpenMetrics text.",
-              content: { [OPEN_METRICS]: { schema: { type: "string" } } },
-            },
-          },
-        },
-      },
-      "/openapi.json": {
-        get: {
-          summary: "Read this document",
-          responses: { 200: { description: "OpenAPI 3.1." } },
-        },
-      },
+    paths,
+    components: {
+      schemas: componentsOf(SHARED),
+      headers: HEADERS,
+      securitySchemes: SECURITY_SCHEMES,
     },
   };
 }
 
-function schemaOf(schema: GenericSchema): Json {
-  const { $schema: _, ...rest } = toJsonSchema(schema, {
-    target: "draft-2020-12",
-    typeMode: "input",
-    // What JSON Schema cannot say is said by the validation's own reply.
-    errorMode: "ignore",
-  });
-  return rest;
+function operation(
+  route: Route,
+  allow: string,
+  tokenNeeded: boolean,
+): JsonSchema {
+  const { operationId, summary, query, headers = {}, body } = route;
+  const parameters = [
+    ...query === undefined ? [] : queryParameters(query),
+    ...Object.entries(headers).map(([name, schema]) =>
+      parameter("header", name, schema)
+    ),
+  ];
+  return {
+    operationId,
+    summary,
+    ...parameters.length > 0 ? { parameters } : {},
+    ...body === undefined ? {} : {
+      requestBody: {
+        required: false,
+        content: content("application/json", body),
+      },
+    },
+    security: securityOf(route, tokenNeeded),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(route.replies).map((
+          [status, reply],
+        ) => [status, response(route, reply)]),
+      ),
+      ...problemResponses(route, allow),
+    },
+  };
 }
 
-function json(description: string, schema: GenericSchema): Json {
+/** A call that needs none may show one: an open call is then the host's. */
+function securityOf({ open }: Route, tokenNeeded: boolean): JsonSchema[] {
+  if (!tokenNeeded) return [];
+  const schemes = Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] }));
+  return open ? [{}, ...schemes] : schemes;
+}
+
+function queryParameters(schema: GenericSchema): JsonSchema[] {
+  const { entries } = schema as unknown as {
+    entries: Record<string, GenericSchema>;
+  };
+  return Object.entries(entries).map(([name, entry]) =>
+    parameter("query", name, entry)
+  );
+}
+
+function parameter(
+  place: "query" | "header",
+  name: string,
+  schema: GenericSchema,
+): JsonSchema {
+  return { name, in: place, required: false, schema: textSchemaOf(schema) };
+}
+
+function content(type: string, schema?: GenericSchema): JsonSchema {
+  return { [type]: schema ? { schema: schemaOf(schema, SHARED) } : {} };
+}
+
+function response(
+  route: Route,
+  { description, type, schema }: Reply,
+): JsonSchema {
   return {
     description,
-    content: { "application/json": { schema: schemaOf(schema) } },
+    headers: replyHeaders(route),
+    ...type === undefined ? {} : { content: content(type, schema) },
   };
 }
 
-function body(schema: GenericSchema): Json {
-  return {
-    required: false,
-    content: { "application/json": { schema: schemaOf(schema) } },
-  };
-}
-
-function parameters(schema: GenericSchema): Json[] {
-  const properties = schemaOf(schema).properties as Record<string, Json>;
-  return Object.entries(properties).map(([name, property]) => ({
-    name,
-    in: "query",
-    required: false,
-    schema: property,
+/** By status: several kinds may have the same one. */
+function problemResponses(route: Route, allow: string): JsonSchema {
+  const kinds = problemsOf(route);
+  const statuses = new Set(kinds.map((kind) => PROBLEMS[kind][0]));
+  return Object.fromEntries([...statuses].map((status) => {
+    const same = kinds.filter((kind) => PROBLEMS[kind][0] === status);
+    return [status, {
+      description: same.map((kind) => PROBLEMS[kind][1]).join(". Or: "),
+      headers: { ...replyHeaders(route), ...headersOfStatus(status, allow) },
+      content: {
+        "application/problem+json": { schema: problemSchema(status, same) },
+      },
+    }];
   }));
 }
 
-function problems(...kinds: (keyof typeof PROBLEMS)[]): Json {
-  return Object.fromEntries(kinds.map((kind) => [PROBLEMS[kind][0], {
-    description: PROBLEMS[kind][1],
-    content: { "application/problem+json": { schema: schemaOf(Problem) } },
-  }]));
+function problemSchema(
+  status: number,
+  kinds: readonly ProblemKind[],
+): JsonSchema {
+  return {
+    allOf: [schemaOf(Problem, SHARED)],
+    properties: {
+      type: { enum: kinds.map(problemType) },
+      status: { const: status },
+    },
+  };
+}
+
+function replyHeaders({ namesOperation }: Route): JsonSchema {
+  const names: (keyof typeof HEADERS)[] = namesOperation
+    ? ["X-Request-Id", "Lull-Operation"]
+    : ["X-Request-Id"];
+  return Object.fromEntries(
+    names.map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+  );
+}
+
+function headersOfStatus(status: number, allow: string): JsonSchema {
+  switch (status) {
+    case 401:
+      return {
+        "WWW-Authenticate": { required: true, schema: { const: "Bearer" } },
+      };
+    case 405:
+      return { Allow: { required: true, schema: { const: allow } } };
+    default:
+      return {};
+  }
 }
