@@ -135,8 +135,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   const spine = makeLifecycle(materials, { metrics, guard, newId, failed });
   const { late, evidence } = spine;
   const lifecycle: Lifecycle = spine.lifecycle;
+  const { healthRecovers } = config;
   const healthMayRecover = () =>
-    config.healthRecovers === "always" || stoodStill(observer);
+    healthRecovers === "always" ||
+    (healthRecovers === "restored" && stoodStill(observer));
   const answer = createHandler({
     ...{ lifecycle, runtime, keeper, ports, metrics, late, repaired, guard },
     newId,
