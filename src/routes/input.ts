@@ -17,13 +17,13 @@ declare module "hono" {
   }
 }
 
-/** The body as JSON, checked; no body, or an empty one, is an empty object. */
+/** The body as JSON, checked; no body is an empty object. */
 export async function readBody<S extends v.GenericSchema>(
   c: Context<{ Bindings: Bindings }>,
   schema: S,
 ): Promise<v.InferOutput<S>> {
   const text = await receive(c);
-  if (text.trim() === "") return check(schema, {});
+  if (text === "") return check(schema, {});
   let value: unknown;
   try {
     value = JSON.parse(text);

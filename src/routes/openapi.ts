@@ -151,13 +151,22 @@ function content(type: string, schema?: GenericSchema): JsonSchema {
 
 function response(
   route: Route,
-  { description, type, schema }: Reply,
+  { description, type, schema, links }: Reply,
 ): JsonSchema {
   return {
     description,
     headers: replyHeaders(route),
     ...type === undefined ? {} : { content: content(type, schema) },
+    ...links === undefined ? {} : { links: linksOf(links) },
   };
+}
+
+function linksOf(links: NonNullable<Reply["links"]>): JsonSchema {
+  return Object.fromEntries(
+    Object.entries(links).map((
+      [operationId, link],
+    ) => [operationId, { operationId, ...link }]),
+  );
 }
 
 /** By status: several kinds may have the same one. */

@@ -15,6 +15,15 @@ export interface Reply {
   readonly type?: string;
   /** Of a reply in JSON. */
   readonly schema?: GenericSchema;
+  /** The calls that come next, by their operationId, and what they may say then. */
+  readonly links?: Readonly<Record<string, Link>>;
+}
+
+/** A call that follows a reply. */
+export interface Link {
+  readonly description: string;
+  /** Fields of its body, or expressions for them (OpenAPI 3.1, 4.8.20.4). */
+  readonly requestBody?: Readonly<Record<string, string>>;
 }
 
 /** One route. A GET answers HEAD as well, and any other method is a 405. */

@@ -22,6 +22,15 @@ import { status } from "./status.ts";
 
 const JSON_TYPE = "application/json";
 
+/** What a host calls when the machine runs again. */
+const AFTER_PREPARE = {
+  recover: {
+    description: "Recovers this very operation.",
+    requestBody: { operation: "$response.header.Lull-Operation" },
+  },
+  health: { description: "Recovers, and says that the guest is healthy." },
+} as const;
+
 /** The routes, in the order of the README. */
 export const ROUTES: readonly Route[] = [
   {
@@ -37,8 +46,12 @@ export const ROUTES: readonly Route[] = [
         description: "Settled; the report.",
         type: JSON_TYPE,
         schema: PrepareReport,
+        links: AFTER_PREPARE,
       },
-      204: { description: "Quiesced; the settle goes on." },
+      204: {
+        description: "Quiesced; the settle goes on.",
+        links: AFTER_PREPARE,
+      },
     },
     problems: [
       ...["illegal-state", "other-operation", "overtaken"] as const,

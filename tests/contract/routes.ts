@@ -178,6 +178,7 @@ export function routes(target: Target): void {
           ["?leese=5", "", "", "no fields but wait, lease, operation"],
           ["?lease=5&lease=6", "", "", "each query parameter once"],
           ["", "garbage", "", "JSON"],
+          ["", " ", "", "JSON"],
         ]
       ) {
         const problem = await refused(

@@ -65,6 +65,27 @@ describe("the OpenAPI document", () => {
     assert.deepEqual([...said].sort(), kinds.sort());
   });
 
+  test("links to calls that it has, with fields that they take", () => {
+    const bodies = new Map(
+      operations().map(({ operation }) => [
+        operation.operationId,
+        operation.requestBody?.content["application/json"].schema.properties,
+      ]),
+    );
+    const links = operations().flatMap(({ operation }) =>
+      Object.values<Document>(operation.responses).flatMap(({ links = {} }) =>
+        Object.values<Document>(links)
+      )
+    );
+    assert.ok(links.length > 0);
+    for (const { operationId, requestBody = {} } of links) {
+      assert.ok(bodies.has(operationId), operationId);
+      for (const field of Object.keys(requestBody)) {
+        assert.ok(field in bodies.get(operationId), field);
+      }
+    }
+  });
+
   test("says which calls need the token", () => {
     for (const { route, operation } of operations()) {
       const open = operation.security.some((need: object) =>

@@ -20,9 +20,9 @@ import process from "node:process";
 import { TestAgent } from "../support/agent.ts";
 
 /** Seconds that it takes in all. */
-const SECONDS = 60;
-/** Calls of each route before the next one comes. */
-const EXAMPLES = 50;
+const SECONDS = 75;
+/** Calls of each route, and chains of calls, before a phase ends. */
+const EXAMPLES = 30;
 const TOKEN = "secret";
 
 // capability.h
