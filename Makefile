@@ -15,7 +15,7 @@ WORKERS := src/ports/forwarder_worker.ts src/linux/freezer_worker.ts
 FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
-	model faults soak \
+	model faults soak schemathesis \
 	build deno-compile check fmt bench bench-vm vm-deps vm-test ci clean
 
 help: ## list the targets
@@ -139,6 +139,11 @@ faults: build ## faults of real processes on deno, bun and the binary
 	@for target in deno bun binary; do \
 	  $(BUN_TEST)/faults-$$target.xml tests/faults/real/$$target.test.ts; done
 
+# Python and the packages of tests/schemathesis/requirements.txt, which come from
+# PyPI into .tools; without them it says so, and counts as skipped.
+schemathesis: build ## whether the binary keeps what /openapi.json says
+	@bun run tests/schemathesis/main.ts
+
 soak: build ## a day of 20,000 rounds (ROUNDS=), then the model for as long, on TARGETS=
 	@mkdir -p $(JUNIT)
 	@for target in $(or $(TARGETS),deno bun binary); do \
@@ -152,7 +157,7 @@ summary: tools ## what ran so far, counted
 
 ci: ## everything that must hold
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary faults model vm-test
+	@$(MAKE) --no-print-directory check test contract-binary schemathesis faults model vm-test
 
 clean: ## remove what was built; the tools and the cache stay
 	@rm -rf dist

@@ -1,24 +1,20 @@
 /**
- * Every route on one screen.
+ * Answers requests by the table of routes.
  * @module
  */
-import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import { Hono } from "hono";
 import { requestId } from "hono/request-id";
 import type { OwedThaws } from "./hooks/owed_thaws.ts";
 import type { Repaired } from "./lifecycle/journal.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Log } from "./log.ts";
-import { residentBytes } from "./memory/resident.ts";
-import { type Metrics, OPEN_METRICS } from "./metrics.ts";
+import type { Metrics } from "./metrics.ts";
 import type { PortSubsystem } from "./ports/subsystem.ts";
-import { health, plainHealth } from "./routes/health.ts";
+import { plainHealth } from "./routes/health.ts";
 import { logRequest } from "./routes/log_request.ts";
-import { openapi } from "./routes/openapi.ts";
-import { prepare } from "./routes/prepare.ts";
 import { problem, ProblemError } from "./routes/problem.ts";
-import { recover } from "./routes/recover.ts";
-import { status } from "./routes/status.ts";
+import { allowedMethods } from "./routes/route.ts";
+import { ROUTES } from "./routes/table.ts";
 import type { Runtime } from "./runtime/types.ts";
 import type { Bindings } from "./server/exchange.ts";
 import { callOf, type Guard } from "./server/guard.ts";
@@ -40,6 +36,8 @@ export interface Agent {
   readonly log: Log;
   readonly bodyLimitBytes: number;
   readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
+  /** Whether calls need the token, health checks excepted. */
+  readonly tokenNeeded: boolean;
   /** Whether a health check may end what is quiesced. */
   readonly healthMayRecover: () => boolean;
 }
@@ -60,6 +58,13 @@ export function createHandler(
 export function createApp(agent: Agent): App {
   const { lifecycle, metrics, log, newId } = agent;
   const app: App = new Hono();
+  app.use(async (c, next) => {
+    await next();
+    if (c.req.method !== "HEAD") return;
+    // Hono sends no body to a HEAD, and would give it the length of none.
+    const { byteLength } = await c.res.clone().arrayBuffer();
+    c.header("content-length", String(byteLength));
+  });
   app.use(requestId({ generator: newId }));
   app.use(async (c, next) => {
     if (c.env.rehearsal) return await next();
@@ -75,45 +80,22 @@ export function createApp(agent: Agent): App {
     });
   });
   app.use(async (c, next) => {
+    c.set("bodyLimitBytes", agent.bodyLimitBytes);
     const refusal = agent.guard.refusal(callOf(c));
     if (refusal === undefined) return await next();
     // RFC 9110, 11.6.1: a 401 names what it wants.
     if (refusal === "token-needed") c.header("www-authenticate", "Bearer");
     return problem(c, lifecycle, new ProblemError(refusal));
   });
-  // What a GET sends is never read. A message without either header has no body
-  // (RFC 9112, 6.3), and Deno has a word to say on stderr about the request that the
-  // limit would make of it.
-  const limit = bodyLimit({
-    maxSize: agent.bodyLimitBytes,
-    onError: (c) => problem(c, lifecycle, new ProblemError("body-too-large")),
-  });
-  app.post("*", (c, next) => {
-    const { headers } = c.req.raw;
-    return headers.has("content-length") || headers.has("transfer-encoding")
-      ? limit(c, next)
-      : next();
-  });
 
-  app.post("/snapshot/prepare", (c) => prepare(c, lifecycle));
-  app.post("/snapshot/recover", (c) => recover(c, agent));
-  app.get("/health", (c) => health(c, agent));
-  app.get("/snapshot", (c) => status(c, agent));
-  app.get("/metrics", (c) => {
-    const text = metrics.text({
-      generation: lifecycle.generation,
-      quiesced: lifecycle.state === "quiesced",
-      resident: residentBytes(),
-    });
-    return c.body(text, 200, { "content-type": OPEN_METRICS });
-  });
-  app.get("/openapi.json", (c) => c.json(openapi()));
-
-  for (const path of ["/health", "/snapshot", "/metrics", "/openapi.json"]) {
-    app.all(path, (c) => wrongMethod(c, lifecycle, "GET, HEAD"));
+  for (const { method, path, handler } of ROUTES) {
+    app.on(method, path, (c) => handler(c, agent));
   }
-  for (const path of ["/snapshot/prepare", "/snapshot/recover"]) {
-    app.all(path, (c) => wrongMethod(c, lifecycle, "POST"));
+  for (const [path, allow] of allowedMethods(ROUTES)) {
+    app.all(path, (c) => {
+      c.header("allow", allow);
+      return problem(c, lifecycle, new ProblemError("method-not-allowed"));
+    });
   }
   app.notFound((c) => problem(c, lifecycle, new ProblemError("not-found")));
   app.onError((error, c) => {
@@ -125,13 +107,4 @@ export function createApp(agent: Agent): App {
     return problem(c, lifecycle, new ProblemError("internal"));
   });
   return app;
-}
-
-function wrongMethod(
-  c: Context,
-  lifecycle: Lifecycle,
-  allow: string,
-): Response {
-  c.header("allow", allow);
-  return problem(c, lifecycle, new ProblemError("method-not-allowed"));
 }

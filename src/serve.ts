@@ -163,13 +163,16 @@ export async function serve(options: ServeOptions): Promise<void> {
   const spine = makeLifecycle(materials, { metrics, guard, newId, failed });
   const { evidence } = spine;
   const lifecycle: Lifecycle = spine.lifecycle;
+  const { healthRecovers } = config;
   const healthMayRecover = () =>
-    config.healthRecovers === "always" || stoodStill(observer);
+    healthRecovers === "always" ||
+    (healthRecovers === "restored" && stoodStill(observer));
   const answer = createHandler({
     ...{ lifecycle, runtime, keeper, ports, metrics, guard, repaired, owed },
     newId,
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
+    tokenNeeded: config.tokenFile !== "",
     healthMayRecover,
   });
 

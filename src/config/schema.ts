@@ -72,9 +72,9 @@ export const configSchema = v.strictObject({
     "Seconds that a guest may stay quiesced before Lull recovers on its own.",
   ),
   healthRecovers: option(
-    oneOf(["always", "restored"]),
+    oneOf(["always", "restored", "never"]),
     "always",
-    "Whether a health check recovers, or only with evidence of a restore.",
+    "When a health check recovers: always, with evidence of a pause, or never.",
   ),
   hookDirectories: option(
     listOf(path, "absolute paths"),

@@ -114,7 +114,7 @@ export const kernelChecks: readonly Check[] = [
   },
   {
     name: "kernel-log",
-    needed: (config) => config.healthRecovers === "restored",
+    needed: (config) => config.healthRecovers !== "always",
     look({ libc }) {
       openKernelLog(libc).close();
       return "/dev/kmsg can be read";

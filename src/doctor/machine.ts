@@ -28,8 +28,9 @@ export const machineChecks: readonly Check[] = [
   },
   {
     name: "vmgenid",
-    // Without it a health check recovers on no evidence but the clocks'.
-    needed: (config) => config.healthRecovers === "restored",
+    // Without it nothing recovers a fork by itself, and a health check that needs
+    // evidence has none but the clocks'.
+    needed: (config) => config.healthRecovers !== "always",
     look() {
       if (hasGenerationId()) return "the kernel hears of every fork";
       throw new Error("this machine has no VMGenID device with a driver");

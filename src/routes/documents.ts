@@ -9,7 +9,8 @@ const Outcomes = ["restored", "resumed", "expired", "aborted"] as const;
 
 const Milliseconds = v.pipe(v.number(), v.minValue(0));
 
-const StepReport = v.object({
+/** What became of one step. */
+export const StepReport = v.object({
   name: v.string(),
   status: v.picklist(["done", "skipped", "failed", "timeout", "overtaken"]),
   ms: Milliseconds,
@@ -17,7 +18,8 @@ const StepReport = v.object({
   reason: v.optional(v.string()),
 });
 
-const Evidence = v.object({
+/** What the kernel and the clocks say. */
+export const Evidence = v.object({
   conclusive: v.boolean(),
   restored: v.boolean(),
   paused: v.boolean(),
@@ -90,7 +92,8 @@ export const PrepareReport = v.object({
   steps: v.pipe(v.array(StepReport), v.readonly()),
 });
 
-const Repaired = v.object({
+/** What a killed agent had left, and the next one took back. */
+export const Repaired = v.object({
   kind: v.string(),
   status: v.picklist(["repaired", "owed", "failed", "corrupt"]),
   ms: Milliseconds,
@@ -156,10 +159,13 @@ export const Problem = v.object({
     prepare: PrepareReport,
     undo: RecoveryReport,
   })),
-  /** The fields of a recover that could not be applied. */
-  fields: v.optional(v.array(v.string())),
   recovery: v.optional(RecoveryReport),
   late: v.optional(Late),
+  fields: v.optional(v.pipe(
+    v.array(v.string()),
+    v.readonly(),
+    v.description("The fields of the call that were not applied."),
+  )),
 });
 
 /** Types of the documents above. */

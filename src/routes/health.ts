@@ -3,7 +3,6 @@
  * @module
  */
 import type { Context } from "hono";
-import * as v from "valibot";
 import type { Agent } from "../app.ts";
 import type { RecoverRequest } from "../lifecycle/step.ts";
 import { Metrics } from "../metrics.ts";
@@ -11,20 +10,21 @@ import type { Bindings } from "../server/exchange.ts";
 import { type Call, callOf } from "../server/guard.ts";
 import { VERSION } from "../version.ts";
 import type { HealthDocument } from "./documents.ts";
+import { readHeader } from "./input.ts";
 import { logRequest } from "./log_request.ts";
 import { nameOperation } from "./operation_header.ts";
 import { ProblemError } from "./problem.ts";
-import { HostTime } from "./schemas.ts";
+import { HostTimeHeader } from "./schemas.ts";
 
 /** The host's wall clock, for hosts that poll health and call nothing else. */
-const HOST_TIME = "lull-host-time";
+export const HOST_TIME = "Lull-Host-Time";
 const REQUEST_ID = "x-request-id";
 const PATH = "/health";
 /** Counts what the agent asks itself, which is nobody's request. */
 const UNCOUNTED = new Metrics();
 /** Looked up once, as the timers are. */
 const Reply = Response;
-/** Where a URL's authority begins, behind `http://`. */
+/** Where a URL's authority begins, behind the `http://` that the adapters give it. */
 const AUTHORITY = 7;
 
 /** 200 and the version; the first one after a prepare recovers before it. */
@@ -32,7 +32,7 @@ export async function health(
   c: Context<{ Bindings: Bindings }>,
   agent: Agent,
 ): Promise<Response> {
-  const document = await check(callOf(c), () => readHeader(c), agent);
+  const document = await check(callOf(c), () => readTime(c), agent);
   nameOperation(c, agent.lifecycle);
   c.header("cache-control", "no-store");
   return c.json(document);
@@ -99,14 +99,8 @@ async function check(
   };
 }
 
-function readHeader(c: Context): RecoverRequest {
-  const text = c.req.header(HOST_TIME);
-  if (text === undefined) return {};
+function readTime(c: Context<{ Bindings: Bindings }>): RecoverRequest {
   const receivedAt = performance.now();
-  const hostTime = v.safeParse(HostTime, text);
-  if (hostTime.success) return { hostTime: hostTime.output, receivedAt };
-  const expected = hostTime.issues[0].message;
-  throw new ProblemError("invalid-input", {
-    errors: [{ path: `header ${HOST_TIME}`, expected }],
-  });
+  const hostTime = readHeader(c, HOST_TIME, HostTimeHeader);
+  return hostTime === undefined ? {} : { hostTime, receivedAt };
 }

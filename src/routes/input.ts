@@ -1,5 +1,5 @@
 /**
- * Reads what a caller sent, whole and within its time, and checks it.
+ * Reads what a caller sent, whole and within its bounds, and checks it.
  * @module
  */
 import type { Context } from "hono";
@@ -10,26 +10,25 @@ import { ProblemError } from "./problem.ts";
 /** Milliseconds that a body may take to arrive. */
 const BODY_LIMIT_MS = 10_000;
 
-/** The body as JSON, checked; no body, or an empty one, is an empty object. */
+declare module "hono" {
+  interface ContextVariableMap {
+    /** The most bytes that a body may have. */
+    bodyLimitBytes: number;
+  }
+}
+
+/** The body as JSON, checked; no body is an empty object. */
 export async function readBody<S extends v.GenericSchema>(
   c: Context<{ Bindings: Bindings }>,
   schema: S,
 ): Promise<v.InferOutput<S>> {
   const text = await receive(c);
-  if (text.trim() === "") return check(schema, {});
+  if (text === "") return check(schema, {});
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ProblemError("invalid-input", {
-      errors: [{ path: "", expected: "JSON" }],
-    });
-  }
-  if (Array.isArray(value)) {
-    // To valibot an array is an object too.
-    throw new ProblemError("invalid-input", {
-      errors: [{ path: "", expected: "a JSON object" }],
-    });
+    throw wrong("", "JSON");
   }
   return check(schema, value);
 }
@@ -41,20 +40,40 @@ export function readQuery<S extends v.GenericSchema>(
 ): v.InferOutput<S> {
   const values = Object.entries(c.req.queries()).map(([name, all]) => {
     if (all.length === 1) return [name, all[0]];
-    throw new ProblemError("invalid-input", {
-      errors: [{ path: "", expected: "each query parameter once" }],
-    });
+    throw wrong("", "each query parameter once");
   });
   return check(schema, Object.fromEntries(values));
 }
 
+/** The header, checked; undefined where the caller sent none. */
+export function readHeader<S extends v.GenericSchema>(
+  c: Context<{ Bindings: Bindings }>,
+  name: string,
+  schema: S,
+): v.InferOutput<S> | undefined {
+  const text = c.req.header(name);
+  if (text === undefined) return undefined;
+  const result = v.safeParse(schema, text);
+  if (result.success) return result.output;
+  throw wrong(`header ${name}`, expectedBy(result.issues[0]));
+}
+
+/** The body as text; its bytes are counted as they come, and its time is limited. */
 async function receive(c: Context<{ Bindings: Bindings }>): Promise<string> {
+  const { headers } = c.req.raw;
+  // A message without either header has no body (RFC 9112, 6.3), and with both the
+  // length says nothing.
+  const chunked = headers.has("transfer-encoding");
+  const length = Number(headers.get("content-length") ?? 0);
+  if (!chunked && length === 0) return "";
+  const limit = c.get("bodyLimitBytes");
+  if (!chunked && length > limit) throw new ProblemError("body-too-large");
   const { exchange } = c.env;
   let timer: ReturnType<typeof setTimeout> | undefined;
   exchange.receiving = true;
   try {
     return await Promise.race([
-      c.req.text(),
+      chunked ? readChunks(c.req.raw, limit) : c.req.text(),
       new Promise<never>((_, reject) => {
         timer = setTimeout(
           () => reject(new ProblemError("body-timeout")),
@@ -68,6 +87,18 @@ async function receive(c: Context<{ Bindings: Bindings }>): Promise<string> {
   }
 }
 
+async function readChunks({ body }: Request, limit: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > limit) throw new ProblemError("body-too-large");
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
 function check<S extends v.GenericSchema>(
   schema: S,
   value: unknown,
@@ -77,26 +108,27 @@ function check<S extends v.GenericSchema>(
   throw new ProblemError("invalid-input", {
     errors: result.issues.map((issue) => ({
       path: knownPath(issue),
-      // A message of our own says what was expected and never what came.
-      expected: issue.type === "strict_object"
-        ? unexpected(schema, issue)
-        : issue.message.startsWith("Invalid ")
-        ? issue.expected ?? "another value"
-        : issue.message,
+      expected: expectedBy(issue),
     })),
   });
 }
 
-/** The path to the wrong field; names that the schema lacks are not echoed. */
-function knownPath(issue: v.BaseIssue<unknown>): string {
-  return issue.type === "strict_object" ? "" : v.getDotPath(issue) ?? "";
+function wrong(path: string, expected: string): ProblemError {
+  return new ProblemError("invalid-input", { errors: [{ path, expected }] });
 }
 
-function unexpected(
-  schema: v.GenericSchema,
-  issue: v.BaseIssue<unknown>,
-): string {
-  if (issue.expected !== "never") return issue.expected ?? "an object";
-  const entries = (schema as { entries?: Record<string, unknown> }).entries;
-  return `no fields but ${Object.keys(entries ?? {}).join(", ")}`;
+/**
+ * The path to the wrong field. To an unknown one it is that of the object which the
+ * field is in: its name is the caller's, and does not come back.
+ */
+function knownPath({ path, expected }: v.BaseIssue<unknown>): string {
+  const keys: readonly v.IssuePathItem[] = path ?? [];
+  const known = expected === "never" ? keys.slice(0, -1) : keys;
+  return known.map(({ key }) => key).join(".");
+}
+
+/** What was expected; never what came. */
+function expectedBy({ message, expected }: v.BaseIssue<unknown>): string {
+  // Valibot's own messages, unlike ours, say both.
+  return message.startsWith("Invalid ") ? expected ?? "another value" : message;
 }

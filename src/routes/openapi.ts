@@ -1,146 +1,101 @@
 /**
- * GET /openapi.json
+ * The OpenAPI 3.1 document, from the table of routes.
  * @module
  */
-import { toJsonSchema } from "@valibot/to-json-schema";
 import type { GenericSchema } from "valibot";
-import { OPEN_METRICS } from "../metrics.ts";
+import type { JsonSchema } from "../json_input.ts";
 import { VERSION } from "../version.ts";
-import { PROBLEMS } from "./problem.ts";
-import {
-  Health,
-  PrepareReport,
-  Problem,
-  RecoverReply,
-  Status,
-} from "./documents.ts";
-import { HostTime, PrepareBody, RecoverBody } from "./schemas.ts";
+import { componentsOf, textSchemaOf } from "./json_schema.ts";
+import { content, HEADERS, responsesOf, SHARED } from "./openapi_replies.ts";
+import { problemType } from "./problem.ts";
+import { allowedMethods, type Route } from "./route.ts";
 
-type Json = Record<string, unknown>;
+/** The ways to show the token; either is enough. */
+const SECURITY_SCHEMES = {
+  bearer: { type: "http", scheme: "bearer" },
+  accessToken: { type: "apiKey", in: "header", name: "X-Access-Token" },
+} as const;
 
-/** The OpenAPI 3.1 document, from the schemas that validate. */
-export function openapi(): Json {
+/** The document; with `tokenNeeded` all calls but the open ones need the token. */
+export function openapi(
+  routes: readonly Route[],
+  tokenNeeded: boolean,
+): JsonSchema {
+  const allowed = allowedMethods(routes);
+  const paths: Record<string, Record<string, JsonSchema>> = {};
+  for (const route of routes) {
+    (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(
+      route,
+      allowed.get(route.path)!,
+      tokenNeeded,
+    );
+  }
   return {
     openapi: "3.1.0",
     info: {
       title: "Lull",
       version: VERSION,
       description:
-        "Makes a virtual machine safe to snapshot, and right again after the restore.",
+        "Makes a virtual machine safe to snapshot, and right again after the " +
+        "restore. Each GET answers HEAD as well. A path that is not listed here is " +
+        `answered with 404 and a problem of type ${problemType("not-found")}.`,
     },
-    paths: {
-      "/snapshot/prepare": {
-        post: {
-          summary: "Quiesce the guest",
-          parameters: parameters(PrepareBody),
-          requestBody: body(PrepareBody),
-          responses: {
-            204: { description: "Quiesced; the settle goes on." },
-            200: json("Settled; the report.", PrepareReport),
-            ...problems(
-              "invalid-input",
-              "body-timeout",
-              "overtaken",
-              "body-too-large",
-              "prepare-failed",
-            ),
-          },
-        },
-      },
-      "/health": {
-        get: {
-          summary: "Check health; the first check after a prepare recovers",
-          parameters: [{
-            name: "Lull-Host-Time",
-            in: "header",
-            required: false,
-            schema: schemaOf(HostTime),
-          }],
-          responses: {
-            200: json("Healthy.", Health),
-            ...problems("invalid-input", "entropy-missing"),
-          },
-        },
-      },
-      "/snapshot": {
-        get: {
-          summary: "Read the status, changing nothing",
-          responses: { 200: json("The status document.", Status) },
-        },
-      },
-      "/snapshot/recover": {
-        post: {
-          summary: "Recover; with nothing to recover it says so",
-          requestBody: body(RecoverBody),
-          responses: {
-            200: json("The report of the recovery.", RecoverReply),
-            ...problems(
-              "invalid-input",
-              "body-timeout",
-              "body-too-large",
-              "entropy-missing",
-            ),
-          },
-        },
-      },
-      "/metrics": {
-        get: {
-          summary: "Read the metrics",
-          responses: {
-            200: {
-              description: "OpenMetrics text.",
-              content: { [OPEN_METRICS]: { schema: { type: "string" } } },
-            },
-          },
-        },
-      },
-      "/openapi.json": {
-        get: {
-          summary: "Read this document",
-          responses: { 200: { description: "OpenAPI 3.1." } },
-        },
-      },
+    paths,
+    components: {
+      schemas: componentsOf(SHARED),
+      headers: HEADERS,
+      securitySchemes: SECURITY_SCHEMES,
     },
   };
 }
 
-function schemaOf(schema: GenericSchema): Json {
-  const { $schema: _, ...rest } = toJsonSchema(schema, {
-    target: "draft-2020-12",
-    typeMode: "input",
-    // What JSON Schema cannot say is said by the validation's own reply.
-    errorMode: "ignore",
-  });
-  return rest;
-}
-
-function json(description: string, schema: GenericSchema): Json {
+function operation(
+  route: Route,
+  allow: string,
+  tokenNeeded: boolean,
+): JsonSchema {
+  const { operationId, summary, query, headers = {}, body } = route;
+  const parameters = [
+    ...query === undefined ? [] : queryParameters(query),
+    ...Object.entries(headers).map(([name, schema]) =>
+      parameter("header", name, schema)
+    ),
+  ];
   return {
-    description,
-    content: { "application/json": { schema: schemaOf(schema) } },
+    operationId,
+    summary,
+    ...parameters.length > 0 ? { parameters } : {},
+    ...body === undefined ? {} : {
+      requestBody: {
+        required: false,
+        content: content("application/json", body),
+      },
+    },
+    security: securityOf(route, tokenNeeded),
+    responses: responsesOf(route, allow),
   };
 }
 
-function body(schema: GenericSchema): Json {
-  return {
-    required: false,
-    content: { "application/json": { schema: schemaOf(schema) } },
+/** A call that needs none may show one: an open call is then the host's. */
+function securityOf({ open }: Route, tokenNeeded: boolean): JsonSchema[] {
+  if (!tokenNeeded) return [];
+  const schemes = Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] }));
+  return open ? [{}, ...schemes] : schemes;
+}
+
+function queryParameters(schema: GenericSchema): JsonSchema[] {
+  const { entries } = schema as unknown as {
+    entries: Record<string, GenericSchema>;
   };
+  return Object.entries(entries).map(([name, entry]) =>
+    parameter("query", name, entry)
+  );
 }
 
-function parameters(schema: GenericSchema): Json[] {
-  const properties = schemaOf(schema).properties as Record<string, Json>;
-  return Object.entries(properties).map(([name, property]) => ({
-    name,
-    in: "query",
-    required: false,
-    schema: property,
-  }));
-}
-
-function problems(...kinds: (keyof typeof PROBLEMS)[]): Json {
-  return Object.fromEntries(kinds.map((kind) => [PROBLEMS[kind][0], {
-    description: PROBLEMS[kind][1],
-    content: { "application/problem+json": { schema: schemaOf(Problem) } },
-  }]));
+function parameter(
+  place: "query" | "header",
+  name: string,
+  schema: GenericSchema,
+): JsonSchema {
+  return { name, in: place, required: false, schema: textSchemaOf(schema) };
 }

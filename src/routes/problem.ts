@@ -17,7 +17,7 @@ export const PROBLEMS = {
   "method-not-allowed": [405, "This route has no such method"],
   "body-timeout": [408, "The request's body did not arrive in time"],
   "illegal-state": [409, "The agent's state does not allow this"],
-  "other-operation": [409, "This call means another operation"],
+  "other-operation": [409, "The call names another operation"],
   "fields-not-applied": [409, "Some fields could not be applied"],
   "overtaken": [409, "A recovery overtook the settle of this prepare"],
   "body-too-large": [413, "The request's body is too large"],
@@ -27,11 +27,19 @@ export const PROBLEMS = {
   "prepare-failed": [503, "The prepare did not hold and was undone"],
 } as const;
 
+/** A kind of problem. */
+export type ProblemKind = keyof typeof PROBLEMS;
+
+/** The type of a problem of that kind, as its document names it. */
+export function problemType(kind: ProblemKind): string {
+  return `urn:lull:problem:${kind}`;
+}
+
 /** A problem that a route throws; the app's error handler answers with it. */
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
   constructor(
-    readonly kind: keyof typeof PROBLEMS,
+    readonly kind: ProblemKind,
     readonly more: Partial<ProblemDocument> = {},
   ) {
     super(PROBLEMS[kind][1]);
@@ -46,7 +54,7 @@ export function problem(
 ): Response {
   const [status, title] = PROBLEMS[kind];
   const body: ProblemDocument = {
-    type: `urn:lull:problem:${kind}`,
+    type: problemType(kind),
     title,
     status,
     state: lifecycle.state,

@@ -7,6 +7,7 @@ import process from "node:process";
 import { nodeNet } from "../builtin.ts";
 import { errorText } from "../error_text.ts";
 import type { ListenAddress, Peer, ServeOptions } from "./types.ts";
+import { withCompleteUrl } from "./url.ts";
 
 const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
@@ -107,8 +108,8 @@ function somebodyListens(path: string): Promise<boolean> {
 }
 
 /**
- * Calls the handler, and answers a plain 500 where it throws: what it threw is
- * told to the owner, never to the client.
+ * Calls the handler, with a request that has its complete URL, and answers a plain
+ * 500 where it throws: what it threw is told to the owner, never to the client.
  */
 export async function answer(
   options: ServeOptions,
@@ -116,7 +117,10 @@ export async function answer(
   peer: Peer | undefined,
 ): Promise<Response> {
   try {
-    return await options.fetch(request, peer);
+    const complete = withCompleteUrl(request);
+    // What Bun's parser answers to a URL of another scheme.
+    if (complete === undefined) return new Response(null, { status: 400 });
+    return await options.fetch(complete, peer);
   } catch (error) {
     tell(options, error);
     return new Response("Internal Server Error", {

@@ -8,6 +8,7 @@ import type { Libc } from "../linux/libc.ts";
 import { readResolver, withServers, writeResolver } from "../linux/resolver.ts";
 import { Network } from "../linux/rtnetlink.ts";
 import type { NetworkIdentity } from "../lifecycle/request.ts";
+import { contradictionIn } from "../network_identity.ts";
 import { type Change, changeLink } from "../network_link.ts";
 
 const RESOLVER = "/etc/resolv.conf";
@@ -26,12 +27,14 @@ export function networkRepair(libc: Libc, resolver = RESOLVER): Repair {
   };
 }
 
-/** Applies an identity, whole or not at all; throws where it could not. */
+/** Applies an identity, whole or not at all; throws where it cannot. */
 export function applyIdentity(
   libc: Libc,
   identity: NetworkIdentity,
   resolver = RESOLVER,
 ): { interface?: string; changed: string[] } {
+  const contradiction = contradictionIn(identity);
+  if (contradiction !== undefined) throw new Error(contradiction);
   const done: Change[] = [];
   using network = new Network(libc);
   try {

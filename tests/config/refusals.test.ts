@@ -51,7 +51,7 @@ describe("a wrong value names the option, the value and what was expected", () =
     ["--lease", "0", "a whole number from 1 to 86400"],
     ["--lease", "86401", "a whole number from 1 to 86400"],
     ["--lease", "1e3", "a whole number from 1 to 86400"],
-    ["--health-recovers", "never", "always or restored"],
+    ["--health-recovers", "sometimes", "always, restored or never"],
     ["--log-level", "NOTSET", "DEBUG, INFO, WARN, ERROR or CRITICAL"],
     ["--log-format", "JSON", "json or text"],
     ["--runtime-directory", "run", "an absolute path"],

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { type Target, TestAgent } from "../support/agent.ts";
+import { until } from "../support/until.ts";
 
 interface Step {
   name: string;
@@ -146,6 +147,49 @@ export function recovery(target: Target): void {
       assert.equal(status.state, "quiesced");
       assert.equal(status.generation, generation);
       await agent.health();
+    });
+
+    test("--health-recovers=never: recover and the lease do, health does not", async () => {
+      const strict = await TestAgent.start(target, [
+        "--health-recovers=never",
+        "--no-forward-ports",
+      ]);
+      const stateByHealth = async (headers: Record<string, string> = {}) => {
+        const reply = await strict.ask("GET", "/health", "", headers);
+        assert.equal(reply.status, 200);
+        return reply.json<{ state: string }>().state;
+      };
+      try {
+        await strict.settle();
+        const { operation } = (await strict.status()).operation;
+        assert.equal(await stateByHealth(), "quiesced");
+        const hostTime = () => ({ "lull-host-time": String(Date.now()) });
+        assert.equal(await stateByHealth(hostTime()), "quiesced");
+        const during = await strict.status();
+        assert.equal(during.state, "quiesced");
+        assert.equal(during.keepAlive, false);
+        assert.equal(during.lastRecovery, undefined);
+
+        const reply = await strict.ask("POST", "/snapshot/recover");
+        assert.equal(reply.json<{ recovered: boolean }>().recovered, true);
+        const { lastRecovery } = await strict.status();
+        assert.equal(lastRecovery.operation, operation);
+        assert.equal(lastRecovery.trigger, "recover");
+        // What the host says later counts, by health as well.
+        assert.equal(await stateByHealth(hostTime()), "running");
+        const { late } = await strict.status();
+        assert.equal(stepOf(late, "clock").status, "done");
+
+        await strict.ask("POST", "/snapshot/prepare?wait=settled&lease=0.3");
+        await until(
+          "the end of the lease",
+          async () => await stateByHealth() === "running",
+        );
+        const { trigger } = (await strict.status()).lastRecovery;
+        assert.equal(trigger, "lease");
+      } finally {
+        await strict.stop();
+      }
     });
 
     test("the outcome comes with its evidence", async () => {

@@ -13,10 +13,12 @@ import { promise } from "./promise.ts";
 import { recovery } from "./recovery.ts";
 import { rounds } from "./rounds.ts";
 import { routes } from "./routes.ts";
+import { targets } from "./targets.ts";
 
 /** Declares every contract test for one target. */
 export function contract(target: Target): void {
   routes(target);
+  targets(target);
   rounds(target);
   recovery(target);
   promise(target);

@@ -34,6 +34,7 @@ function fakeAgent(errors: unknown[]) {
       error: (_, fields) => void errors.push(fields?.error),
     },
     bodyLimitBytes: 4096,
+    tokenNeeded: false,
     guard: { refusal: () => undefined, mayRecoverByHealth: () => true },
     healthMayRecover: () => true,
   };

@@ -39,6 +39,22 @@ describe("the network repair", () => {
     });
   });
 
+  it("changes nothing where no machine can be so", { skip }, async () => {
+    for (
+      const wrong of [
+        { address: "10.0.7.0/24" },
+        { address: "10.0.7.20/24", gateway: "10.0.7.20" },
+      ]
+    ) {
+      const { before, after, error } = await apply({
+        ...wrong,
+        hostname: "fork-7",
+      });
+      assert.match(error ?? "", /^Cannot set the .*; give th/);
+      assert.deepEqual(after, before);
+    }
+  });
+
   it("gives a fork all of its own", { skip }, async () => {
     const { after, effect, error } = await apply({
       address: "10.0.7.20/24",

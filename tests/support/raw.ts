@@ -90,6 +90,11 @@ export class Raw {
     }, limitMs);
   }
 
+  /** The next reply, where it is one without a body: to a HEAD. */
+  async head(limitMs = 30_000): Promise<RawResponse> {
+    return await until("a reply", () => this.#take(0), limitMs);
+  }
+
   /** Waits until the agent has closed the connection. */
   async gone(limitMs = 30_000): Promise<void> {
     await until("the end of the connection", () => this.closed, limitMs);
@@ -100,7 +105,8 @@ export class Raw {
     this.#socket.destroy();
   }
 
-  #take(): RawResponse | undefined {
+  /** Without `length` it is that of the header. */
+  #take(length?: number): RawResponse | undefined {
     const head = this.#received.indexOf("\r\n\r\n");
     if (head < 0) return undefined;
     const [first, ...lines] = this.#received.slice(0, head).split("\r\n");
@@ -111,7 +117,8 @@ export class Raw {
         line.slice(colon + 1).trim(),
       ] as const;
     }));
-    const end = head + 4 + Number(headers.get("content-length") ?? 0);
+    const end = head + 4 +
+      (length ?? Number(headers.get("content-length") ?? 0));
     if (this.#received.length < end) return undefined;
     const body = this.#received.slice(head + 4, end);
     this.#received = this.#received.slice(end);

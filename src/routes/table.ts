@@ -1,0 +1,132 @@
+/**
+ * Every route on one screen. The agent serves this table, and its OpenAPI document
+ * is made from it.
+ * @module
+ */
+import { OPEN_METRICS } from "../metrics.ts";
+import { Health, PrepareReport, RecoverReply, Status } from "./documents.ts";
+import { health, HOST_TIME } from "./health.ts";
+import { metrics } from "./metrics.ts";
+import { openapi } from "./openapi.ts";
+import { prepare } from "./prepare.ts";
+import { recover } from "./recover.ts";
+import type { Route } from "./route.ts";
+import {
+  HostTimeHeader,
+  NoQuery,
+  PrepareBody,
+  PrepareQuery,
+  RecoverBody,
+} from "./schemas.ts";
+import { status } from "./status.ts";
+
+const JSON_TYPE = "application/json";
+
+/** What a host calls when the machine runs again. */
+const AFTER_PREPARE = {
+  recover: {
+    description: "Recovers this very operation.",
+    requestBody: { operation: "$response.header.Lull-Operation" },
+  },
+  health: { description: "Recovers, and says that the guest is healthy." },
+} as const;
+
+/** The routes, in the order of the README. */
+export const ROUTES: readonly Route[] = [
+  {
+    method: "POST",
+    path: "/snapshot/prepare",
+    operationId: "prepare",
+    summary: "Quiesce the guest",
+    handler: (c, { lifecycle }) => prepare(c, lifecycle),
+    query: PrepareQuery,
+    body: PrepareBody,
+    replies: {
+      200: {
+        description: "Settled; the report.",
+        type: JSON_TYPE,
+        schema: PrepareReport,
+        links: AFTER_PREPARE,
+      },
+      204: {
+        description: "Quiesced; the settle goes on.",
+        links: AFTER_PREPARE,
+      },
+    },
+    problems: [
+      ...["illegal-state", "other-operation", "overtaken"] as const,
+      ...["prepare-failed", "ending"] as const,
+    ],
+    namesOperation: true,
+  },
+  {
+    method: "GET",
+    path: "/health",
+    operationId: "health",
+    summary: "Check health; the first check after a prepare recovers",
+    handler: health,
+    open: true,
+    headers: { [HOST_TIME]: HostTimeHeader },
+    replies: {
+      200: { description: "Healthy.", type: JSON_TYPE, schema: Health },
+    },
+    problems: ["entropy-missing"],
+    namesOperation: true,
+  },
+  {
+    method: "GET",
+    path: "/snapshot",
+    operationId: "status",
+    summary: "Read the status, changing nothing",
+    handler: status,
+    replies: {
+      200: {
+        description: "The status document.",
+        type: JSON_TYPE,
+        schema: Status,
+      },
+    },
+    namesOperation: true,
+  },
+  {
+    method: "POST",
+    path: "/snapshot/recover",
+    operationId: "recover",
+    summary: "Recover; with nothing to recover it says so",
+    handler: recover,
+    query: NoQuery,
+    body: RecoverBody,
+    replies: {
+      200: {
+        description: "The report of the recovery.",
+        type: JSON_TYPE,
+        schema: RecoverReply,
+      },
+    },
+    problems: [
+      ...["illegal-state", "other-operation", "fields-not-applied"] as const,
+      "entropy-missing",
+    ],
+    namesOperation: true,
+  },
+  {
+    method: "GET",
+    path: "/metrics",
+    operationId: "metrics",
+    summary: "Read the metrics",
+    handler: metrics,
+    replies: {
+      200: { description: "OpenMetrics text.", type: OPEN_METRICS },
+    },
+  },
+  {
+    method: "GET",
+    path: "/openapi.json",
+    operationId: "openapi",
+    summary: "Read this document",
+    handler: (c, { tokenNeeded }) => c.json(openapi(ROUTES, tokenNeeded)),
+    replies: {
+      200: { description: "OpenAPI 3.1.", type: JSON_TYPE },
+    },
+  },
+];
