@@ -16,7 +16,6 @@ export const PROBLEMS = {
   "not-found": [404, "There is no such route"],
   "method-not-allowed": [405, "This route has no such method"],
   "body-timeout": [408, "The request's body did not arrive in time"],
-  "illegal-state": [409, "The agent's state does not allow this"],
   "other-operation": [409, "The call names another operation"],
   "fields-not-applied": [409, "Some fields could not be applied"],
   "overtaken": [409, "A recovery overtook the settle of this prepare"],

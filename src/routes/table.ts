@@ -54,7 +54,7 @@ export const ROUTES: readonly Route[] = [
       },
     },
     problems: [
-      ...["illegal-state", "other-operation", "overtaken"] as const,
+      ...["other-operation", "overtaken"] as const,
       ...["prepare-failed", "ending"] as const,
     ],
     namesOperation: true,
@@ -104,7 +104,7 @@ export const ROUTES: readonly Route[] = [
       },
     },
     problems: [
-      ...["illegal-state", "other-operation", "fields-not-applied"] as const,
+      ...["other-operation", "fields-not-applied"] as const,
       "entropy-missing",
     ],
     namesOperation: true,
