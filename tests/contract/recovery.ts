@@ -6,6 +6,7 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { type Target, TestAgent } from "../support/agent.ts";
 import { until } from "../support/until.ts";
+import { temporary } from "../support/hooks.ts";
 
 interface Step {
   name: string;
@@ -205,22 +206,24 @@ export function recovery(target: Target): void {
     });
 
     test("the generation is published, and survives a restart", async () => {
-      const directory = agent.directory;
-      await agent.settle();
-      await agent.health();
-      const { generation } = await agent.status();
-      const published = JSON.parse(
-        readFileSync(join(directory, "generation"), "utf8"),
-      );
-      assert.equal(published.generation, generation);
-      assert.equal(published.outcome, "resumed");
-      const next = await TestAgent.start(target, [
-        `--runtime-directory=${directory}`,
-      ]);
+      const directory = temporary();
+      const run = join(directory.path, "run");
+      const flags = [`--runtime-directory=${run}`];
       try {
+        await using first = await TestAgent.start(target, flags);
+        await first.settle();
+        await first.health();
+        const { generation } = await first.status();
+        const published = JSON.parse(
+          readFileSync(join(run, "generation"), "utf8"),
+        );
+        assert.equal(published.generation, generation);
+        assert.equal(published.outcome, "resumed");
+        await first.stop();
+        await using next = await TestAgent.start(target, flags);
         assert.equal((await next.status()).generation, generation);
       } finally {
-        await next.stop();
+        directory.remove();
       }
     });
   });
