@@ -2,7 +2,13 @@
  * Real cgroups for tests, where the kernel and our rights allow.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { findCgroupRoot } from "../../src/linux/cgroup.ts";
@@ -78,6 +84,13 @@ export class TestCgroup {
 
   remove(): void {
     rmdirSync(this.path);
+  }
+
+  /** Thawed, killed and removed, unless it is gone: also where a test has failed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!existsSync(this.path)) return;
+    this.ask(false);
+    await this.end();
   }
 
   #read(name: string): string {

@@ -78,6 +78,12 @@ export class TestDisk {
     command("fsfreeze", how, this.mountPoint);
   }
 
+  /** Thawed and unmounted, also where a test has failed. */
+  [Symbol.dispose](): void {
+    spawnSync("fsfreeze", ["-u", this.mountPoint]);
+    this.end();
+  }
+
   end(): void {
     // A writer that was just killed may still hold it for a moment.
     const busy = spawnSync("umount", [this.mountPoint]).status !== 0;
