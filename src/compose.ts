@@ -8,7 +8,7 @@ import type { Parts } from "./lifecycle/plan.ts";
 import type { RecoveryContext } from "./lifecycle/step.ts";
 import { pageOutFiles, readAhead } from "./linux/memory_page_out.ts";
 import { MountFreezer } from "./linux/mount_freezer.ts";
-import { neededPaths, syncWritableMounts } from "./linux/mounts.ts";
+import { neededPaths } from "./linux/mounts.ts";
 import { type Materials, sourcesOf } from "./materials.ts";
 import { clockRepair } from "./steps/clock.ts";
 import { collectStep } from "./steps/collect.ts";
@@ -31,6 +31,7 @@ import { thawWorkload, workloadStep } from "./steps/workload.ts";
 export function makeParts(materials: Materials): Parts {
   const { runtime, config, libc, keeper, sweeper, ports, observer, later } =
     materials;
+  const { syncer } = materials;
   const { kernelReseeded, hostClock, restoredAt } = sourcesOf(materials);
   const journal = lazyJournal(config.runtimeDirectory);
   const reset = resetConnections({
@@ -51,17 +52,14 @@ export function makeParts(materials: Materials): Parts {
       limitMs: config.workloadLimitMs,
       journal,
     }),
-    filesystem: filesystemStep(
-      libc.syncfs && ((signal) => syncWritableMounts(libc, signal)),
-    ),
+    filesystem: filesystemStep(syncer && ((signal) => syncer.sync(signal))),
     freezeMounts: freezeMountsStep({
       mounts: config.freezeMounts,
       holdMs: config.freezeHoldMs,
       needed: () =>
         config.freezeForce ? [] : neededPaths(config.runtimeDirectory),
       journal,
-      freezer: () =>
-        new MountFreezer({ runtime, workerUrl: materials.freezerUrl, libc }),
+      freezer: () => startFreezer(materials),
       onError: materials.onError,
     }),
     memory: memoryStep(config),
@@ -111,14 +109,23 @@ export function makeParts(materials: Materials): Parts {
 
 /** How to take back what a killed agent left, by the kind of its change. */
 export function makeRepairers(
-  materials: Pick<Materials, "config" | "libc" | "registry">,
+  materials: Pick<
+    Materials,
+    "config" | "registry" | "runtime" | "freezerUrl"
+  >,
 ): Record<string, Repairer> {
-  const { config, libc } = materials;
+  const { config } = materials;
   return {
     hooks: thawOwed(hookOptions(materials)),
     workload: thawWorkload(config.workloadLimitMs),
-    mounts: thawMounts(libc),
+    mounts: thawMounts(() => startFreezer(materials)),
   };
+}
+
+function startFreezer(
+  { runtime, freezerUrl }: Pick<Materials, "runtime" | "freezerUrl">,
+): MountFreezer {
+  return new MountFreezer({ runtime, workerUrl: freezerUrl });
 }
 
 /** Where the journal of a runtime directory lies. */
