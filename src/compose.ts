@@ -8,7 +8,9 @@ import type { Parts } from "./lifecycle/plan.ts";
 import type { RecoveryContext } from "./lifecycle/step.ts";
 import { pageOutFiles, readAhead } from "./linux/memory_page_out.ts";
 import { MountFreezer } from "./linux/mount_freezer.ts";
+import { MountSyncer } from "./linux/mount_syncer.ts";
 import { neededPaths } from "./linux/mounts.ts";
+import { canCallOnThread } from "./linux/thread.ts";
 import { type Materials, sourcesOf } from "./materials.ts";
 import { clockRepair } from "./steps/clock.ts";
 import { collectStep } from "./steps/collect.ts";
@@ -31,7 +33,7 @@ import { thawWorkload, workloadStep } from "./steps/workload.ts";
 export function makeParts(materials: Materials): Parts {
   const { runtime, config, libc, keeper, sweeper, ports, observer, later } =
     materials;
-  const { syncer } = materials;
+  const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
   const { kernelReseeded, hostClock, restoredAt } = sourcesOf(materials);
   const journal = lazyJournal(config.runtimeDirectory);
   const reset = resetConnections({

@@ -7,7 +7,6 @@ import type { EvidenceObserver } from "./evidence.ts";
 import type { HookRegistry } from "./hooks/registry.ts";
 import type { HostClock, HostClockFinder } from "./linux/clock.ts";
 import type { Libc } from "./linux/libc.ts";
-import type { MountSyncer } from "./linux/mount_syncer.ts";
 import type { ProgramPages } from "./linux/memory_page_out.ts";
 import type { IdleCollector } from "./memory/idle_collector.ts";
 import type { NextTurn } from "./next_turn.ts";
@@ -26,8 +25,6 @@ export interface Materials {
   readonly keeper: ConnectionKeeper;
   readonly sweeper: Sweeper;
   readonly ports: PortSubsystem | undefined;
-  /** Undefined without a C library that starts threads. */
-  readonly syncer: MountSyncer | undefined;
   readonly registry: HookRegistry;
   readonly observer: EvidenceObserver;
   readonly hostClocks: HostClockFinder;

@@ -17,10 +17,8 @@ import { HostClockFinder } from "./linux/clock.ts";
 import { loadLibc } from "./linux/libc.ts";
 import { isLocalAddress } from "./linux/local_addresses.ts";
 import { hardwareClock, ptpClock } from "./linux/machine_clock.ts";
-import { MountSyncer } from "./linux/mount_syncer.ts";
 import { ProgramPages } from "./linux/memory_page_out.ts";
 import { randomId } from "./linux/random.ts";
-import { canCallOnThread } from "./linux/thread.ts";
 import { logOf, setupLog } from "./log.ts";
 import { makeLifecycle } from "./make_lifecycle.ts";
 import { IdleCollector } from "./memory/idle_collector.ts";
@@ -119,7 +117,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   const materials: Materials = {
     ...{ runtime, config, libc, idle, keeper, sweeper, ports, registry },
     ...{ observer, hostClocks, program, generationFile, later },
-    syncer: canCallOnThread(libc) ? new MountSyncer(libc) : undefined,
     ownPorts: () => listeners.ports,
     freezerUrl: options.freezerUrl,
     recover: () => void lifecycle.recover("evidence"),

@@ -95,7 +95,7 @@ export class WarmUp {
 
 /** A warm-up of the real agent; the rest is what it is not made from alone. */
 export function makeWarmUp(
-  { config, libc, program, generationFile, syncer, ...materials }: Materials,
+  { config, libc, program, generationFile, ...materials }: Materials,
   { hold, askHealth, evidence, healthMayRecover, guard, ...rest }:
     & Pick<
       RehearsalOptions,
@@ -117,7 +117,6 @@ export function makeWarmUp(
     later: materials.later,
     rehearsals: materials.runtime.rehearsals,
     async rehearse() {
-      syncer?.open();
       const failures = await rehearse(all);
       generationFile.ready();
       return failures;

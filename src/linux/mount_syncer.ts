@@ -7,7 +7,7 @@ import type { Libc } from "./libc.ts";
 import { type Mount, readMounts } from "./mountinfo.ts";
 import { chooseDisks } from "./mounts.ts";
 import { waitFor } from "./poll.ts";
-import { type Directory, DirectoryOpening, FilesystemSync } from "./sync.ts";
+import { FilesystemSync } from "./sync.ts";
 
 /** Milliseconds for all filesystems together: they are synced at once. */
 const LIMIT_MS = 9500;
@@ -55,22 +55,11 @@ export class MountSyncer {
   readonly #readMounts: () => readonly Mount[];
   /** The last call for each filesystem, by its device. */
   readonly #syncs = new Map<string, FilesystemSync>();
-  #opening: DirectoryOpening | undefined;
-  /** The root directory, which stays open: nothing unmounts it anyway. */
-  #root:
-    | { readonly directory: Directory; readonly mountId: number }
-    | undefined;
 
   constructor(libc: Libc, options: MountSyncerOptions = {}) {
     this.#libc = libc;
     this.#limitMs = options.limitMs ?? LIMIT_MS;
     this.#readMounts = options.readMounts ?? readMounts;
-  }
-
-  /** Begins to open the root directory, so that a sync need not wait for it. */
-  open(): void {
-    if (this.#root !== undefined) return;
-    this.#opening ??= new DirectoryOpening(this.#libc, "/");
   }
 
   /**
@@ -82,11 +71,10 @@ export class MountSyncer {
   async sync(signal?: AbortSignal): Promise<SyncedMounts> {
     signal?.throwIfAborted();
     const start = performance.now();
-    const all = this.#readMounts();
-    const { disks, leftAlone } = chooseDisks(all);
+    const { disks, leftAlone } = chooseDisks(this.#readMounts());
     const mounts: string[] = [];
     const reasons: string[] = [];
-    let waiting: Disk[] = [];
+    let waiting = disks.map((mounts): Disk => ({ mounts, begun: false }));
     const goOn = () => {
       waiting = waiting.filter((disk) => {
         const { mountPoint } = disk.mounts[0];
@@ -100,8 +88,6 @@ export class MountSyncer {
       });
       return waiting.length === 0;
     };
-    this.#lookAtRoot(all);
-    waiting = disks.map((mounts) => ({ mounts, begun: false }));
     await waitFor(goOn, this.#limitMs, signal);
     const why = signal?.aborted
       ? "given up with the prepare"
@@ -157,27 +143,10 @@ export class MountSyncer {
 
   #begin(disk: Disk): void {
     const { mounts } = disk;
-    const isRoot = mounts.some(({ id }) => id === this.#root?.mountId);
-    const root = isRoot ? this.#root?.directory : undefined;
-    const sync = new FilesystemSync(this.#libc, mounts, root);
-    this.#syncs.set(mounts[0].device, sync);
+    this.#syncs.set(
+      mounts[0].device,
+      new FilesystemSync(this.#libc, mounts),
+    );
     disk.begun = true;
-  }
-
-  /** Takes the root directory over once it is open; lets go of a former root. */
-  #lookAtRoot(mounts: readonly Mount[]): void {
-    if (this.#opening?.ended) {
-      const { directory } = this.#opening;
-      this.#opening = undefined;
-      if (directory !== undefined) {
-        this.#root = { directory, mountId: directory.mountId };
-      }
-    }
-    const root = this.#root;
-    if (root === undefined || mounts.some(({ id }) => id === root.mountId)) {
-      return;
-    }
-    root.directory.close();
-    this.#root = undefined;
   }
 }

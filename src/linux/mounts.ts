@@ -13,18 +13,23 @@ import {
 import { isWithin, type Mount, mountOf, readMounts } from "./mountinfo.ts";
 import type { RealPaths } from "./real_paths.ts";
 
+/** Mounts of one filesystem that are worth trying. */
+const TRIES = 4;
+
 /** The writable filesystems. */
 export interface Disks {
-  /** The mounts of each filesystem on a disk: there is at least one. */
+  /** A few mounts of each filesystem on a disk: there is at least one. */
   readonly disks: readonly (readonly Mount[])[];
-  /** A mount point of each filesystem that is not synced: it may not answer. */
+  /**
+   * A mount point of each filesystem that is not synced: it may not answer, or
+   * there is no path to it that cannot wait for ever.
+   */
   readonly leftAlone: readonly string[];
 }
 
 /**
  * Sorts the writable filesystems by their types; their sources are what the
- * programs that mounted them say. A mount whose path leads through a filesystem
- * that may not answer is left out.
+ * programs that mounted them say.
  */
 export function chooseDisks(mounts: readonly Mount[]): Disks {
   const foreign = new Map<string, string>();
@@ -42,11 +47,13 @@ export function chooseDisks(mounts: readonly Mount[]): Disks {
   }
   const leftAlone = [...foreign.values()];
   const disks: Mount[][] = [];
-  const obstacles = mounts.filter(({ type }) => mayNotAnswer(type));
+  const byId = new Map(mounts.map((mount) => [mount.id, mount]));
   for (const all of found.values()) {
-    const reachable = all.filter((mount) =>
-      !obstacles.some((other) => isInTheWay(other, mount, mounts))
-    );
+    const reachable: Mount[] = [];
+    for (const mount of all) {
+      if (isReachable(mount, mounts, byId)) reachable.push(mount);
+      if (reachable.length === TRIES) break;
+    }
     if (reachable.length > 0) disks.push(reachable);
     else leftAlone.push(all[0].mountPoint);
   }
@@ -54,22 +61,30 @@ export function chooseDisks(mounts: readonly Mount[]): Disks {
 }
 
 /**
- * Whether the path to a mount leads through the other one, or may: the other one
- * lies above it or covers it. Below it, at the same mount point, it is passed by.
+ * Whether the mount point leads to this mount, and through no filesystem that may
+ * not answer.
  */
-function isInTheWay(
-  other: Mount,
+function isReachable(
   mount: Mount,
   mounts: readonly Mount[],
+  byId: ReadonlyMap<number, Mount>,
 ): boolean {
-  if (!isWithin(mount.mountPoint, other.mountPoint)) return false;
-  if (other.mountPoint !== mount.mountPoint) return true;
-  for (let at: Mount | undefined = mount; at !== undefined;) {
-    const { id, parent }: Mount = at;
-    if (parent === other.id) return false;
-    at = mounts.find((one) => one.id === parent && one.id !== id);
+  const { mountPoint } = mount;
+  /** The mounts on the path by their ids, and where it leaves each. */
+  const path = new Map<number, string>();
+  let leaves = mountPoint;
+  let at: Mount | undefined = mount;
+  for (; at !== undefined && !path.has(at.id); at = byId.get(at.parent)) {
+    // One that lies under it, at the same mount point, is passed by.
+    if (mayNotAnswer(at.type) && at.mountPoint !== mountPoint) return false;
+    path.set(at.id, leaves);
+    leaves = at.mountPoint;
   }
-  return true;
+  // Another one that was mounted later, over the mount point or above it.
+  return !mounts.some(({ id, parent, mountPoint }) => {
+    const end = path.get(parent);
+    return end !== undefined && !path.has(id) && isWithin(end, mountPoint);
+  });
 }
 
 /** Something that the agent writes while a filesystem is frozen. */

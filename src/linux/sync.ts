@@ -4,6 +4,7 @@
  * own (a `ThreadCall`), which can be abandoned.
  * @module
  */
+import { closeSync, constants, openSync } from "node:fs";
 import { type Libc, need } from "./libc.ts";
 import { type Mount, mountIdOf } from "./mountinfo.ts";
 import { ThreadCall } from "./thread.ts";
@@ -41,7 +42,9 @@ export class DirectoryOpening {
   /** The open directory once it has ended; undefined where it cannot be opened. */
   get directory(): Directory | undefined {
     const { pointer } = this.#call;
-    return pointer === 0n ? undefined : new Directory(this.#libc, pointer);
+    return pointer === 0n
+      ? undefined
+      : new OpenedDirectory(this.#libc, pointer);
   }
 
   #freePath(): void {
@@ -51,7 +54,22 @@ export class DirectoryOpening {
 }
 
 /** An open directory. */
-export class Directory {
+export interface Directory {
+  readonly fd: number;
+  close(): void;
+}
+
+/**
+ * The root directory, opened at once: no name is looked up, so only the disk that
+ * this system itself lies on could delay that, and the agent with it.
+ */
+export function openRoot(): Directory {
+  const fd = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
+  return { fd, close: () => closeSync(fd) };
+}
+
+/** A DIR (opendir(3)). */
+class OpenedDirectory implements Directory {
   readonly #libc: Libc;
   readonly #pointer: bigint;
   readonly fd: number;
@@ -60,14 +78,6 @@ export class Directory {
     this.#libc = libc;
     this.#pointer = pointer;
     this.fd = need(libc.dirfd, "dirfd")(pointer);
-  }
-
-  /**
-   * The id of its mount: another one may have been mounted over the path since
-   * mountinfo was read.
-   */
-  get mountId(): number {
-    return mountIdOf(this.fd);
   }
 
   close(): void {
@@ -91,13 +101,14 @@ export class FilesystemSync {
 
   /**
    * Tries the mounts in this order: one that cannot be opened, or is covered by
-   * another mount, says nothing of the next. An open root saves the opening.
+   * another mount, says nothing of the next. The root needs no thread to open it.
    */
-  constructor(libc: Libc, mounts: readonly Mount[], root?: Directory) {
+  constructor(libc: Libc, mounts: readonly Mount[]) {
     this.#libc = libc;
     this.#mounts = [...mounts];
-    if (root !== undefined) this.#start(root);
-    else this.#openNext();
+    const root = mounts.find(({ mountPoint }) => mountPoint === "/");
+    if (root === undefined) this.#openNext();
+    else this.#opened(openRoot(), root);
   }
 
   /** Goes on as far as it can without waiting; true once it has ended. */
@@ -110,13 +121,8 @@ export class FilesystemSync {
         this.#fail(`${mount.mountPoint} cannot be opened`);
       } else if (this.#abandoned) {
         directory.close();
-      } else if (directory.mountId !== mount.id) {
-        directory.close();
-        this.#fail(`${mount.mountPoint} is covered by another mount`);
       } else {
-        this.error = undefined;
-        this.#directory = directory;
-        this.#start(directory);
+        this.#opened(directory, mount);
       }
     }
     if (this.#syncing?.returned) {
@@ -139,13 +145,26 @@ export class FilesystemSync {
     this.#opening = new DirectoryOpening(this.#libc, mountPoint);
   }
 
+  #opened(directory: Directory, { id, mountPoint }: Mount): void {
+    // Another one may have been mounted over it since mountinfo was read.
+    if (mountIdOf(directory.fd) !== id) {
+      directory.close();
+      return this.#fail(`${mountPoint} is covered by another mount`);
+    }
+    this.error = undefined;
+    this.#directory = directory;
+    const fd = BigInt(directory.fd);
+    try {
+      this.#syncing = new ThreadCall(this.#libc, "syncfs", fd);
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
+  }
+
   #fail(why: string): void {
     this.error ??= why;
     if (this.#mounts.length > 0 && !this.#abandoned) this.#openNext();
-  }
-
-  #start({ fd }: Directory): void {
-    this.#syncing = new ThreadCall(this.#libc, "syncfs", BigInt(fd));
   }
 
   #close(): void {

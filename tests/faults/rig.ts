@@ -135,7 +135,6 @@ export class Rig {
             throw new Error("no log in this test");
           },
         }),
-        syncer: undefined,
         ownPorts: () => listeners.ports,
         freezerUrl: new URL(
           "../../src/linux/freezer_worker.ts",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -29,6 +30,11 @@ function start(mounts = disks("/proc", "/sys"), limitMs = LIMIT) {
   return { threads, syncer: new MountSyncer(threads.libc, options) };
 }
 
+/** How many this process has open. */
+function descriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
 /** What a sync rejects with. */
 async function failure(syncing: Promise<unknown>): Promise<SyncError> {
   return await syncing.then(
@@ -51,26 +57,13 @@ describe("a sync of mounts", () => {
     assert.equal(threads.open.size + threads.left, 0);
   });
 
-  test("needs no opening of the root once that is open", async () => {
-    const { threads, syncer } = start(disks("/"), 60_000);
-    syncer.open();
-    syncer.open();
-    for (let i = 0; i < 2; i++) await syncer.sync();
-    assert.deepEqual(threads.begun, ["opendir /", "syncfs /", "syncfs /"]);
-    assert.deepEqual([...threads.open.values()], ["/"]);
-  });
-
-  test("lets go of a root that is no longer mounted", async () => {
-    let mounts = disks("/");
-    const threads = new FakeThreads();
-    const syncer = new MountSyncer(threads.libc, {
-      readMounts: () => mounts,
-    });
-    syncer.open();
-    await syncer.sync();
-    mounts = disks("/proc");
-    await syncer.sync();
-    assert.equal(threads.open.size, 0);
+  test("needs no thread to open the root", async () => {
+    const { threads, syncer } = start(disks("/").slice(-1), 60_000);
+    const opened = descriptors();
+    assert.deepEqual((await syncer.sync()).mounts, ["/"]);
+    assert.deepEqual(threads.begun.length, 1);
+    assert.match(threads.begun[0], /^syncfs /);
+    assert.equal(descriptors(), opened);
   });
 
   test("tells which failed, and why; the others are synced", async () => {
@@ -194,12 +187,10 @@ describe("a sync by the real kernel", () => {
     const libc = await realLibc();
     // Without a disk: other programs' data would cost seconds.
     const syncer = new MountSyncer(libc, { readMounts: () => disks("/proc") });
-    const { readdirSync } = await import("node:fs");
-    const count = () => readdirSync("/proc/self/fd").length;
     await syncer.sync();
-    const before = count();
+    const before = descriptors();
     for (let i = 0; i < 100; i++) await syncer.sync();
-    assert.equal(count(), before);
+    assert.equal(descriptors(), before);
   });
 
   const skip = withoutFuse();

@@ -85,6 +85,27 @@ describe("the filesystems to sync", () => {
       ),
       { disks: ["/", "/srv"], leftAlone: ["/mnt"] },
     );
+    // Covered by another disk, at its mount point or above it, now or no more.
+    const data = "33 27 254:5 / /a/data rw - ext4 /dev/vdf rw\n";
+    for (
+      const cover of [
+        "34 33 254:6 / /a/data rw - ext4 /dev/vdg rw\n",
+        "34 27 254:6 / /a rw - ext4 /dev/vdg rw\n",
+      ]
+    ) {
+      const { mountPoint } = parseMountinfo(cover)[0];
+      assert.deepEqual(chosen(data + cover), {
+        disks: ["/", mountPoint],
+        leftAlone: ["/a/data"],
+      });
+    }
+    assert.deepEqual(
+      chosen(
+        data + "34 27 254:6 / /a rw - ext4 /dev/vdg rw\n" +
+          "35 34 254:7 / /a/data rw - ext4 /dev/vdh rw\n",
+      ),
+      { disks: ["/", "/a", "/a/data"], leftAlone: ["/a/data"] },
+    );
     // One that lies below the disk, at the same mount point, is passed by: so
     // systemd mounts /boot on an automounter.
     assert.deepEqual(
