@@ -14,7 +14,9 @@ import type { Parts } from "./lifecycle/plan.ts";
 import { messageOf, type RecoveryContext } from "./lifecycle/step.ts";
 import { pageOutFiles, readAhead } from "./linux/memory_page_out.ts";
 import { MountFreezer } from "./linux/mount_freezer.ts";
-import { neededPaths, syncWritableMounts } from "./linux/mounts.ts";
+import { MountSyncer } from "./linux/mount_syncer.ts";
+import { neededPaths } from "./linux/mounts.ts";
+import { canCallOnThread } from "./linux/thread.ts";
 import { logOf } from "./log.ts";
 import { type Materials, sourcesOf } from "./materials.ts";
 import { clockRepair } from "./steps/clock.ts";
@@ -38,6 +40,7 @@ import { thawWorkload, workloadStep } from "./steps/workload.ts";
 export function makeParts(materials: Materials): Parts {
   const { runtime, config, libc, keeper, sweeper, ports, observer, later } =
     materials;
+  const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
   const { kernelReseeded, hostClock, restoredAt } = sourcesOf(materials);
   const journal = lazyJournal(config.runtimeDirectory);
   const reset = resetConnections({
@@ -63,17 +66,14 @@ export function makeParts(materials: Materials): Parts {
       limitMs: config.workloadLimitMs,
       journal,
     }),
-    filesystem: filesystemStep(
-      libc.syncfs && ((signal) => syncWritableMounts(libc, signal)),
-    ),
+    filesystem: filesystemStep(syncer && ((signal) => syncer.sync(signal))),
     "freeze-mounts": freezeMountsStep({
       mounts: config.freezeMounts,
       holdMs: config.freezeHoldMs,
       needed: () =>
         config.freezeForce ? [] : neededPaths(config.runtimeDirectory),
       journal,
-      freezer: () =>
-        new MountFreezer({ runtime, workerUrl: materials.freezerUrl, libc }),
+      freezer: () => startFreezer(materials),
       onError: materials.onError,
     }),
     memory: memoryStep(config),
@@ -123,9 +123,9 @@ export function makeParts(materials: Materials): Parts {
 
 /** How to take back what a killed agent left, by the kind of its change. */
 export function makeRepairers(
-  { config, libc, registry, owed }: Pick<
+  { config, registry, owed, runtime, freezerUrl }: Pick<
     Materials,
-    "config" | "libc" | "registry" | "owed"
+    "config" | "registry" | "owed" | "runtime" | "freezerUrl"
   >,
 ): Record<string, EntryRepairer> {
   const log = logOf("hooks");
@@ -145,8 +145,14 @@ export function makeRepairers(
       ...{ owed, log },
     }),
     workload: thawWorkload(config.workloadLimitMs),
-    mounts: thawMounts(libc),
+    mounts: thawMounts(() => startFreezer({ runtime, freezerUrl })),
   };
+}
+
+function startFreezer(
+  { runtime, freezerUrl }: Pick<Materials, "runtime" | "freezerUrl">,
+): MountFreezer {
+  return new MountFreezer({ runtime, workerUrl: freezerUrl });
 }
 
 /** Where the journal of a runtime directory lies. */

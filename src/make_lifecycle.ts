@@ -44,6 +44,7 @@ export function makeLifecycle(
   function tell(operation: Operation, recovery: Recovery): void {
     const held = operation.quiescedMs !== undefined;
     if (held) program.learn();
+    materials.registry.save();
     generationFile.ready();
     releaseLog();
     const { steps, ...rest } = recovery;

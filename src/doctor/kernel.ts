@@ -10,7 +10,13 @@ import { findCgroup, findCgroupRoot } from "../linux/cgroup.ts";
 import { wallClock } from "../linux/clock.ts";
 import { openKernelLog } from "../linux/kmsg.ts";
 import { failed, type Libc, need } from "../linux/libc.ts";
-import { mountsToFreeze, neededPaths } from "../linux/mounts.ts";
+import { readMounts } from "../linux/mountinfo.ts";
+import {
+  mountsToFreeze,
+  neededPaths,
+  pathsToResolve,
+} from "../linux/mounts.ts";
+import { realPath } from "../linux/real_paths.ts";
 import { TcpTable } from "../linux/sock_diag.ts";
 import { always, type Check } from "./check.ts";
 import {
@@ -63,7 +69,10 @@ export const kernelChecks: readonly Check[] = [
       const { freezeMounts, freezeForce, runtimeDirectory } = config;
       if (freezeMounts.length === 0) return "possible, no mount is named";
       const needed = freezeForce ? [] : neededPaths(nearest(runtimeDirectory));
-      return mountsToFreeze(freezeMounts, needed)
+      const mounts = readMounts();
+      const paths = pathsToResolve(freezeMounts, needed, mounts);
+      const realPaths = new Map(paths.map((path) => [path, realPath(path)]));
+      return mountsToFreeze(freezeMounts, needed, realPaths, mounts)
         .map(({ mountPoint }) => mountPoint).join(", ");
     },
     skipped: "filesystems that take no writes (--freeze-mounts)",
@@ -166,7 +175,11 @@ export const kernelChecks: readonly Check[] = [
 function findFreezer(names: readonly string[]): string {
   const root = findCgroupRoot();
   if (names.length > 0) {
-    const paths = names.map((name) => findCgroup(name, root));
+    const paths = names.map((name) => {
+      const path = findCgroup(name, root);
+      if (path !== undefined) return path;
+      throw new Error(`there is no cgroup ${name} in ${root} now`);
+    });
     for (const path of paths) requireWritable(join(path, "cgroup.freeze"));
     return paths.join(", ");
   }

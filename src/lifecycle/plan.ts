@@ -38,7 +38,9 @@ interface Row {
 const HOOKS_END_MS = 4000;
 /** Milliseconds for the writes to cgroup files themselves. */
 const CGROUP_WRITES_MS = 500;
-/** Milliseconds to thaw mounts, and for all that is not the freeze itself. */
+/** Milliseconds to find mounts, to thaw them, and to give up a thread that is stuck. */
+const BESIDE_FREEZE_MS = 14_000;
+/** Milliseconds to thaw mounts, and to give up a thread that is stuck. */
 const THAW_MOUNTS_MS = 8000;
 
 /** Done before the reply to prepare is sent; undone last. */
@@ -63,7 +65,7 @@ const BEFORE_REPLY = [
   { // named filesystems take no writes
     step: "freeze-mounts",
     onFailure: "abort",
-    limitMs: ({ freezeHoldMs }) => freezeHoldMs + THAW_MOUNTS_MS,
+    limitMs: ({ freezeHoldMs }) => freezeHoldMs + BESIDE_FREEZE_MS,
     stopMs: THAW_MOUNTS_MS,
   },
   // what can be read again is not in the snapshot

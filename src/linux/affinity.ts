@@ -5,14 +5,17 @@
  */
 import { openSync, readdirSync } from "node:fs";
 import process from "node:process";
-import { lastCpu, maskOf, readMask, writeMask } from "./cpu_mask.ts";
+import {
+  type FailedThread,
+  giveMaskBack,
+  giveOwedMasksBack,
+  lastCpu,
+  maskOf,
+  ownMasks,
+  readMask,
+  writeMask,
+} from "./cpu_mask.ts";
 import type { Libc } from "./libc.ts";
-
-/** A thread whose mask could not be given back, and why. */
-export interface FailedThread {
-  readonly thread: number;
-  readonly error: string;
-}
 
 /** What `restore` did: how many threads have their mask back. */
 export interface Unpinned {
@@ -34,61 +37,94 @@ export interface Pinned {
 
 /**
  * Pins every thread of this process to the last CPU that its main thread may
- * use: interrupts and the kernel's own work are on the first ones mostly, and
- * after a restore the first reply waits for whoever shares its CPU. Fails where
- * one cannot be pinned, with the others as they were.
+ * use: interrupts and the kernel's own work are usually on the first ones, and
+ * after a restore the first reply waits for what shares its CPU. Fails where one
+ * cannot be pinned, with the others as they were, and while the masks that the
+ * threads have may not be their own.
  */
 export function pinThreads(libc: Libc): Pinned {
-  const main = readMask(libc, process.pid);
-  if (main === undefined) {
-    throw new Error("Cannot pin threads: the main thread has ended");
+  const failed = giveOwedMasksBack(libc);
+  if (failed.length > 0) {
+    throw new Error(
+      `Cannot pin threads: ${failed.length} of them did not get their CPUs ` +
+        `back before: ${failed[0].error}`,
+    );
   }
-  const cpu = lastCpu(main);
-  const target = maskOf(cpu);
-  const former = new Map<number, Uint8Array>();
-  const count = threadCounter(libc);
+  const release = ownMasks("another pinning");
   try {
-    forEachThread((thread) => {
-      const mask = readMask(libc, thread);
-      if (mask === undefined) return;
-      former.set(thread, mask);
-      writeMask(libc, thread, target);
-    });
+    const main = readMask(libc, process.pid);
+    if (main === undefined) {
+      throw new Error("Cannot pin threads: the main thread has ended");
+    }
+    const cpu = lastCpu(main);
+    const former = {
+      masks: new Map<number, Uint8Array>(),
+      main,
+      count: threadCounter(libc),
+    };
+    try {
+      pin(libc, former.masks, maskOf(cpu));
+    } catch (error) {
+      restore(libc, former);
+      throw error;
+    }
+    let unpinned: Unpinned | undefined;
+    return {
+      cpu,
+      threads: former.masks.size,
+      restore() {
+        unpinned ??= restore(libc, former);
+        release();
+        return unpinned;
+      },
+    };
   } catch (error) {
-    restore(libc, { former, main, count });
+    release();
     throw error;
   }
-  return {
-    cpu,
-    threads: former.size,
-    restore: () => restore(libc, { former, main, count }),
-  };
 }
 
 interface Former {
-  readonly former: ReadonlyMap<number, Uint8Array>;
+  /** The own masks of the threads that were pinned. */
+  readonly masks: ReadonlyMap<number, Uint8Array>;
   /** The main thread's. */
   readonly main: Uint8Array;
   readonly count: () => number | undefined;
 }
 
-function restore(libc: Libc, { former, main, count }: Former): Unpinned {
+/** Pins all threads; saves the mask of each that is its own. */
+function pin(
+  libc: Libc,
+  masks: Map<number, Uint8Array>,
+  target: Uint8Array,
+): void {
+  forEachThread((thread, isNew) => {
+    const mask = readMask(libc, thread);
+    if (mask === undefined) return;
+    // One that was born meanwhile may have it from a thread that is pinned.
+    if (isNew && isSame(mask, target)) return;
+    masks.set(thread, mask);
+    writeMask(libc, thread, target);
+  });
+}
+
+function restore(libc: Libc, { masks, main, count }: Former): Unpinned {
   const failures: FailedThread[] = [];
   let threads = 0;
   const give = (thread: number, mask: Uint8Array) => {
     try {
-      if (writeMask(libc, thread, mask)) threads++;
+      if (giveMaskBack(libc, thread, mask)) threads++;
     } catch (error) {
       failures.push({ thread, error: (error as Error).message });
     }
   };
-  former.forEach((mask, thread) => give(thread, mask));
-  // Mostly that is all of them, and the directory need not be read: who waits for
-  // the first reply after a restore waits for that, too. Who is born from here on
-  // has its mask from one that has its own again.
+  masks.forEach((mask, thread) => give(thread, mask));
+  // Usually that is all of them, and the directory need not be read: the caller of
+  // the first reply after a restore waits for that, too. A thread that is born from
+  // here on has its mask from one that has its own again.
   if (count() !== threads) {
     forEachThread((thread) => {
-      if (!former.has(thread)) give(thread, main);
+      if (!masks.has(thread)) give(thread, main);
     });
   }
   return { threads, failed: failures };
@@ -124,16 +160,24 @@ function threadCounter({ statx }: Libc): () => number | undefined {
   };
 }
 
-/** Visits each thread once, those too that appear on the way. */
-function forEachThread(visit: (thread: number) => void): void {
+/**
+ * Visits each thread once, those too that appear on the way; they are new, unless
+ * they were there before the first visit.
+ */
+function forEachThread(visit: (thread: number, isNew: boolean) => void): void {
   const seen = new Set<number>();
   for (let before = -1; seen.size > before;) {
+    const isNew = before !== -1;
     before = seen.size;
     for (const name of readdirSync(TASKS)) {
       const thread = Number(name);
       if (seen.has(thread)) continue;
       seen.add(thread);
-      visit(thread);
+      visit(thread, isNew);
     }
   }
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.every((byte, i) => byte === other[i]);
 }

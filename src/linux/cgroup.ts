@@ -3,9 +3,14 @@
  * a write asks, and `cgroup.events` says when it is so.
  * @module
  */
-import { readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isWithin, readMounts } from "./mountinfo.ts";
+import { isWithin, mountOf, readMounts } from "./mountinfo.ts";
+
+/** Where hierarchies of cgroups are mounted: cgroups(7). */
+const CGROUPS = "/sys/fs/cgroup";
+/** linux/limits.h */
+const NAME_MAX = 255;
 
 /**
  * Where cgroup v2 is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified beside
@@ -20,17 +25,19 @@ export function findCgroupRoot(): string {
 }
 
 /**
- * The directory of a cgroup that may be frozen. A name is a path below the root,
- * or the whole path of its directory. Fails where there is no such cgroup, and
- * where it holds this process or process 1, or a cgroup above them: a machine
- * whose agent or init is frozen never comes back.
+ * The directory of a cgroup that may be frozen; undefined where there is no such
+ * cgroup, as that of a service that has ended. A name is a path below the root, or
+ * the whole path of its directory. Fails for a name that can never be one of a
+ * cgroup v2, and where the cgroup holds this process or process 1, or a cgroup
+ * above them: a machine whose agent or init is frozen never comes back.
  */
 export function findCgroup(
   name: string,
   root = findCgroupRoot(),
   proc = "/proc",
-): string {
+): string | undefined {
   const path = locate(name, root);
+  if (path === undefined) return undefined;
   for (const [pid, who] of [["self", "the agent itself"], ["1", "process 1"]]) {
     if (isWithin(cgroupOf(pid, root, proc), path)) {
       throw new Error(`Cannot freeze cgroup ${name}: it holds ${who}`);
@@ -39,22 +46,53 @@ export function findCgroup(
   return path;
 }
 
-function locate(name: string, root: string): string {
+function locate(name: string, root: string): string | undefined {
   const wanted = isWithin(name, root) ? name : join(root, name);
+  const refused = (why: string) =>
+    new Error(`Cannot freeze cgroup ${name}: ${why}`);
+  if (!isWithin(wanted, root)) throw refused(`it is not below ${root}`);
+  if (!canExist(wanted)) throw refused("no cgroup can have this name");
   let path: string;
   try {
     path = realpathSync(wanted);
-    // The root has no such file, and a directory elsewhere is no cgroup.
-    if (isWithin(path, root)) readFileSync(join(path, "cgroup.freeze"));
-    else throw new Error(`it is not below ${root}`);
   } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    const why = code === "ENOENT"
-      ? `there is no ${wanted} that can be frozen`
-      : code ?? message;
-    throw new Error(`Cannot freeze cgroup ${name}: ${why}`);
+    if (codeOf(error) !== "ENOENT") throw refused(codeOf(error));
+    const other = otherHierarchy(name, root);
+    if (other === undefined) return undefined;
+    throw refused(`it is not below ${root}, where cgroup v2 is, but ${other}`);
   }
-  return path;
+  if (path === root) throw refused("it is the root, which cannot be frozen");
+  if (!isWithin(path, root)) throw refused(`it is not below ${root}`);
+  try {
+    readFileSync(join(path, "cgroup.freeze"));
+    return path;
+  } catch (error) {
+    if (!isGone(error)) throw refused(codeOf(error));
+    if (!existsSync(path)) return undefined; // removed just now
+    throw refused("it has no cgroup.freeze, which came with Linux 5.2");
+  }
+}
+
+/** Whether mkdir(2) takes it; cgroups refuse line ends (cgroup_mkdir()). */
+function canExist(path: string): boolean {
+  const bytes = new TextEncoder();
+  return !/[\0\n]/.test(path) &&
+    path.split("/").every((name) => bytes.encode(name).length <= NAME_MAX);
+}
+
+/** What a whole path is that cannot be one of cgroup v2, in words. */
+function otherHierarchy(name: string, root: string): string | undefined {
+  if (!name.startsWith("/")) return undefined;
+  const { type, mountPoint } = mountOf(name, readMounts());
+  if (type === "cgroup") return `in ${mountPoint}, which is cgroup v1`;
+  return isWithin(name, CGROUPS) && !isWithin(name, root)
+    ? `in ${CGROUPS}`
+    : undefined;
+}
+
+function codeOf(error: unknown): string {
+  const { code, message } = error as Error & { code?: string };
+  return code ?? message;
 }
 
 /** The directory of a process's cgroup (cgroups(7), /proc/PID/cgroup). */
@@ -119,26 +157,4 @@ export function frozenFromAbove(path: string): boolean {
 function isGone(error: unknown): boolean {
   const { code } = error as { code?: string };
   return code === "ENOENT" || code === "ENODEV";
-}
-
-/** Milliseconds between two looks: a short freeze is seen soon. */
-const FIRST_LOOK_MS = 1;
-const LAST_LOOK_MS = 5;
-
-/**
- * Waits until the condition holds; false if it still does not at the limit, or
- * when the signal aborts. The kernel's own news of `cgroup.events` needs poll(2),
- * which neither runtime offers.
- */
-export async function waitFor(
-  condition: () => boolean,
-  limitMs: number,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const end = performance.now() + limitMs;
-  for (let pause = FIRST_LOOK_MS;; pause = Math.min(pause + 1, LAST_LOOK_MS)) {
-    if (condition()) return true;
-    if (signal?.aborted || performance.now() >= end) return false;
-    await new Promise((resolve) => setTimeout(resolve, pause));
-  }
 }

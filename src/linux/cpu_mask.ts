@@ -9,6 +9,32 @@ import { failed, type Libc, need } from "./libc.ts";
 const MASK_BYTES = 1024;
 const SIZE = BigInt(MASK_BYTES);
 
+/** Who changes the masks of this process's threads now. */
+let owner: string | undefined;
+
+/** Who changes the masks of this process's threads now, undefined if none does. */
+export function maskOwner(): string | undefined {
+  return owner;
+}
+
+/**
+ * Must be called before the first mask is changed, and what it gives back once
+ * all masks are as before: a mask that is read meanwhile is not the thread's own,
+ * and to give it back later would leave the thread on one CPU for ever. Throws
+ * while another owns them; `who` is what it will be told.
+ */
+export function ownMasks(who: string): () => void {
+  if (owner !== undefined) {
+    throw new Error(`Cannot change the CPUs of threads: ${owner} changes them`);
+  }
+  owner = who;
+  let owns = true;
+  return () => {
+    if (owns) owner = undefined;
+    owns = false;
+  };
+}
+
 /** The CPUs that a thread may use; undefined if it has ended. */
 export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
   const mask = new Uint8Array(MASK_BYTES);
@@ -20,7 +46,43 @@ export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
   throw error;
 }
 
-/** Sets them; false if the thread has ended. */
+/** Masks that could not be given back to their threads yet. */
+const owed = new Map<number, Uint8Array>();
+
+/** A thread whose mask could not be given back, and why. */
+export interface FailedThread {
+  readonly thread: number;
+  readonly error: string;
+}
+
+/**
+ * Gives a thread its own CPUs back; false if it has ended. Where that fails, the
+ * mask is owed to it, and what the thread has until then is not its own.
+ */
+export function giveMaskBack(
+  libc: Libc,
+  thread: number,
+  mask: Uint8Array,
+): boolean {
+  owed.set(thread, mask);
+  const alive = writeMask(libc, thread, mask);
+  owed.delete(thread);
+  return alive;
+}
+
+/** Tries once more what is owed; gives what still fails. */
+export function giveOwedMasksBack(libc: Libc): FailedThread[] {
+  return [...owed].flatMap(([thread, mask]) => {
+    try {
+      giveMaskBack(libc, thread, mask);
+      return [];
+    } catch (error) {
+      return [{ thread, error: (error as Error).message }];
+    }
+  });
+}
+
+/** Sets the CPUs of a thread; false if it has ended. */
 export function writeMask(
   libc: Libc,
   thread: number,

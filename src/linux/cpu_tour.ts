@@ -3,7 +3,16 @@
  * @module
  */
 import process from "node:process";
-import { lastCpu, maskOf, readMask, writeMask } from "./cpu_mask.ts";
+import {
+  giveMaskBack,
+  giveOwedMasksBack,
+  lastCpu,
+  maskOf,
+  maskOwner,
+  ownMasks,
+  readMask,
+  writeMask,
+} from "./cpu_mask.ts";
 import type { Libc } from "./libc.ts";
 
 /**
@@ -15,13 +24,20 @@ export class CpuTour {
   readonly #home: Uint8Array | undefined;
   readonly #stops: readonly Uint8Array[];
   #at = 0;
+  #release = () => {};
 
-  /** Stays where there is one CPU only, and without a C library. */
+  /**
+   * Stays where there is one CPU only, without a C library, and while the mask of
+   * the main thread may not be its own.
+   */
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#home = libc.sched_setaffinity && readMask(libc, process.pid);
+    const mayMove = libc.sched_setaffinity !== undefined &&
+      maskOwner() === undefined && giveOwedMasksBack(libc).length === 0;
+    this.#home = mayMove ? readMask(libc, process.pid) : undefined;
     const cpus = this.#home === undefined ? [] : cpusOf(this.#home);
     this.#stops = cpus.length > 1 ? cpus.map(maskOf) : [];
+    if (this.#stops.length > 0) this.#release = ownMasks("zeroing memory");
   }
 
   /** On to the next CPU; after the last comes the first. */
@@ -32,7 +48,13 @@ export class CpuTour {
 
   /** All the former CPUs again. */
   end(): void {
-    if (this.#stops.length > 0) this.#moveTo(this.#home!);
+    try {
+      if (this.#stops.length > 0) {
+        giveMaskBack(this.#libc, process.pid, this.#home!);
+      }
+    } finally {
+      this.#release();
+    }
   }
 
   #moveTo(mask: Uint8Array): void {

@@ -2,8 +2,10 @@
  * The kernel's random pool: entropy goes in, and a new key comes out.
  * @module
  */
-import { closeSync, constants, openSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, read } from "node:fs";
 import { failed, type Libc, need } from "./libc.ts";
+import { pause } from "./poll.ts";
+import { callOnPool } from "./pool_call.ts";
 
 /** _IOW('R', 0x03, int[2]), linux/random.h, random(4) */
 const RNDADDENTROPY = 0x40085203n;
@@ -44,7 +46,10 @@ export function reseed(libc: Libc): void {
 /**
  * Bytes of a hardware source (virtio-rng and the like) that were fetched after
  * this call, undefined where there is no source. Throws where a source gives
- * nothing within the limit: one without a host behind it would block for ever.
+ * nothing within the limit, and as soon as the signal aborts. A read may wait for
+ * ever, even without blocking: the kernel's own reader of the source holds its
+ * lock while it waits for a host that gives nothing (hwrng_fillfn() in
+ * drivers/char/hw_random/core.c).
  */
 export async function readHardware(
   length: number,
@@ -53,29 +58,38 @@ export async function readHardware(
     readonly signal?: AbortSignal;
     readonly path?: string;
     readonly stale?: number;
+    /** Instead of read(2) on the runtime's pool. */
+    readonly readSome?: typeof readSome;
   },
 ): Promise<Uint8Array | undefined> {
   const { limitMs, signal, path = HARDWARE, stale = STALE_BYTES } = options;
+  const { readSome: next = readSome } = options;
   const source = open(path);
   if (source === undefined) return undefined;
   const end = performance.now() + limitMs;
   const bytes = new Uint8Array(stale + length);
+  let reading: Promise<unknown> = Promise.resolve();
   try {
     for (let filled = 0; filled < bytes.length;) {
-      const count = readSome(source, bytes.subarray(filled));
-      if (count === undefined) return undefined;
-      filled += count;
-      if (count > 0) continue;
-      signal?.throwIfAborted();
-      if (performance.now() > end) {
+      const left = end - performance.now();
+      if (left <= 0) {
         throw new Error(
           `Cannot read ${path}: ${filled} of ${bytes.length} bytes within ${limitMs} ms`,
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      const count = await callOnPool(
+        `read ${path}`,
+        () => reading = next(source, bytes.subarray(filled)),
+        { limitMs: Math.ceil(left), signal },
+      );
+      if (count === undefined) return undefined;
+      filled += count;
+      if (count === 0) await pause(1, signal);
     }
   } finally {
-    closeSync(source);
+    // Not under a read that was given up: it would read from whatever comes next.
+    const close = () => closeSync(source);
+    reading.then(close, close);
   }
   return bytes.slice(stale);
 }
@@ -109,14 +123,17 @@ function open(path: string): number | undefined {
 }
 
 /** 0 where the source has nothing yet, undefined where it is no source. */
-function readSome(source: number, into: Uint8Array): number | undefined {
-  try {
-    return readSync(source, into, 0, into.length, null);
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === "EAGAIN") return 0;
-    // hw_random's answer where the device node exists and no driver does
-    if (code === "ENODEV") return undefined;
-    throw error;
-  }
+function readSome(
+  source: number,
+  into: Uint8Array,
+): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    read(source, into, 0, into.length, null, (error, count) => {
+      if (error === null) resolve(count);
+      else if (error.code === "EAGAIN") resolve(0);
+      // hw_random's answer where the device node exists and no driver does
+      else if (error.code === "ENODEV") resolve(undefined);
+      else reject(error);
+    });
+  });
 }

@@ -1,16 +1,27 @@
 /**
- * Freezes mounts in a thread of its own: FIFREEZE may block for as long as a
- * disk takes, and the limit of the hold must also hold while the agent itself
- * is stuck in a write to a frozen filesystem. Run as a worker by
- * mount_freezer.ts.
+ * Freezes mounts in a thread of its own: a call on a mount may wait for ever, and
+ * the limit of the hold must also hold while the agent itself is stuck in a write
+ * to a frozen filesystem. Run as a worker by mount_freezer.ts.
  * @module
  */
 import { closeSync, readlinkSync } from "node:fs";
 import { loadRuntime } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
-import type { FreezerNews, FreezerOrder, Thawed } from "./freezer_messages.ts";
-import { freezeFilesystem, openMount, thawFilesystem } from "./fsfreeze.ts";
+import type {
+  FreezerAnswer,
+  FreezerNews,
+  FreezerOrder,
+  Rescued,
+  Thawed,
+} from "./freezer_messages.ts";
+import {
+  freezeFilesystem,
+  type MountedAt,
+  openMount,
+  thawFilesystem,
+} from "./fsfreeze.ts";
 import { type Libc, loadLibc } from "./libc.ts";
+import { realPath } from "./real_paths.ts";
 
 interface WorkerScope {
   postMessage(message: FreezerNews | WorkerHello): void;
@@ -27,11 +38,9 @@ let thawed: Thawed | undefined;
 
 scope.onmessage = async ({ data: order }) => {
   try {
-    const libc = await loading;
-    if (order.kind === "freeze") freeze(libc, order);
-    else scope.postMessage({ kind: "thawed", ...thaw(libc, false) });
+    scope.postMessage(carryOut(await loading, order));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     scope.postMessage({ kind: "failed", order: order.kind, reason });
   }
 };
@@ -40,16 +49,41 @@ scope.onmessage = async ({ data: order }) => {
 const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
 scope.postMessage({ tid });
 
+function carryOut(libc: Libc, order: FreezerOrder): FreezerAnswer {
+  const { kind } = order;
+  switch (kind) {
+    case "resolve": {
+      const paths = new Map(order.paths.map((path) => [path, resolve(path)]));
+      return { kind: "done", order: kind, paths };
+    }
+    case "freeze":
+      return { kind: "done", order: kind, ...freeze(libc, order) };
+    case "thaw":
+      return { kind: "done", order: kind, ...thaw(libc, false) };
+    case "rescue":
+      return { kind: "done", order: kind, ...rescue(libc, order.mounts) };
+  }
+}
+
+/** Before a call on that path. */
+function tell(path: string): void {
+  scope.postMessage({ kind: "at", path });
+}
+
+function resolve(path: string): ReturnType<typeof realPath> {
+  tell(path);
+  return realPath(path);
+}
+
 function freeze(
   libc: Libc,
   { mounts, holdMs }: FreezerOrder & { kind: "freeze" },
-): void {
+): { frozen: string[]; already: string[] } {
   const already: string[] = [];
   since = performance.now();
   try {
     for (const mount of mounts) {
-      const fd = openMount(mount);
-      if (freezeOne(libc, fd, mount) === "already") already.push(mount);
+      if (freezeOne(libc, mount) === "already") already.push(mount.mountPoint);
     }
   } catch (error) {
     thaw(libc, false);
@@ -57,23 +91,21 @@ function freeze(
   }
   const left = since + holdMs - performance.now();
   timer = setTimeout(() => thaw(libc, true), left);
-  const frozen = held.map(({ mount }) => mount);
-  scope.postMessage({ kind: "frozen", frozen, already });
+  return { frozen: held.map(({ mount }) => mount), already };
 }
 
-function freezeOne(
-  libc: Libc,
-  fd: number,
-  mount: string,
-): "frozen" | "already" {
+function freezeOne(libc: Libc, mount: MountedAt): "frozen" | "already" {
+  const { mountPoint } = mount;
   let became: "frozen" | "already" | undefined;
+  tell(mountPoint);
+  const fd = openMount(mount);
   try {
-    became = freezeFilesystem(libc, fd, mount);
+    became = freezeFilesystem(libc, fd, mountPoint);
   } finally {
     if (became !== "frozen") closeSync(fd);
   }
   if (became === "frozen") {
-    held.unshift({ mount, fd });
+    held.unshift({ mount: mountPoint, fd });
     scope.postMessage({ kind: "froze", mount });
   }
   return became;
@@ -89,12 +121,11 @@ function thaw(libc: Libc, expired: boolean): Thawed {
   };
   const failed: string[] = [];
   for (const { mount, fd } of held) {
+    tell(mount);
     try {
       became[thawFilesystem(libc, fd, mount)].push(mount);
     } catch (error) {
-      failed.push(
-        `${mount}: ${error instanceof Error ? error.message : error}`,
-      );
+      failed.push(`${mount}: ${messageOf(error)}`);
     }
     closeSync(fd);
   }
@@ -106,4 +137,29 @@ function thaw(libc: Libc, expired: boolean): Thawed {
     expired,
     heldMs: performance.now() - since,
   };
+}
+
+function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
+  const thawed: string[] = [];
+  const failed: string[] = [];
+  for (const mount of mounts) {
+    const { mountPoint } = mount;
+    tell(mountPoint);
+    try {
+      const fd = openMount(mount);
+      try {
+        const became = thawFilesystem(libc, fd, mountPoint);
+        if (became === "thawed") thawed.push(mountPoint);
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      failed.push(messageOf(error));
+    }
+  }
+  return { thawed, failed };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

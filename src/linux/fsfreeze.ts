@@ -5,6 +5,7 @@
  */
 import { closeSync, constants, openSync } from "node:fs";
 import { failed, type Libc, need, SystemCallError } from "./libc.ts";
+import { mountOfDescriptor } from "./mountinfo.ts";
 
 /** _IOWR('X', 119, int) and _IOWR('X', 120, int) of linux/fs.h. */
 const FIFREEZE = 0xC0045877n;
@@ -43,26 +44,31 @@ export function thawFilesystem(
   throw error;
 }
 
-/** Opens a mount point for the calls above; opening writes nothing. */
-export function openMount(mountPoint: string): number {
+/** A filesystem by one of its mounts: its device is in mountinfo. */
+export interface MountedAt {
+  readonly mountPoint: string;
+  readonly device: string;
+}
+
+/**
+ * Opens a mount point for the calls above; opening writes nothing. May wait for
+ * ever. Fails where another filesystem has been mounted over it.
+ */
+export function openMount({ mountPoint, device }: MountedAt): number {
+  const fd = open(mountPoint);
+  if (mountOfDescriptor(fd)?.device === device) return fd;
+  closeSync(fd);
+  throw new Error(
+    `Cannot open mount ${mountPoint}: another filesystem is mounted over it`,
+  );
+}
+
+function open(mountPoint: string): number {
   try {
     return openSync(mountPoint, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch (error) {
     const { code } = error as { code?: string };
     throw new Error(`Cannot open mount ${mountPoint}: ${code ?? error}`);
-  }
-}
-
-/** Thaws a mount by its path. */
-export function thawMount(
-  libc: Libc,
-  mountPoint: string,
-): "thawed" | "not frozen" {
-  const fd = openMount(mountPoint);
-  try {
-    return thawFilesystem(libc, fd, mountPoint);
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -56,9 +56,11 @@ const SYMBOLS = {
   rename: { args: ["buffer", "buffer"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
   mkfifo: { args: ["buffer", "u32"], result: "i32" },
-  // filesystems: sync(2)
-  sync: { args: [], result: "void" },
-  syncfs: { args: ["i32"], result: "i32" },
+  // directories that threads of our own open, for syncfs(2), which is called by its
+  // name: dirfd(3), closedir(3), strdup(3)
+  dirfd: { args: ["pointer"], result: "i32" },
+  closedir: { args: ["pointer"], result: "i32" },
+  strdup: { args: ["buffer"], result: "pointer" },
   // memory: malloc(3); malloc_trim(3), glibc only
   malloc: { args: ["usize"], result: "pointer" },
   free: { args: ["pointer"], result: "void" },

@@ -3,7 +3,9 @@
  * compact_memory (admin-guide/sysctl/vm in the kernel's documentation). Root's alone.
  * @module
  */
-import { access, constants, open } from "node:fs/promises";
+import { accessSync, constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { callOnPool } from "./pool_call.ts";
 
 /** What to drop: pages of files, or those and inodes and names too. */
 export type DroppedCaches = "pagecache" | "all";
@@ -13,22 +15,25 @@ const VM = "/proc/sys/vm";
 /** Drops caches that are clean; what is dirty stays, so sync first. */
 export async function dropCaches(
   which: DroppedCaches,
+  signal?: AbortSignal,
   directory = VM,
 ): Promise<void> {
-  await command(`${directory}/drop_caches`, which === "all" ? "3" : "1");
+  const word = which === "all" ? "3" : "1";
+  await command(`${directory}/drop_caches`, word, signal);
 }
 
 /** Moves what is in use together, so that free memory is in large pieces. */
-export async function compactMemory(directory = VM): Promise<void> {
-  await command(`${directory}/compact_memory`, "1");
+export async function compactMemory(
+  signal?: AbortSignal,
+  directory = VM,
+): Promise<void> {
+  await command(`${directory}/compact_memory`, "1", signal);
 }
 
 /** Why these files cannot be written here, or undefined. */
-export async function withoutCaches(
-  directory = VM,
-): Promise<string | undefined> {
+export function withoutCaches(directory = VM): string | undefined {
   try {
-    await access(`${directory}/drop_caches`, constants.W_OK);
+    accessSync(`${directory}/drop_caches`, constants.W_OK);
     return undefined;
   } catch (error) {
     const { code } = error as { code?: string };
@@ -36,13 +41,23 @@ export async function withoutCaches(
   }
 }
 
-/** The kernel works before the write returns, which is why it must not be on the event loop. */
-async function command(path: string, word: string): Promise<void> {
-  // The files can be written only, not even root may read them everywhere.
-  const file = await open(path, constants.O_WRONLY);
-  try {
-    await file.write(word);
-  } finally {
-    await file.close();
-  }
+/**
+ * The kernel does all the work before the write returns, and it may have to wait
+ * for a filesystem that is being mounted, unmounted or frozen. Rejects as soon as
+ * the signal aborts; the kernel then ends its work alone.
+ */
+async function command(
+  path: string,
+  word: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await callOnPool(`write to ${path}`, async () => {
+    // The files can be written only, not even root may read them everywhere.
+    const file = await open(path, constants.O_WRONLY);
+    try {
+      await file.write(word);
+    } finally {
+      await file.close();
+    }
+  }, { signal });
 }

@@ -99,8 +99,11 @@ export class MemoryZeroer {
         await turn();
       }
     } finally {
-      tour.end();
-      for (const { address, size } of taken) this.#giveBack(address, size);
+      try {
+        tour.end();
+      } finally {
+        for (const { address, size } of taken) this.#giveBack(address, size);
+      }
     }
     const whole = !signal?.aborted;
     // What the limit has left over is still stale, and wanted the next time.

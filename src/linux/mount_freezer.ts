@@ -1,47 +1,85 @@
 /**
- * The mount freezer: owns the thread that freezes, holds and thaws.
+ * The mount freezer: owns the thread that makes the calls on mounts which may
+ * not return.
  * @module
  */
-import { messageOf } from "../lifecycle/step.ts";
+import { after } from "../after.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
-import type { FreezerNews, FreezerOrder, Thawed } from "./freezer_messages.ts";
-import { thawMount } from "./fsfreeze.ts";
-import type { Libc } from "./libc.ts";
+import type {
+  FreezerAnswer,
+  FreezerNews,
+  FreezerOrder,
+  Rescued,
+  Thawed,
+} from "./freezer_messages.ts";
+import type { MountedAt } from "./fsfreeze.ts";
+import type { RealPaths } from "./real_paths.ts";
 
 /** What the freezer is made from. */
 export interface MountFreezerOptions {
   readonly runtime: Pick<Runtime, "startWorker">;
   /** The module freezer_worker.ts. */
   readonly workerUrl: URL;
-  readonly libc: Libc;
 }
 
-/** What was frozen. */
+/** What was frozen, by mount points. */
 export interface FrozenMounts {
   readonly frozen: readonly string[];
-  /** Frozen by somebody else before, and left so. */
+  /** Frozen by another program before, and left so. */
   readonly already: readonly string[];
 }
 
-/** Freezes once and thaws once; made anew for each operation. */
-export class MountFreezer {
-  readonly #libc: Libc;
-  readonly #worker: RuntimeWorker;
-  readonly #frozen: string[] = [];
-  #asked: FreezerOrder["kind"] | undefined;
-  #hear: (news: FreezerNews | Error) => void = () => {};
+type Kind = FreezerOrder["kind"];
+type AnswerTo<K extends Kind> = FreezerAnswer & { kind: "done"; order: K };
 
-  constructor({ runtime, workerUrl, libc }: MountFreezerOptions) {
-    this.#libc = libc;
-    this.#worker = runtime.startWorker(workerUrl, {
-      onMessage: (message) => {
-        const news = message as FreezerNews;
-        if (news.kind === "froze") this.#frozen.push(news.mount);
-        // A freeze that ends when nobody waits for it is no answer to a thaw.
-        else if (this.#asked === orderOf(news)) this.#hear(news);
+/** What an order does, in words. */
+const ACTIONS: Record<Kind, string> = {
+  resolve: "find the mounts to freeze",
+  freeze: "freeze mounts",
+  thaw: "thaw mounts",
+  rescue: "thaw mounts",
+};
+
+/**
+ * Freezes once and thaws once; made anew for each operation. Each call rejects
+ * at its limit and names the mount that does not answer; the thread goes on.
+ */
+export class MountFreezer {
+  readonly #options: MountFreezerOptions;
+  readonly #worker: RuntimeWorker;
+  readonly #frozen: MountedAt[] = [];
+  /** Orders that the thread has not answered yet. */
+  #orders = 0;
+  /** The path of the last call that it began. */
+  #at: string | undefined;
+  #ending = false;
+  #asked: Kind | undefined;
+  #hear: (answer: FreezerAnswer | Error) => void = () => {};
+
+  constructor(options: MountFreezerOptions) {
+    this.#options = options;
+    this.#worker = options.runtime.startWorker(options.workerUrl, {
+      onMessage: (message) => this.#onNews(message as FreezerNews),
+      onError: (error) => {
+        this.#orders = 0;
+        this.#hear(error);
       },
-      onError: (error) => this.#hear(error),
     });
+  }
+
+  /** The path of the call that the thread is in; undefined while it rests. */
+  get waitsFor(): string | undefined {
+    return this.#orders > 0 ? this.#at : undefined;
+  }
+
+  /** Resolves the links in these paths. */
+  async resolve(
+    paths: readonly string[],
+    limitMs: number,
+    signal?: AbortSignal,
+  ): Promise<RealPaths> {
+    const order = { kind: "resolve", paths } as const;
+    return (await this.#ask(order, limitMs, signal)).paths;
   }
 
   /**
@@ -49,85 +87,94 @@ export class MountFreezer {
    * past the limit and on the signal; it must be thawed then, too.
    */
   async freeze(
-    mounts: readonly string[],
+    mounts: readonly MountedAt[],
     holdMs: number,
     signal: AbortSignal,
   ): Promise<FrozenMounts> {
-    const news = await this.#ask(
-      { kind: "freeze", mounts, holdMs },
-      holdMs,
-      signal,
-    );
-    if (news.kind === "frozen") return news;
-    if (news.kind === "failed") throw new Error(news.reason);
-    throw new Error(`Cannot freeze mounts: the thread said ${news.kind}`);
+    return await this.#ask({ kind: "freeze", mounts, holdMs }, holdMs, signal);
   }
 
   /** Thaws in the reverse order; rejects if the thread does not in time. */
   async thaw(limitMs: number): Promise<Thawed> {
-    const news = await this.#ask({ kind: "thaw" }, limitMs);
-    if (news.kind === "thawed") return news;
-    throw new Error(
-      news.kind === "failed"
-        ? news.reason
-        : `Cannot thaw mounts: the thread said ${news.kind}`,
+    const { kind: _, order: _order, ...thawed } = await this.#ask(
+      { kind: "thaw" },
+      limitMs,
     );
+    return thawed;
+  }
+
+  /** Thaws what another thread, or a killed agent, has frozen. */
+  async rescue(
+    mounts: readonly MountedAt[],
+    limitMs: number,
+  ): Promise<Rescued> {
+    return await this.#ask({ kind: "rescue", mounts }, limitMs);
   }
 
   /**
-   * Thaws what is known to be frozen from this thread, while the other is stuck
-   * in the next mount; gives what could not be thawed.
+   * Thaws what is known to be frozen in another thread, while this one's is
+   * stuck in the next mount; gives what could not be thawed.
    */
-  thawKnown(): string[] {
-    return this.#frozen.toReversed().flatMap((mount) => {
-      try {
-        thawMount(this.#libc, mount);
-        return [];
-      } catch (error) {
-        return [messageOf(error)];
-      }
-    });
+  async thawKnown(limitMs: number): Promise<readonly string[]> {
+    if (this.#frozen.length === 0) return [];
+    const other = new MountFreezer(this.#options);
+    try {
+      return (await other.rescue(this.#frozen.toReversed(), limitMs)).failed;
+    } catch (error) {
+      return [(error as Error).message];
+    } finally {
+      await other.end();
+    }
   }
 
-  /** Ends the thread. */
-  end(): Promise<void> {
-    return this.#worker.terminate();
+  /** Ends the thread; one that is stuck ends as soon as it is free. */
+  async end(): Promise<void> {
+    this.#ending = true;
+    if (this.#orders === 0) await this.#worker.terminate();
   }
 
-  async #ask(
-    order: FreezerOrder,
+  #onNews(news: FreezerNews): void {
+    if (news.kind === "at") this.#at = news.path;
+    else if (news.kind === "froze") this.#frozen.push(news.mount);
+    else {
+      this.#orders--;
+      // A freeze that ends when nobody waits for it is no answer to a thaw.
+      if (this.#asked === news.order) this.#hear(news);
+      if (this.#ending) this.end().catch(() => {});
+    }
+  }
+
+  async #ask<O extends FreezerOrder>(
+    order: O,
     limitMs: number,
     signal?: AbortSignal,
-  ): Promise<FreezerNews> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+  ): Promise<AnswerTo<O["kind"]>> {
+    const failed = (why: string) =>
+      new Error(`Cannot ${ACTIONS[order.kind]}: ${why}`);
+    let callOff = () => {};
     let onAbort = () => {};
     try {
-      const heard = await new Promise<FreezerNews | Error>((resolve) => {
-        const stop = (why: string) =>
-          resolve(new Error(`Cannot ${order.kind} mounts: ${why}`));
+      const answer = await new Promise<FreezerAnswer | Error>((resolve) => {
         this.#asked = order.kind;
         this.#hear = resolve;
-        if (Number.isFinite(limitMs)) {
-          timer = setTimeout(stop, limitMs, `not done within ${limitMs} ms`);
-        }
-        onAbort = () => stop("given up with the prepare");
+        onAbort = () => resolve(failed("given up with the prepare"));
         if (signal?.aborted) return onAbort();
         signal?.addEventListener("abort", onAbort);
+        if (Number.isFinite(limitMs)) {
+          callOff = after(limitMs, () => {
+            const who = this.#at ?? "the thread";
+            resolve(failed(`${who} does not answer within ${limitMs} ms`));
+          });
+        }
+        if (this.#orders++ === 0) this.#at = undefined;
         this.#worker.post(order);
       });
-      if (heard instanceof Error) throw heard;
-      return heard;
+      if (answer instanceof Error) throw answer;
+      if (answer.kind === "failed") throw new Error(answer.reason);
+      return answer as AnswerTo<O["kind"]>;
     } finally {
-      clearTimeout(timer);
+      callOff();
       signal?.removeEventListener("abort", onAbort);
     }
   }
-}
-
-/** Which order a piece of news answers. */
-function orderOf(
-  news: Exclude<FreezerNews, { kind: "froze" }>,
-): FreezerOrder["kind"] {
-  if (news.kind === "failed") return news.order;
-  return news.kind === "frozen" ? "freeze" : "thaw";
 }

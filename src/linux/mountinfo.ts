@@ -7,6 +7,8 @@ import { readFileSync } from "node:fs";
 /** One mount, in the kernel's order: later ones may cover earlier ones. */
 export interface Mount {
   readonly id: number;
+  /** The id of the mount that this one is mounted on. */
+  readonly parent: number;
   /** The device of its filesystem, `MAJOR:MINOR`. */
   readonly device: string;
   /** The directory of its filesystem that is seen at the mount point. */
@@ -23,6 +25,18 @@ export function readMounts(): Mount[] {
   return parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8"));
 }
 
+/** The id of the mount that an open file lies on (proc_pid_fdinfo(5)). */
+export function mountIdOf(fd: number): number {
+  const text = readFileSync(`/proc/self/fdinfo/${fd}`, "latin1");
+  return Number(/^mnt_id:\s*(\d+)$/m.exec(text)?.[1]);
+}
+
+/** The mount that an open file lies on; undefined if it is no longer mounted. */
+export function mountOfDescriptor(fd: number): Mount | undefined {
+  const id = mountIdOf(fd);
+  return readMounts().find((mount) => mount.id === id);
+}
+
 /** Reads the text of mountinfo; fails on a line that is not of its form. */
 export function parseMountinfo(text: string): Mount[] {
   return text.split("\n").filter((line) => line !== "").map((line) => {
@@ -36,6 +50,7 @@ export function parseMountinfo(text: string): Mount[] {
     const options = words[5];
     return {
       id: Number(words[0]),
+      parent: Number(words[1]),
       device: words[2],
       root: unescape(words[3]),
       mountPoint: unescape(words[4]),

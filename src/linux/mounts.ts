@@ -1,65 +1,90 @@
 /**
- * Which mounts are synced, and which may be frozen.
+ * Which mounts are synced, and which may be frozen. Only mountinfo is asked here:
+ * a call on a path of a mount may wait for ever.
  * @module
  */
-import { closeSync, fstatSync, readlinkSync, realpathSync } from "node:fs";
-import { messageOf } from "../lifecycle/step.ts";
-import { openMount } from "./fsfreeze.ts";
-import type { Libc } from "./libc.ts";
-import { type Mount, mountOf, readMounts } from "./mountinfo.ts";
-import { syncFilesystem } from "./sync.ts";
+import { readlinkSync } from "node:fs";
+import {
+  isForeign,
+  isOnDisk,
+  mayNotAnswer,
+  neverFreezes,
+} from "./filesystem_types.ts";
+import { isWithin, type Mount, mountOf, readMounts } from "./mountinfo.ts";
+import type { RealPaths } from "./real_paths.ts";
 
-/** One mount for each filesystem that is writable and lies on a block device. */
-export function writableDisks(mounts: readonly Mount[]): Mount[] {
-  const seen = new Set<string>();
-  return mounts.filter((mount) => {
-    // btrfs has device numbers of its own making; its source tells all the same.
-    const onDisk = mount.source.startsWith("/dev/") ||
-      !mount.device.startsWith("0:");
-    if (!mount.writable || !onDisk || seen.has(mount.device)) return false;
-    seen.add(mount.device);
-    return true;
-  });
-}
+/** Mounts of one filesystem that are worth trying. */
+const TRIES = 4;
 
-/** What was synced. */
-export interface SyncedMounts {
-  readonly [key: string]: unknown;
-  readonly mounts: readonly string[];
-  readonly ms: number;
+/** The writable filesystems. */
+export interface Disks {
+  /** A few mounts of each filesystem on a disk: there is at least one. */
+  readonly disks: readonly (readonly Mount[])[];
+  /**
+   * A mount point of each filesystem that is not synced: it may not answer, or
+   * there is no path to it that cannot wait for ever.
+   */
+  readonly leftAlone: readonly string[];
 }
 
 /**
- * syncfs(2) of every writable filesystem on a disk: unlike sync(2) it tells
- * where a disk failed, and no network filesystem holds it up. Tries all, then
- * fails with those that failed.
+ * Sorts the writable filesystems by their types; their sources are what the
+ * programs that mounted them say.
  */
-export async function syncWritableMounts(
-  libc: Libc,
-  signal?: AbortSignal,
-  mounts = readMounts(),
-): Promise<SyncedMounts> {
-  const start = performance.now();
-  const synced: string[] = [];
-  const failures: string[] = [];
-  for (const { mountPoint } of writableDisks(mounts)) {
-    signal?.throwIfAborted();
-    try {
-      const fd = openMount(mountPoint);
-      try {
-        await syncFilesystem(libc, fd, signal);
-      } finally {
-        closeSync(fd);
-      }
-      synced.push(mountPoint);
-    } catch (error) {
-      failures.push(`${mountPoint}: ${messageOf(error)}`);
+export function chooseDisks(mounts: readonly Mount[]): Disks {
+  const foreign = new Map<string, string>();
+  const found = new Map<string, Mount[]>();
+  for (const mount of mounts) {
+    const { device, mountPoint, type, writable } = mount;
+    if (!writable) continue;
+    if (isForeign(type) && !foreign.has(device)) {
+      foreign.set(device, mountPoint);
     }
+    if (!isOnDisk(mount)) continue;
+    const same = found.get(device);
+    if (same === undefined) found.set(device, [mount]);
+    else same.push(mount);
   }
-  if (failures.length > 0) {
-    throw new Error(`Cannot sync every mount: ${failures.join("; ")}`);
+  const leftAlone = [...foreign.values()];
+  const disks: Mount[][] = [];
+  const byId = new Map(mounts.map((mount) => [mount.id, mount]));
+  for (const all of found.values()) {
+    const reachable: Mount[] = [];
+    for (const mount of all) {
+      if (isReachable(mount, mounts, byId)) reachable.push(mount);
+      if (reachable.length === TRIES) break;
+    }
+    if (reachable.length > 0) disks.push(reachable);
+    else leftAlone.push(all[0].mountPoint);
   }
-  return { mounts: synced, ms: performance.now() - start };
+  return { disks, leftAlone };
+}
+
+/**
+ * Whether the mount point leads to this mount, and through no filesystem that may
+ * not answer.
+ */
+function isReachable(
+  mount: Mount,
+  mounts: readonly Mount[],
+  byId: ReadonlyMap<number, Mount>,
+): boolean {
+  const { mountPoint } = mount;
+  /** The mounts on the path by their ids, and where it leaves each. */
+  const path = new Map<number, string>();
+  let leaves = mountPoint;
+  let at: Mount | undefined = mount;
+  for (; at !== undefined && !path.has(at.id); at = byId.get(at.parent)) {
+    // One that lies under it, at the same mount point, is passed by.
+    if (mayNotAnswer(at.type) && at.mountPoint !== mountPoint) return false;
+    path.set(at.id, leaves);
+    leaves = at.mountPoint;
+  }
+  // Another one that was mounted later, over the mount point or above it.
+  return !mounts.some(({ id, parent, mountPoint }) => {
+    const end = path.get(parent);
+    return end !== undefined && !path.has(id) && isWithin(end, mountPoint);
+  });
 }
 
 /** Something that the agent writes while a filesystem is frozen. */
@@ -70,25 +95,49 @@ export interface Needed {
 
 /** What the agent writes: its runtime directory, and a log that is a file. */
 export function neededPaths(runtimeDirectory: string): Needed[] {
-  const logs = [1, 2].filter((fd) => fstatSync(fd).isFile()).map((fd) => ({
-    path: readlinkSync(`/proc/self/fd/${fd}`),
+  const logs = [1, 2].map((fd) => ({
+    path: nameOf(fd),
     what: "the agent's log",
-  }));
+  })).filter(({ path }) => path.startsWith("/"));
   return [{ path: runtimeDirectory, what: "the runtime directory" }, ...logs];
+}
+
+/** The kernel's name of an open file, which asks no filesystem; "" if closed. */
+function nameOf(fd: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * The paths whose links must be resolved to choose the mounts to freeze. The
+ * name of a mount point is one without links already.
+ */
+export function pathsToResolve(
+  names: readonly string[],
+  needed: readonly Needed[],
+  mounts: readonly Mount[],
+): string[] {
+  const links = names.filter((name) => mountAt(name, mounts) === undefined);
+  return [...links, ...needed.map(({ path }) => path)];
 }
 
 /**
  * The mounts of these names in the order in which they were mounted, one for
- * each filesystem. Fails on a path that is no mount point, and on a filesystem
- * that the agent must write: it would wait for its own thaw.
+ * each filesystem. Fails on a path that is no mount point, on a filesystem that
+ * no kernel can freeze, and on one that the agent must write: it would wait for
+ * its own thaw.
  */
 export function mountsToFreeze(
   names: readonly string[],
   needed: readonly Needed[],
+  realPaths: RealPaths,
   mounts = readMounts(),
 ): Mount[] {
   const found = new Set<Mount>();
-  for (const name of names) found.add(mountNamed(name, mounts));
+  for (const name of names) found.add(mountNamed(name, realPaths, mounts));
   const devices = new Set<string>();
   const chosen = mounts.filter((mount) => {
     if (!found.has(mount) || devices.has(mount.device)) return false;
@@ -96,7 +145,7 @@ export function mountsToFreeze(
     return true;
   });
   for (const { path, what } of needed) {
-    const mount = mountOf(realpathOf(path), mounts);
+    const mount = mountOf(realPathOf(path, realPaths), mounts);
     if (!devices.has(mount.device)) continue;
     throw new Error(
       `Cannot freeze ${mount.mountPoint}: ${what} ${path} lies on it`,
@@ -105,20 +154,41 @@ export function mountsToFreeze(
   return chosen;
 }
 
-function mountNamed(name: string, mounts: readonly Mount[]): Mount {
-  const path = realpathOf(name);
-  const mount = mountOf(path, mounts);
-  if (mount.mountPoint === path) return mount;
+/**
+ * The mount of that mount point, undefined where there is none. Fails where no
+ * kernel can freeze it, so that nothing waits for it first.
+ */
+function mountAt(name: string, mounts: readonly Mount[]): Mount | undefined {
+  const mount = mounts.findLast(({ mountPoint }) => mountPoint === name);
+  if (mount !== undefined && neverFreezes(mount.type)) {
+    throw new Error(
+      `Cannot freeze ${name}: a filesystem of type ${mount.type} cannot be frozen`,
+    );
+  }
+  return mount;
+}
+
+function mountNamed(
+  name: string,
+  realPaths: RealPaths,
+  mounts: readonly Mount[],
+): Mount {
+  const named = mountAt(name, mounts);
+  if (named !== undefined) return named;
+  const path = realPathOf(name, realPaths);
+  const mount = mountAt(path, mounts);
+  if (mount !== undefined) return mount;
   throw new Error(
-    `Cannot freeze ${name}: it is no mount point, it lies on ${mount.mountPoint}`,
+    `Cannot freeze ${name}: it is no mount point, it lies on ${
+      mountOf(path, mounts).mountPoint
+    }`,
   );
 }
 
-function realpathOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch (error) {
-    const { code } = error as { code?: string };
-    throw new Error(`Cannot find the mount of ${path}: ${code ?? error}`);
-  }
+function realPathOf(path: string, realPaths: RealPaths): string {
+  const real = realPaths.get(path);
+  if (real !== undefined && "path" in real) return real.path;
+  throw new Error(
+    `Cannot find the mount of ${path}: ${real?.error ?? "not resolved"}`,
+  );
 }

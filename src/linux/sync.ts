@@ -1,53 +1,174 @@
 /**
- * Dirty pages to disk: sync(2) and syncfs(2), which may take seconds, without
- * holding up the event loop.
+ * syncfs(2) of one filesystem: its dirty pages go to the disk. Opening a path on
+ * it and writing it out may each take for ever, so both run on threads of their
+ * own (a `ThreadCall`), which can be abandoned.
  * @module
  */
-import { failed, type Libc, need } from "./libc.ts";
-import { callOnThread, canCallOnThread } from "./thread.ts";
-
-/** How long it took, in milliseconds. */
-export type Synced = { readonly ms: number };
-
-/**
- * Writes all filesystems out. Where the signal aborts, rejects with its reason
- * and lets the kernel finish. Blocks where this libc has no threads for us.
- */
-export async function syncFilesystems(
-  libc: Libc,
-  signal?: AbortSignal,
-): Promise<Synced> {
-  const start = performance.now();
-  if (canCallOnThread(libc)) await callOnThread(libc, "sync", 0n, signal);
-  else blockOnSync(libc, signal);
-  return { ms: performance.now() - start };
-}
+import { closeSync, constants, openSync } from "node:fs";
+import { type Libc, need } from "./libc.ts";
+import { type Mount, mountIdOf } from "./mountinfo.ts";
+import { ThreadCall } from "./thread.ts";
 
 /**
- * Writes the one filesystem out that the open file descriptor lies on; fails
- * where the disk did. The descriptor must stay open until then.
+ * A directory that is opened on a thread. Its descriptor is that of a DIR
+ * (opendir(3)): open(2) takes two arguments, and a thread takes one.
  */
-export async function syncFilesystem(
-  libc: Libc,
-  fd: number,
-  signal?: AbortSignal,
-): Promise<Synced> {
-  const start = performance.now();
-  if (!canCallOnThread(libc)) blockOnSyncfs(libc, fd, signal);
-  else if (await callOnThread(libc, "syncfs", BigInt(fd), signal) === -1) {
-    throw new Error(`Cannot sync the filesystem of fd ${fd}: syncfs failed`);
+export class DirectoryOpening {
+  readonly #libc: Libc;
+  readonly #path: bigint;
+  readonly #call: ThreadCall;
+  #pathIsFreed = false;
+
+  constructor(libc: Libc, path: string) {
+    this.#libc = libc;
+    // The thread reads it: it must outlive whoever waits for the thread.
+    const text = new TextEncoder().encode(`${path}\0`);
+    this.#path = need(libc.strdup, "strdup")(text);
+    try {
+      this.#call = new ThreadCall(libc, "opendir", this.#path);
+    } catch (error) {
+      this.#freePath();
+      throw error;
+    }
   }
-  return { ms: performance.now() - start };
+
+  /** Looks whether it was opened, or could not be. */
+  get ended(): boolean {
+    if (!this.#call.returned) return false;
+    this.#freePath();
+    return true;
+  }
+
+  /** The open directory once it has ended; undefined where it cannot be opened. */
+  get directory(): Directory | undefined {
+    const { pointer } = this.#call;
+    return pointer === 0n
+      ? undefined
+      : new OpenedDirectory(this.#libc, pointer);
+  }
+
+  #freePath(): void {
+    if (!this.#pathIsFreed) need(this.#libc.free, "free")(this.#path);
+    this.#pathIsFreed = true;
+  }
 }
 
-function blockOnSync(libc: Libc, signal?: AbortSignal): void {
-  signal?.throwIfAborted();
-  need(libc.sync, "sync")();
+/** An open directory. */
+export interface Directory {
+  readonly fd: number;
+  close(): void;
 }
 
-function blockOnSyncfs(libc: Libc, fd: number, signal?: AbortSignal): void {
-  signal?.throwIfAborted();
-  if (need(libc.syncfs, "syncfs")(fd) === -1) {
-    throw failed(libc, "sync", `the filesystem of fd ${fd}`);
+/**
+ * The root directory, opened at once: no name is looked up, so only the disk that
+ * this system itself lies on could delay that, and the agent with it.
+ */
+export function openRoot(): Directory {
+  const fd = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
+  return { fd, close: () => closeSync(fd) };
+}
+
+/** A DIR (opendir(3)). */
+class OpenedDirectory implements Directory {
+  readonly #libc: Libc;
+  readonly #pointer: bigint;
+  readonly fd: number;
+
+  constructor(libc: Libc, pointer: bigint) {
+    this.#libc = libc;
+    this.#pointer = pointer;
+    this.fd = need(libc.dirfd, "dirfd")(pointer);
+  }
+
+  close(): void {
+    need(this.#libc.closedir, "closedir")(this.#pointer);
+  }
+}
+
+/** The sync of one filesystem. */
+export class FilesystemSync {
+  /** performance.now() as it began. */
+  readonly begun = performance.now();
+  /** Why it failed, once `advance` has said that it has ended. */
+  error: string | undefined;
+  readonly #libc: Libc;
+  /** Mounts of this filesystem that are still to be tried. */
+  readonly #mounts: Mount[];
+  #opening: DirectoryOpening | undefined;
+  #directory: Directory | undefined;
+  #syncing: ThreadCall | undefined;
+  #abandoned = false;
+
+  /**
+   * Tries the mounts in this order: one that cannot be opened, or is covered by
+   * another mount, says nothing of the next. The root needs no thread to open it.
+   */
+  constructor(libc: Libc, mounts: readonly Mount[]) {
+    this.#libc = libc;
+    this.#mounts = [...mounts];
+    const root = mounts.find(({ mountPoint }) => mountPoint === "/");
+    if (root === undefined) this.#openNext();
+    else this.#opened(openRoot(), root);
+  }
+
+  /** Goes on as far as it can without waiting; true once it has ended. */
+  advance(): boolean {
+    if (this.#opening?.ended) {
+      const [mount] = this.#mounts.splice(0, 1);
+      const { directory } = this.#opening;
+      this.#opening = undefined;
+      if (directory === undefined) {
+        this.#fail(`${mount.mountPoint} cannot be opened`);
+      } else if (this.#abandoned) {
+        directory.close();
+      } else {
+        this.#opened(directory, mount);
+      }
+    }
+    if (this.#syncing?.returned) {
+      if (this.#syncing.int !== 0) this.error = "syncfs failed";
+      this.#syncing = undefined;
+      this.#close();
+    }
+    return this.#opening === undefined && this.#syncing === undefined;
+  }
+
+  /** Nobody waits for it any more; `advance` still tells when it has ended. */
+  abandon(): void {
+    this.#abandoned = true;
+    // A call that is under way holds the open file itself.
+    this.#close();
+  }
+
+  #openNext(): void {
+    const { mountPoint } = this.#mounts[0];
+    this.#opening = new DirectoryOpening(this.#libc, mountPoint);
+  }
+
+  #opened(directory: Directory, { id, mountPoint }: Mount): void {
+    // Another one may have been mounted over it since mountinfo was read.
+    if (mountIdOf(directory.fd) !== id) {
+      directory.close();
+      return this.#fail(`${mountPoint} is covered by another mount`);
+    }
+    this.error = undefined;
+    this.#directory = directory;
+    const fd = BigInt(directory.fd);
+    try {
+      this.#syncing = new ThreadCall(this.#libc, "syncfs", fd);
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
+  }
+
+  #fail(why: string): void {
+    this.error ??= why;
+    if (this.#mounts.length > 0 && !this.#abandoned) this.#openNext();
+  }
+
+  #close(): void {
+    this.#directory?.close();
+    this.#directory = undefined;
   }
 }

@@ -31,8 +31,12 @@ interface Reference {
 /**
  * Effect: `source` ("request", or the device), `skewBeforeMs` and
  * `skewAfterMs` (the guest's clock less the host's: negative is late),
- * `stepped`. A wall clock from before the boot, as the present clock has it
- * (now less the uptime), is refused: it is a host's mistake.
+ * `stepped`. The host is believed, also where it says that it is earlier than the
+ * guest's boot was by the guest's own clock: a template is snapshotted soon after
+ * its boot, and its clock may have been wrong. The effect then has `beforeBoot`.
+ * No other clock is affected: CLOCK_MONOTONIC and CLOCK_BOOTTIME go on. The kernel
+ * refuses a time that is less than its CLOCK_MONOTONIC after 1970
+ * (clock_settime(2), EINVAL).
  */
 export function clockRepair(options: ClockOptions): Repair {
   const { libc, toleranceMs = TOLERANCE_MS, hostClock } = options;
@@ -61,21 +65,24 @@ function setBy(libc: Libc, reference: Reference, toleranceMs: number) {
     return { source, skewBeforeMs, skewAfterMs: skewBeforeMs, stepped: false };
   }
   const booted = wallClock(libc) - uptime(libc);
-  if (reference.now() < booted) {
-    throw new Error(
-      `Cannot set the wall clock by ${source}: it is ${skewBeforeMs} ms ` +
-        `ahead, and a step that long ends before the boot`,
-    );
-  }
+  const beforeBoot = reference.now() < booted;
   try {
     setWallClock(libc, reference.now());
   } catch (error) {
+    const place = skewBeforeMs < 0 ? "behind" : "ahead of";
     throw new Error(
-      `${(error as Error).message}; it is ${-skewBeforeMs} ms behind ${source}`,
+      `${(error as Error).message}; it is ${Math.abs(skewBeforeMs)} ms ` +
+        `${place} ${source}`,
       { cause: error },
     );
   }
-  return { source, skewBeforeMs, skewAfterMs: skew(), stepped: true };
+  return {
+    source,
+    skewBeforeMs,
+    skewAfterMs: skew(),
+    stepped: true,
+    ...(beforeBoot ? { beforeBoot } : {}),
+  };
 }
 
 function fromRequest(

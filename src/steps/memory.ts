@@ -18,9 +18,9 @@ export interface MemoryOptions {
 
 /** What it works on, other than the real kernel in tests. */
 export interface MemoryTools {
-  readonly without: () => Promise<string | undefined>;
+  readonly without: typeof withoutCaches;
   readonly drop: typeof dropCaches;
-  readonly compact: () => Promise<void>;
+  readonly compact: typeof compactMemory;
   readonly info: typeof memoryInfo;
 }
 
@@ -33,7 +33,7 @@ const KERNEL: MemoryTools = {
 
 /**
  * Comes after the filesystem step: what is dirty is never dropped. There is no
- * undo, and a write that outlives the limit ends by itself.
+ * undo: a command that the kernel has begun ends by itself.
  */
 export function memoryStep(
   options: MemoryOptions,
@@ -44,11 +44,15 @@ export function memoryStep(
       if (options.dropCaches === "off" && !options.compactMemory) {
         return { skipped: "caches and compaction are switched off" };
       }
-      const why = await tools.without();
+      const why = tools.without();
       if (why !== undefined) return { skipped: why };
       const before = tools.info();
-      if (options.dropCaches !== "off") await tools.drop(options.dropCaches);
-      if (options.compactMemory && !signal.aborted) await tools.compact();
+      if (options.dropCaches !== "off") {
+        await tools.drop(options.dropCaches, signal);
+      }
+      if (options.compactMemory && !signal.aborted) {
+        await tools.compact(signal);
+      }
       const after = tools.info();
       const effect: Effect = {
         freeBefore: before.free,

@@ -8,34 +8,28 @@ import { type Pinned, pinThreads } from "../linux/affinity.ts";
 import type { Libc } from "../linux/libc.ts";
 
 /**
- * Undone by giving each thread its former mask back, exactly. Where that fails
- * it is tried again before the next pinning: to save the mask of a thread that
- * is still pinned would leave it on one CPU for ever.
+ * Undone by giving each thread its former mask back, exactly. Where that fails,
+ * the next pinning tries it again first.
  */
 export function parallelismStep(libc: Libc): Step {
-  let pinned: Pinned | undefined;
-  function unpin(): Effect {
-    if (pinned === undefined) return {};
-    const { threads, failed } = pinned.restore();
-    const effect = { threads, failed };
-    if (failed.length > 0) {
-      const error = new Error(
-        `Cannot give every thread its CPUs back: ${failed[0].error}`,
-      );
-      throw Object.assign(error, { effect });
-    }
-    pinned = undefined;
-    return effect;
-  }
   return {
     quiesce() {
       if (libc.sched_setaffinity === undefined) {
         return { skipped: "the C library could not be loaded" };
       }
-      if (pinned !== undefined) unpin();
-      pinned = pinThreads(libc);
+      const pinned = pinThreads(libc);
       const { cpu, threads } = pinned;
-      return { effect: { cpu, threads }, undo: unpin };
+      return { effect: { cpu, threads }, undo: () => unpin(pinned) };
     },
   };
+}
+
+function unpin(pinned: Pinned): Effect {
+  const { threads, failed } = pinned.restore();
+  const effect = { threads, failed };
+  if (failed.length === 0) return effect;
+  const error = new Error(
+    `Cannot give every thread its CPUs back: ${failed[0].error}`,
+  );
+  throw Object.assign(error, { effect });
 }

@@ -10,8 +10,11 @@ import type { Step } from "../lifecycle/step.ts";
  * shall be good for the recovery.
  */
 export interface Ports {
-  /** Resolves when no listener, connection, timer or thread of it is left. */
-  readonly stop: () => Promise<object>;
+  /**
+   * Resolves when no listener, connection, timer or thread of it is left. Once the
+   * signal aborts, it waits for the end of the thread alone.
+   */
+  readonly stop: (signal: AbortSignal) => Promise<object>;
   readonly start: () => void;
 }
 
@@ -19,13 +22,13 @@ export interface Ports {
 export function portsStep(ports: Ports | undefined): Step {
   const { stop, start } = ports ?? {};
   return {
-    async quiesce() {
+    async quiesce({ signal }) {
       if (stop === undefined || start === undefined) {
         return { skipped: "turned off by forwardPorts=false" };
       }
       const undo = () => start();
       try {
-        return { effect: { ...await stop() }, undo };
+        return { effect: { ...await stop(signal) }, undo };
       } catch (error) {
         start();
         throw error;

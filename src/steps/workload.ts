@@ -8,11 +8,12 @@ import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import { type Effect, messageOf, since, type Step } from "../lifecycle/step.ts";
 import {
   findCgroup,
+  findCgroupRoot,
   freezerState,
   frozenFromAbove,
   requestFreezer,
-  waitFor,
 } from "../linux/cgroup.ts";
+import { waitFor } from "../linux/poll.ts";
 
 /** What the step needs. */
 export interface WorkloadStepOptions {
@@ -26,6 +27,8 @@ export interface WorkloadStepOptions {
 /**
  * Freezes all cgroups at once and waits until the kernel says that they are.
  * A cgroup that the guest froze itself is left as it was, now and at the thaw.
+ * One that does not exist, or is removed meanwhile, is `gone` in the effect: the
+ * service whose cgroup it was has ended, and there is nothing to freeze.
  * Past the limit all are thawed and the step fails.
  */
 export function workloadStep(options: WorkloadStepOptions): Step {
@@ -34,8 +37,11 @@ export function workloadStep(options: WorkloadStepOptions): Step {
     async quiesce({ signal }) {
       if (cgroups.length === 0) return { skipped: "no cgroup was named" };
       const start = performance.now();
-      const all = [...new Set(cgroups.map((name) => findCgroup(name)))];
+      const [all, gone] = find(cgroups);
       const [ours, alreadyFrozen] = split(all);
+      if (ours.length === 0) {
+        return { effect: effectOf([], alreadyFrozen, gone, start) };
+      }
       const recorded = journal.record("workload", { cgroups: ours });
       const undo = async (): Promise<Effect> => {
         const effect = await thaw(ours, limitMs).catch((error) => {
@@ -48,23 +54,46 @@ export function workloadStep(options: WorkloadStepOptions): Step {
       };
       const frozen = (path: string) => freezerState(path)?.frozen !== false;
       try {
-        for (const path of ours) requestFreezer(path, true);
+        const requested = ours.filter((path) => requestFreezer(path, true));
         const whole = await waitFor(() => all.every(frozen), limitMs, signal);
         if (!whole) throw new Error(notFrozen(all, frozen, limitMs, signal));
+        gone.push(...ours.filter((path) => !requested.includes(path)));
+        const effect = effectOf(requested, alreadyFrozen, gone, start);
+        return { effect, undo };
       } catch (error) {
         const also = await undo().then(() => "", (e) => `; ${messageOf(e)}`);
         throw new Error(messageOf(error) + also);
       }
-      const ms = since(start);
-      const effect = {
-        requested: ours,
-        alreadyFrozen,
-        frozen: all.length,
-        ms,
-        frozenAt: new Date().toISOString(),
-      };
-      return { effect, undo };
     },
+  };
+}
+
+/** The directories of those that exist, each once, and the names of the others. */
+function find(names: readonly string[]): [string[], string[]] {
+  const root = findCgroupRoot();
+  const found = new Set<string>();
+  const gone: string[] = [];
+  for (const name of names) {
+    const path = findCgroup(name, root);
+    if (path === undefined) gone.push(name);
+    else found.add(path);
+  }
+  return [[...found], gone];
+}
+
+function effectOf(
+  requested: readonly string[],
+  alreadyFrozen: readonly string[],
+  gone: readonly string[],
+  start: number,
+): Effect {
+  return {
+    requested,
+    alreadyFrozen,
+    ...(gone.length > 0 ? { gone } : {}),
+    frozen: requested.length + alreadyFrozen.length,
+    ms: since(start),
+    frozenAt: new Date().toISOString(),
   };
 }
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { repairOwed } from "../../src/hooks/owed_repair.ts";
 import { findScripts } from "../../src/hooks/scripts.ts";
 import { repairAfterCrash } from "../../src/lifecycle/journal.ts";
-import { loadLibc } from "../../src/linux/libc.ts";
+import { MountFreezer } from "../../src/linux/mount_freezer.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { thawMounts } from "../../src/steps/freeze_mounts.ts";
 import { thawWorkload } from "../../src/steps/workload.ts";
@@ -16,7 +16,11 @@ import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
 import { owedThaws, script, SILENT, temporary } from "../support/hooks.ts";
 
-const libc = loadLibc(await loadRuntime());
+const runtime = await loadRuntime();
+const workerUrl = new URL(
+  "../../src/linux/freezer_worker.ts",
+  import.meta.url,
+);
 const directory = temporary();
 after(directory.remove);
 let count = 0;
@@ -49,7 +53,7 @@ async function crash(step: string, target: string, point: string) {
 async function repair(journal: string, hooks: string) {
   const repaired = await repairAfterCrash(journal, {
     workload: thawWorkload(2000),
-    mounts: thawMounts(libc),
+    mounts: thawMounts(() => new MountFreezer({ runtime, workerUrl })),
     hooks: repairOwed({
       hooks: () => findScripts({ directories: [hooks], limitMs: 2000 }),
       limitMs: 5000,

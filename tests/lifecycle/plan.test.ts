@@ -30,7 +30,7 @@ test("order, policy and limit of every step and repair", () => {
     "ports continue 15000 250 false",
     "workload abort 4500 2500 false",
     "filesystem continue 10000 250 false",
-    "freeze-mounts abort 8900 8000 false",
+    "freeze-mounts abort 14900 8000 false",
     "memory continue 10000 250 false",
     "connections continue 5000 250 false",
     "workload-connections continue 5000 250 false",

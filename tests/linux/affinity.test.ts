@@ -188,8 +188,9 @@ describe("pinThreads on a kernel that refuses", () => {
   });
 
   it("reports threads whose mask it cannot give back, and does the rest", () => {
+    let refuses = true;
     const { libc, masks, former } = fakeLibc((thread, mask) =>
-      thread === process.pid && mask[2] === 0b1010_0000
+      refuses && thread === process.pid && mask[2] === 0b1010_0000
     );
     const pinned = pinThreads(libc);
     const { threads: restored, failed } = pinned.restore();
@@ -198,6 +199,67 @@ describe("pinThreads on a kernel that refuses", () => {
     assert.ok(restored >= 1, `${restored}`);
     for (const [thread, mask] of masks) {
       if (thread !== process.pid) assert.deepEqual(mask, former);
+    }
+    // The mask of the pinned thread is never taken for its own.
+    assert.throws(() => pinThreads(libc), {
+      message: "Cannot pin threads: 1 of them did not get their CPUs back " +
+        `before: ${error}`,
+    });
+    refuses = false;
+    assert.deepEqual(pinThreads(libc).restore().failed, []);
+    assert.deepEqual(masks.get(process.pid), former);
+  });
+
+  it("does not pin while another moves a thread, nor the other way round", () => {
+    const { libc, masks, former } = fakeLibc(() => false);
+    const tour = new CpuTour(libc);
+    tour.next();
+    assert.throws(() => pinThreads(libc), {
+      message: "Cannot change the CPUs of threads: zeroing memory changes them",
+    });
+    tour.end();
+    const pinned = pinThreads(libc);
+    const still = new CpuTour(libc);
+    still.next();
+    still.end();
+    assert.equal(masks.get(process.pid)![2], 0b1000_0000, "it stays pinned");
+    pinned.restore();
+    assert.deepEqual(masks.get(process.pid), former);
+  });
+
+  it("takes the mask of no thread that was born pinned for its own", async () => {
+    const { libc, masks, former } = fakeLibc(() => false);
+    const runtime = await loadRuntime();
+    const born: number[] = [];
+    const messages: unknown[] = [];
+    let worker: ReturnType<Runtime["startWorker"]> | undefined;
+    // The first thread that is pinned bears another one, which has its mask.
+    const bearing: Libc = {
+      ...libc,
+      sched_setaffinity(thread, size, mask) {
+        const code = libc.sched_setaffinity!(thread, size, mask);
+        if (worker !== undefined) return code;
+        const before = new Set(readdirSync("/proc/self/task"));
+        worker = runtime.startWorker(ECHO, {
+          onMessage: (message) => messages.push(message),
+          onError: (error) => messages.push(error),
+        });
+        for (const id of readdirSync("/proc/self/task")) {
+          if (before.has(id)) continue;
+          born.push(Number(id));
+          masks.set(Number(id), mask!.slice());
+        }
+        return code;
+      },
+    };
+    const pinned = pinThreads(bearing);
+    try {
+      assert.ok(born.length > 0, "no thread was born");
+      pinned.restore();
+      for (const thread of born) assert.deepEqual(masks.get(thread), former);
+    } finally {
+      pinned.restore();
+      await worker?.terminate();
     }
   });
 

@@ -8,7 +8,6 @@ import {
   findCgroupRoot,
   freezerState,
   requestFreezer,
-  waitFor,
 } from "../../src/linux/cgroup.ts";
 import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
 import { temporary } from "../support/hooks.ts";
@@ -39,8 +38,54 @@ describe(`cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.equal(findCgroup(`${a}/${b}`), inner.path);
     assert.equal(findCgroup(`/${a}`), outer.path);
     assert.equal(findCgroup(inner.path), inner.path);
-    for (const wrong of ["/", root, "..", "../..", "no-such"]) {
-      assert.throws(() => findCgroup(wrong), /^Error: Cannot freeze cgroup /);
+    for (
+      const [wrong, why] of [
+        ["/", "it is the root"],
+        [root, "it is the root"],
+        ["..", `it is not below ${root}`],
+        ["../..", `it is not below ${root}`],
+        [`${a}/cgroup.procs`, "ENOTDIR"],
+        ["x\0", "no cgroup can have this name"],
+        ["a\nb", "no cgroup can have this name"],
+        ["x".repeat(300), "no cgroup can have this name"],
+      ]
+    ) {
+      assert.throws(() => findCgroup(wrong), (error: Error) => {
+        return error.message.startsWith(`Cannot freeze cgroup ${wrong}: `) &&
+          error.message.includes(why);
+      });
+    }
+  });
+
+  test("that do not exist are none, unless they never can", () => {
+    const root = findCgroupRoot();
+    for (const name of ["no-such", "/no/such.slice", `${root}/no-such`]) {
+      assert.equal(findCgroup(name), undefined);
+    }
+    // Hierarchies of version 1, and others: their files mean something else.
+    const beside = "/sys/fs/cgroup/elsewhere/x";
+    if (!beside.startsWith(`${root}/`)) {
+      assert.throws(() => findCgroup(beside), {
+        message: `Cannot freeze cgroup ${beside}: it is not below ${root}, ` +
+          "where cgroup v2 is, but in /sys/fs/cgroup",
+      });
+    }
+    const [, first] = /^\S+ \S+ \S+ \S+ (\S+) .* - cgroup /m.exec(
+      readFileSync("/proc/self/mountinfo", "utf8"),
+    ) ?? [];
+    if (first !== undefined) {
+      assert.throws(() => findCgroup(`${first}/x`), /cgroup v1$/);
+    }
+    const directory = temporary();
+    try {
+      // What a kernel before Linux 5.2 has.
+      mkdirSync(join(directory.path, "old"));
+      assert.throws(
+        () => findCgroup("old", directory.path),
+        /it has no cgroup\.freeze, which came with Linux 5\.2/,
+      );
+    } finally {
+      directory.remove();
     }
   });
 
@@ -103,13 +148,4 @@ describe(`cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.equal(freezerState(group.path), undefined);
     assert.equal(requestFreezer(group.path, false), false);
   });
-});
-
-test("waiting ends with the condition, the limit or the signal", async () => {
-  let looks = 0;
-  assert.equal(await waitFor(() => ++looks === 3, 1000), true);
-  const start = performance.now();
-  assert.equal(await waitFor(() => false, 30), false);
-  assert.ok(performance.now() - start >= 29);
-  assert.equal(await waitFor(() => false, 60_000, AbortSignal.abort()), false);
 });

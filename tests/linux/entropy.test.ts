@@ -1,12 +1,13 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { addEntropy, readHardware, reseed } from "../../src/linux/entropy.ts";
 import type { Libc } from "../../src/linux/libc.ts";
 import { realLibc } from "../support/libc.ts";
+import { until } from "../support/until.ts";
 
 const noRoot = process.getuid?.() !== 0 && "needs root";
 
@@ -63,6 +64,52 @@ describe("a hardware source", () => {
     await assert.rejects(readHardware(32, { limitMs: 20, path }), {
       message: `Cannot read ${path}: 520 of 544 bytes within 20 ms`,
     });
+  });
+
+  it("that never answers a read is given up, and not read twice", async () => {
+    let reads = 0;
+    let answer!: (count: number) => void;
+    const readSome = () => {
+      reads++;
+      return new Promise<number>((resolve) => answer = resolve);
+    };
+    const descriptors = () => readdirSync("/proc/self/fd").length;
+    const before = descriptors();
+    await assert.rejects(readHardware(32, { limitMs: 20, path, readSome }), {
+      message: `Cannot read ${path}: no answer within 20 ms`,
+    });
+    const abort = new AbortController();
+    const again = { limitMs: 60_000, path, readSome, signal: abort.signal };
+    await assert.rejects(readHardware(32, again), {
+      message: `Cannot read ${path}: an earlier call, to read ${path}, ` +
+        "has not returned yet",
+    });
+    assert.equal(reads, 1);
+    answer(0);
+    await until("the descriptor", () => descriptors() === before);
+    const reading = readHardware(32, again);
+    abort.abort();
+    await assert.rejects(reading, {
+      message: `Cannot read ${path}: given up`,
+    });
+    answer(0);
+    await until("the descriptor", () => descriptors() === before);
+  });
+
+  it("ends its wait for more with the signal", async () => {
+    const abort = new AbortController();
+    let reads = 0;
+    const readSome = () => {
+      if (++reads === 3) abort.abort();
+      return Promise.resolve(0);
+    };
+    await assert.rejects(
+      readHardware(32, {
+        ...{ limitMs: 60_000, path, readSome, signal: abort.signal },
+      }),
+      /given up/,
+    );
+    assert.equal(reads, 3);
   });
 
   it("may be missing", async () => {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { closeSync, openSync } from "node:fs";
 import { describe, test } from "node:test";
 import {
   mountOf,
+  mountOfDescriptor,
   parseMountinfo,
   readMounts,
 } from "../../src/linux/mountinfo.ts";
-import { mountsToFreeze, writableDisks } from "../../src/linux/mounts.ts";
 
 const TEXT = `27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
 28 27 0:25 / /run rw,nosuid shared:3 master:1 - tmpfs tmpfs rw,size=4k
@@ -24,6 +25,7 @@ describe("mountinfo", () => {
   test("is read with its optional fields and octal escapes", () => {
     assert.deepEqual(MOUNTS[1], {
       id: 28,
+      parent: 27,
       device: "0:25",
       root: "/",
       mountPoint: "/run",
@@ -62,28 +64,11 @@ describe("mountinfo", () => {
   });
 });
 
-test("each writable filesystem on a disk counts once", () => {
-  assert.deepEqual(
-    writableDisks(MOUNTS).map(({ mountPoint }) => mountPoint),
-    ["/", "/data", "/btrfs", "/data/inner"],
-  );
-});
-
-test("a filesystem that the agent writes is not frozen", () => {
-  const mounts = readMounts();
-  assert.throws(
-    () => mountsToFreeze(["/"], [{ path: "/", what: "the log" }], mounts),
-    { message: "Cannot freeze /: the log / lies on it" },
-  );
-  assert.deepEqual(
-    mountsToFreeze(["/", "/"], [], mounts).map((mount) => mount.mountPoint),
-    ["/"],
-  );
-  assert.throws(
-    () => mountsToFreeze(["/usr/bin/.."], [], [mountOf("/", mounts)]),
-    {
-      message: "Cannot freeze /usr/bin/..: it is no mount point, it lies on /",
-    },
-  );
-  assert.throws(() => mountsToFreeze(["/no/such"], [], mounts), /ENOENT/);
+test("an open file tells on which mount it lies", () => {
+  const fd = openSync("/proc/self/status", "r");
+  try {
+    assert.equal(mountOfDescriptor(fd)?.mountPoint, "/proc");
+  } finally {
+    closeSync(fd);
+  }
 });

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Done } from "../../src/lifecycle/step.ts";
 import type { Thawed } from "../../src/linux/freezer_messages.ts";
-import { type Libc, loadLibc } from "../../src/linux/libc.ts";
+import { loadLibc } from "../../src/linux/libc.ts";
 import { MountFreezer } from "../../src/linux/mount_freezer.ts";
-import { syncWritableMounts } from "../../src/linux/mounts.ts";
+import { mountOf, readMounts } from "../../src/linux/mountinfo.ts";
+import { MountSyncer } from "../../src/linux/mount_syncer.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import {
   type FreezeMountsOptions,
@@ -17,7 +18,6 @@ import { until } from "../support/until.ts";
 
 const skip = withoutDisks();
 const runtime = await loadRuntime();
-const libc: Libc = loadLibc(runtime);
 const workerUrl = new URL(
   "../../src/linux/freezer_worker.ts",
   import.meta.url,
@@ -34,11 +34,21 @@ function start(
     holdMs: 10_000,
     needed: () => [],
     journal,
-    freezer: () => new MountFreezer({ runtime, workerUrl, libc }),
+    freezer: () => new MountFreezer({ runtime, workerUrl }),
     onError: (error) => errors.push(error),
     ...more,
   });
   return { step, journal, errors };
+}
+
+/** A real one, and what it is to freeze. */
+function freezerOf(...disks: TestDisk[]) {
+  const all = readMounts();
+  const mounts = disks.map(({ mountPoint }) => {
+    const { device } = mountOf(mountPoint, all);
+    return { mountPoint, device };
+  });
+  return { mounts, freezer: new MountFreezer({ runtime, workerUrl }) };
 }
 
 const thawedBy = async (done: Done) =>
@@ -74,8 +84,10 @@ describe("a thread that does not answer", () => {
         },
         thawKnown() {
           calls.push("known");
-          return ["no such mount"];
+          return Promise.resolve(["no such mount"]);
         },
+        resolve: () => assert.fail("it is the name of a mount point"),
+        waitsFor: "/",
         end() {
           calls.push("end");
           return Promise.resolve();
@@ -92,6 +104,57 @@ describe("a thread that does not answer", () => {
     free();
     await until("the end", () => calls.at(-1) === "end");
     assert.equal(journal.written.size, 0);
+  });
+});
+
+describe("a path that does not answer", () => {
+  /** A freezer whose thread is stuck in the links of a path until it is freed. */
+  function stuckFreezer() {
+    let waitsFor: string | undefined;
+    const calls: string[] = [];
+    const freezer: ReturnType<FreezeMountsOptions["freezer"]> = {
+      resolve(paths, limitMs, signal) {
+        calls.push(`resolve ${paths} ${limitMs}`);
+        [waitsFor] = paths;
+        return new Promise((_, reject) =>
+          signal?.addEventListener("abort", () => reject(new Error("given up")))
+        );
+      },
+      get waitsFor() {
+        return waitsFor;
+      },
+      freeze: () => assert.fail("it has not resolved the path"),
+      thaw: () => assert.fail("it has frozen nothing"),
+      thawKnown: () => assert.fail("it has frozen nothing"),
+      end() {
+        calls.push("end");
+        return Promise.resolve();
+      },
+    };
+    return { calls, freezer, free: () => waitsFor = undefined };
+  }
+
+  test("is given up with the signal, and waited for by one thread", async () => {
+    const { calls, freezer, free } = stuckFreezer();
+    const { step, journal, errors } = start(["/no/mount"], {
+      freezer: () => freezer,
+    });
+    const abort = new AbortController();
+    const freezing = step.quiesce(stepContext(abort.signal));
+    abort.abort();
+    await assert.rejects(async () => await freezing, /given up/);
+    assert.deepEqual(calls, ["resolve /no/mount 5000", "end"]);
+    assert.equal(journal.written.size, 0, "nothing was frozen");
+    await assert.rejects(async () => await step.quiesce(stepContext()), {
+      message: "Cannot freeze mounts: " +
+        "/no/mount has not answered an earlier prepare yet",
+    });
+    assert.equal(calls.length, 2);
+    free();
+    const again = step.quiesce(stepContext(AbortSignal.timeout(1)));
+    await assert.rejects(async () => await again, /given up/);
+    assert.equal(calls.length, 4);
+    assert.deepEqual(errors, []);
   });
 });
 
@@ -186,20 +249,49 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.ok(await disk.takesWrites());
   });
 
-  test("are repaired after a crash, unless another took their place", () => {
+  test("are thawed by another thread while theirs is stuck", async () => {
+    using one = new TestDisk();
+    using other = new TestDisk();
+    one.ask("-f");
+    const { mounts, freezer } = freezerOf(one, other);
+    try {
+      // The one is frozen already, the other is frozen by this thread.
+      await freezer.freeze(mounts, 60_000, new AbortController().signal);
+      assert.deepEqual(await freezer.thawKnown(10_000), []);
+      assert.ok(await other.takesWrites());
+      assert.ok(await one.frozen(), "the guest froze it");
+    } finally {
+      await freezer.thaw(10_000);
+      await freezer.end();
+    }
+  });
+
+  test("that a killed agent left are thawed", async () => {
     using disk = new TestDisk();
     disk.ask("-f");
-    const repair = thawMounts(libc);
+    const { mounts, freezer } = freezerOf(disk);
+    const repaired = await thawMounts(() => freezer)({ mounts });
+    assert.deepEqual(repaired, { thawed: [disk.mountPoint], gone: [] });
+    assert.ok(await disk.takesWrites());
+  });
+
+  test("are repaired after a crash, unless another took their place", async () => {
+    const disk = new TestDisk();
+    disk.ask("-f");
+    const repair = thawMounts(() => assert.fail("there is nothing to thaw"));
     const { mountPoint } = disk;
-    const other = repair({ mounts: [{ mountPoint, device: "9:9" }] });
+    const other = await repair({ mounts: [{ mountPoint, device: "9:9" }] });
     assert.deepEqual(other, { thawed: [], gone: [mountPoint] });
     disk.ask("-u");
-    assert.throws(() => repair({ mounts: "all" }), { name: "ValiError" });
+    await assert.rejects(async () => await repair({ mounts: "all" }), {
+      name: "ValiError",
+    });
+    disk.end();
   });
 
   test("every writable mount is synced", async () => {
-    using disk = new TestDisk();
-    const { mounts, ms } = await syncWritableMounts(libc);
+    const disk = new TestDisk();
+    const { mounts, ms } = await new MountSyncer(loadLibc(runtime)).sync();
     assert.ok(mounts.includes(disk.mountPoint), mounts.join());
     assert.ok(ms > 0);
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,13 +12,14 @@ import {
 } from "../../src/linux/memory_caches.ts";
 import { memoryStep, type MemoryTools } from "../../src/steps/memory.ts";
 import { stepContext } from "../support/hooks.ts";
+import { until } from "../support/until.ts";
 
 /** Tools that note what is asked of them. */
 function fakeTools(more: Partial<MemoryTools> = {}) {
   const seen: string[] = [];
   let free = 100;
   const tools: MemoryTools = {
-    without: () => Promise.resolve(undefined),
+    without: () => undefined,
     drop: (which) => {
       seen.push(`drop ${which}`);
       free += 50;
@@ -71,7 +73,7 @@ describe("the memory step", () => {
 
   test("is skipped, with the reason, where it may not", async () => {
     const { seen, tools } = fakeTools({
-      without: () => Promise.resolve("no right to it"),
+      without: () => "no right to it",
     });
     const skipped = await memoryStep(BOTH, tools).quiesce(
       stepContext(),
@@ -92,6 +94,31 @@ describe("the memory step", () => {
     });
     await step.quiesce(stepContext(abort.signal));
     assert.deepEqual(seen, ["drop pagecache"]);
+  });
+
+  test("ends with its signal, and begins no second command", async () => {
+    for (const slow of ["drop", "compact"] as const) {
+      const abort = new AbortController();
+      const { tools } = fakeTools();
+      let signals = 0;
+      const step = memoryStep(BOTH, {
+        ...tools,
+        [slow]: (...args: unknown[]) => {
+          const signal = args.at(-1) as AbortSignal;
+          signals++;
+          return new Promise((_, reject) =>
+            signal.addEventListener(
+              "abort",
+              () => reject(new Error("given up")),
+            )
+          );
+        },
+      });
+      const working = step.quiesce(stepContext(abort.signal));
+      while (signals === 0) await new Promise((done) => setTimeout(done, 1));
+      abort.abort();
+      await assert.rejects(async () => await working, /given up/);
+    }
   });
 });
 
@@ -114,21 +141,47 @@ describe("the kernel's files", () => {
         readFileSync(join(directory, name), "utf8");
       writeFileSync(join(directory, "drop_caches"), "");
       writeFileSync(join(directory, "compact_memory"), "");
-      await dropCaches("pagecache", directory);
+      await dropCaches("pagecache", undefined, directory);
       assert.equal(text("drop_caches"), "1");
-      await dropCaches("all", directory);
+      await dropCaches("all", undefined, directory);
       assert.equal(text("drop_caches"), "3");
-      await compactMemory(directory);
+      await compactMemory(undefined, directory);
       assert.equal(text("compact_memory"), "1");
-      assert.equal(await withoutCaches(directory), undefined);
+      assert.equal(withoutCaches(directory), undefined);
+    }),
+  );
+
+  test(
+    "are not waited for once the signal aborts, and not written twice",
+    inDirectory(async (directory) => {
+      // A pipe without a reader: to open it takes for ever, as a write may.
+      const pipe = join(directory, "drop_caches");
+      execFileSync("mkfifo", [pipe]);
+      writeFileSync(join(directory, "compact_memory"), "");
+      const abort = new AbortController();
+      const dropping = dropCaches("all", abort.signal, directory);
+      abort.abort();
+      await assert.rejects(dropping, {
+        message: `Cannot write to ${pipe}: given up`,
+      });
+      await assert.rejects(compactMemory(undefined, directory), {
+        message: `Cannot write to ${directory}/compact_memory: an earlier ` +
+          `call, to write to ${pipe}, has not returned yet`,
+      });
+      const reader = spawn("cat", [pipe], { stdio: "ignore" });
+      await until(
+        "the write's end",
+        () => compactMemory(undefined, directory).then(() => true, () => false),
+      );
+      await until("the reader's end", () => reader.exitCode !== null);
     }),
   );
 
   test(
     "are never made where there are none",
     inDirectory(async (directory) => {
-      assert.match(await withoutCaches(directory) ?? "", /ENOENT/);
-      await assert.rejects(dropCaches("all", directory), /ENOENT/);
+      assert.match(withoutCaches(directory) ?? "", /ENOENT/);
+      await assert.rejects(dropCaches("all", undefined, directory), /ENOENT/);
     }),
   );
 });

@@ -164,10 +164,58 @@ describe(`the workload's cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
     const { step, journal } = start([group.path, "lull-no-such"]);
     await assert.rejects(
       async () => await step.quiesce(stepContext()),
-      /Cannot freeze cgroup lull-no-such: there is no \S+ that can be frozen/,
+      /Cannot freeze cgroup \.\.\/lull-no-such: it is not below/,
     );
     assert.ok(!group.frozen);
     assert.equal(journal.written.size, 0);
+  });
+
+  test("that of a service that has ended is gone, the others freeze", async () => {
+    using group = new TestCgroup();
+    const { step, journal } = start(["lull-no-such", group.path]);
+    const done = await step.quiesce(stepContext()) as Done;
+    assert.deepEqual(done.effect.gone, ["lull-no-such"]);
+    assert.deepEqual(done.effect.requested, [group.path]);
+    assert.equal(done.effect.frozen, 1);
+    assert.ok(group.frozen);
+    await done.undo!(recoveryContext());
+    assert.ok(!group.frozen);
+    assert.equal(journal.written.size, 0);
+  });
+
+  test("where all services have ended there is nothing to freeze", async () => {
+    const { step, journal } = start(["lull-no-such"]);
+    const done = await step.quiesce(stepContext()) as Done;
+    assert.deepEqual(done.effect.gone, ["lull-no-such"]);
+    assert.equal(done.effect.frozen, 0);
+    assert.equal(done.undo, undefined);
+    assert.equal(journal.written.size, 0);
+  });
+
+  test("one that ends between the look and the write is gone", async () => {
+    using ends = new TestCgroup();
+    using stays = new TestCgroup();
+    const written = fakeJournal();
+    const step = workloadStep({
+      cgroups: [ends.path, stays.path],
+      limitMs: 2000,
+      // Written between the two.
+      journal: {
+        record(kind, change) {
+          ends.remove();
+          return written.record(kind, change);
+        },
+      },
+    });
+    const done = await step.quiesce(stepContext()) as Done;
+    assert.deepEqual(done.effect.gone, [ends.path]);
+    assert.deepEqual(done.effect.requested, [stays.path]);
+    assert.ok(stays.frozen);
+    const effect = await done.undo!(recoveryContext());
+    assert.deepEqual([effect?.thawed, effect?.gone], [[stays.path], [
+      ends.path,
+    ]]);
+    assert.equal(written.written.size, 0);
   });
 
   test("given up, it thaws and fails", async () => {
@@ -189,6 +237,23 @@ describe(`the workload's cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
 describe(`a workload that cannot be frozen${noDisks ? `: ${noDisks}` : ""}`, {
   skip: noDisks,
 }, () => {
+  test("is waited for no longer than its signal says", async () => {
+    using group = new TestCgroup();
+    using disk = new TestDisk();
+    disk.ask("-f");
+    await group.run(`echo x > ${disk.mountPoint}/x`);
+    await until("the write to wait", () => group.waits);
+    const { step, journal } = start([group.path], 60_000);
+    const abort = new AbortController();
+    const freezing = step.quiesce(stepContext(abort.signal));
+    abort.abort();
+    await assert.rejects(async () => await freezing, {
+      message: "Cannot freeze the workload: it was given up with the prepare",
+    });
+    assert.ok(!group.frozen);
+    assert.equal(journal.written.size, 0);
+  });
+
   test("is waited for until the limit, then thawed", async () => {
     using group = new TestCgroup();
     using disk = new TestDisk();

@@ -1,7 +1,7 @@
 /**
  * Faults that only a real process meets: no rights, no descriptors, no room, no
- * FFI, no reader of the log, a second agent, a start that fails, and signals in
- * every state.
+ * FFI, no reader of the log, a second agent, a start that fails, filesystems that
+ * never answer, a workload that has ended, and signals in every state.
  */
 import type { Target } from "../../support/agent.ts";
 import { blindness } from "./blindness.ts";
@@ -14,6 +14,8 @@ import { missingAddress } from "./missing_address.ts";
 import { missingToken } from "./missing_token.ts";
 import { hookReports } from "./hook_reports.ts";
 import { owedThaws } from "./owed_thaws.ts";
+import { endedServices } from "./ended_services.ts";
+import { hungMounts } from "./hung_mounts.ts";
 import { poverty } from "./poverty.ts";
 import { secondAgent } from "./second_agent.ts";
 import { signals } from "./signals.ts";
@@ -31,6 +33,8 @@ export function faults(target: Target): void {
   crowd(target);
   blindness(target);
   deafness(target);
+  hungMounts(target);
+  endedServices(target);
   signals(target);
   ending(target);
   owedThaws(target);

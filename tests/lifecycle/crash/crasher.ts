@@ -6,7 +6,6 @@ import process from "node:process";
 import { findScripts } from "../../../src/hooks/scripts.ts";
 import { Journal, type Recorder } from "../../../src/lifecycle/journal.ts";
 import type { Done, Step } from "../../../src/lifecycle/step.ts";
-import { loadLibc } from "../../../src/linux/libc.ts";
 import { MountFreezer } from "../../../src/linux/mount_freezer.ts";
 import { loadRuntime } from "../../../src/runtime/mod.ts";
 import { freezeMountsStep } from "../../../src/steps/freeze_mounts.ts";
@@ -61,7 +60,6 @@ async function make(): Promise<Step> {
       });
     default: {
       const runtime = await loadRuntime();
-      const libc = loadLibc(runtime);
       const workerUrl = new URL(
         "../../../src/linux/freezer_worker.ts",
         import.meta.url,
@@ -71,7 +69,7 @@ async function make(): Promise<Step> {
         holdMs: 10_000,
         needed: () => [],
         journal,
-        freezer: () => new MountFreezer({ runtime, workerUrl, libc }),
+        freezer: () => new MountFreezer({ runtime, workerUrl }),
         onError: console.error,
       });
     }

@@ -1,0 +1,152 @@
+/**
+ * Writes the filesystems of this machine's disks out, and waits for none that
+ * does not answer.
+ * @module
+ */
+import type { Libc } from "./libc.ts";
+import { type Mount, readMounts } from "./mountinfo.ts";
+import { chooseDisks } from "./mounts.ts";
+import { waitFor } from "./poll.ts";
+import { FilesystemSync } from "./sync.ts";
+
+/** Milliseconds for all filesystems together: they are synced at once. */
+const LIMIT_MS = 9500;
+
+/** What was synced. */
+export interface SyncedMounts {
+  readonly [key: string]: unknown;
+  /** One mount point for each filesystem. */
+  readonly mounts: readonly string[];
+  /** Mount points of FUSE and network filesystems, which are not synced. */
+  readonly leftAlone?: readonly string[];
+  readonly ms: number;
+}
+
+/** Some filesystems were not synced; the effect says which were. */
+export class SyncError extends Error {
+  override readonly name = "SyncError";
+  constructor(reasons: readonly string[], readonly effect: SyncedMounts) {
+    super(`Cannot sync every mount: ${reasons.join("; ")}`);
+  }
+}
+
+/** Settings that tests change. */
+export interface MountSyncerOptions {
+  readonly limitMs?: number;
+  readonly readMounts?: () => readonly Mount[];
+}
+
+/** A filesystem that is to be synced. */
+interface Disk {
+  /** Its mounts, of which one is enough; there is at least one. */
+  readonly mounts: readonly Mount[];
+  /** Whether its own sync has begun, and not only that of an earlier prepare. */
+  begun: boolean;
+}
+
+/**
+ * Syncs by syncfs(2), which unlike sync(2) tells where a disk failed and leaves
+ * network filesystems alone. One call at most is under way for each filesystem,
+ * whatever becomes of the prepares that began them.
+ */
+export class MountSyncer {
+  readonly #libc: Libc;
+  readonly #limitMs: number;
+  readonly #readMounts: () => readonly Mount[];
+  /** The last call for each filesystem, by its device. */
+  readonly #syncs = new Map<string, FilesystemSync>();
+
+  constructor(libc: Libc, options: MountSyncerOptions = {}) {
+    this.#libc = libc;
+    this.#limitMs = options.limitMs ?? LIMIT_MS;
+    this.#readMounts = options.readMounts ?? readMounts;
+  }
+
+  /**
+   * Syncs every writable filesystem on a disk, all at once. Rejects with a
+   * SyncError that names those that failed or did not answer within the limit,
+   * and as soon as the signal aborts. A filesystem whose sync has outlasted its
+   * limit is not waited for again until that call ends.
+   */
+  async sync(signal?: AbortSignal): Promise<SyncedMounts> {
+    signal?.throwIfAborted();
+    const start = performance.now();
+    const { disks, leftAlone } = chooseDisks(this.#readMounts());
+    const mounts: string[] = [];
+    const reasons: string[] = [];
+    let waiting = disks.map((mounts): Disk => ({ mounts, begun: false }));
+    const goOn = () => {
+      waiting = waiting.filter((disk) => {
+        const { mountPoint } = disk.mounts[0];
+        try {
+          if (!this.#advance(disk)) return true;
+          mounts.push(mountPoint);
+        } catch (error) {
+          reasons.push(`${mountPoint}: ${(error as Error).message}`);
+        }
+        return false;
+      });
+      return waiting.length === 0;
+    };
+    await waitFor(goOn, this.#limitMs, signal);
+    const why = signal?.aborted
+      ? "given up with the prepare"
+      : `no answer within ${this.#limitMs} ms`;
+    for (const { mounts: [{ mountPoint, device }] } of waiting) {
+      this.#syncs.get(device)?.abandon();
+      reasons.push(`${mountPoint}: ${why}`);
+    }
+    const effect: SyncedMounts = {
+      mounts,
+      ...(leftAlone.length > 0 ? { leftAlone } : {}),
+      ms: performance.now() - start,
+    };
+    if (reasons.length > 0) throw new SyncError(reasons, effect);
+    return effect;
+  }
+
+  /**
+   * Goes on with the sync of one filesystem; true once it is synced. Throws why
+   * it is not.
+   */
+  #advance(disk: Disk): boolean {
+    const { mounts: [{ device }] } = disk;
+    const running = this.#syncs.get(device);
+    if (running === undefined) {
+      this.#begin(disk);
+      return false;
+    }
+    if (!this.#hasEnded(running, device)) {
+      const late = performance.now() - running.begun >= this.#limitMs;
+      if (disk.begun || !late) return false;
+      throw new Error("a sync that an earlier prepare began has not ended yet");
+    }
+    // What was written since that one began is not on the disk yet.
+    if (!disk.begun) return this.#advance(disk);
+    if (running.error !== undefined) throw new Error(running.error);
+    return true;
+  }
+
+  /** Whether a sync has ended, well or not; it is forgotten then. */
+  #hasEnded(sync: FilesystemSync, device: string): boolean {
+    let ended = true;
+    try {
+      ended = sync.advance();
+    } catch (error) {
+      sync.abandon();
+      throw error;
+    } finally {
+      if (ended) this.#syncs.delete(device);
+    }
+    return ended;
+  }
+
+  #begin(disk: Disk): void {
+    const { mounts } = disk;
+    this.#syncs.set(
+      mounts[0].device,
+      new FilesystemSync(this.#libc, mounts),
+    );
+    disk.begun = true;
+  }
+}
