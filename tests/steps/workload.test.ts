@@ -161,7 +161,7 @@ describe(`the workload's cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
 
   test("one wrong name freezes nothing", async () => {
     using group = new TestCgroup();
-    const { step, journal } = start([group.path, "lull-no-such"]);
+    const { step, journal } = start([group.path, "../lull-no-such"]);
     await assert.rejects(
       async () => await step.quiesce(stepContext()),
       /Cannot freeze cgroup \.\.\/lull-no-such: it is not below/,
