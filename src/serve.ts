@@ -220,11 +220,16 @@ export async function serve(options: ServeOptions): Promise<void> {
     registry,
     log,
   });
+  // Whatever of this fails, the process ends.
   endOnSignal(lifecycle, async () => {
     later.now();
-    await ports?.stop();
-    hooksSocket?.close();
-    listeners.stop();
+    await ports?.stop().catch(failed("the forwarder did not stop"));
+    try {
+      hooksSocket?.close();
+      listeners.stop();
+    } catch (error) {
+      failed("a server did not stop")(error);
+    }
   });
   const { addresses, ports: [port], missing } = listeners;
   if (missing.length > 0) {

@@ -127,6 +127,10 @@ function writePid(fd: number): void {
 }
 
 function readPid(path: string): number | undefined {
-  const pid = Number(readFileSync(path, "latin1"));
-  return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  try {
+    const pid = Number(readFileSync(path, "latin1"));
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined; // removed meanwhile: the lock holds all the same
+  }
 }
