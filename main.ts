@@ -5,10 +5,10 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { parseConfig } from "./src/config.ts";
+import { parseConfig } from "./src/config/mod.ts";
 import { loadRuntime } from "./src/runtime/mod.ts";
-import { serve } from "./src/serve.ts";
-import { failureOf } from "./src/start_error.ts";
+import { serve } from "./src/agent/serve.ts";
+import { failureOf } from "./src/util/start_error.ts";
 import { VERSION } from "./src/version.ts";
 
 try {

@@ -2,7 +2,7 @@
  * What a check of the doctor is, and what it found.
  * @module
  */
-import type { Config } from "../config.ts";
+import type { Config } from "../config/mod.ts";
 import { messageOf } from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
 

@@ -3,9 +3,9 @@
  * @module
  */
 import { existsSync, readdirSync } from "node:fs";
-import { nodeNet } from "../builtin.ts";
+import { nodeNet } from "../util/lazy_builtins.ts";
 import { dirname, join } from "node:path";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/mod.ts";
 import { HookRegistry } from "../hooks/registry.ts";
 import { findScripts } from "../hooks/scripts.ts";
 import { randomId } from "../linux/random.ts";

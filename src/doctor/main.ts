@@ -2,7 +2,7 @@
  * `lull doctor`: what this guest's kernel, privileges and image allow.
  * @module
  */
-import type { Config } from "../config.ts";
+import type { Config } from "../config/mod.ts";
 import { loadLibc } from "../linux/libc.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { VERSION } from "../version.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { since } from "../lifecycle/step.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/mod.ts";
 import type { Facts, Hook, HookResult } from "./hook.ts";
 import { OUTPUT } from "./output.ts";
 

@@ -3,9 +3,9 @@
  * scripts; the two need each other.
  * @module
  */
-import type { Config } from "../config.ts";
+import type { Config } from "../config/mod.ts";
 import { messageOf } from "../lifecycle/step.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/mod.ts";
 import { OwedThaws } from "./owed_thaws.ts";
 import { HookRegistry, type RegistryOptions } from "./registry.ts";
 import { SavedPrograms } from "./saved_programs.ts";

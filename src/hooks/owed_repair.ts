@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import type { EntryRepairer } from "../lifecycle/journal.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/mod.ts";
 import { since } from "../lifecycle/step.ts";
 import { isPaid, logOutput, sentence, thawAll } from "./calls.ts";
 import { type Facts, type Hook, keyOf, nameIn } from "./hook.ts";

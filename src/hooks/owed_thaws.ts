@@ -6,7 +6,7 @@
  */
 import type { Recorded } from "../lifecycle/journal.ts";
 import { messageOf } from "../lifecycle/step.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/mod.ts";
 import { type Call, isPaid } from "./calls.ts";
 import { deadline, type Ended } from "./deadline.ts";
 import {

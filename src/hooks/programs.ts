@@ -5,7 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../lifecycle/step.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/mod.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { HookRegistry } from "./registry.ts";
 import { hooksApp } from "./routes.ts";

@@ -3,7 +3,7 @@
  * headers.
  * @module
  */
-import { nodeHttp } from "../builtin.ts";
+import { nodeHttp } from "../util/lazy_builtins.ts";
 import { since } from "../lifecycle/step.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
 import { asHeaders, type Facts, type HookResult, type Limits } from "./hook.ts";

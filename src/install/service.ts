@@ -2,7 +2,7 @@
  * What starts Lull in a guest: a unit of systemd, a script of OpenRC.
  * @module
  */
-import { nodeCrypto } from "../builtin.ts";
+import { nodeCrypto } from "../util/lazy_builtins.ts";
 
 /** Where the binary goes. */
 export const BINARY = "/usr/local/bin/lull";

@@ -4,7 +4,7 @@
  * the timers of both runtimes count it.
  * @module
  */
-import { clearTimeout, setTimeout } from "../timers.ts";
+import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /** One timer; while the lease holds it causes no wakeup. */
 export class Lease {

@@ -3,7 +3,7 @@
  * its failure caught and reported.
  * @module
  */
-import { after } from "../after.ts";
+import { after } from "../util/timeout.ts";
 import {
   type Done,
   type Effect,

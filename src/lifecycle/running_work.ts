@@ -2,7 +2,7 @@
  * Work of steps and undos that goes on after it was told to stop.
  * @module
  */
-import { after } from "../after.ts";
+import { after } from "../util/timeout.ts";
 
 interface Entry {
   readonly name: string;

@@ -3,7 +3,7 @@
  * not return.
  * @module
  */
-import { after } from "../after.ts";
+import { after } from "../util/timeout.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type {
   FreezerAnswer,

@@ -4,7 +4,7 @@
  * machine, and the other one must stay free for all else.
  * @module
  */
-import { after } from "../after.ts";
+import { after } from "../util/timeout.ts";
 
 /** What the last call does, until it has returned. */
 let running: string | undefined;

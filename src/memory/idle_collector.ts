@@ -4,7 +4,7 @@
  * the agent runs, and it is this.
  * @module
  */
-import { after } from "../after.ts";
+import { after } from "../util/timeout.ts";
 import type { Runtime } from "../runtime/types.ts";
 
 /** Quiet time after work before a collection, in milliseconds. */

@@ -3,7 +3,7 @@
  * worker that does it.
  * @module
  */
-import { errorText } from "../error_text.ts";
+import { errorText } from "../util/error_text.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type { PortLog } from "./log.ts";
 import type { News, Order, PortsEffect } from "./messages.ts";

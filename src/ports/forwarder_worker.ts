@@ -5,7 +5,7 @@
  * @module
  */
 import { readlinkSync } from "node:fs";
-import { errorText } from "../error_text.ts";
+import { errorText } from "../util/error_text.ts";
 import { loadListen } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
 import type { Carried, Listen, Listening } from "./listen.ts";

@@ -3,7 +3,7 @@
  * port and carries what comes in.
  * @module
  */
-import type { Descriptors } from "../runtime/descriptors.ts";
+import type { Descriptors } from "./relay/descriptors.ts";
 
 /** One connection: a client's, and the one to its target. */
 export interface Carried {

@@ -4,8 +4,8 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
-import { errorText } from "../error_text.ts";
-import type { NextTurn } from "../next_turn.ts";
+import { errorText } from "../util/error_text.ts";
+import type { NextTurn } from "../util/deferred_queue.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { type ForwardedPort, Forwarder } from "./forwarder.ts";
 import type { PortLog } from "./log.ts";

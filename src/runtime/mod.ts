@@ -10,8 +10,8 @@ import type { Runtime } from "./types.ts";
  * modules that do not exist here. Fails on a runtime that is neither.
  */
 export async function loadRuntime(): Promise<Runtime> {
-  if ("Bun" in globalThis) return (await import("./bun.ts")).bunRuntime;
-  if ("Deno" in globalThis) return (await import("./deno.ts")).denoRuntime;
+  if ("Bun" in globalThis) return (await import("./bun/mod.ts")).bunRuntime;
+  if ("Deno" in globalThis) return (await import("./deno/mod.ts")).denoRuntime;
   throw new Error(
     "Cannot load a runtime: neither Bun nor Deno runs this process",
   );
@@ -19,6 +19,6 @@ export async function loadRuntime(): Promise<Runtime> {
 
 /** Loads what the forwarder's worker listens with on this runtime. */
 export async function loadListen(): Promise<ListenModule> {
-  if ("Bun" in globalThis) return await import("./bun_listen.ts");
-  return await import("./deno_listen.ts");
+  if ("Bun" in globalThis) return await import("../ports/relay/bun/listen.ts");
+  return await import("../ports/relay/deno/listen.ts");
 }

@@ -4,8 +4,8 @@
  */
 import { chmodSync, lstatSync, rmSync } from "node:fs";
 import process from "node:process";
-import { nodeNet } from "../builtin.ts";
-import { errorText } from "../error_text.ts";
+import { nodeNet } from "../util/lazy_builtins.ts";
+import { errorText } from "../util/error_text.ts";
 import type { ListenAddress, Peer, ServeOptions } from "./types.ts";
 import { withCompleteUrl } from "./url.ts";
 

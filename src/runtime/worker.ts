@@ -4,7 +4,7 @@
  * @module
  */
 import { existsSync } from "node:fs";
-import { Descriptors } from "./descriptors.ts";
+import { Descriptors } from "../ports/relay/descriptors.ts";
 import type { RuntimeWorker, WorkerEvents, WorkerHello } from "./types.ts";
 
 /** How long a thread may take to end, in milliseconds: on a slow machine, long. */

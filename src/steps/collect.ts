@@ -4,7 +4,7 @@
  */
 import type { Step } from "../lifecycle/step.ts";
 import type { IdleCollector } from "../memory/idle_collector.ts";
-import type { NextTurn } from "../next_turn.ts";
+import type { NextTurn } from "../util/deferred_queue.ts";
 import { residentBytes } from "../memory/resident.ts";
 import type { Runtime } from "../runtime/types.ts";
 

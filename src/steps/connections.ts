@@ -3,9 +3,9 @@
  * @module
  */
 import type { Step } from "../lifecycle/step.ts";
-import type { ConnectionKeeper } from "../server/keeper.ts";
-import type { NextTurn } from "../next_turn.ts";
-import type { Sweeper } from "../server/sweeper.ts";
+import type { ConnectionKeeper } from "../connections/tracker.ts";
+import type { NextTurn } from "../util/deferred_queue.ts";
+import type { Sweeper } from "../connections/sweeper.ts";
 
 /** What the step needs of the keeper: functions on their own, as for `Ports`. */
 export interface Keeping {

@@ -3,9 +3,9 @@
  * anything else than the kernel's word for it.
  * @module
  */
-import type { NextTurn } from "../next_turn.ts";
+import type { NextTurn } from "../util/deferred_queue.ts";
 import { messageOf, type Step } from "../lifecycle/step.ts";
-import { clearTimeout, setTimeout } from "../timers.ts";
+import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /**
  * Guest time in which a host may still call, in milliseconds, before the guest

@@ -27,7 +27,7 @@ import {
   type Step,
   type StepContext,
 } from "../lifecycle/step.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/mod.ts";
 
 /** What the step needs. */
 export interface HooksStepOptions {

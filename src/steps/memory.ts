@@ -3,12 +3,8 @@
  * @module
  */
 import type { Effect, Step } from "../lifecycle/step.ts";
-import {
-  compactMemory,
-  dropCaches,
-  withoutCaches,
-} from "../linux/memory_caches.ts";
-import { memoryInfo } from "../linux/memory_info.ts";
+import { compactMemory, dropCaches, withoutCaches } from "../memory/caches.ts";
+import { memoryInfo } from "../memory/info.ts";
 
 /** What the step does; the same names as in the configuration. */
 export interface MemoryOptions {

@@ -8,8 +8,8 @@ import type { Libc } from "../linux/libc.ts";
 import { readResolver, withServers, writeResolver } from "../linux/resolver.ts";
 import { Network } from "../linux/rtnetlink.ts";
 import type { NetworkIdentity } from "../lifecycle/request.ts";
-import { contradictionIn } from "../network_identity.ts";
-import { type Change, changeLink } from "../network_link.ts";
+import { contradictionIn } from "../network/identity.ts";
+import { type Change, changeLink } from "../network/link.ts";
 
 const RESOLVER = "/etc/resolv.conf";
 

@@ -5,8 +5,8 @@
  */
 import type { Step } from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
-import { canPageOut } from "../linux/memory_page_out.ts";
-import { MemoryZeroer } from "../linux/memory_zero.ts";
+import { canPageOut } from "../memory/working_set.ts";
+import { MemoryZeroer } from "../memory/zero.ts";
 import { residentBytes } from "../memory/resident.ts";
 
 const ZERO_MS = 6000;

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type Config, ConfigError, parseConfig } from "../../src/config.ts";
+import { type Config, ConfigError, parseConfig } from "../../src/config/mod.ts";
 
 /** A readFile over files that do not exist on disk. */
 export function files(contents: Record<string, string> = {}) {

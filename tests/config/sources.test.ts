@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Config } from "../../src/config.ts";
+import type { Config } from "../../src/config/mod.ts";
 import { defaultFile, defaults, files, refused, serve } from "./parsing.ts";
 
 function inDefaultFile(content: unknown) {

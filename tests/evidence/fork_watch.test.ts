@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { EvidenceObserver } from "../../src/evidence.ts";
+import { EvidenceObserver } from "../../src/evidence/observer.ts";
 import { openKernelLog } from "../../src/linux/kmsg.ts";
 import type { Libc } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";

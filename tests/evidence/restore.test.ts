@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { EvidenceObserver } from "../../src/evidence.ts";
+import { EvidenceObserver } from "../../src/evidence/observer.ts";
 import { isFromKernel, type KernelLog } from "../../src/linux/kmsg.ts";
 import type { MachineClock } from "../../src/linux/machine_clock.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Agent, createApp } from "../../src/app.ts";
+import { type Agent, createApp } from "../../src/http/app.ts";
 import { HookRegistry, MOST_PROGRAMS } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
-import { Metrics } from "../../src/metrics.ts";
-import { Exchange } from "../../src/server/exchange.ts";
+import { Metrics } from "../../src/http/metrics.ts";
+import { Exchange } from "../../src/connections/exchange.ts";
 import { fakePlan } from "../support/fake_plan.ts";
 import { anyText, jsonWith } from "./arbitraries.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { ConfigError, parseConfig } from "../../src/config.ts";
+import { ConfigError, parseConfig } from "../../src/config/mod.ts";
 import { configSchema } from "../../src/config/schema.ts";
 import { anyText, jsonWith } from "./arbitraries.ts";
 

@@ -6,7 +6,7 @@ import { repairOwed } from "../../src/hooks/owed_repair.ts";
 import { OwedThaws } from "../../src/hooks/owed_thaws.ts";
 import type { Change, Repaired } from "../../src/lifecycle/journal.ts";
 import { NotUndone } from "../../src/lifecycle/not_undone.ts";
-import type { Fields } from "../../src/log.ts";
+import type { Fields } from "../../src/log/mod.ts";
 import { gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";
 

@@ -5,7 +5,7 @@ import process from "node:process";
 import { afterEach, before, describe, it } from "node:test";
 import { type Pinned, pinThreads } from "../../src/linux/affinity.ts";
 import { readMask } from "../../src/linux/cpu_mask.ts";
-import { CpuTour } from "../../src/linux/cpu_tour.ts";
+import { CpuTour } from "../../src/memory/cpu_rotation.ts";
 import { type Libc, loadLibc, need } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";

@@ -3,7 +3,7 @@
  */
 import { deadline, type Ended, reasonOf } from "../../src/hooks/deadline.ts";
 import type { Facts, Hook, HookResult } from "../../src/hooks/hook.ts";
-import type { Fields } from "../../src/log.ts";
+import type { Fields } from "../../src/log/mod.ts";
 import { hooksStep } from "../../src/steps/hooks.ts";
 import { fakeJournal, owedThaws } from "../support/hooks.ts";
 import { until } from "../support/until.ts";

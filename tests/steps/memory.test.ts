@@ -9,7 +9,7 @@ import {
   compactMemory,
   dropCaches,
   withoutCaches,
-} from "../../src/linux/memory_caches.ts";
+} from "../../src/memory/caches.ts";
 import { memoryStep, type MemoryTools } from "../../src/steps/memory.ts";
 import { stepContext } from "../support/hooks.ts";
 import { until } from "../support/until.ts";

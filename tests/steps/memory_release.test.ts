@@ -18,8 +18,8 @@ import {
   pageOutFiles,
   ProgramPages,
   readAhead,
-} from "../../src/linux/memory_page_out.ts";
-import type { Zeroed } from "../../src/linux/memory_zero.ts";
+} from "../../src/memory/working_set.ts";
+import type { Zeroed } from "../../src/memory/zero.ts";
 import { releaseStep } from "../../src/steps/release.ts";
 import { stepContext } from "../support/hooks.ts";
 import { unexpected } from "../support/deferred.ts";

@@ -2,7 +2,7 @@
  * Handlers of errors for tests in which there are none.
  * @module
  */
-import { NextTurn } from "../../src/next_turn.ts";
+import { NextTurn } from "../../src/util/deferred_queue.ts";
 
 /** Fails the test. */
 export function unexpected(error: unknown): never {

@@ -3,7 +3,7 @@
  * survive.test.ts.
  */
 import process from "node:process";
-import { surviveErrors } from "../../src/survive.ts";
+import { surviveErrors } from "../../src/agent/survive.ts";
 import { until } from "./until.ts";
 
 const logged: string[] = [];

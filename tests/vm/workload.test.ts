@@ -1,4 +1,4 @@
-import type { ProblemDocument } from "../../src/routes/documents.ts";
+import type { ProblemDocument } from "../../src/http/routes/documents.ts";
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { until } from "../support/until.ts";

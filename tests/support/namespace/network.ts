@@ -9,7 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 import * as v from "valibot";
 import { readHostname, setHostname } from "../../../src/linux/hostname.ts";
-import { NetworkIdentity } from "../../../src/network_identity.ts";
+import { NetworkIdentity } from "../../../src/network/identity.ts";
 import { applyIdentity } from "../../../src/steps/network.ts";
 import { realLibc } from "../libc.ts";
 import { ip, ipLines } from "./ip.ts";

@@ -3,7 +3,7 @@ import type {
   RecoverReply,
   RecoveryReport,
   StatusDocument,
-} from "../../../src/routes/documents.ts";
+} from "../../../src/http/routes/documents.ts";
 import type * as v from "valibot";
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";

@@ -1,0 +1,78 @@
+/**
+ * The lifecycle of the real agent: what it does as it gets quiet, as it has settled
+ * and as it runs again.
+ * @module
+ */
+import { afterRecovery } from "./on_recovered.ts";
+import { makeParts } from "./steps.ts";
+import type { Evidence } from "../evidence/types.ts";
+import { lookForEvidence } from "../evidence/check.ts";
+import { Lifecycle } from "../lifecycle/lifecycle.ts";
+import type { Operation } from "../lifecycle/operation.ts";
+import { plan } from "../lifecycle/plan.ts";
+import type { Recovery } from "../lifecycle/recovery.ts";
+import { holdLog, logOf, releaseLog } from "../log/mod.ts";
+import type { Materials } from "./components.ts";
+import type { Metrics } from "../http/metrics.ts";
+import type { Guard } from "../http/guard.ts";
+import { lastGeneration } from "../steps/generation.ts";
+
+/** What it needs that no step does. */
+export interface MakeOptions {
+  readonly metrics: Pick<Metrics, "ended">;
+  readonly guard: Pick<Guard, "forget">;
+  readonly newId: () => string;
+  /** What tells of an error, with these words before it. */
+  readonly failed: (what: string) => (error: unknown) => void;
+}
+
+/** The lifecycle, and what it is made with that others need, too. */
+export interface Spine {
+  readonly lifecycle: Lifecycle;
+  /** Looks for evidence of a restore; never rejects. */
+  readonly evidence: () => Promise<Evidence | undefined>;
+}
+
+/** Makes it; nothing is quiesced. */
+export function makeLifecycle(
+  materials: Materials,
+  { metrics, guard, newId, failed }: MakeOptions,
+): Spine {
+  const { config, observer, program, generationFile, later } = materials;
+  const parts = makeParts(materials);
+  const evidence = () => lookForEvidence(observer);
+  function tell(operation: Operation, recovery: Recovery): void {
+    const held = operation.quiescedMs !== undefined;
+    if (held) program.learn();
+    materials.registry.save();
+    generationFile.ready();
+    releaseLog();
+    const { steps, ...rest } = recovery;
+    logOf("lifecycle")[held ? "info" : "error"](
+      held ? "recovered" : "prepare undone",
+      { ...rest, prepare: operation.reports, recovery: steps },
+    );
+  }
+  const lifecycle = new Lifecycle({
+    plan: plan(parts, config),
+    leaseSeconds: config.lease,
+    newId,
+    generation: lastGeneration(
+      config.runtimeDirectory,
+      failed("the generation starts at 0 again"),
+    ),
+    evidence,
+    later: later.do.bind(later),
+    onPrepare: () => later.now(),
+    onQuiet({ id, generation }) {
+      later.now();
+      generationFile.expect(id, generation + 1);
+      program.spoil();
+      holdLog();
+    },
+    onSettled: () => later.arm(),
+    onError: failed("the lifecycle had an error"),
+    onRunning: afterRecovery({ metrics, guard, later, tell }),
+  });
+  return { lifecycle, evidence };
+}

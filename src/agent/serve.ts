@@ -1,0 +1,257 @@
+/**
+ * Puts the agent together and serves until a signal ends it.
+ * @module
+ */
+import { createHandler } from "../http/app.ts";
+import { journalDirectory, makeRepairers } from "./steps.ts";
+import type { Config } from "../config/mod.ts";
+import { endOnSignal } from "./shutdown.ts";
+import { EvidenceObserver } from "../evidence/observer.ts";
+import { stoodStill } from "../evidence/check.ts";
+import { makePrograms } from "../hooks/make_programs.ts";
+import { listenForPrograms } from "../hooks/programs.ts";
+import { claimRuntimeDirectory } from "./instance.ts";
+import { repairAfterCrash, type Repaired } from "../lifecycle/journal.ts";
+import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import { messageOf } from "../lifecycle/step.ts";
+import { HostClockFinder } from "../linux/clock.ts";
+import { loadLibc } from "../linux/libc.ts";
+import { isLocalAddress } from "../linux/local_addresses.ts";
+import { hardwareClock, ptpClock } from "../linux/machine_clock.ts";
+import { ProgramPages } from "../memory/working_set.ts";
+import { randomId } from "../linux/random.ts";
+import { logOf, setupLog } from "../log/mod.ts";
+import { makeLifecycle } from "./lifecycle.ts";
+import { IdleCollector } from "../memory/idle_collector.ts";
+import type { Materials } from "./components.ts";
+import { Metrics } from "../http/metrics.ts";
+import { NextTurn } from "../util/deferred_queue.ts";
+import { PortSubsystem } from "../ports/subsystem.ts";
+import type { Runtime } from "../runtime/types.ts";
+import { Guard } from "../http/guard.ts";
+import { ConnectionKeeper } from "../connections/tracker.ts";
+import { addressesOf, Listeners } from "../http/listeners.ts";
+import { SelfCall } from "../warm_up/self_call.ts";
+import { Sweeper } from "../connections/sweeper.ts";
+import { TokenFile } from "../http/token.ts";
+import { GenerationFile } from "../steps/generation.ts";
+import { surviveErrors } from "./survive.ts";
+import { VERSION } from "../version.ts";
+import { makeWarmUp } from "../warm_up/warm_up.ts";
+
+/** What the agent is made from. */
+export interface ServeOptions {
+  readonly runtime: Runtime;
+  readonly config: Config;
+  /** Why the process could not be prepared as it should, if it could not. */
+  readonly degraded: string | undefined;
+  /** The modules of the threads that forward ports and freeze mounts. */
+  readonly forwarderUrl: URL;
+  readonly freezerUrl: URL;
+}
+
+/** What is logged of each change that a killed agent had left. */
+const REPAIRED = {
+  repaired: "took back what a killed agent had left",
+  owed: "hooks are owed the thaw that a killed agent did not call",
+  failed: "could not undo what a killed agent had left",
+  corrupt: "could not read what a killed agent had left",
+} as const satisfies Record<Repaired["status"], string>;
+
+/** Starts the agent; resolves once it listens. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { runtime, config } = options;
+  const libc = loadLibc(runtime);
+  setupLog({ level: config.logLevel, format: config.logFormat, libc });
+  const log = logOf("main");
+  // Before all else: a second agent must touch nothing that the first one has changed.
+  claimRuntimeDirectory(libc, config.runtimeDirectory, log);
+  surviveErrors(log);
+  const failed = (what: string) => (error: unknown) =>
+    log.error(what, { error: messageOf(error) });
+  if (options.degraded !== undefined) {
+    log.warn("the process could not be prepared", { why: options.degraded });
+  }
+  if (libc.getpeername === undefined) {
+    log.warn(
+      "the C library could not be loaded: steps that need it are skipped",
+    );
+  }
+
+  const newId = () => randomId(libc);
+  const later = new NextTurn(failed("deferred work failed"));
+  const listeners = new Listeners(runtime);
+  const listening = () => listeners;
+  const idle = new IdleCollector({
+    collect: (signal) => runtime.collect(signal),
+    onError: failed("the idle collection failed"),
+  });
+  const keeper = new ConnectionKeeper({
+    libc,
+    listening,
+    maxRequestsPerConnection: config.maxRequestsPerConnection,
+    closeIdle: () => listeners.closeIdle(),
+    later,
+    onError: failed("the work after a reply failed"),
+  });
+  const sweeper = new Sweeper({
+    libc,
+    listening,
+    keeper,
+    log: logOf("connections"),
+    ...config,
+  });
+  const guard = new Guard({
+    guestCalls: config.guestCalls,
+    isLocal: (address) => isLocalAddress(libc, address),
+    token: config.tokenFile === ""
+      ? undefined
+      : new TokenFile(config.tokenFile, logOf("http")),
+  });
+  const ports = config.forwardPorts
+    ? makePorts(options, listeners, later)
+    : undefined;
+  const hostClocks = new HostClockFinder(libc);
+  const observer = new EvidenceObserver({
+    ...{ libc, runtime },
+    clocks: [hardwareClock(), ptpClock(hostClocks)],
+    onError: failed("the kernel's log can no longer be watched"),
+  });
+  const program = new ProgramPages(
+    libc,
+    failed("the program's pages that a recovery needs could not be noted"),
+  );
+  const generationFile = new GenerationFile(config.runtimeDirectory, {
+    files: runtime.filesOf?.(libc),
+  });
+  const { registry, owed } = makePrograms({
+    config,
+    newId,
+    mayWrite: () => lifecycle.state === "running",
+    log: logOf("hooks"),
+  });
+  const metrics = new Metrics();
+  const materials: Materials = {
+    ...{ runtime, config, libc, idle, keeper, ports, registry, owed },
+    ...{ observer, hostClocks, program, generationFile, later },
+    sweeper: {
+      start() {
+        sweeper.start();
+        listeners.resume();
+      },
+      stop() {
+        sweeper.stop();
+        listeners.pause();
+      },
+    },
+    ownPorts: () => listeners.ports,
+    freezerUrl: options.freezerUrl,
+    recover() {
+      lifecycle.recover({ trigger: "evidence" })
+        .catch(failed("the recovery failed"));
+    },
+    onError: failed("a step failed after its end"),
+  };
+
+  // Before anything listens: nothing that a killed agent froze stays frozen.
+  const repaired = await repairAfterCrash(
+    journalDirectory(config.runtimeDirectory),
+    makeRepairers(materials),
+  );
+  for (const one of repaired) log.warn(REPAIRED[one.status], { ...one });
+
+  const spine = makeLifecycle(materials, { metrics, guard, newId, failed });
+  const { evidence } = spine;
+  const lifecycle: Lifecycle = spine.lifecycle;
+  const { healthRecovers } = config;
+  const healthMayRecover = () =>
+    healthRecovers === "always" ||
+    (healthRecovers === "restored" && stoodStill(observer));
+  const answer = createHandler({
+    ...{ lifecycle, runtime, keeper, ports, metrics, guard, repaired, owed },
+    newId,
+    log: logOf("http"),
+    bodyLimitBytes: config.bodyLimitBytes,
+    tokenNeeded: config.tokenFile !== "",
+    healthMayRecover,
+  });
+
+  const selfCall = new SelfCall(libc, () => listeners.ports);
+  const warmUp = makeWarmUp(materials, {
+    ...{ evidence, guard, healthMayRecover },
+    hold: () => selfCall.hold(),
+    askHealth() {
+      const end = keeper.rehearse((peer) => selfCall.isFrom(peer));
+      return selfCall.ask().finally(end);
+    },
+    warn: (why) => log.warn("a recovery will not be whole", { why }),
+    onError: failed("the first recovery will be slower than later ones"),
+  });
+
+  const listens = (at: readonly string[], port: number) =>
+    log.info("listening", {
+      ...{ at, port, version: VERSION },
+      runtime: `${runtime.name} ${runtime.version}`,
+    });
+  await listeners.open(addressesOf(config), {
+    onError: failed("the server had an error"),
+    onListenAgain: () => keeper.listen(),
+    onAppeared(address, port) {
+      keeper.listen();
+      listens([address], port);
+    },
+    fetch: keeper.wrap(async (request, exchange) => {
+      idle.worked();
+      if (request.method === "POST") await warmUp.ended();
+      const rehearsal = selfCall.isFrom(exchange.peer);
+      const response = await answer(request, { exchange, rehearsal });
+      warmUp.replied();
+      return response;
+    }),
+  });
+  keeper.listen();
+  sweeper.start();
+  ports?.start();
+  idle.worked();
+  warmUp.start();
+  const hooksSocket = await listenForPrograms({
+    runtime,
+    path: config.hooksSocket,
+    registry,
+    log,
+  });
+  // Whatever of this fails, the process ends.
+  endOnSignal(lifecycle, async () => {
+    later.now();
+    await ports?.stop().catch(failed("the forwarder did not stop"));
+    try {
+      hooksSocket?.close();
+      listeners.stop();
+    } catch (error) {
+      failed("a server did not stop")(error);
+    }
+  });
+  const { addresses, ports: [port], missing } = listeners;
+  if (missing.length > 0) {
+    log.warn("waiting for addresses that this machine does not have yet", {
+      at: missing,
+    });
+  }
+  if (addresses.length > 0) listens(addresses, port);
+}
+
+function makePorts(
+  { runtime, config, forwarderUrl }: ServeOptions,
+  listeners: Listeners,
+  later: NextTurn,
+): PortSubsystem {
+  return new PortSubsystem({
+    later,
+    scanIntervalMs: config.scanIntervalMs,
+    forwardAddress: config.forwardAddress,
+    ownPorts: () => listeners.ports,
+    workerUrl: forwarderUrl,
+    runtime,
+    log: logOf("ports"),
+  });
+}

@@ -1,0 +1,209 @@
+/**
+ * Makes the steps and repairs of the plan from what they need.
+ * @module
+ */
+import type { Hook } from "../hooks/hook.ts";
+import { repairOwed } from "../hooks/owed_repair.ts";
+import { findScripts } from "../hooks/scripts.ts";
+import {
+  type EntryRepairer,
+  Journal,
+  type Recorder,
+} from "../lifecycle/journal.ts";
+import type { Parts } from "../lifecycle/plan.ts";
+import { messageOf, type RecoveryContext } from "../lifecycle/step.ts";
+import { pageOutFiles, readAhead } from "../memory/working_set.ts";
+import { MountFreezer } from "../linux/mount_freezer.ts";
+import { MountSyncer } from "../linux/mount_syncer.ts";
+import { neededPaths } from "../linux/mounts.ts";
+import { canCallOnThread } from "../linux/thread.ts";
+import { logOf } from "../log/mod.ts";
+import { type Materials, sourcesOf } from "./components.ts";
+import { clockRepair } from "../steps/clock.ts";
+import { collectStep } from "../steps/collect.ts";
+import { connectionsStep, lateConnectionsStep } from "../steps/connections.ts";
+import { entropyRepair } from "../steps/entropy.ts";
+import { evidenceStep } from "../steps/evidence.ts";
+import { filesystemStep } from "../steps/filesystem.ts";
+import { freezeMountsStep, thawMounts } from "../steps/freeze_mounts.ts";
+import { generationRepair } from "../steps/generation.ts";
+import { hooksStep } from "../steps/hooks.ts";
+import { memoryStep } from "../steps/memory.ts";
+import { networkRepair } from "../steps/network.ts";
+import { parallelismStep } from "../steps/parallelism.ts";
+import { portsStep } from "../steps/ports.ts";
+import { releaseStep } from "../steps/release.ts";
+import { resetConnections } from "../steps/reset_connections.ts";
+import { thawWorkload, workloadStep } from "../steps/workload.ts";
+
+/** Makes every step and repair. */
+export function makeParts(materials: Materials): Parts {
+  const { runtime, config, libc, keeper, sweeper, ports, observer, later } =
+    materials;
+  const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
+  const { kernelReseeded, hostClock, restoredAt } = sourcesOf(materials);
+  const journal = lazyJournal(config.runtimeDirectory);
+  const reset = resetConnections({
+    libc,
+    ownPorts: materials.ownPorts,
+    restoredAt,
+  });
+  return {
+    hooks: hooksStep({
+      hooks: () => [...scriptsOf(config), ...materials.registry.hooks()],
+      limitMs: config.hooksLimitMs,
+      ...{ journal, hostTime, owed: materials.owed, log: logOf("hooks") },
+      save: () => materials.registry.save(),
+    }),
+    ports: portsStep(
+      ports && {
+        stop: ports.stop.bind(ports),
+        start: ports.start.bind(ports),
+      },
+    ),
+    workload: workloadStep({
+      cgroups: config.workloadCgroup,
+      limitMs: config.workloadLimitMs,
+      journal,
+    }),
+    filesystem: filesystemStep(syncer && ((signal) => syncer.sync(signal))),
+    "freeze-mounts": freezeMountsStep({
+      mounts: config.freezeMounts,
+      holdMs: config.freezeHoldMs,
+      needed: () =>
+        config.freezeForce ? [] : neededPaths(config.runtimeDirectory),
+      journal,
+      freezer: () => startFreezer(materials),
+      onError: materials.onError,
+    }),
+    memory: memoryStep(config),
+    connections: connectionsStep(
+      {
+        quiesce: keeper.quiesce.bind(keeper),
+        recover: keeper.recover.bind(keeper),
+      },
+      sweeper,
+      later,
+    ),
+    "workload-connections": config.resetConnections
+      ? reset.record
+      : turnedOff(reset.record),
+    evidence: evidenceStep(
+      {
+        mark: observer.mark.bind(observer),
+        watch: observer.watch.bind(observer),
+        unwatch: observer.unwatch.bind(observer),
+      },
+      materials.recover,
+      later,
+    ),
+    "late-connections": lateConnectionsStep(keeper),
+    collect: collectStep(
+      (signal) => runtime.collect(signal),
+      materials.idle,
+      later,
+    ),
+    release: releaseStep(libc, {
+      ...pageOutOf(materials),
+      makeRoom: runtime.makeRoom,
+      zeroBytes: config.zeroMemoryMib * 2 ** 20,
+    }),
+    parallelism: parallelismStep(libc),
+    entropy: entropyRepair({ libc, kernelReseeded }),
+    clock: clockRepair({
+      libc,
+      toleranceMs: config.clockToleranceMs,
+      hostClock,
+    }),
+    network: networkRepair(libc),
+    "reset-connections": reset.reset,
+    generation: generationRepair(materials.generationFile),
+  };
+}
+
+/** How to take back what a killed agent left, by the kind of its change. */
+export function makeRepairers(
+  { config, registry, owed, runtime, freezerUrl }: Pick<
+    Materials,
+    "config" | "registry" | "owed" | "runtime" | "freezerUrl"
+  >,
+): Record<string, EntryRepairer> {
+  const log = logOf("hooks");
+  return {
+    hooks: repairOwed({
+      hooks() {
+        let scripts: Hook[] = [];
+        try {
+          scripts = scriptsOf(config);
+        } catch (error) {
+          // The programs are called all the same; the scripts stay owed.
+          log.error("hooks cannot be found", { error: messageOf(error) });
+        }
+        return [...scripts, ...registry.hooks()];
+      },
+      limitMs: config.hooksLimitMs,
+      ...{ owed, log },
+    }),
+    workload: thawWorkload(config.workloadLimitMs),
+    mounts: thawMounts(() => startFreezer({ runtime, freezerUrl })),
+  };
+}
+
+function startFreezer(
+  { runtime, freezerUrl }: Pick<Materials, "runtime" | "freezerUrl">,
+): MountFreezer {
+  return new MountFreezer({ runtime, workerUrl: freezerUrl });
+}
+
+/** Where the journal of a runtime directory lies. */
+export function journalDirectory(runtimeDirectory: string): string {
+  return `${runtimeDirectory}/journal`;
+}
+
+function scriptsOf(config: Materials["config"]): Hook[] {
+  return findScripts({
+    directories: config.hookDirectories,
+    limitMs: config.hookLimitMs,
+    continueOn: config.hookContinue,
+  });
+}
+
+/** A guest without hooks and cgroups needs no directory, nor the right to it. */
+function lazyJournal(runtimeDirectory: string): Recorder {
+  let journal: Journal | undefined;
+  return {
+    record(kind, change) {
+      journal ??= new Journal(journalDirectory(runtimeDirectory));
+      return journal.record(kind, change);
+    },
+  };
+}
+
+function pageOutOf({ config, libc, program }: Materials) {
+  switch (config.pageOut) {
+    case "unneeded":
+      return { pageOut: () => program.settle() };
+    case "settle":
+      return {
+        pageOut: () => void pageOutFiles(libc),
+        undo: () => void readAhead(libc),
+      };
+    default:
+      return {};
+  }
+}
+
+function turnedOff(step: Parts["hooks"]): Parts["hooks"] {
+  return {
+    ...step,
+    quiesce: () => ({ skipped: "turned off by resetConnections=false" }),
+  };
+}
+
+/** The host's wall clock as of now, for hooks; RFC 3339. */
+function hostTime({ request }: RecoveryContext): string | undefined {
+  const { hostTime, receivedAt } = request;
+  if (hostTime === undefined) return undefined;
+  const waited = receivedAt === undefined ? 0 : performance.now() - receivedAt;
+  return new Date(hostTime + waited).toISOString();
+}

@@ -1,0 +1,167 @@
+/**
+ * What Lull is told: a command, and the configuration, made of defaults < config
+ * file < environment < flags. Parsed once, at start.
+ * @module
+ */
+import * as v from "valibot";
+import { type CommandName, commands } from "./commands.ts";
+import { ConfigError } from "./error.ts";
+import { helpText } from "./help.ts";
+import { optionsOf } from "./option.ts";
+import { type Config, configSchema } from "./schema.ts";
+import {
+  type FlagToken,
+  fromEnvironment,
+  fromFile,
+  fromFlags,
+  readArguments,
+  type ReadFile,
+  valueOf,
+  type Values,
+} from "./sources.ts";
+
+export { ConfigError } from "./error.ts";
+export { type Config, configSchema } from "./schema.ts";
+
+/** What the command line asks for. */
+export type Parsed =
+  | { readonly kind: "serve"; readonly config: Config }
+  | {
+    readonly kind: "install";
+    /** The tree's directory, as the user wrote it. */
+    readonly root: string;
+    /** The binary, if not the one that runs. */
+    readonly binary: string | undefined;
+  }
+  | {
+    readonly kind: "doctor";
+    readonly config: Config;
+    readonly json: boolean;
+  }
+  | { readonly kind: "help"; readonly text: string }
+  | { readonly kind: "version" };
+
+const defaultFile = "/etc/lull/config.json";
+const options = optionsOf(configSchema.entries);
+
+/**
+ * Makes the configuration from the arguments after the program's name, the
+ * environment and the config file. Throws a ConfigError, with a sentence for
+ * the user, for whatever is wrong with them; help and version are given
+ * whatever is wrong.
+ */
+export function parseConfig(
+  args: string[],
+  env: Record<string, string | undefined>,
+  readFile: ReadFile,
+): Parsed {
+  const { words, flags } = readArguments(options, args);
+  const last = (name: string) => flags.findLast((flag) => flag.name === name);
+  if (last("help")) {
+    return { kind: "help", text: helpText(commands, options, defaultFile) };
+  }
+  if (last("version")) return { kind: "version" };
+  const file = last("config");
+  // Before the command: the value of a flag that does not exist looks like one.
+  const general = flags.filter((flag) => ownersOf(flag).length === 0);
+  const flagged = fromFlags(
+    options,
+    general.filter((flag) => flag.name !== "config"),
+  );
+  const command = commandOf(words);
+  for (const flag of flags) refuseForeign(flag, command);
+  const config = () => readConfig(file, flagged, env, readFile);
+  switch (command) {
+    case "serve":
+      return { kind: command, config: config() };
+    case "doctor":
+      return {
+        kind: command,
+        config: config(),
+        json: isGiven(last("json")),
+      };
+    case "install": {
+      const root = textOf(last("root"), "the path of a directory");
+      if (root === undefined) {
+        throw new ConfigError("Cannot install: expected --root DIR, got none");
+      }
+      const binary = textOf(last("binary"), "the path of a file");
+      return { kind: command, root, binary };
+    }
+  }
+}
+
+/** The commands that a flag belongs to; none where it is an option. */
+function ownersOf({ rawName }: FlagToken): string[] {
+  return Object.entries(commands)
+    .filter(([, { flags }]) =>
+      Object.keys(flags).some((name) => `--${name}` === rawName)
+    )
+    .map(([name]) => name);
+}
+
+function refuseForeign(flag: FlagToken, command: CommandName): void {
+  const owners = ownersOf(flag);
+  if (owners.includes(command)) return;
+  if (owners.length > 0) {
+    throw new ConfigError(
+      `Cannot use ${flag.rawName}: only ${owners.join(", ")} takes it`,
+    );
+  }
+  const { configured, flags } = commands[command];
+  if (configured) return;
+  const known = Object.keys(flags).map((name) => `--${name}`).join(", ");
+  throw new ConfigError(
+    `Cannot use ${flag.rawName}: ${command} takes only ${known}`,
+  );
+}
+
+function textOf(
+  flag: FlagToken | undefined,
+  expected: string,
+): string | undefined {
+  if (flag === undefined) return undefined;
+  const text = valueOf(flag, expected);
+  if (text !== "") return text;
+  throw new ConfigError(
+    `Cannot use ${flag.rawName}: expected ${expected}, got ""`,
+  );
+}
+
+/** Whether a switch is on, which takes no value. */
+function isGiven(flag: FlagToken | undefined): boolean {
+  if (flag?.value === undefined) return flag !== undefined;
+  const shown = JSON.stringify(flag.value);
+  throw new ConfigError(
+    `Cannot use ${flag.rawName}: expected no value, got ${shown}`,
+  );
+}
+
+function commandOf([command = "serve", ...rest]: string[]): CommandName {
+  if (!Object.hasOwn(commands, command)) {
+    const known = Object.keys(commands).join(", ");
+    throw new ConfigError(
+      `Cannot run ${JSON.stringify(command)}: expected a command (${known})`,
+    );
+  }
+  if (rest.length > 0) {
+    throw new ConfigError(
+      `Cannot use ${JSON.stringify(rest[0])}: ${command} takes only flags`,
+    );
+  }
+  return command as CommandName;
+}
+
+function readConfig(
+  file: FlagToken | undefined,
+  flagged: Values,
+  env: Record<string, string | undefined>,
+  readFile: ReadFile,
+): Config {
+  const path = file ? valueOf(file, "the path of a file") : defaultFile;
+  return v.parse(configSchema, {
+    ...fromFile(options, path, readFile, file === undefined),
+    ...fromEnvironment(options, env),
+    ...flagged,
+  });
+}

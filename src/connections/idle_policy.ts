@@ -1,0 +1,69 @@
+/**
+ * What a sweep knows of a connection, and when it has taken too long.
+ * @module
+ */
+import { type Connection, tcpInfo } from "../linux/connection.ts";
+import type { Libc } from "../linux/libc.ts";
+import type { ConnectionKeeper } from "./tracker.ts";
+
+/** A connection, as the last sweep found it. */
+export interface Seen {
+  readonly connection: Connection;
+  served: number;
+  busy: boolean;
+  /** Bytes received when the last request was complete. */
+  bytes: number;
+  /** When it was last seen without a request. */
+  idleSince: number;
+  /** When a request was first seen to have begun, if one has. */
+  halfSince: number | undefined;
+}
+
+/** How long a client may take, in milliseconds. */
+export interface Patience {
+  /** From a request's first byte to the end of its header. */
+  readonly headerTimeoutMs: number;
+  /** That a kept-alive connection may be silent. */
+  readonly idleTimeoutMs: number;
+}
+
+/** Looks at a connection, of which the sweep before this one knew as much. */
+export function look(
+  libc: Libc,
+  keeper: Pick<ConnectionKeeper, "served" | "busy">,
+  connection: Connection,
+  before: Seen | undefined,
+): Seen {
+  const now = performance.now();
+  const served = keeper.served(connection.peer);
+  const busy = keeper.busy(connection.peer);
+  const bytes = tcpInfo(libc, connection)?.bytesReceived ?? 0;
+  if (busy || before === undefined || before.served !== served) {
+    const fresh = served === 0 && bytes > 0;
+    return {
+      connection,
+      served,
+      busy,
+      bytes: fresh ? 0 : bytes,
+      idleSince: now,
+      halfSince: fresh ? now : undefined,
+    };
+  }
+  before.busy = false;
+  if (bytes > before.bytes) before.halfSince ??= now;
+  return before;
+}
+
+/** Why it is to be closed, or undefined where it may stay. */
+export function late(
+  { idleSince, halfSince }: Seen,
+  { headerTimeoutMs, idleTimeoutMs }: Patience,
+): string | undefined {
+  const now = performance.now();
+  if (halfSince !== undefined) {
+    if (now - halfSince <= headerTimeoutMs) return undefined;
+    return `no whole header within ${headerTimeoutMs} ms`;
+  }
+  if (now - idleSince <= idleTimeoutMs) return undefined;
+  return `idle for ${idleTimeoutMs} ms`;
+}

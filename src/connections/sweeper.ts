@@ -1,0 +1,163 @@
+/**
+ * Closes connections that keep the agent waiting, and those beyond the limit:
+ * neither runtime limits how many there are or how long a request's header may
+ * take, and Deno not how long one may idle.
+ * @module
+ */
+import { type Connection, shutdownConnection } from "../linux/connection.ts";
+import { connectionOf, descriptorsEnd, isOn } from "../linux/connections.ts";
+import type { Libc } from "../linux/libc.ts";
+import { openFilesLimit } from "../linux/open_files.ts";
+import type { Log } from "../log/mod.ts";
+import type { Peer } from "../runtime/types.ts";
+import { clearTimeout, setTimeout } from "../util/timers.ts";
+import type { ConnectionKeeper, Listening } from "./tracker.ts";
+import { late, look, type Patience, type Seen } from "./idle_policy.ts";
+
+/**
+ * Connections that one turn of the loop looks at, 15 to 25 µs each, and
+ * descriptors, 1 µs each. A thousand connections at once would hold up a health
+ * check by 20 ms.
+ */
+const MOST_CONNECTIONS = 50;
+const MOST_DESCRIPTORS = 1000;
+/** Milliseconds between two sweeps, at most, and while there are many. */
+const RARELY_MS = 2000;
+const OFTEN_MS = 200;
+
+/** What the sweeper needs. */
+export interface SweeperOptions extends Patience {
+  readonly libc: Libc;
+  readonly listening: () => Listening;
+  readonly keeper: Pick<ConnectionKeeper, "served" | "busy" | "census">;
+  /** Beyond this many, those that idle longest are closed. */
+  readonly maxConnections: number;
+  /** Instead of this process's own. */
+  readonly openFiles?: number;
+  readonly log: Pick<Log, "debug" | "warn">;
+}
+
+/** One walk over all connections. */
+interface Sweep {
+  /** The next descriptor to look at, and the first that there is not. */
+  next: number;
+  readonly end: number;
+  readonly seen: Map<string, Seen>;
+  readonly forget: (live: Iterable<Peer>) => void;
+}
+
+/** One timer while the agent runs, none while it is quiesced. */
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  readonly #intervalMs: number;
+  readonly #openFiles: number | undefined;
+  /** Connections that may stay: half of the descriptors are for the work. */
+  readonly #most: number;
+  #seen = new Map<string, Seen>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+    const { maxConnections, openFiles = openFilesLimit() } = options;
+    this.#openFiles = openFiles;
+    this.#most = Math.min(
+      maxConnections,
+      Math.floor((openFiles ?? Infinity) / 2),
+    );
+    const shortest = Math.min(options.headerTimeoutMs, options.idleTimeoutMs);
+    this.#intervalMs = Math.max(50, Math.min(RARELY_MS, shortest / 4));
+  }
+
+  start(): void {
+    if (this.#timer === undefined) this.#wait(this.#intervalMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#seen.clear();
+  }
+
+  /** Looks at every connection once, in one go, and closes what is too much. */
+  sweep(): void {
+    const sweep = this.#begin();
+    while (!this.#advance(sweep));
+  }
+
+  #wait(ms: number, sweep?: Sweep): void {
+    this.#timer = setTimeout(() => this.#turn(sweep), ms);
+  }
+
+  #turn(before?: Sweep): void {
+    try {
+      const sweep = before ?? this.#begin();
+      if (!this.#advance(sweep)) return this.#wait(0, sweep);
+    } catch (error) {
+      // A sweep that failed is no reason never to sweep again.
+      this.#options.log.warn("connections could not be swept", {
+        error: String(error),
+      });
+    }
+    const many = this.#seen.size > this.#most / 2;
+    this.#wait(many ? Math.min(OFTEN_MS, this.#intervalMs) : this.#intervalMs);
+  }
+
+  #begin(): Sweep {
+    const { libc, keeper } = this.#options;
+    const end = libc.getpeername === undefined
+      ? 0
+      : descriptorsEnd(this.#openFiles);
+    return { next: 0, end, seen: new Map(), forget: keeper.census() };
+  }
+
+  /** Looks at the next few; true once the sweep is over. */
+  #advance(sweep: Sweep): boolean {
+    const { libc, keeper } = this.#options;
+    const { seen, end, forget } = sweep;
+    for (const connection of this.#some(sweep)) {
+      const { inode } = connection;
+      const looked = look(libc, keeper, connection, this.#seen.get(inode));
+      const why = late(looked, this.#options);
+      if (why === undefined) seen.set(inode, looked);
+      else this.#close(connection, why);
+    }
+    if (sweep.next < end) return false;
+    this.#seen = seen;
+    forget([...seen.values()].map(({ connection }) => connection.peer));
+    this.#closeExcess([...seen.values()]);
+    return true;
+  }
+
+  /** The next few connections. */
+  #some(sweep: Sweep): Connection[] {
+    const { libc, listening } = this.#options;
+    const { ports } = listening();
+    const end = Math.min(sweep.end, sweep.next + MOST_DESCRIPTORS);
+    const found: Connection[] = [];
+    while (sweep.next < end && found.length < MOST_CONNECTIONS) {
+      const fd = sweep.next++;
+      const connection = isOn(libc, fd, ports)
+        ? connectionOf(libc, fd)
+        : undefined;
+      if (connection !== undefined) found.push(connection);
+    }
+    return found;
+  }
+
+  #closeExcess(seen: Seen[]): void {
+    const most = this.#most;
+    if (seen.length <= most) return;
+    const idle = seen.filter(({ busy }) => !busy)
+      .sort((a, b) => a.idleSince - b.idleSince);
+    for (const { connection } of idle.slice(0, seen.length - most)) {
+      this.#seen.delete(connection.inode);
+      this.#close(connection, `more than ${most} connections`);
+    }
+  }
+
+  #close(connection: Connection, why: string): void {
+    const { libc, log } = this.#options;
+    if (!shutdownConnection(libc, connection)) return;
+    log.debug("connection closed", { why, peer: connection.peer.address });
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Waits for addresses that the machine does not have yet: DHCP, an interface that comes up late,
+ * or an IPv6 address that is still tentative.
+ * @module
+ */
+import type { ListenAddress } from "../runtime/types.ts";
+import { clearTimeout, setTimeout } from "../util/timers.ts";
+
+/**
+ * Milliseconds to the first try after the start and after each recovery, which may have brought
+ * the address. The pauses double up to the longest one: a try takes some 50 µs, and no caller
+ * misses an address for longer than that.
+ */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2000;
+
+/** What the wait needs. */
+export interface AddressWaitOptions {
+  /** Tries to listen; false if the machine still does not have the address. */
+  readonly tryToListen: (at: ListenAddress) => Promise<boolean>;
+  /** Gets what a try threw, once for as long as the reason stays the same. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Tries again, with growing pauses, as long as an address is missing and nothing is quiesced. */
+export class AddressWait {
+  readonly #options: AddressWaitOptions;
+  #missing: readonly ListenAddress[] = [];
+  #paused = false;
+  #pauseMs = FIRST_PAUSE_MS;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #reported: string | undefined;
+
+  constructor(options: AddressWaitOptions) {
+    this.#options = options;
+  }
+
+  /** What it waits for. */
+  get missing(): readonly ListenAddress[] {
+    return this.#missing;
+  }
+
+  /** Waits for this address, too. */
+  add(at: ListenAddress): void {
+    this.#missing = [...this.#missing, at];
+    this.#schedule();
+  }
+
+  /** No timer until {@linkcode resume}: it would wake a quiesced guest. */
+  pause(): void {
+    this.#paused = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Goes on, with the first pause. */
+  resume(): void {
+    this.#paused = false;
+    this.#pauseMs = FIRST_PAUSE_MS;
+    this.#schedule();
+  }
+
+  /** Waits for nothing any more. */
+  stop(): void {
+    this.pause();
+    this.#missing = [];
+  }
+
+  #schedule(): void {
+    const waits = this.#missing.length > 0 && !this.#paused;
+    if (!waits || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#tryAll().catch(this.#options.onError);
+    }, this.#pauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+  }
+
+  async #tryAll(): Promise<void> {
+    for (const at of this.#missing) {
+      if (!await this.#try(at)) continue;
+      this.#missing = this.#missing.filter((one) => one !== at);
+    }
+    this.#schedule();
+  }
+
+  async #try(at: ListenAddress): Promise<boolean> {
+    try {
+      return await this.#options.tryToListen(at);
+    } catch (error) {
+      const reason = String(error);
+      if (reason !== this.#reported) this.#options.onError(error);
+      this.#reported = reason;
+      return false;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Answers requests by the table of routes.
+ * @module
+ */
+import { Hono } from "hono";
+import { requestId } from "hono/request-id";
+import type { OwedThaws } from "../hooks/owed_thaws.ts";
+import type { Repaired } from "../lifecycle/journal.ts";
+import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import type { Log } from "../log/mod.ts";
+import type { Metrics } from "./metrics.ts";
+import type { PortSubsystem } from "../ports/subsystem.ts";
+import { plainHealth } from "./routes/health.ts";
+import { logRequest } from "./routes/log_request.ts";
+import { problem, ProblemError } from "./routes/problem.ts";
+import { allowedMethods } from "./routes/route.ts";
+import { ROUTES } from "./routes/table.ts";
+import type { Runtime } from "../runtime/types.ts";
+import type { Bindings } from "../connections/exchange.ts";
+import { callOf, type Guard } from "./guard.ts";
+import type { ConnectionKeeper } from "../connections/tracker.ts";
+
+/** The parts that routes speak to. */
+export interface Agent {
+  readonly lifecycle: Lifecycle;
+  readonly runtime: Pick<Runtime, "name" | "version">;
+  readonly keeper: Pick<ConnectionKeeper, "keepAlive">;
+  readonly ports?: Pick<PortSubsystem, "status">;
+  readonly metrics: Metrics;
+  /** What a killed agent had left, and this one took back at its start. */
+  readonly repaired: readonly Repaired[];
+  /** The thaws that hooks are owed now. */
+  readonly owed?: Pick<OwedThaws, "names">;
+  /** Names for requests. */
+  readonly newId: () => string;
+  readonly log: Log;
+  readonly bodyLimitBytes: number;
+  readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
+  /** Whether calls need the token, health checks excepted. */
+  readonly tokenNeeded: boolean;
+  /** Whether a health check may end what is quiesced. */
+  readonly healthMayRecover: () => boolean;
+}
+
+type App = Hono<{ Bindings: Bindings }>;
+
+/** Answers every request; it listens nowhere. */
+export function createHandler(
+  agent: Agent,
+): (request: Request, bindings: Bindings) => Promise<Response> {
+  const app = createApp(agent);
+  return async (request, bindings) =>
+    await plainHealth(request, bindings, agent) ??
+      await app.fetch(request, bindings);
+}
+
+/** The routes. */
+export function createApp(agent: Agent): App {
+  const { lifecycle, metrics, log, newId } = agent;
+  const app: App = new Hono();
+  app.use(async (c, next) => {
+    await next();
+    if (c.req.method !== "HEAD") return;
+    // Hono sends no body to a HEAD, and would give it the length of none.
+    const { byteLength } = await c.res.clone().arrayBuffer();
+    c.header("content-length", String(byteLength));
+  });
+  app.use(requestId({ generator: newId }));
+  app.use(async (c, next) => {
+    if (c.env.rehearsal) return await next();
+    const start = performance.now();
+    metrics.requested();
+    await next();
+    logRequest(log, {
+      request: c.get("requestId"),
+      method: c.req.method,
+      path: c.req.path,
+      status: c.res.status,
+      ms: performance.now() - start,
+    });
+  });
+  app.use(async (c, next) => {
+    c.set("bodyLimitBytes", agent.bodyLimitBytes);
+    const refusal = agent.guard.refusal(callOf(c));
+    if (refusal === undefined) return await next();
+    // RFC 9110, 11.6.1: a 401 names what it wants.
+    if (refusal === "token-needed") c.header("www-authenticate", "Bearer");
+    return problem(c, lifecycle, new ProblemError(refusal));
+  });
+
+  for (const { method, path, handler } of ROUTES) {
+    app.on(method, path, (c) => handler(c, agent));
+  }
+  for (const [path, allow] of allowedMethods(ROUTES)) {
+    app.all(path, (c) => {
+      c.header("allow", allow);
+      return problem(c, lifecycle, new ProblemError("method-not-allowed"));
+    });
+  }
+  app.notFound((c) => problem(c, lifecycle, new ProblemError("not-found")));
+  app.onError((error, c) => {
+    if (error instanceof ProblemError) return problem(c, lifecycle, error);
+    log.error("request failed", {
+      request: c.get("requestId"),
+      error: error.stack ?? String(error),
+    });
+    return problem(c, lifecycle, new ProblemError("internal"));
+  });
+  return app;
+}

@@ -1,0 +1,167 @@
+/**
+ * The servers of the agent, one for each address that it listens on.
+ * @module
+ */
+import { rmSync } from "node:fs";
+import { LISTEN_FORM, parseListen } from "../config/address.ts";
+import { addressText } from "../runtime/server.ts";
+import type {
+  ListenAddress,
+  Runtime,
+  RuntimeServer,
+  ServeOptions,
+} from "../runtime/types.ts";
+import { AddressWait } from "./address_wait.ts";
+import type { Listening } from "../connections/tracker.ts";
+import { isMissingAddress, listenFailure } from "./listen_error.ts";
+
+interface Open {
+  readonly at: ListenAddress;
+  readonly server: RuntimeServer;
+}
+
+/** Where to listen: what `listen` names, else host and port. */
+export function addressesOf(
+  config: {
+    readonly host: string;
+    readonly port: number;
+    readonly listen: readonly string[];
+  },
+): readonly ListenAddress[] {
+  const { host, port, listen } = config;
+  if (listen.length === 0) return [{ host, port }];
+  return listen.map((text) => {
+    const at = parseListen(text);
+    if (at !== undefined) return at;
+    throw new Error(`Cannot listen on ${text}: expected ${LISTEN_FORM}`);
+  });
+}
+
+/** How to listen, and who hears of it. */
+export interface ListenersOptions
+  extends Pick<ServeOptions, "fetch" | "onError" | "onListenAgain"> {
+  /** The machine has the address now, and the agent listens on it; port 0 is a unix socket's. */
+  readonly onAppeared?: (address: string, port: number) => void;
+}
+
+/** None before {@linkcode open}; then all of them that the machine has, or none. */
+export class Listeners implements Listening {
+  readonly #runtime: Pick<Runtime, "serve">;
+  #open: readonly Open[] = [];
+  /** Of the TCP ones: asked for while somebody waits. */
+  #ports: readonly number[] = [];
+  #wait: AddressWait | undefined;
+
+  constructor(runtime: Pick<Runtime, "serve">) {
+    this.#runtime = runtime;
+  }
+
+  /**
+   * Listens on all addresses. If the machine does not have an address, the agent listens on it as
+   * soon as the machine has it. If another address fails, the agent listens on none of them, and
+   * this rejects with a StartError.
+   */
+  async open(
+    addresses: readonly ListenAddress[],
+    options: ListenersOptions,
+  ): Promise<void> {
+    try {
+      for (const at of addresses) {
+        if (await this.#listen(at, options) === undefined) {
+          this.#waitFor(at, options);
+        }
+      }
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+  }
+
+  /** Undefined if the machine does not have the address. */
+  async #listen(
+    at: ListenAddress,
+    { fetch, onError, onListenAgain }: ListenersOptions,
+  ): Promise<Open | undefined> {
+    let server: RuntimeServer;
+    try {
+      const options = { fetch, onError, onListenAgain };
+      server = await this.#runtime.serve({ ...at, ...options });
+    } catch (error) {
+      if (isMissingAddress(at, error)) return undefined;
+      throw await listenFailure(at, error);
+    }
+    const open = { at, server };
+    this.#open = [...this.#open, open];
+    if (!("path" in at)) this.#ports = [...this.#ports, server.port];
+    return open;
+  }
+
+  #waitFor(at: ListenAddress, options: ListenersOptions): void {
+    const onError = (error: unknown) => options.onError?.(error);
+    const wait: AddressWait = this.#wait ??= new AddressWait({
+      tryToListen: async (at) => {
+        const open = await this.#listen(at, options);
+        if (open === undefined) return false;
+        if (this.#wait !== wait) this.stop(); // stopped while it tried
+        else {
+          try {
+            options.onAppeared?.(addressOf(open), open.server.port);
+          } catch (error) {
+            onError(error); // it listens all the same
+          }
+        }
+        return true;
+      },
+      onError,
+    });
+    wait.add(at);
+  }
+
+  get ports(): readonly number[] {
+    return this.#ports;
+  }
+
+  get paths(): string[] {
+    return this.#open.flatMap(({ at }) => "path" in at ? [at.path] : []);
+  }
+
+  /** As a user would write them, with the ports that the kernel gave. */
+  get addresses(): string[] {
+    return this.#open.map(addressOf);
+  }
+
+  /** Those that the machine does not have yet, as a user would write them. */
+  get missing(): string[] {
+    return this.#wait?.missing.map(addressText) ?? [];
+  }
+
+  /** Waits for no address until {@linkcode resume}: the guest is quiesced. */
+  pause(): void {
+    this.#wait?.pause();
+  }
+
+  /** Waits again for the addresses that are still missing. */
+  resume(): void {
+    this.#wait?.resume();
+  }
+
+  /** See {@linkcode RuntimeServer.closeIdle}. */
+  closeIdle(): void {
+    for (const { server } of this.#open) server.closeIdle();
+  }
+
+  stop(): void {
+    this.#wait?.stop();
+    this.#wait = undefined;
+    for (const { server } of this.#open) server.stop();
+    // Bun removes the file at once, Deno where the process lives long enough.
+    for (const path of this.paths) rmSync(path, { force: true });
+    this.#open = [];
+    this.#ports = [];
+  }
+}
+
+/** With the port that the kernel gave. */
+function addressOf({ at, server }: Open): string {
+  return addressText("path" in at ? at : { ...at, port: server.port });
+}

@@ -1,0 +1,134 @@
+/**
+ * Reads what a caller sent, whole and within its bounds, and checks it.
+ * @module
+ */
+import type { Context } from "hono";
+import * as v from "valibot";
+import type { Bindings } from "../../connections/exchange.ts";
+import { ProblemError } from "./problem.ts";
+
+/** Milliseconds that a body may take to arrive. */
+const BODY_LIMIT_MS = 10_000;
+
+declare module "hono" {
+  interface ContextVariableMap {
+    /** The most bytes that a body may have. */
+    bodyLimitBytes: number;
+  }
+}
+
+/** The body as JSON, checked; no body is an empty object. */
+export async function readBody<S extends v.GenericSchema>(
+  c: Context<{ Bindings: Bindings }>,
+  schema: S,
+): Promise<v.InferOutput<S>> {
+  const text = await receive(c);
+  if (text === "") return check(schema, {});
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw wrong("", "JSON");
+  }
+  return check(schema, value);
+}
+
+/** The query, checked. */
+export function readQuery<S extends v.GenericSchema>(
+  c: Context<{ Bindings: Bindings }>,
+  schema: S,
+): v.InferOutput<S> {
+  const values = Object.entries(c.req.queries()).map(([name, all]) => {
+    if (all.length === 1) return [name, all[0]];
+    throw wrong("", "each query parameter once");
+  });
+  return check(schema, Object.fromEntries(values));
+}
+
+/** The header, checked; undefined where the caller sent none. */
+export function readHeader<S extends v.GenericSchema>(
+  c: Context<{ Bindings: Bindings }>,
+  name: string,
+  schema: S,
+): v.InferOutput<S> | undefined {
+  const text = c.req.header(name);
+  if (text === undefined) return undefined;
+  const result = v.safeParse(schema, text);
+  if (result.success) return result.output;
+  throw wrong(`header ${name}`, expectedBy(result.issues[0]));
+}
+
+/** The body as text; its bytes are counted as they come, and its time is limited. */
+async function receive(c: Context<{ Bindings: Bindings }>): Promise<string> {
+  const { headers } = c.req.raw;
+  // A message without either header has no body (RFC 9112, 6.3), and with both the
+  // length says nothing.
+  const chunked = headers.has("transfer-encoding");
+  const length = Number(headers.get("content-length") ?? 0);
+  if (!chunked && length === 0) return "";
+  const limit = c.get("bodyLimitBytes");
+  if (!chunked && length > limit) throw new ProblemError("body-too-large");
+  const { exchange } = c.env;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  exchange.receiving = true;
+  try {
+    return await Promise.race([
+      chunked ? readChunks(c.req.raw, limit) : c.req.text(),
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(
+          () => reject(new ProblemError("body-timeout")),
+          BODY_LIMIT_MS,
+        );
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    exchange.receiving = false;
+  }
+}
+
+async function readChunks({ body }: Request, limit: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > limit) throw new ProblemError("body-too-large");
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function check<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+): v.InferOutput<S> {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  throw new ProblemError("invalid-input", {
+    errors: result.issues.map((issue) => ({
+      path: knownPath(issue),
+      expected: expectedBy(issue),
+    })),
+  });
+}
+
+function wrong(path: string, expected: string): ProblemError {
+  return new ProblemError("invalid-input", { errors: [{ path, expected }] });
+}
+
+/**
+ * The path to the wrong field. To an unknown one it is that of the object which the
+ * field is in: its name is the caller's, and does not come back.
+ */
+function knownPath({ path, expected }: v.BaseIssue<unknown>): string {
+  const keys: readonly v.IssuePathItem[] = path ?? [];
+  const known = expected === "never" ? keys.slice(0, -1) : keys;
+  return known.map(({ key }) => key).join(".");
+}
+
+/** What was expected; never what came. */
+function expectedBy({ message, expected }: v.BaseIssue<unknown>): string {
+  // Valibot's own messages, unlike ours, say both.
+  return message.startsWith("Invalid ") ? expected ?? "another value" : message;
+}

@@ -1,0 +1,18 @@
+/**
+ * GET /metrics
+ * @module
+ */
+import type { Context } from "hono";
+import type { Agent } from "../app.ts";
+import { residentBytes } from "../../memory/resident.ts";
+import { OPEN_METRICS } from "../metrics.ts";
+
+/** The metrics, as OpenMetrics text. */
+export function metrics(c: Context, { lifecycle, metrics }: Agent): Response {
+  const text = metrics.text({
+    generation: lifecycle.generation,
+    quiesced: lifecycle.state === "quiesced",
+    resident: residentBytes(),
+  });
+  return c.body(text, 200, { "content-type": OPEN_METRICS });
+}

@@ -1,0 +1,65 @@
+/**
+ * POST /snapshot/prepare
+ * @module
+ */
+import type { Context } from "hono";
+import { withOutput } from "../../hooks/output.ts";
+import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
+import { PrepareFailed } from "../../lifecycle/recovery.ts";
+import type { Operation } from "../../lifecycle/operation.ts";
+import type { Bindings } from "../../connections/exchange.ts";
+import { readBody, readQuery } from "./input.ts";
+import { ProblemError } from "./problem.ts";
+import { problemOf } from "./refusal.ts";
+import type { PrepareReportDocument } from "./documents.ts";
+import { PrepareBody, PrepareQuery } from "./schemas.ts";
+
+/** 204 once quiesced, or 200 and the report once settled. */
+export async function prepare(
+  c: Context<{ Bindings: Bindings }>,
+  lifecycle: Lifecycle,
+): Promise<Response> {
+  const query = readQuery(c, PrepareQuery);
+  const request = { ...query, ...await readBody(c, PrepareBody) };
+  const operation = await hold(lifecycle, request);
+  c.header("cache-control", "no-store");
+  c.header("lull-operation", operation.id);
+  if (request.wait === undefined) {
+    // The settle begins when the caller has this reply: whatever the reply
+    // allocates is garbage by then, and its connection is closed.
+    c.env.exchange.afterReply(() => void lifecycle.settle(operation));
+    return c.body(null, 204);
+  }
+  if (!await lifecycle.settle(operation)) throw new ProblemError("overtaken");
+  return c.json(withOutput(reportOf(operation)));
+}
+
+/** The report of an operation's way from running to quiesced. */
+export function reportOf(operation: Operation): PrepareReportDocument {
+  const { id, quiescedMs, settledMs, reports } = operation;
+  return {
+    operation: id,
+    settled: settledMs !== undefined,
+    quiescedMs,
+    settledMs,
+    steps: [...reports],
+  };
+}
+
+async function hold(
+  lifecycle: Lifecycle,
+  request: Parameters<Lifecycle["prepare"]>[0],
+): Promise<Operation> {
+  try {
+    return await lifecycle.prepare(request);
+  } catch (error) {
+    if (!(error instanceof PrepareFailed)) throw problemOf(error);
+    throw new ProblemError("prepare-failed", {
+      detail: error.message,
+      report: withOutput({
+        prepare: reportOf(error.operation),
+        undo: { ...error.undo, steps: [...error.undo.steps] },
+      }),
+    });
+  }
+}

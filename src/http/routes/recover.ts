@@ -1,0 +1,56 @@
+/**
+ * POST /snapshot/recover
+ * @module
+ */
+import type { Context } from "hono";
+import type { Agent } from "../app.ts";
+import type { Recovered } from "../../lifecycle/recovery.ts";
+import type { RecoverRequest } from "../../lifecycle/request.ts";
+import { withOutput } from "../../hooks/output.ts";
+import type { Bindings } from "../../connections/exchange.ts";
+import { readBody, readQuery } from "./input.ts";
+import { nameOperation } from "./operation_header.ts";
+import { ProblemError } from "./problem.ts";
+import { problemOf } from "./refusal.ts";
+import { NoQuery, RecoverBody } from "./schemas.ts";
+
+/**
+ * 200 and the report of the recovery, or that there was nothing to recover. A
+ * field that could not be applied is an error: no reply is 200 then.
+ */
+export async function recover(
+  c: Context<{ Bindings: Bindings }>,
+  { lifecycle }: Agent,
+): Promise<Response> {
+  const receivedAt = performance.now();
+  readQuery(c, NoQuery);
+  const request = { ...await readBody(c, RecoverBody), receivedAt };
+  const { notApplied, ...recovered } = await tryRecover(lifecycle, request);
+  // What the hooks said is for the caller that this recovery belongs to.
+  const recovery = recovered.recovery?.trigger === "recover"
+    ? withOutput(recovered.recovery)
+    : recovered.recovery;
+  nameOperation(c, lifecycle);
+  const { deferred } = lifecycle;
+  const late = deferred.reports.length > 0 ? deferred.reports : undefined;
+  if (deferred.lacksEntropy) {
+    throw new ProblemError("entropy-missing", { recovery, late });
+  }
+  if (notApplied.length > 0) {
+    const fields = [...notApplied];
+    throw new ProblemError("fields-not-applied", { fields, recovery, late });
+  }
+  c.header("cache-control", "no-store");
+  return c.json({ recovered: recovery !== undefined, recovery, late });
+}
+
+async function tryRecover(
+  lifecycle: Agent["lifecycle"],
+  request: RecoverRequest,
+): Promise<Recovered> {
+  try {
+    return await lifecycle.recover({ trigger: "recover" }, request);
+  } catch (error) {
+    throw problemOf(error);
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * What comes in, as valibot schemas: they validate, and make their part of the
+ * OpenAPI document.
+ * @module
+ */
+import * as v from "valibot";
+import { asText, fields } from "../../util/json_input.ts";
+import { NetworkIdentity } from "../../network/identity.ts";
+import { ENTROPY_BYTES } from "../../steps/entropy.ts";
+
+/** The longest lease that a caller may ask for, in seconds: one day. */
+export const LEASE_MOST = 86_400;
+
+const OPERATION_WORDS = "1 to 64 of A-Z a-z 0-9 _ . : -";
+
+const OperationId = v.pipe(
+  v.string(OPERATION_WORDS),
+  v.regex(/^[A-Za-z0-9_.:-]{1,64}$/, OPERATION_WORDS),
+);
+
+const NewOperationId = v.pipe(
+  OperationId,
+  v.description("Id of the operation; made by the agent where none is given."),
+);
+
+const Lease = v.pipe(
+  v.number("a number of seconds"),
+  v.gtValue(0, "more than 0 seconds"),
+  v.maxValue(LEASE_MOST, `at most ${LEASE_MOST} seconds`),
+  v.description(
+    "Seconds of guest time after which the guest recovers on its own.",
+  ),
+);
+
+const Wait = v.pipe(
+  v.literal("settled", "the word settled"),
+  v.description("Reply with 200 and the report, after the settle."),
+);
+
+/** The body of a prepare. */
+export const PrepareBody = fields({
+  wait: v.optional(Wait),
+  lease: v.optional(Lease),
+  operation: v.optional(NewOperationId),
+});
+
+/** The query of a prepare: the same fields, as text. */
+export const PrepareQuery = fields({
+  wait: v.optional(Wait),
+  lease: v.optional(asText(Lease)),
+  operation: v.optional(NewOperationId),
+});
+
+/** The query of a route that takes none. */
+export const NoQuery = fields({});
+
+/** 2000-01-01 to 2200-01-01: other wall clocks are mistakes of a unit. */
+const WALL_CLOCK = { least: 946_684_800_000, most: 7_258_118_400_000 } as const;
+const WALL_CLOCK_WORDS =
+  "a time of RFC 3339 or milliseconds since 1970, from 2000 to 2199";
+
+const MONTH_OF_31 = "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])";
+const MONTH_OF_30 = "(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)";
+const FEBRUARY = "02-(?:0[1-9]|1[0-9]|2[0-8])";
+const LEAP_YEAR = "(?:2000|2[01](?:0[48]|[2468][048]|[13579][26]))";
+const DATE =
+  `(?:2[01][0-9]{2}-(?:${MONTH_OF_31}|${MONTH_OF_30}|${FEBRUARY})|${LEAP_YEAR}-02-29)`;
+const HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]";
+/** Without leap seconds: no engine reads them. */
+const TIME = `${HOUR_MINUTE}:[0-5][0-9](?:\\.[0-9]{1,9})?`;
+const RFC_3339 = new RegExp(
+  `^${DATE}[Tt]${TIME}(?:[Zz]|[+-]${HOUR_MINUTE})$`,
+);
+
+/** The host's wall clock; given out in milliseconds since 1970. */
+export const HostTime = v.pipe(
+  v.union([
+    v.pipe(
+      v.number(WALL_CLOCK_WORDS),
+      v.minValue(WALL_CLOCK.least, WALL_CLOCK_WORDS),
+      v.maxValue(WALL_CLOCK.most, WALL_CLOCK_WORDS),
+    ),
+    v.pipe(
+      v.string(WALL_CLOCK_WORDS),
+      v.regex(RFC_3339, WALL_CLOCK_WORDS),
+      v.transform((text) => Date.parse(text.toUpperCase())),
+    ),
+  ], WALL_CLOCK_WORDS),
+  v.description("The host's wall clock as it sent this call."),
+);
+
+/** The same in a header. */
+export const HostTimeHeader = asText(HostTime);
+
+const ENTROPY_WORDS =
+  `${ENTROPY_BYTES.least} to ${ENTROPY_BYTES.most} bytes in base64`;
+
+const Entropy = v.pipe(
+  v.string(ENTROPY_WORDS),
+  v.regex(base64(ENTROPY_BYTES), ENTROPY_WORDS),
+  v.description("Bytes that no other fork gets, for the random pool."),
+  v.transform((text) =>
+    Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0))
+  ),
+);
+
+/** Base64 (RFC 4648, 4) of so many bytes, with its padding and nothing else. */
+function base64({ least, most }: { least: number; most: number }): RegExp {
+  const digit = "[A-Za-z0-9+/]";
+  const whole = (bytes: number) => Math.floor(bytes / 3);
+  /** Groups of three bytes, and then `rest` bytes. */
+  const groups = (rest: number) =>
+    `(?:${digit}{4}){${whole(least + 2 - rest)},${whole(most - rest)}}`;
+  return new RegExp(
+    `^(?:${groups(0)}|${groups(1)}${digit}{2}==|${groups(2)}${digit}{3}=)$`,
+  );
+}
+
+/** The body of a recover. */
+export const RecoverBody = fields({
+  operation: v.optional(v.pipe(
+    OperationId,
+    v.description(
+      "Id of the operation that is meant; any if none is given.",
+    ),
+  )),
+  outcome: v.optional(v.pipe(
+    v.picklist(
+      ["restored", "resumed", "aborted"],
+      "restored, resumed or aborted",
+    ),
+    v.description("How the operation ended, as the host knows it."),
+  )),
+  hostTime: v.optional(HostTime),
+  roundTripMs: v.optional(v.pipe(
+    v.number("a number of milliseconds"),
+    v.minValue(0, "at least 0 milliseconds"),
+    v.maxValue(60_000, "at most 60000 milliseconds"),
+    v.description("How long a call takes there and back; half is added."),
+  )),
+  entropy: v.optional(Entropy),
+  requireEntropy: v.optional(v.pipe(
+    v.boolean("true or false"),
+    v.description(
+      "Answer 503, now and to health checks, until the random pool is new.",
+    ),
+  )),
+  network: v.optional(NetworkIdentity),
+});

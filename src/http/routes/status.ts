@@ -1,0 +1,37 @@
+/**
+ * GET /snapshot
+ * @module
+ */
+import type { Context } from "hono";
+import type { Agent } from "../app.ts";
+import { VERSION } from "../../version.ts";
+import { nameOperation } from "./operation_header.ts";
+import { reportOf } from "./prepare.ts";
+import type { StatusDocument } from "./documents.ts";
+
+/** The status document; reading it changes nothing. */
+export function status(c: Context, agent: Agent): Response {
+  const { lifecycle, runtime, keeper, ports, repaired } = agent;
+  const { operation, lastRecovery, lease } = lifecycle;
+  const late = lifecycle.deferred.reports;
+  const document: StatusDocument = {
+    version: VERSION,
+    runtime: { name: runtime.name, version: runtime.version },
+    state: lifecycle.state,
+    generation: lifecycle.generation,
+    settled: lifecycle.state === "quiesced" &&
+      operation?.settledMs !== undefined,
+    keepAlive: keeper.keepAlive,
+    lease: { seconds: lease.seconds, left: lease.left },
+    operation: operation && reportOf(operation),
+    lastRecovery: lastRecovery &&
+      { ...lastRecovery, steps: [...lastRecovery.steps] },
+    late: late.length > 0 ? late : undefined,
+    repaired: repaired.length > 0 ? repaired : undefined,
+    owedThaws: agent.owed?.names.length ? agent.owed.names : undefined,
+    ports: ports?.status(),
+  };
+  c.header("cache-control", "no-store");
+  nameOperation(c, lifecycle);
+  return c.json(document);
+}

@@ -1,0 +1,135 @@
+/**
+ * Logging: @std/log with one handler that writes a line to stderr for each
+ * record, and holds the records back while the guest is quiesced: a line
+ * written then would be a dirty page, a wakeup, and a console that may stay
+ * dead after the restore.
+ * @module
+ */
+import {
+  BaseHandler,
+  getLogger,
+  LogLevels,
+  type LogRecord,
+  setup,
+} from "@std/log";
+import type { Libc } from "../linux/libc.ts";
+import { LogSink } from "./sink.ts";
+import { stderrWrite } from "./stderr.ts";
+
+/** Names of the loggers, one per module that has something to say. */
+export const MODULES = [
+  "main",
+  "http",
+  "lifecycle",
+  "hooks",
+  "ports",
+  "connections",
+  "memory",
+] as const;
+
+/** A logger's name. */
+export type Module = typeof MODULES[number];
+
+/** Fields of a log line beside its message. */
+export type Fields = Record<string, unknown>;
+
+/** What modules log with: a message, and fields that machines can read. */
+export interface Log {
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  error(message: string, fields?: Fields): void;
+}
+
+/** Level names of the configuration. */
+export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "CRITICAL";
+
+const LEVELS = {
+  debug: LogLevels.DEBUG,
+  info: LogLevels.INFO,
+  warn: LogLevels.WARN,
+  error: LogLevels.ERROR,
+} as const;
+
+class StderrHandler extends BaseHandler {
+  override log(message: string): void {
+    sink?.write(message);
+  }
+}
+
+let sink: LogSink | undefined;
+
+/** Sets the level and the format of every logger. */
+export function setupLog(options: {
+  readonly level: Level;
+  readonly format: "json" | "text";
+  readonly libc: Libc;
+}): void {
+  sink = new LogSink(stderrWrite(options.libc));
+  setup({
+    handlers: {
+      stderr: new StderrHandler(options.level, {
+        formatter: options.format === "json" ? jsonLine : textLine,
+      }),
+    },
+    loggers: Object.fromEntries(
+      MODULES.map((name) => [name, {
+        level: options.level,
+        handlers: ["stderr"],
+      }]),
+    ),
+  });
+}
+
+/** Keeps log lines in memory until {@linkcode releaseLog}. */
+export function holdLog(): void {
+  sink?.hold();
+}
+
+/** Writes what was held back, with the times at which it happened. */
+export function releaseLog(): void {
+  sink?.release();
+}
+
+/** The logger of a module; usable before {@linkcode setupLog}, then silent. */
+export function logOf(module: Module): Log {
+  const write =
+    (level: "debug" | "info" | "warn" | "error") =>
+    (message: string, fields?: Fields) => {
+      const logger = getLogger(module);
+      // before anything is made of it: most of what is told is for debugging
+      if (logger.level > LEVELS[level]) return;
+      logger[level](message, ...(fields ? [fields] : []));
+    };
+  return {
+    debug: write("debug"),
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+  };
+}
+
+function jsonLine(record: LogRecord): string {
+  return JSON.stringify({
+    time: record.datetime.toISOString(),
+    level: record.levelName,
+    module: record.loggerName,
+    message: record.msg,
+    ...fieldsOf(record),
+  });
+}
+
+function textLine(record: LogRecord): string {
+  const fields = Object.entries(fieldsOf(record)).map(([name, value]) =>
+    ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
+  ).join("");
+  const time = record.datetime.toISOString().slice(11, 23);
+  return `${time} ${
+    record.levelName.padEnd(5)
+  } ${record.loggerName}: ${record.msg}${fields}`;
+}
+
+function fieldsOf(record: LogRecord): Fields {
+  const [fields] = record.args;
+  return typeof fields === "object" && fields !== null ? fields as Fields : {};
+}

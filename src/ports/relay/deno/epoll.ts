@@ -1,0 +1,180 @@
+/**
+ * Waits for many sockets at once: epoll(7), edge-triggered.
+ * @module
+ */
+import process from "node:process";
+import { failed, type Libc, loadLibc, need } from "../../../linux/libc.ts";
+import { denoRuntime } from "../../../runtime/deno/mod.ts";
+import { Descriptors } from "../descriptors.ts";
+
+// sys/epoll.h
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
+export const EPOLLERR = 8;
+export const EPOLLHUP = 16;
+export const EPOLLRDHUP = 0x2000;
+const EPOLLET = 0x8000_0000;
+const EPOLL_CTL_ADD = 1;
+/** Of every kind of descriptor: fcntl.h, sys/epoll.h and the others agree. */
+const CLOEXEC = 0o2000000;
+/** SOCK_NONBLOCK and SOCK_CLOEXEC, socket(2). */
+export const SOCK_FLAGS = 0o4000 | CLOEXEC;
+
+/** struct epoll_event is packed on x86-64 alone. */
+const [EVENT_BYTES, TOKEN_OFFSET] = process.arch === "x64" ? [12, 4] : [16, 8];
+const MOST_EVENTS = 256;
+/**
+ * The longest wait, in milliseconds. All that matters ends a wait at once; this
+ * bounds how long a thread outlives a terminate() that it did not expect.
+ */
+const WAIT_MS = 1000;
+/** Rounds without a turn of the event loop, in which orders come. */
+const ROUNDS = 16;
+
+/** The C library of this thread. */
+export const libc: Libc = loadLibc(denoRuntime);
+
+/**
+ * What this thread has open. The events lie in the same memory: a wait that is
+ * cut short by the end of the thread may still write to them, and this memory
+ * is the owner's as well.
+ */
+export const descriptors = new Descriptors({
+  more: EVENT_BYTES * MOST_EVENTS,
+});
+const events = descriptors.more as Uint8Array as Uint8Array<ArrayBuffer>;
+const view = new DataView(descriptors.memory, events.byteOffset);
+
+/** Leaves the event loop free: it waits on a thread of Deno's pool. */
+const waiting = Deno.dlopen("libc.so.6", { // there is no Deno for musl
+  epoll_wait: {
+    parameters: ["i32", "buffer", "i32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+}).symbols;
+const epollWait = need(libc.epoll_wait, "epoll_wait");
+const epollCtl = need(libc.epoll_ctl, "epoll_ctl");
+
+/** Hears of what happened to its descriptor: EPOLLIN and so on. */
+export type Watcher = (events: number) => void;
+
+/** Watches descriptors. It has some of its own while there is one to watch. */
+export class Poller {
+  readonly #watchers = new Map<number, Watcher>();
+  #lastToken = 0;
+  #next: (() => void)[] = [];
+  #epoll = -1;
+  /** An eventfd(2), which ends the wait when the last watcher has gone. */
+  #bell = -1;
+
+  /**
+   * Watches for input, room for output and ends, until it is forgotten. Its
+   * closing takes the descriptor out of the kernel's list. Fails where the
+   * kernel has no room for it.
+   */
+  watch(fd: number, watcher: Watcher): number {
+    const idle = this.#epoll === -1;
+    if (idle) this.#open();
+    const token = ++this.#lastToken;
+    this.#watchers.set(token, watcher);
+    try {
+      addTo(this.#epoll, fd, token);
+      return token;
+    } catch (error) {
+      this.forget(token);
+      throw error;
+    } finally {
+      if (idle) void this.#run();
+    }
+  }
+
+  /** Not even what the kernel has told already is heard any more. */
+  forget(token: number): void {
+    if (!this.#watchers.delete(token) || this.#watchers.size > 0) return;
+    need(libc.eventfd_write, "eventfd_write")(this.#bell, 1n);
+  }
+
+  /** Calls it in the next round, after others had their turn. */
+  soon(action: () => void): void {
+    this.#next.push(action);
+  }
+
+  #open(): void {
+    const epoll = own(
+      need(libc.epoll_create1, "epoll_create1")(CLOEXEC),
+      "make",
+      "an epoll",
+    );
+    let bell: number | undefined;
+    try {
+      bell = own(
+        need(libc.eventfd, "eventfd")(0, CLOEXEC),
+        "make",
+        "an eventfd",
+      );
+      addTo(epoll, bell, 0);
+    } catch (error) {
+      if (bell !== undefined) disown(bell);
+      disown(epoll);
+      throw error;
+    }
+    this.#bell = bell;
+    this.#epoll = epoll;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#watchers.size > 0) {
+      const ms = this.#next.length > 0 ? 0 : WAIT_MS;
+      this.#dispatch(
+        await waiting.epoll_wait(this.#epoll, events, MOST_EVENTS, ms),
+      );
+      for (let round = 0; round < ROUNDS; round++) {
+        const count = epollWait(this.#epoll, events, MOST_EVENTS, 0);
+        if (count <= 0 && this.#next.length === 0) break;
+        this.#dispatch(count);
+      }
+    }
+    disown(this.#bell);
+    disown(this.#epoll);
+    this.#epoll = -1;
+  }
+
+  /** A count of -1 is a wait that a signal has ended. */
+  #dispatch(count: number): void {
+    const next = this.#next;
+    this.#next = [];
+    for (const action of next) action();
+    for (let i = 0; i < count; i++) {
+      const at = i * EVENT_BYTES;
+      const token = view.getUint32(at + TOKEN_OFFSET, true);
+      this.#watchers.get(token)?.(view.getUint32(at, true));
+    }
+  }
+}
+
+/** Takes the descriptor that a call gave; fails, and closes it, where it cannot. */
+export function own(fd: number, call: string, on: string): number {
+  if (fd === -1) throw failed(libc, call, on);
+  if (descriptors.add(fd)) return fd;
+  close(fd);
+  throw new Error(`Cannot ${call} ${on}: descriptor ${fd} is too high`);
+}
+
+/** Closes it. */
+export function disown(fd: number): void {
+  descriptors.delete(fd);
+  close(fd);
+}
+
+const close = need(libc.close, "close");
+const EVENT = new Uint8Array(EVENT_BYTES);
+
+function addTo(epoll: number, fd: number, token: number): void {
+  const event = new DataView(EVENT.buffer);
+  event.setUint32(0, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, true);
+  event.setUint32(TOKEN_OFFSET, token, true);
+  if (epollCtl(epoll, EPOLL_CTL_ADD, fd, EVENT) === -1) {
+    throw failed(libc, "watch", `descriptor ${fd}`);
+  }
+}

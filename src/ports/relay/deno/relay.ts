@@ -1,0 +1,162 @@
+/**
+ * Carries one connection by system calls: from the client that dialled the
+ * forward address to the first target that accepts.
+ * @module
+ */
+import { need } from "../../../linux/libc.ts";
+import { socketAddress } from "../../../linux/socket_address.ts";
+import type { Carried } from "../../listen.ts";
+import {
+  disown,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLOUT,
+  libc,
+  own,
+  type Poller,
+  SOCK_FLAGS,
+} from "./epoll.ts";
+import { carry, Side } from "./side.ts";
+
+// socket(7), tcp(7)
+const SOCK_STREAM = 1;
+const SOL_SOCKET = 1;
+const SO_LINGER = 13;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+
+const ON = Uint8Array.of(1, 0, 0, 0);
+/** struct linger: on, for 0 s. The close then resets the connection. */
+const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+
+const socket = need(libc.socket, "socket");
+const connect = need(libc.connect, "connect");
+const setsockopt = need(libc.setsockopt, "setsockopt");
+
+/** What a relay needs to begin. */
+export interface RelayOptions {
+  readonly poller: Poller;
+  /** The accepted socket, which is the relay's from now on. */
+  readonly client: number;
+  readonly port: number;
+  /** Addresses to dial in turn. */
+  readonly targets: readonly string[];
+  /** No socket of it is left. */
+  readonly onEnd: () => void;
+}
+
+/** A client, its target, and the bytes between them. */
+export class DenoRelay implements Carried {
+  readonly #options: RelayOptions;
+  readonly #untried: string[];
+  readonly #client: Side;
+  #target: Side | undefined;
+  #joined = false;
+  #over = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#untried = [...options.targets];
+    this.#client = new Side(options.client);
+  }
+
+  /** Dials. The client waits unread: what is read now would be lost to the next. */
+  start(): void {
+    if (this.#take(this.#client)) this.#dial();
+    else this.#end("reset");
+  }
+
+  reset(): void {
+    this.#end("reset");
+  }
+
+  #dial(): void {
+    for (;;) {
+      const host = this.#untried.shift();
+      if (host === undefined) return this.#end("reset");
+      if (this.#tryTo(host)) return;
+    }
+  }
+
+  /** False where it failed at once; else its events tell. */
+  #tryTo(host: string): boolean {
+    const address = socketAddress(host, this.#options.port);
+    if (address === undefined) return false;
+    const { family, bytes } = address;
+    let target: Side;
+    try {
+      const fd = socket(family, SOCK_STREAM | SOCK_FLAGS, 0);
+      target = new Side(own(fd, "open a socket to", host));
+    } catch {
+      return false; // no descriptor is left
+    }
+    // Before it is watched: a socket that never connected counts as hung up.
+    const connected = connect(target.fd, bytes, bytes.length) === 0;
+    this.#target = target;
+    if (!this.#take(target)) {
+      this.#drop(target);
+      return false;
+    }
+    if (connected) this.#onEvents(target, EPOLLOUT);
+    return true;
+  }
+
+  /** False where the kernel has no room to watch one more. */
+  #take(side: Side): boolean {
+    setsockopt(side.fd, IPPROTO_TCP, TCP_NODELAY, ON, ON.length);
+    try {
+      side.token = this.#options.poller.watch(
+        side.fd,
+        (events) => this.#onEvents(side, events),
+      );
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #onEvents(side: Side, events: number): void {
+    if (this.#over) return;
+    side.note(events);
+    const lost = (events & (EPOLLERR | EPOLLHUP)) !== 0;
+    if (!this.#joined && lost) {
+      if (side === this.#client) return this.#end("reset");
+      this.#drop(side);
+      return this.#dial();
+    }
+    if (side !== this.#client && (events & EPOLLOUT) !== 0) this.#joined = true;
+    if (this.#joined) this.#carry();
+  }
+
+  #carry(): void {
+    const target = this.#target;
+    if (this.#over || target === undefined) return;
+    const client = this.#client;
+    const ways = [carry(client, target), carry(target, client)];
+    if (ways.includes("lost")) this.#end("reset");
+    else if (client.finished && target.finished) this.#end("close");
+    else if (ways.includes("goes on")) {
+      this.#options.poller.soon(() => this.#carry());
+    }
+  }
+
+  #end(how: "close" | "reset"): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const side of [this.#client, this.#target]) {
+      if (side === undefined) continue;
+      const { fd } = side;
+      if (how === "reset") {
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);
+      }
+      this.#drop(side);
+    }
+    this.#options.onEnd();
+  }
+
+  #drop(side: Side): void {
+    if (side === this.#target) this.#target = undefined;
+    disown(side.fd);
+    this.#options.poller.forget(side.token);
+  }
+}

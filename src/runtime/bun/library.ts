@@ -1,0 +1,42 @@
+/**
+ * C libraries by Bun's own FFI.
+ * @module
+ */
+import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
+import { type CFunction, makeLibrary } from "../library.ts";
+import type { CSignature, CType, ForeignLibrary } from "../types.ts";
+
+/** Pointers are plain 64-bit numbers to us: Bun's own type is a float. */
+const C_TYPES: Record<CType, FFIType> = {
+  i32: FFIType.i32,
+  u32: FFIType.u32,
+  usize: FFIType.u64,
+  buffer: FFIType.ptr,
+  pointer: FFIType.u64,
+  void: FFIType.void,
+};
+
+/** The library of that name; undefined where there is none. */
+export function openLibrary(name: string): ForeignLibrary | undefined {
+  return makeLibrary({
+    load: (symbol, signature) => load(name, symbol, signature),
+    readInt32: (address) => read.i32(Number(address) as Pointer),
+  });
+}
+
+function load(
+  library: string,
+  symbol: string,
+  signature: CSignature,
+): CFunction | undefined {
+  const args = signature.args.map((type) => C_TYPES[type]);
+  const returns = C_TYPES[signature.result];
+  try {
+    // one library object each: Bun refuses all symbols where one is missing
+    const { symbols } = dlopen(library, { [symbol]: { args, returns } });
+    return symbols[symbol] as CFunction;
+  } catch {
+    // how Bun says that there is no such library or symbol
+    return undefined;
+  }
+}

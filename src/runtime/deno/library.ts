@@ -1,0 +1,46 @@
+/**
+ * C libraries by Deno's own FFI.
+ * @module
+ */
+import { type CFunction, makeLibrary } from "../library.ts";
+import type { CSignature, CType, ForeignLibrary } from "../types.ts";
+
+/** Pointers are plain 64-bit numbers to us: Deno's own are opaque objects. */
+const C_TYPES = {
+  i32: "i32",
+  u32: "u32",
+  usize: "usize",
+  buffer: "buffer",
+  pointer: "u64",
+  void: "void",
+} as const satisfies Record<CType, Deno.NativeResultType>;
+
+/** The library of that name; undefined where there is none, or no FFI. */
+export function openLibrary(name: string): ForeignLibrary | undefined {
+  return makeLibrary({
+    load: (symbol, signature) => load(name, symbol, signature),
+    readInt32(address) {
+      const pointer = Deno.UnsafePointer.create(address);
+      return pointer === null
+        ? 0
+        : new Deno.UnsafePointerView(pointer).getInt32();
+    },
+  });
+}
+
+function load(
+  library: string,
+  symbol: string,
+  signature: CSignature,
+): CFunction | undefined {
+  const parameters = signature.args.map((type) => C_TYPES[type]);
+  const result = C_TYPES[signature.result];
+  try {
+    // one library object each: Deno refuses all symbols where one is missing
+    const opened = Deno.dlopen(library, { [symbol]: { parameters, result } });
+    return opened.symbols[symbol] as unknown as CFunction;
+  } catch {
+    // how Deno says that there is no such library or symbol
+    return undefined;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Deno's HTTP server, which listens again where Deno itself would stop for good.
+ * @module
+ */
+import { rmSync } from "node:fs";
+import {
+  answer,
+  bindPrivately,
+  listenError,
+  makePeer,
+  removeStaleSocket,
+  stoppedError,
+  tell,
+  unixPeer,
+} from "../server.ts";
+import { lackOfDescriptors } from "../spare_descriptors.ts";
+import type { RuntimeServer, ServeOptions } from "../types.ts";
+
+/** Milliseconds until it is tried again to listen. */
+const LISTEN_AGAIN_MS = 20;
+
+/**
+ * Descriptors that must be free before it listens again: one for the socket, the
+ * others for clients. With fewer the next client would end it as the last one did.
+ */
+const SPARE = 8;
+
+/** Listens until it is told to stop. */
+export async function serve(options: ServeOptions): Promise<RuntimeServer> {
+  if ("path" in options) await removeStaleSocket(options.path);
+  const stopping = new AbortController();
+  return {
+    port: listen(options, stopping.signal),
+    // Deno has no way: the walk over the descriptors closes them
+    closeIdle() {},
+    stop: () => stopping.abort(),
+  };
+}
+
+/** Listens until the signal; gives the port, 0 on a unix socket. */
+function listen(options: ServeOptions, signal: AbortSignal): number {
+  try {
+    const { addr, finished } = bind(options, signal);
+    const port = "port" in addr ? addr.port : 0;
+    const again = "path" in options ? options : { ...options, port };
+    finished.catch((error) => listenAgain(again, signal, error));
+    return port;
+  } catch (error) {
+    throw listenError(options, error);
+  }
+}
+
+/** Deno stops for good where it has no descriptor left for a new connection. */
+function listenAgain(
+  options: ServeOptions,
+  signal: AbortSignal,
+  cause: unknown,
+): void {
+  tell(options, stoppedError(options, cause));
+  const retry = () => {
+    if (signal.aborted) return;
+    const lacking = lackOfDescriptors(SPARE) !== undefined;
+    if (lacking || !listensAnew(options, signal)) return again();
+    try {
+      options.onListenAgain?.();
+    } catch (error) {
+      tell(options, error);
+    }
+  };
+  const again = () => void setTimeout(retry, LISTEN_AGAIN_MS);
+  again();
+}
+
+/** False where it cannot; why was told when it stopped. */
+function listensAnew(options: ServeOptions, signal: AbortSignal): boolean {
+  try {
+    // It is the dead server's own: nobody else can have taken it meanwhile.
+    if ("path" in options) rmSync(options.path, { force: true });
+    listen(options, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * One exchange, kept: V8 forgets what objects look like of which a collection has
+ * left none, and the inline caches for them. A fork would learn it all anew while
+ * its caller waits. The first GET, for that has no secrets in its body.
+ */
+let kept: readonly unknown[] | undefined;
+
+function bind(options: ServeOptions, signal: AbortSignal) {
+  // or Deno prints a banner
+  const quiet = { signal, onListen() {} };
+  if (!("path" in options)) {
+    const { host: hostname, port } = options;
+    return Deno.serve({ ...quiet, hostname, port }, async (request, info) => {
+      const { remoteAddr } = info;
+      const peer = makePeer(remoteAddr.hostname, remoteAddr.port);
+      const response = await answer(options, request, peer);
+      if (kept === undefined && request.method === "GET") {
+        kept = [request, info, remoteAddr, response];
+      }
+      return response;
+    });
+  }
+  const { path } = options;
+  const peer = unixPeer(path);
+  return bindPrivately(
+    path,
+    () =>
+      Deno.serve(
+        { ...quiet, path },
+        (request) => answer(options, request, peer),
+      ),
+  );
+}

@@ -1,0 +1,138 @@
+/**
+ * A health check that the agent sends to itself, over a real socket: the way of a
+ * request into the program and of its reply out of it is a recovery's, too.
+ * @module
+ */
+import { failed, type Libc, need } from "../linux/libc.ts";
+import { listenersOn } from "../linux/listen.ts";
+import {
+  readSocketAddress,
+  SOCKET_ADDRESS_BYTES,
+} from "../linux/socket_address.ts";
+import type { Peer } from "../runtime/types.ts";
+import { keyOf } from "../connections/exchanges.ts";
+
+// socket(2), send(2)
+const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
+/** Milliseconds between two looks for the reply, and how long it looks. */
+const LOOK_MS = 1;
+const LIMIT_MS = 2000;
+
+/** Hosts speak either. */
+const REQUESTS = ["1.1", "1.0"].map((version) =>
+  new TextEncoder().encode(`GET /health HTTP/${version}\r\nhost: lull\r\n\r\n`)
+);
+
+/** Calls itself; knows which requests are its own. */
+export class SelfCall {
+  readonly #libc: Libc;
+  readonly #ports: () => readonly number[];
+  readonly #limitMs: number;
+  #own: Peer | undefined;
+
+  /** With the ports that the agent listens on. */
+  constructor(
+    libc: Libc,
+    ports: () => readonly number[],
+    limitMs = LIMIT_MS,
+  ) {
+    this.#libc = libc;
+    this.#ports = ports;
+    this.#limitMs = limitMs;
+  }
+
+  /** Whether a request comes from here; nobody else has this address meanwhile. */
+  isFrom(peer: Peer | undefined): boolean {
+    return this.#own !== undefined && peer !== undefined &&
+      keyOf(peer) === keyOf(this.#own);
+  }
+
+  /**
+   * Asks in either version of HTTP, and waits for each reply; false where there is
+   * no TCP port to ask. Fails where no reply comes within two seconds.
+   */
+  async ask(): Promise<boolean> {
+    const [listener] = listenersOn(this.#libc, this.#ports());
+    if (listener === undefined) return false;
+    for (const request of REQUESTS) {
+      await this.#ask(this.#nameOf(listener), request);
+    }
+    return true;
+  }
+
+  /**
+   * Connects and says nothing, until it is called back: somebody whom the kernel
+   * has in its table. Nobody connects where there is no TCP port.
+   */
+  hold(): () => void {
+    const [listener] = listenersOn(this.#libc, this.#ports());
+    if (listener === undefined) return () => {};
+    const socket = this.#connect(this.#nameOf(listener));
+    return () => void need(this.#libc.close, "close")(socket);
+  }
+
+  /** A socket on its way to the address. */
+  #connect(address: Uint8Array): number {
+    const family = address[0] | address[1] << 8;
+    const socket = need(this.#libc.socket, "socket")(
+      family,
+      SOCK_STREAM_NONBLOCK_CLOEXEC,
+      0,
+    );
+    if (socket === -1) throw failed(this.#libc, "open", "a socket");
+    // To 0.0.0.0 and :: is to this machine. What is not connected yet, or
+    // never will be, is for the sending to find out.
+    need(this.#libc.connect, "connect")(socket, address, address.length);
+    return socket;
+  }
+
+  async #ask(address: Uint8Array, request: Uint8Array): Promise<void> {
+    const socket = this.#connect(address);
+    try {
+      this.#own = readSocketAddress(this.#nameOf(socket));
+      const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+      const size = BigInt(request.length);
+      const send = () =>
+        need(this.#libc.send, "send")(socket, request, size, flags);
+      await this.#until("sent", send);
+      const reply = new Uint8Array(1024);
+      const recv = () =>
+        need(this.#libc.recv, "recv")(
+          socket,
+          reply,
+          BigInt(reply.length),
+          MSG_DONTWAIT,
+        );
+      await this.#until("answered", recv);
+    } finally {
+      need(this.#libc.close, "close")(socket);
+      this.#own = undefined;
+    }
+  }
+
+  /** Tries again until the call succeeds. */
+  async #until(what: string, call: () => number): Promise<void> {
+    const end = performance.now() + this.#limitMs;
+    while (call() === -1) {
+      if (performance.now() > end) {
+        throw failed(this.#libc, `have ${what}`, "a health check of its own");
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  #nameOf(socket: number): Uint8Array {
+    const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
+    const length = new Uint8Array(new Uint32Array([address.length]).buffer);
+    if (
+      need(this.#libc.getsockname, "getsockname")(socket, address, length) ===
+        -1
+    ) {
+      throw failed(this.#libc, "read the address of", `socket ${socket}`);
+    }
+    return address.slice(0, new DataView(length.buffer).getUint32(0, true));
+  }
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Connection } from "../../src/linux/connection.ts";
+import {
+  closeIdle,
+  type CloseIdleOptions,
+  type Finding,
+} from "../../src/connections/close_idle.ts";
+
+/** One connection, and what each look at it finds; the last one lasts. */
+function one(...findings: (Finding | "busy")[]) {
+  const connection: Connection = {
+    fd: 7,
+    inode: "70",
+    peer: { address: "10.0.0.1", port: 4000 },
+  };
+  let looks = 0;
+  let closings = 0;
+  const found = () => findings[Math.min(looks, findings.length - 1)];
+  return {
+    get looks() {
+      return looks;
+    },
+    async close(fresh: CloseIdleOptions["fresh"]): Promise<boolean> {
+      const closed = await closeIdle({
+        fresh,
+        libc: {
+          shutdown(fd) {
+            assert.equal(fd, connection.fd);
+            closings++;
+            return 0;
+          },
+        },
+        list: () => [connection],
+        busy: () => found() === "busy",
+        look() {
+          const finding = found();
+          looks++;
+          return finding as Finding;
+        },
+      });
+      assert.equal(closings, closed.size);
+      return closed.has(connection.inode);
+    },
+  };
+}
+
+describe("closing what waits for no reply", () => {
+  test("closes what rests, after a second look", async () => {
+    const idle = one(36);
+    assert.equal(await idle.close("spare"), true);
+    assert.equal(idle.looks, 2);
+  });
+
+  test("waits for a request that the runtime has not read yet", async () => {
+    const arriving = one("unread", 36, "busy");
+    assert.equal(await arriving.close("spare"), false);
+    assert.equal(arriving.looks, 2);
+  });
+
+  test("waits only so long for one that trickles in", async () => {
+    const half = one(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
+    assert.equal(await half.close("spare"), true);
+    assert.ok(half.looks < 10, `${half.looks} looks`);
+  });
+
+  test("leaves a fresh one open, at once", async () => {
+    const fresh = one("fresh");
+    assert.equal(await fresh.close("spare"), false);
+    assert.equal(fresh.looks, 1);
+  });
+
+  test("or waits until it is no longer fresh", async () => {
+    const silent = one("fresh", "fresh", "fresh", 0);
+    assert.equal(await silent.close("await"), true);
+    assert.equal(silent.looks, 5);
+  });
+
+  for (const fresh of ["spare", "await"] as const) {
+    test(`${fresh}: leaves alone who connects after the first look`, async () => {
+      let lists = 0;
+      const connections = (...numbers: number[]) =>
+        numbers.map((fd) => ({
+          fd,
+          inode: `${fd}`,
+          peer: { address: "10.0.0.1", port: fd },
+        }));
+      const closed = await closeIdle({
+        fresh,
+        libc: { shutdown: () => 0 },
+        // Another each time; the first one rests as they all do.
+        list: () => connections(1, ...(lists++ === 0 ? [] : [lists])),
+        busy: () => false,
+        look: () => 36,
+      });
+      assert.deepEqual([...closed], ["1"]);
+      assert.equal(lists, 2);
+    });
+  }
+
+  test("and gives it the same time as others if it speaks at last", async () => {
+    const late = one("fresh", "fresh", "fresh", "unread", "unread", 36, "busy");
+    assert.equal(await late.close("await"), false);
+  });
+});
