@@ -17,7 +17,7 @@ test("V8 alone takes memory page by page", async () => {
 
 test("room for a reply is there before it is needed", (context) => {
   if (!populates) return context.skip("needs Linux 5.14");
-  const [program, ...words] = denoRun("tests/runtime/room_faults.ts");
+  const [program, ...words] = denoRun("tests/memory/heap_faults.ts");
   const ran = spawnSync(program, words, { encoding: "utf8" });
   assert.equal(ran.status, 0, ran.stderr);
   const { young, buffers }: RoomFaults = JSON.parse(ran.stdout);
