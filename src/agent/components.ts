@@ -8,22 +8,22 @@ import type { OwedThaws } from "../hooks/owed_thaws.ts";
 import type { HookRegistry } from "../hooks/registry.ts";
 import type { HostClock, HostClockFinder } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
-import type { ProgramPages } from "../memory/working_set.ts";
+import type { WorkingSet } from "../memory/working_set.ts";
 import type { IdleCollector } from "../memory/idle_collector.ts";
-import type { NextTurn } from "../util/deferred_queue.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { PortSubsystem } from "../ports/subsystem.ts";
 import type { Runtime } from "../runtime/types.ts";
-import type { ConnectionKeeper } from "../connections/tracker.ts";
+import type { ConnectionTracker } from "../connections/tracker.ts";
 import type { Sweeper } from "../connections/sweeper.ts";
 import type { GenerationFile } from "../steps/generation.ts";
 
 /** What steps act on. */
-export interface Materials {
+export interface Components {
   readonly runtime: Runtime;
   readonly config: Config;
   readonly libc: Libc;
   readonly idle: IdleCollector;
-  readonly keeper: ConnectionKeeper;
+  readonly tracker: ConnectionTracker;
   /** What runs on timers while the guest runs, and rests while it is quiesced. */
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
   readonly ports: PortSubsystem | undefined;
@@ -31,8 +31,8 @@ export interface Materials {
   readonly owed: OwedThaws;
   readonly observer: EvidenceObserver;
   readonly hostClocks: HostClockFinder;
-  readonly program: ProgramPages;
-  readonly later: NextTurn;
+  readonly program: WorkingSet;
+  readonly queue: DeferredQueue;
   readonly generationFile: GenerationFile;
   readonly ownPorts: () => readonly number[];
   /** The module of the thread that freezes mounts. */
@@ -52,7 +52,7 @@ export interface Sources {
 
 /** The real ones. */
 export function sourcesOf(
-  { observer, hostClocks }: Pick<Materials, "observer" | "hostClocks">,
+  { observer, hostClocks }: Pick<Components, "observer" | "hostClocks">,
 ): Sources {
   return {
     kernelReseeded: () => observer.forkSeenAt !== undefined,

@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { errorText } from "../util/error_text.ts";
+import { errorText } from "../util/errors.ts";
 import type { Libc } from "../linux/libc.ts";
 import { lockFile, type LockResult } from "../linux/lock_file.ts";
 import type { Log } from "../log/mod.ts";

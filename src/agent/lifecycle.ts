@@ -3,8 +3,8 @@
  * and as it runs again.
  * @module
  */
-import { afterRecovery } from "./on_recovered.ts";
-import { makeParts } from "./steps.ts";
+import { onRecovered } from "./on_recovered.ts";
+import { createSteps } from "./steps.ts";
 import type { Evidence } from "../evidence/types.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
@@ -12,13 +12,13 @@ import type { Operation } from "../lifecycle/operation.ts";
 import { plan } from "../lifecycle/plan.ts";
 import type { Recovery } from "../lifecycle/recovery.ts";
 import { holdLog, logOf, releaseLog } from "../log/mod.ts";
-import type { Materials } from "./components.ts";
+import type { Components } from "./components.ts";
 import type { Metrics } from "../http/metrics.ts";
 import type { Guard } from "../http/guard.ts";
 import { lastGeneration } from "../steps/generation.ts";
 
 /** What it needs that no step does. */
-export interface MakeOptions {
+export interface CreateLifecycleOptions {
   readonly metrics: Pick<Metrics, "ended">;
   readonly guard: Pick<Guard, "forget">;
   readonly newId: () => string;
@@ -27,24 +27,24 @@ export interface MakeOptions {
 }
 
 /** The lifecycle, and what it is made with that others need, too. */
-export interface Spine {
+export interface AgentLifecycle {
   readonly lifecycle: Lifecycle;
   /** Looks for evidence of a restore; never rejects. */
   readonly evidence: () => Promise<Evidence | undefined>;
 }
 
 /** Makes it; nothing is quiesced. */
-export function makeLifecycle(
-  materials: Materials,
-  { metrics, guard, newId, failed }: MakeOptions,
-): Spine {
-  const { config, observer, program, generationFile, later } = materials;
-  const parts = makeParts(materials);
+export function createLifecycle(
+  components: Components,
+  { metrics, guard, newId, failed }: CreateLifecycleOptions,
+): AgentLifecycle {
+  const { config, observer, program, generationFile, queue } = components;
+  const parts = createSteps(components);
   const evidence = () => lookForEvidence(observer);
   function tell(operation: Operation, recovery: Recovery): void {
     const held = operation.quiescedMs !== undefined;
-    if (held) program.learn();
-    materials.registry.save();
+    if (held) program.record();
+    components.registry.save();
     generationFile.ready();
     releaseLog();
     const { steps, ...rest } = recovery;
@@ -62,17 +62,17 @@ export function makeLifecycle(
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    later: later.do.bind(later),
-    onPrepare: () => later.now(),
+    defer: (action) => queue.defer(action),
+    onPrepare: () => queue.flush(),
     onQuiet({ id, generation }) {
-      later.now();
+      queue.flush();
       generationFile.expect(id, generation + 1);
-      program.spoil();
+      program.invalidate();
       holdLog();
     },
-    onSettled: () => later.arm(),
+    onSettled: () => queue.schedule(),
     onError: failed("the lifecycle had an error"),
-    onRunning: afterRecovery({ metrics, guard, later, tell }),
+    onRunning: onRecovered({ metrics, guard, queue, tell }),
   });
   return { lifecycle, evidence };
 }

@@ -3,33 +3,33 @@
  * @module
  */
 import { createHandler } from "../http/app.ts";
-import { journalDirectory, makeRepairers } from "./steps.ts";
+import { createRepairers, journalDirectory } from "./steps.ts";
 import type { Config } from "../config/mod.ts";
-import { endOnSignal } from "./shutdown.ts";
+import { shutDownOnSignal } from "./shutdown.ts";
 import { EvidenceObserver } from "../evidence/observer.ts";
-import { stoodStill } from "../evidence/check.ts";
+import { wasPaused } from "../evidence/check.ts";
 import { makePrograms } from "../hooks/make_programs.ts";
 import { listenForPrograms } from "../hooks/programs.ts";
 import { claimRuntimeDirectory } from "./instance.ts";
 import { repairAfterCrash, type Repaired } from "../lifecycle/journal.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import { HostClockFinder } from "../linux/clock.ts";
 import { loadLibc } from "../linux/libc.ts";
 import { isLocalAddress } from "../linux/local_addresses.ts";
 import { hardwareClock, ptpClock } from "../linux/machine_clock.ts";
-import { ProgramPages } from "../memory/working_set.ts";
+import { WorkingSet } from "../memory/working_set.ts";
 import { randomId } from "../linux/random.ts";
 import { logOf, setupLog } from "../log/mod.ts";
-import { makeLifecycle } from "./lifecycle.ts";
+import { createLifecycle } from "./lifecycle.ts";
 import { IdleCollector } from "../memory/idle_collector.ts";
-import type { Materials } from "./components.ts";
+import type { Components } from "./components.ts";
 import { Metrics } from "../http/metrics.ts";
-import { NextTurn } from "../util/deferred_queue.ts";
+import { DeferredQueue } from "../util/deferred_queue.ts";
 import { PortSubsystem } from "../ports/subsystem.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { Guard } from "../http/guard.ts";
-import { ConnectionKeeper } from "../connections/tracker.ts";
+import { ConnectionTracker } from "../connections/tracker.ts";
 import { addressesOf, Listeners } from "../http/listeners.ts";
 import { SelfCall } from "../warm_up/self_call.ts";
 import { Sweeper } from "../connections/sweeper.ts";
@@ -37,7 +37,7 @@ import { TokenFile } from "../http/token.ts";
 import { GenerationFile } from "../steps/generation.ts";
 import { surviveErrors } from "./survive.ts";
 import { VERSION } from "../version.ts";
-import { makeWarmUp } from "../warm_up/warm_up.ts";
+import { createWarmUp } from "../warm_up/warm_up.ts";
 
 /** What the agent is made from. */
 export interface ServeOptions {
@@ -79,25 +79,25 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 
   const newId = () => randomId(libc);
-  const later = new NextTurn(failed("deferred work failed"));
+  const queue = new DeferredQueue(failed("deferred work failed"));
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
   const idle = new IdleCollector({
     collect: (signal) => runtime.collect(signal),
     onError: failed("the idle collection failed"),
   });
-  const keeper = new ConnectionKeeper({
+  const tracker = new ConnectionTracker({
     libc,
     listening,
     maxRequestsPerConnection: config.maxRequestsPerConnection,
     closeIdle: () => listeners.closeIdle(),
-    later,
+    queue,
     onError: failed("the work after a reply failed"),
   });
   const sweeper = new Sweeper({
     libc,
     listening,
-    keeper,
+    tracker,
     log: logOf("connections"),
     ...config,
   });
@@ -109,7 +109,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       : new TokenFile(config.tokenFile, logOf("http")),
   });
   const ports = config.forwardPorts
-    ? makePorts(options, listeners, later)
+    ? makePorts(options, listeners, queue)
     : undefined;
   const hostClocks = new HostClockFinder(libc);
   const observer = new EvidenceObserver({
@@ -117,7 +117,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     clocks: [hardwareClock(), ptpClock(hostClocks)],
     onError: failed("the kernel's log can no longer be watched"),
   });
-  const program = new ProgramPages(
+  const program = new WorkingSet(
     libc,
     failed("the program's pages that a recovery needs could not be noted"),
   );
@@ -131,9 +131,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     log: logOf("hooks"),
   });
   const metrics = new Metrics();
-  const materials: Materials = {
-    ...{ runtime, config, libc, idle, keeper, ports, registry, owed },
-    ...{ observer, hostClocks, program, generationFile, later },
+  const components: Components = {
+    ...{ runtime, config, libc, idle, tracker, ports, registry, owed },
+    ...{ observer, hostClocks, program, generationFile, queue },
     sweeper: {
       start() {
         sweeper.start();
@@ -156,19 +156,19 @@ export async function serve(options: ServeOptions): Promise<void> {
   // Before anything listens: nothing that a killed agent froze stays frozen.
   const repaired = await repairAfterCrash(
     journalDirectory(config.runtimeDirectory),
-    makeRepairers(materials),
+    createRepairers(components),
   );
   for (const one of repaired) log.warn(REPAIRED[one.status], { ...one });
 
-  const spine = makeLifecycle(materials, { metrics, guard, newId, failed });
+  const spine = createLifecycle(components, { metrics, guard, newId, failed });
   const { evidence } = spine;
   const lifecycle: Lifecycle = spine.lifecycle;
   const { healthRecovers } = config;
   const healthMayRecover = () =>
     healthRecovers === "always" ||
-    (healthRecovers === "restored" && stoodStill(observer));
+    (healthRecovers === "restored" && wasPaused(observer));
   const answer = createHandler({
-    ...{ lifecycle, runtime, keeper, ports, metrics, guard, repaired, owed },
+    ...{ lifecycle, runtime, tracker, ports, metrics, guard, repaired, owed },
     newId,
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
@@ -177,11 +177,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
 
   const selfCall = new SelfCall(libc, () => listeners.ports);
-  const warmUp = makeWarmUp(materials, {
+  const warmUp = createWarmUp(components, {
     ...{ evidence, guard, healthMayRecover },
     hold: () => selfCall.hold(),
     askHealth() {
-      const end = keeper.rehearse((peer) => selfCall.isFrom(peer));
+      const end = tracker.endWithReply((peer) => selfCall.isFrom(peer));
       return selfCall.ask().finally(end);
     },
     warn: (why) => log.warn("a recovery will not be whole", { why }),
@@ -195,12 +195,12 @@ export async function serve(options: ServeOptions): Promise<void> {
     });
   await listeners.open(addressesOf(config), {
     onError: failed("the server had an error"),
-    onListenAgain: () => keeper.listen(),
+    onListenAgain: () => tracker.listen(),
     onAppeared(address, port) {
-      keeper.listen();
+      tracker.listen();
       listens([address], port);
     },
-    fetch: keeper.wrap(async (request, exchange) => {
+    fetch: tracker.wrap(async (request, exchange) => {
       idle.worked();
       if (request.method === "POST") await warmUp.ended();
       const rehearsal = selfCall.isFrom(exchange.peer);
@@ -209,7 +209,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       return response;
     }),
   });
-  keeper.listen();
+  tracker.listen();
   sweeper.start();
   ports?.start();
   idle.worked();
@@ -221,8 +221,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     log,
   });
   // Whatever of this fails, the process ends.
-  endOnSignal(lifecycle, async () => {
-    later.now();
+  shutDownOnSignal(lifecycle, async () => {
+    queue.flush();
     await ports?.stop().catch(failed("the forwarder did not stop"));
     try {
       hooksSocket?.close();
@@ -243,10 +243,10 @@ export async function serve(options: ServeOptions): Promise<void> {
 function makePorts(
   { runtime, config, forwarderUrl }: ServeOptions,
   listeners: Listeners,
-  later: NextTurn,
+  queue: DeferredQueue,
 ): PortSubsystem {
   return new PortSubsystem({
-    later,
+    queue,
     scanIntervalMs: config.scanIntervalMs,
     forwardAddress: config.forwardAddress,
     ownPorts: () => listeners.ports,

@@ -4,14 +4,14 @@
  */
 import process from "node:process";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import { logOf } from "../log/mod.ts";
 
 /**
  * Ends the process at SIGTERM or SIGINT. A quiesced guest recovers first: the
  * agent exits only from the state running, and no prepare begins any more.
  */
-export function endOnSignal(
+export function shutDownOnSignal(
   lifecycle: Pick<Lifecycle, "end" | "state">,
   close: () => Promise<void>,
 ): void {

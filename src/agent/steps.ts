@@ -11,14 +11,15 @@ import {
   type Recorder,
 } from "../lifecycle/journal.ts";
 import type { Parts } from "../lifecycle/plan.ts";
-import { messageOf, type RecoveryContext } from "../lifecycle/step.ts";
+import type { RecoveryContext } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import { pageOutFiles, readAhead } from "../memory/working_set.ts";
 import { MountFreezer } from "../linux/mount_freezer.ts";
 import { MountSyncer } from "../linux/mount_syncer.ts";
 import { neededPaths } from "../linux/mounts.ts";
 import { canCallOnThread } from "../linux/thread.ts";
 import { logOf } from "../log/mod.ts";
-import { type Materials, sourcesOf } from "./components.ts";
+import { type Components, sourcesOf } from "./components.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
 import { connectionsStep, lateConnectionsStep } from "../steps/connections.ts";
@@ -32,28 +33,28 @@ import { memoryStep } from "../steps/memory.ts";
 import { networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
 import { portsStep } from "../steps/ports.ts";
-import { releaseStep } from "../steps/release.ts";
+import { zeroStep } from "../steps/zero.ts";
 import { resetConnections } from "../steps/reset_connections.ts";
 import { thawWorkload, workloadStep } from "../steps/workload.ts";
 
 /** Makes every step and repair. */
-export function makeParts(materials: Materials): Parts {
-  const { runtime, config, libc, keeper, sweeper, ports, observer, later } =
-    materials;
+export function createSteps(components: Components): Parts {
+  const { runtime, config, libc, tracker, sweeper, ports, observer, queue } =
+    components;
   const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
-  const { kernelReseeded, hostClock, restoredAt } = sourcesOf(materials);
+  const { kernelReseeded, hostClock, restoredAt } = sourcesOf(components);
   const journal = lazyJournal(config.runtimeDirectory);
   const reset = resetConnections({
     libc,
-    ownPorts: materials.ownPorts,
+    ownPorts: components.ownPorts,
     restoredAt,
   });
   return {
     hooks: hooksStep({
-      hooks: () => [...scriptsOf(config), ...materials.registry.hooks()],
+      hooks: () => [...scriptsOf(config), ...components.registry.hooks()],
       limitMs: config.hooksLimitMs,
-      ...{ journal, hostTime, owed: materials.owed, log: logOf("hooks") },
-      save: () => materials.registry.save(),
+      ...{ journal, hostTime, owed: components.owed, log: logOf("hooks") },
+      save: () => components.registry.save(),
     }),
     ports: portsStep(
       ports && {
@@ -73,17 +74,17 @@ export function makeParts(materials: Materials): Parts {
       needed: () =>
         config.freezeForce ? [] : neededPaths(config.runtimeDirectory),
       journal,
-      freezer: () => startFreezer(materials),
-      onError: materials.onError,
+      freezer: () => startFreezer(components),
+      onError: components.onError,
     }),
     memory: memoryStep(config),
     connections: connectionsStep(
       {
-        quiesce: keeper.quiesce.bind(keeper),
-        recover: keeper.recover.bind(keeper),
+        quiesce: tracker.quiesce.bind(tracker),
+        recover: tracker.recover.bind(tracker),
       },
       sweeper,
-      later,
+      queue,
     ),
     "workload-connections": config.resetConnections
       ? reset.record
@@ -94,18 +95,18 @@ export function makeParts(materials: Materials): Parts {
         watch: observer.watch.bind(observer),
         unwatch: observer.unwatch.bind(observer),
       },
-      materials.recover,
-      later,
+      components.recover,
+      queue,
     ),
-    "late-connections": lateConnectionsStep(keeper),
+    "late-connections": lateConnectionsStep(tracker),
     collect: collectStep(
       (signal) => runtime.collect(signal),
-      materials.idle,
-      later,
+      components.idle,
+      queue,
     ),
-    release: releaseStep(libc, {
-      ...pageOutOf(materials),
-      makeRoom: runtime.makeRoom,
+    zero: zeroStep(libc, {
+      ...pageOutOf(components),
+      prefaultHeap: runtime.prefaultHeap,
       zeroBytes: config.zeroMemoryMib * 2 ** 20,
     }),
     parallelism: parallelismStep(libc),
@@ -117,14 +118,14 @@ export function makeParts(materials: Materials): Parts {
     }),
     network: networkRepair(libc),
     "reset-connections": reset.reset,
-    generation: generationRepair(materials.generationFile),
+    generation: generationRepair(components.generationFile),
   };
 }
 
 /** How to take back what a killed agent left, by the kind of its change. */
-export function makeRepairers(
+export function createRepairers(
   { config, registry, owed, runtime, freezerUrl }: Pick<
-    Materials,
+    Components,
     "config" | "registry" | "owed" | "runtime" | "freezerUrl"
   >,
 ): Record<string, EntryRepairer> {
@@ -150,7 +151,7 @@ export function makeRepairers(
 }
 
 function startFreezer(
-  { runtime, freezerUrl }: Pick<Materials, "runtime" | "freezerUrl">,
+  { runtime, freezerUrl }: Pick<Components, "runtime" | "freezerUrl">,
 ): MountFreezer {
   return new MountFreezer({ runtime, workerUrl: freezerUrl });
 }
@@ -160,7 +161,7 @@ export function journalDirectory(runtimeDirectory: string): string {
   return `${runtimeDirectory}/journal`;
 }
 
-function scriptsOf(config: Materials["config"]): Hook[] {
+function scriptsOf(config: Components["config"]): Hook[] {
   return findScripts({
     directories: config.hookDirectories,
     limitMs: config.hookLimitMs,
@@ -179,10 +180,10 @@ function lazyJournal(runtimeDirectory: string): Recorder {
   };
 }
 
-function pageOutOf({ config, libc, program }: Materials) {
+function pageOutOf({ config, libc, program }: Components) {
   switch (config.pageOut) {
     case "unneeded":
-      return { pageOut: () => program.settle() };
+      return { pageOut: () => program.trim() };
     case "settle":
       return {
         pageOut: () => void pageOutFiles(libc),

@@ -44,17 +44,24 @@ export function helpText(
 }
 
 function linesOf(option: Option): string[] {
-  const { key, flag, negation, variable, expected, otherwise, sentence } =
-    option;
+  const {
+    key,
+    flag,
+    negation,
+    variable,
+    expected,
+    defaultValue,
+    description,
+  } = option;
   return [
     option.type === "objects"
       ? `  ${key}, in the config file only`
       : negation
       ? `  ${flag}, ${negation}`
       : `  ${flag} VALUE`,
-    `      ${sentence}`,
+    `      ${description}`,
     `      Takes ${expected}`,
-    `      Default: ${shown(otherwise)}`,
+    `      Default: ${shown(defaultValue)}`,
     ...option.type === "objects"
       ? []
       : [`      Key ${key}, variable ${variable}`],

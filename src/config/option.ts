@@ -11,14 +11,14 @@ import * as v from "valibot";
  */
 export function option<const S extends v.GenericSchema>(
   kind: S,
-  otherwise: v.InferInput<S>,
-  sentence: string,
+  defaultValue: v.InferInput<S>,
+  description: string,
 ) {
-  return v.pipe(v.optional(kind, otherwise), v.description(sentence));
+  return v.pipe(v.optional(kind, defaultValue), v.description(description));
 }
 
 /** A whole number, both ends included. */
-export function whole(least: number, most: number) {
+export function integer(least: number, most: number) {
   return v.pipe(
     v.number(),
     v.integer(),
@@ -29,7 +29,7 @@ export function whole(least: number, most: number) {
 }
 
 /** Yes or no. */
-export function yesNo() {
+export function boolean() {
   return v.pipe(v.boolean(), expect("true or false"));
 }
 
@@ -106,9 +106,9 @@ export interface Option {
   readonly negation?: string;
   /** The type of its value in JSON; a list is one of texts. */
   readonly type: "boolean" | "number" | "string" | "list" | "objects";
-  readonly otherwise: unknown;
+  readonly defaultValue: unknown;
   readonly expected: string;
-  readonly sentence: string;
+  readonly description: string;
   /** Whether it takes the value. */
   accepts(value: unknown): boolean;
 }
@@ -128,9 +128,9 @@ export function optionsOf(
       flag: `--${kebab}`,
       negation: type === "boolean" ? `--no-${kebab}` : undefined,
       type: type as Option["type"],
-      otherwise: schema.default,
+      defaultValue: schema.default,
       expected,
-      sentence: v.getDescription(schema) ?? "",
+      description: v.getDescription(schema) ?? "",
       accepts: (value) => v.is(schema.wrapped, value),
     };
   });

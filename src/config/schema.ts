@@ -6,6 +6,8 @@
 import * as v from "valibot";
 import { LISTEN_FORM, parseListen } from "./address.ts";
 import {
+  boolean,
+  integer,
   ipv4,
   listOf,
   objects,
@@ -13,8 +15,6 @@ import {
   oneOfCapitals,
   option,
   text,
-  whole,
-  yesNo,
 } from "./option.ts";
 
 const path = text(/^\/[^\0]*$/, "an absolute path");
@@ -29,7 +29,7 @@ export const configSchema = v.strictObject({
     "The address to listen on.",
   ),
   port: option(
-    whole(0, 65535),
+    integer(0, 65535),
     49983,
     "The port to listen on; 0 takes a free one.",
   ),
@@ -52,7 +52,7 @@ export const configSchema = v.strictObject({
     "The file with the token that all requests need but health checks.",
   ),
   scanIntervalMs: option(
-    whole(100, 60_000),
+    integer(100, 60_000),
     1000,
     "Milliseconds between two looks for listening ports.",
   ),
@@ -62,12 +62,12 @@ export const configSchema = v.strictObject({
     "The address that ports on loopback are forwarded from.",
   ),
   forwardPorts: option(
-    yesNo(),
+    boolean(),
     true,
     "Whether ports on loopback are forwarded at all.",
   ),
   lease: option(
-    whole(1, 86_400),
+    integer(1, 86_400),
     600,
     "Seconds that a guest may stay quiesced before Lull recovers on its own.",
   ),
@@ -82,12 +82,12 @@ export const configSchema = v.strictObject({
     "The directories of scripts to call before the freeze and after it.",
   ),
   hookLimitMs: option(
-    whole(1, 600_000),
+    integer(1, 600_000),
     5000,
     "Milliseconds that one hook may take.",
   ),
   hooksLimitMs: option(
-    whole(1, 600_000),
+    integer(1, 600_000),
     15_000,
     "Milliseconds that all hooks together may take.",
   ),
@@ -112,7 +112,7 @@ export const configSchema = v.strictObject({
     "The cgroups that stand still from the prepare to the recovery.",
   ),
   workloadLimitMs: option(
-    whole(1, 600_000),
+    integer(1, 600_000),
     2000,
     "Milliseconds until the kernel must have frozen those cgroups.",
   ),
@@ -122,22 +122,22 @@ export const configSchema = v.strictObject({
     "The mount points whose filesystems take no writes while quiesced.",
   ),
   freezeHoldMs: option(
-    whole(1, 600_000),
+    integer(1, 600_000),
     10_000,
     "Milliseconds after which frozen filesystems thaw by themselves.",
   ),
   freezeForce: option(
-    yesNo(),
+    boolean(),
     false,
     "Whether to freeze filesystems that the agent itself may need, too.",
   ),
   clockToleranceMs: option(
-    whole(0, 3_600_000),
+    integer(0, 3_600_000),
     50,
     "Milliseconds that the wall clock may be off before it is set.",
   ),
   resetConnections: option(
-    yesNo(),
+    boolean(),
     true,
     "Whether a restore resets the workload's connections to other machines.",
   ),
@@ -147,12 +147,12 @@ export const configSchema = v.strictObject({
     "Which of the kernel's caches a prepare empties.",
   ),
   compactMemory: option(
-    yesNo(),
+    boolean(),
     false,
     "Whether a prepare has the kernel compact the memory.",
   ),
   zeroMemoryMib: option(
-    whole(0, 2 ** 20),
+    integer(0, 2 ** 20),
     512,
     "MiB of freed memory that a settle makes zeros, at most.",
   ),
@@ -177,27 +177,27 @@ export const configSchema = v.strictObject({
     "The directory for what must outlive the agent, but not the machine.",
   ),
   bodyLimitBytes: option(
-    whole(1, 2 ** 30),
+    integer(1, 2 ** 30),
     65_536,
     "Bytes that the body of a request may have.",
   ),
   headerTimeoutMs: option(
-    whole(1, 3_600_000),
+    integer(1, 3_600_000),
     10_000,
     "Milliseconds that a client may take to send the head of a request.",
   ),
   idleTimeoutMs: option(
-    whole(1, 3_600_000),
+    integer(1, 3_600_000),
     60_000,
     "Milliseconds that a connection may stay idle.",
   ),
   maxConnections: option(
-    whole(1, 1_000_000),
+    integer(1, 1_000_000),
     1024,
     "Connections at once; at most half of the files that may be open.",
   ),
   maxRequestsPerConnection: option(
-    whole(1, 1_000_000_000),
+    integer(1, 1_000_000_000),
     10_000,
     "Requests on one connection, after which it is closed.",
   ),

@@ -3,7 +3,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { errorText } from "../util/error_text.ts";
+import { errorText } from "../util/errors.ts";
 import { commandFlags } from "./commands.ts";
 import { ConfigError } from "./error.ts";
 import { fromText, type Option } from "./option.ts";

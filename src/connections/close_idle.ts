@@ -26,8 +26,8 @@ const FRESH_MS = 50;
 const FRESH_PAUSE_MS = 10;
 /** Looks at all that there was: who trickles in holds up nobody. */
 const MOST_LOOKS = {
-  spare: ARRIVAL_LOOKS,
-  await: FRESH_MS / ARRIVAL_MS + ARRIVAL_LOOKS,
+  skip: ARRIVAL_LOOKS,
+  wait: FRESH_MS / ARRIVAL_MS + ARRIVAL_LOOKS,
 } as const;
 
 /** What to close, and what not. */
@@ -38,7 +38,7 @@ export interface CloseIdleOptions {
   /** True while a request of this connection is being answered. */
   readonly busy: (peer: Peer) => boolean;
   /** What becomes of those that are fresh: left open, or waited for. */
-  readonly fresh: "spare" | "await";
+  readonly onNew: "skip" | "wait";
   /** Looks at one; tests give their own. */
   readonly look?: (connection: Connection) => Finding;
 }
@@ -67,7 +67,7 @@ interface Seen {
 export async function closeIdle(
   options: CloseIdleOptions,
 ): Promise<Set<string>> {
-  const { libc, list, busy, fresh } = options;
+  const { libc, list, busy, onNew: fresh } = options;
   const look = options.look ?? ((connection) => lookAt(libc, connection));
   const closed = new Set<string>();
   let before: Map<string, Seen> | undefined;
@@ -78,8 +78,8 @@ export async function closeIdle(
       const { inode, peer } = connection;
       if (before?.has(inode) === false || busy(peer)) continue;
       const found = look(connection);
-      if (found === "fresh" && (fresh === "spare" || !last)) {
-        if (fresh === "await") now.set(inode, { found, looks: 0 });
+      if (found === "fresh" && (fresh === "skip" || !last)) {
+        if (fresh === "wait") now.set(inode, { found, looks: 0 });
         continue;
       }
       const seen = before?.get(inode);

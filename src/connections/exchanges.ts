@@ -52,7 +52,7 @@ export class Exchanges {
    * Begins a census. What it gives forgets the counts of connections that were
    * known at this beginning and are not among the live ones at its end.
    */
-  census(): (live: Iterable<Peer>) => void {
+  beginPrune(): (live: Iterable<Peer>) => void {
     const gone = new Set(this.#all());
     return (live) => {
       for (const peer of live) gone.delete(this.#find(peer)!);

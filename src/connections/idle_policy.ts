@@ -4,10 +4,10 @@
  */
 import { type Connection, tcpInfo } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
-import type { ConnectionKeeper } from "./tracker.ts";
+import type { ConnectionTracker } from "./tracker.ts";
 
 /** A connection, as the last sweep found it. */
-export interface Seen {
+export interface Observation {
   readonly connection: Connection;
   served: number;
   busy: boolean;
@@ -20,7 +20,7 @@ export interface Seen {
 }
 
 /** How long a client may take, in milliseconds. */
-export interface Patience {
+export interface ClientTimeouts {
   /** From a request's first byte to the end of its header. */
   readonly headerTimeoutMs: number;
   /** That a kept-alive connection may be silent. */
@@ -30,13 +30,13 @@ export interface Patience {
 /** Looks at a connection, of which the sweep before this one knew as much. */
 export function look(
   libc: Libc,
-  keeper: Pick<ConnectionKeeper, "served" | "busy">,
+  tracker: Pick<ConnectionTracker, "served" | "busy">,
   connection: Connection,
-  before: Seen | undefined,
-): Seen {
+  before: Observation | undefined,
+): Observation {
   const now = performance.now();
-  const served = keeper.served(connection.peer);
-  const busy = keeper.busy(connection.peer);
+  const served = tracker.served(connection.peer);
+  const busy = tracker.busy(connection.peer);
   const bytes = tcpInfo(libc, connection)?.bytesReceived ?? 0;
   if (busy || before === undefined || before.served !== served) {
     const fresh = served === 0 && bytes > 0;
@@ -55,9 +55,9 @@ export function look(
 }
 
 /** Why it is to be closed, or undefined where it may stay. */
-export function late(
-  { idleSince, halfSince }: Seen,
-  { headerTimeoutMs, idleTimeoutMs }: Patience,
+export function whyClose(
+  { idleSince, halfSince }: Observation,
+  { headerTimeoutMs, idleTimeoutMs }: ClientTimeouts,
 ): string | undefined {
   const now = performance.now();
   if (halfSince !== undefined) {

@@ -8,7 +8,7 @@ import {
   shutdownConnection,
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
-import type { NextTurn } from "../util/deferred_queue.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Peer } from "../runtime/types.ts";
 import { closeCorked } from "./close_corked.ts";
 import type { Exchange } from "./exchange.ts";
@@ -26,7 +26,7 @@ const LOOK_AFTER_MS = 250;
 /** What the keeper lends for it. */
 export interface AfterReplyOptions {
   readonly libc: Libc;
-  readonly later: Pick<NextTurn, "turn">;
+  readonly queue: Pick<DeferredQueue, "drained">;
   /** Whether the connection is to be closed. */
   readonly close: boolean;
   /** Whether connections outlive their reply, by now. */
@@ -45,7 +45,7 @@ export async function afterReply(
   options: AfterReplyOptions,
   exchange: Exchange,
 ): Promise<void> {
-  const { libc, later, close, keepAlive } = options;
+  const { libc, queue, close, keepAlive } = options;
   const { peer } = exchange;
   try {
     // The very one: after a restore another may have the same far end.
@@ -64,7 +64,7 @@ export async function afterReply(
       const corked = own !== undefined && cork(libc, own);
       // Then the runtime closes by itself, and nobody need look in a hurry: a
       // freeze would catch it at that.
-      if (corked && exchange.callerCloses) await later.turn();
+      if (corked && exchange.callerCloses) await queue.drained();
       const gone = corked && await closeCorked(libc, own);
       if (gone) {
         known.delete(own.inode);

@@ -11,8 +11,13 @@ import { openFilesLimit } from "../linux/open_files.ts";
 import type { Log } from "../log/mod.ts";
 import type { Peer } from "../runtime/types.ts";
 import { clearTimeout, setTimeout } from "../util/timers.ts";
-import type { ConnectionKeeper, Listening } from "./tracker.ts";
-import { late, look, type Patience, type Seen } from "./idle_policy.ts";
+import type { ConnectionTracker, Listening } from "./tracker.ts";
+import {
+  type ClientTimeouts,
+  look,
+  type Observation,
+  whyClose,
+} from "./idle_policy.ts";
 
 /**
  * Connections that one turn of the loop looks at, 15 to 25 µs each, and
@@ -26,10 +31,10 @@ const RARELY_MS = 2000;
 const OFTEN_MS = 200;
 
 /** What the sweeper needs. */
-export interface SweeperOptions extends Patience {
+export interface SweeperOptions extends ClientTimeouts {
   readonly libc: Libc;
   readonly listening: () => Listening;
-  readonly keeper: Pick<ConnectionKeeper, "served" | "busy" | "census">;
+  readonly tracker: Pick<ConnectionTracker, "served" | "busy" | "beginPrune">;
   /** Beyond this many, those that idle longest are closed. */
   readonly maxConnections: number;
   /** Instead of this process's own. */
@@ -42,7 +47,7 @@ interface Sweep {
   /** The next descriptor to look at, and the first that there is not. */
   next: number;
   readonly end: number;
-  readonly seen: Map<string, Seen>;
+  readonly seen: Map<string, Observation>;
   readonly forget: (live: Iterable<Peer>) => void;
 }
 
@@ -53,7 +58,7 @@ export class Sweeper {
   readonly #openFiles: number | undefined;
   /** Connections that may stay: half of the descriptors are for the work. */
   readonly #most: number;
-  #seen = new Map<string, Seen>();
+  #seen = new Map<string, Observation>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SweeperOptions) {
@@ -103,21 +108,21 @@ export class Sweeper {
   }
 
   #begin(): Sweep {
-    const { libc, keeper } = this.#options;
+    const { libc, tracker } = this.#options;
     const end = libc.getpeername === undefined
       ? 0
       : descriptorsEnd(this.#openFiles);
-    return { next: 0, end, seen: new Map(), forget: keeper.census() };
+    return { next: 0, end, seen: new Map(), forget: tracker.beginPrune() };
   }
 
   /** Looks at the next few; true once the sweep is over. */
   #advance(sweep: Sweep): boolean {
-    const { libc, keeper } = this.#options;
+    const { libc, tracker } = this.#options;
     const { seen, end, forget } = sweep;
     for (const connection of this.#some(sweep)) {
       const { inode } = connection;
-      const looked = look(libc, keeper, connection, this.#seen.get(inode));
-      const why = late(looked, this.#options);
+      const looked = look(libc, tracker, connection, this.#seen.get(inode));
+      const why = whyClose(looked, this.#options);
       if (why === undefined) seen.set(inode, looked);
       else this.#close(connection, why);
     }
@@ -144,7 +149,7 @@ export class Sweeper {
     return found;
   }
 
-  #closeExcess(seen: Seen[]): void {
+  #closeExcess(seen: Observation[]): void {
     const most = this.#most;
     if (seen.length <= most) return;
     const idle = seen.filter(({ busy }) => !busy)

@@ -12,7 +12,7 @@ import {
   listenersOn,
   showUnsentConnections,
 } from "../linux/listen.ts";
-import type { NextTurn } from "../util/deferred_queue.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { afterReply } from "./reply_flush.ts";
 import { closeIdle } from "./close_idle.ts";
@@ -27,21 +27,21 @@ export interface Listening {
 }
 
 /** What the keeper needs. */
-export interface KeeperOptions {
+export interface TrackerOptions {
   readonly libc: Libc;
   readonly listening: () => Listening;
   /** Requests after which a connection is closed. */
   readonly maxRequestsPerConnection: number;
   /** Closes idle connections where there is no libc to do it. */
   readonly closeIdle: () => void;
-  readonly later: Pick<NextTurn, "turn">;
+  readonly queue: Pick<DeferredQueue, "drained">;
   /** A reply whose after-work failed. */
   readonly onError: (error: unknown) => void;
 }
 
 /** Knows which connections wait for a reply, and closes the others on demand. */
-export class ConnectionKeeper {
-  readonly #options: KeeperOptions;
+export class ConnectionTracker {
+  readonly #options: TrackerOptions;
   readonly #exchanges = new Exchanges();
   readonly #recorded = new Set<Connection>();
   /** The sockets that listen. */
@@ -49,7 +49,7 @@ export class ConnectionKeeper {
   #keepAlive = true;
   #rehearsing: ((peer: Peer | undefined) => boolean) | undefined;
 
-  constructor(options: KeeperOptions) {
+  constructor(options: TrackerOptions) {
     this.#options = options;
   }
 
@@ -114,9 +114,9 @@ export class ConnectionKeeper {
     return this.#exchanges.served(peer);
   }
 
-  /** As {@linkcode Exchanges.census}. */
-  census(): (live: Iterable<Peer>) => void {
-    return this.#exchanges.census();
+  /** As {@linkcode Exchanges.beginPrune}. */
+  beginPrune(): (live: Iterable<Peer>) => void {
+    return this.#exchanges.beginPrune();
   }
 
   /** Closes what waits for no reply, records the rest, turns keep-alive off. */
@@ -127,10 +127,10 @@ export class ConnectionKeeper {
     hideUnsentConnections(libc, this.#listeners);
     const closed = await this.#closeIdle(
       () => [...this.list(), ...this.#listUnix()],
-      "spare",
+      "skip",
     );
     // A sweep may never come where prepares follow each other at once.
-    const forget = this.census();
+    const forget = this.beginPrune();
     const left = this.list();
     forget(left.map(({ peer }) => peer));
     // Both ends of a unix connection are in this machine: never a zombie.
@@ -148,7 +148,7 @@ export class ConnectionKeeper {
    */
   async closeLate(signal: AbortSignal): Promise<number> {
     const late = () => this.#keepAlive || signal.aborted ? [] : this.list();
-    return (await this.#closeIdle(late, "await")).size;
+    return (await this.#closeIdle(late, "wait")).size;
   }
 
   /** Closes exactly the recorded connections that still exist; keep-alive on. */
@@ -169,7 +169,7 @@ export class ConnectionKeeper {
    * Until it is called back, these peers' connections end with their reply as all
    * do while quiesced: the end of a prepare's own is what a freeze catches.
    */
-  rehearse(isOwn: (peer: Peer | undefined) => boolean): () => void {
+  endWithReply(isOwn: (peer: Peer | undefined) => boolean): () => void {
     this.#rehearsing = isOwn;
     return () => void (this.#rehearsing = undefined);
   }
@@ -181,10 +181,15 @@ export class ConnectionKeeper {
 
   #closeIdle(
     list: () => Connection[],
-    fresh: "spare" | "await",
+    fresh: "skip" | "wait",
   ): Promise<Set<string>> {
     const { libc } = this.#options;
-    return closeIdle({ libc, list, busy: (peer) => this.busy(peer), fresh });
+    return closeIdle({
+      libc,
+      list,
+      busy: (peer) => this.busy(peer),
+      onNew: fresh,
+    });
   }
 
   /** Whether this connection has sent as many requests as one may. */
@@ -208,15 +213,15 @@ export class ConnectionKeeper {
   }
 
   #follow(exchange: Exchange, close: boolean): void {
-    const { libc, later, onError } = this.#options;
+    const { libc, queue, onError } = this.#options;
     afterReply({
-      ...{ libc, later, close },
+      ...{ libc, queue, close },
       keepAlive: () => this.#keeps(exchange.peer),
       list: () => this.list(),
       listUnix: () => this.#listUnix(),
       forget: (peer) => this.#forget(peer),
       end: () => this.#exchanges.end(exchange),
-      closeIdle: (list) => this.#closeIdle(list, "await"),
+      closeIdle: (list) => this.#closeIdle(list, "wait"),
     }, exchange).catch(onError);
   }
 }

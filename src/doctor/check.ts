@@ -3,7 +3,7 @@
  * @module
  */
 import type { Config } from "../config/mod.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import type { Libc } from "../linux/libc.ts";
 
 /** What checks look at. */

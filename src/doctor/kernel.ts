@@ -9,7 +9,7 @@ import { readMask } from "../linux/cpu_mask.ts";
 import { findCgroup, findCgroupRoot } from "../linux/cgroup.ts";
 import { wallClock } from "../linux/clock.ts";
 import { openKernelLog } from "../linux/kmsg.ts";
-import { failed, type Libc, need } from "../linux/libc.ts";
+import { lastError, type Libc, requireSymbol } from "../linux/libc.ts";
 import { readMounts } from "../linux/mountinfo.ts";
 import {
   mountsToFreeze,
@@ -45,7 +45,7 @@ export const kernelChecks: readonly Check[] = [
       if (libc.errno === undefined) {
         throw new Error("the C library could not be loaded");
       }
-      need(libc.ioctl, "ioctl");
+      requireSymbol(libc.ioctl, "ioctl");
       return "loaded";
     },
     skipped: "all that is a system call: nearly everything",
@@ -65,7 +65,7 @@ export const kernelChecks: readonly Check[] = [
     needed: (config) => config.freezeMounts.length > 0,
     look({ config, libc }) {
       requireCapability("CAP_SYS_ADMIN");
-      need(libc.ioctl, "ioctl");
+      requireSymbol(libc.ioctl, "ioctl");
       const { freezeMounts, freezeForce, runtimeDirectory } = config;
       if (freezeMounts.length === 0) return "possible, no mount is named";
       const needed = freezeForce ? [] : neededPaths(nearest(runtimeDirectory));
@@ -107,13 +107,13 @@ export const kernelChecks: readonly Check[] = [
       const size = BigInt(mask.length);
       // The mask that it has already: this asks for the right alone.
       if (
-        need(libc.sched_setaffinity, "sched_setaffinity")(
+        requireSymbol(libc.sched_setaffinity, "sched_setaffinity")(
           process.pid,
           size,
           mask,
         ) < 0
       ) {
-        throw failed(libc, "set the CPUs of", "this process");
+        throw lastError(libc, "set the CPUs of", "this process");
       }
       const count = mask.reduce((sum, byte) => sum + bitsIn(byte), 0);
       return `threads can be pinned, ${count} CPUs`;
@@ -146,7 +146,7 @@ export const kernelChecks: readonly Check[] = [
     name: "wall-clock",
     needed: always,
     look({ libc }) {
-      need(libc.clock_settime, "clock_settime");
+      requireSymbol(libc.clock_settime, "clock_settime");
       wallClock(libc);
       requireCapability("CAP_SYS_TIME");
       return "can be set";
@@ -201,8 +201,8 @@ function entropyCount(libc: Libc): number {
   const pool = openSync("/dev/urandom", "r");
   try {
     const bytes = new Uint8Array(count.buffer);
-    if (need(libc.ioctl, "ioctl")(pool, RNDGETENTCNT, bytes) < 0) {
-      throw failed(libc, "ask", "the random pool");
+    if (requireSymbol(libc.ioctl, "ioctl")(pool, RNDGETENTCNT, bytes) < 0) {
+      throw lastError(libc, "ask", "the random pool");
     }
   } finally {
     closeSync(pool);

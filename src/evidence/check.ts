@@ -20,7 +20,7 @@ export async function lookForEvidence(
 }
 
 /** Whether this machine was paused, or is a restored one. */
-export function stoodStill(observer: EvidenceObserver): boolean {
+export function wasPaused(observer: EvidenceObserver): boolean {
   return tryCheck(observer)?.paused ?? false;
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { EvidenceSource } from "./types.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import type { MachineClock } from "../linux/machine_clock.ts";
 
 /** A moment to compare with. */

@@ -5,7 +5,7 @@
  */
 import { compareClock, type Mark, takeMark } from "./clocks.ts";
 import type { Evidence, EvidenceSource } from "./types.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import {
   type KernelLog,
   KernelLogWatch,

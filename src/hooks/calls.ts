@@ -2,9 +2,9 @@
  * Calls of hooks: all thaws of a round, and what a call comes to.
  * @module
  */
-import { since } from "../lifecycle/step.ts";
+import { since } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
-import type { Facts, Hook, HookResult } from "./hook.ts";
+import type { Hook, HookEvent, HookResult } from "./hook.ts";
 import { OUTPUT } from "./output.ts";
 
 /**
@@ -31,7 +31,7 @@ export interface Thawed {
 /** Thaws in reverse, within the milliseconds for all of them together. */
 export async function thawAll(
   started: readonly Hook[],
-  facts: Facts,
+  facts: HookEvent,
   limitMs: number,
   signal?: AbortSignal,
 ): Promise<Thawed> {
@@ -63,14 +63,14 @@ export function isPaid({ status }: HookResult): boolean {
 }
 
 /** A result that is not `done`, for a message. */
-export function sentence({ name, status, reason }: HookResult): string {
+export function describeResult({ name, status, reason }: HookResult): string {
   return `hook ${name} ${status}: ${reason}`;
 }
 
 /** Logs what the hooks of one phase said: reports do not contain it. */
 export function logOutput(
   log: Pick<Log, "info">,
-  { phase, operation }: Facts,
+  { phase, operation }: HookEvent,
   results: readonly HookResult[],
 ): void {
   const said = results.flatMap(({ name, status, [OUTPUT]: output }) =>

@@ -13,7 +13,7 @@ export type Phase = "freeze" | "thaw";
 export type Policy = "abort" | "continue";
 
 /** What a hook is told. */
-export interface Facts {
+export interface HookEvent {
   readonly phase: Phase;
   readonly operation: string;
   /** The generation that the guest is in; at thaw, the one that begins. */
@@ -68,7 +68,7 @@ export interface Hook {
   readonly policy: Policy;
   /** Where it is: a path, or a URL. */
   readonly at?: string;
-  call(facts: Facts, limits: Limits): Promise<HookResult>;
+  call(facts: HookEvent, limits: Limits): Promise<HookResult>;
 }
 
 /**
@@ -96,10 +96,10 @@ const NAMES = {
   generation: "GENERATION",
   outcome: "OUTCOME",
   hostTime: "HOST_TIME",
-} as const satisfies Record<keyof Facts, string>;
+} as const satisfies Record<keyof HookEvent, string>;
 
 /** The facts as environment variables: LULL_PHASE, LULL_HOST_TIME. */
-export function asEnvironment(facts: Facts): Record<string, string> {
+export function asEnvironment(facts: HookEvent): Record<string, string> {
   return Object.fromEntries(
     known(facts).map(([name, value]) => [`LULL_${name}`, value]),
   );
@@ -109,7 +109,7 @@ export function asEnvironment(facts: Facts): Record<string, string> {
  * The facts as headers: lull-phase, lull-host-time. What a header cannot
  * hold is percent-encoded: an operation's id is the host's own text.
  */
-export function asHeaders(facts: Facts): Record<string, string> {
+export function asHeaders(facts: HookEvent): Record<string, string> {
   return Object.fromEntries(
     known(facts).map(([name, value]) => [
       `lull-${name.toLowerCase().replaceAll("_", "-")}`,
@@ -118,8 +118,8 @@ export function asHeaders(facts: Facts): Record<string, string> {
   );
 }
 
-function known(facts: Facts): [string, string][] {
-  return (Object.keys(NAMES) as (keyof Facts)[]).flatMap((key) =>
+function known(facts: HookEvent): [string, string][] {
+  return (Object.keys(NAMES) as (keyof HookEvent)[]).flatMap((key) =>
     facts[key] === undefined ? [] : [[NAMES[key], String(facts[key])]]
   );
 }

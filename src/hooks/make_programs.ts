@@ -4,7 +4,7 @@
  * @module
  */
 import type { Config } from "../config/mod.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 import { OwedThaws } from "./owed_thaws.ts";
 import { HookRegistry, type RegistryOptions } from "./registry.ts";

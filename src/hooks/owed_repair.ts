@@ -6,9 +6,9 @@ import * as v from "valibot";
 import type { EntryRepairer } from "../lifecycle/journal.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import type { Log } from "../log/mod.ts";
-import { since } from "../lifecycle/step.ts";
-import { isPaid, logOutput, sentence, thawAll } from "./calls.ts";
-import { type Facts, type Hook, keyOf, nameIn } from "./hook.ts";
+import { since } from "../util/errors.ts";
+import { describeResult, isPaid, logOutput, thawAll } from "./calls.ts";
+import { type Hook, type HookEvent, keyOf, nameIn } from "./hook.ts";
 import { changeOf, type OwedThaws } from "./owed_thaws.ts";
 
 const Started = v.object({
@@ -42,7 +42,7 @@ export function repairOwed(options: OwedRepairOptions): EntryRepairer {
   let start: number | undefined;
   return async (change, recorded) => {
     const { started, ...told } = readChange(Started, change);
-    const facts: Facts = { outcome: "aborted", ...told, phase: "thaw" };
+    const facts: HookEvent = { outcome: "aborted", ...told, phase: "thaw" };
     start ??= performance.now();
     // An entry that came later has them, too, and was first.
     const named = new Set(started.filter((key) => !tried.has(key)));
@@ -55,7 +55,7 @@ export function repairOwed(options: OwedRepairOptions): EntryRepairer {
     const reasons = new Map([...named].map((key) => [key, absent(key)]));
     const note = (key: string, result?: typeof results[number]) => {
       if (result === undefined || isPaid(result)) reasons.delete(key);
-      else reasons.set(key, sentence(result));
+      else reasons.set(key, describeResult(result));
     };
     for (const { hook, result } of calls) note(keyOf(hook), result);
     const effect = { hooks: results, ms };

@@ -5,13 +5,13 @@
  * @module
  */
 import type { Recorded } from "../lifecycle/journal.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 import { type Call, isPaid } from "./calls.ts";
 import { deadline, type Ended } from "./deadline.ts";
 import {
-  type Facts,
   type Hook,
+  type HookEvent,
   type HookResult,
   keyOf,
   keyOfProgram,
@@ -23,7 +23,7 @@ import { OUTPUT } from "./output.ts";
 /** The thaws that are owed since one operation: an entry of the journal. */
 export interface Debt {
   /** What the hooks are to be told. */
-  readonly facts: Facts;
+  readonly facts: HookEvent;
   /** Their keys. */
   readonly hooks: Set<string>;
   readonly recorded: Recorded;
@@ -94,7 +94,11 @@ export class OwedThaws {
    * hooks, the others are owed from now on, by the entry of this round. Gives
    * the names of the latter.
    */
-  settle(calls: readonly Call[], facts: Facts, recorded: Recorded): string[] {
+  settle(
+    calls: readonly Call[],
+    facts: HookEvent,
+    recorded: Recorded,
+  ): string[] {
     const { hostTime: _, ...lasting } = facts;
     const debt: Debt = { facts: lasting, hooks: new Set(), recorded };
     for (const { hook, result } of calls) {
@@ -218,7 +222,7 @@ export class OwedThaws {
 
 /** What the journal has of started hooks, and of debts. */
 export function changeOf(
-  { operation, generation, outcome }: Omit<Facts, "phase">,
+  { operation, generation, outcome }: Omit<HookEvent, "phase">,
   hooks: Iterable<string>,
 ): Record<string, unknown> {
   return { operation, generation, outcome, started: [...hooks] };

@@ -5,12 +5,12 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { since } from "../lifecycle/step.ts";
+import { since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
 import { codeOf, hintFor, wayToRun, whyNotRun } from "./executable.ts";
 import {
   asEnvironment,
-  type Facts,
+  type HookEvent,
   type HookResult,
   type Limits,
 } from "./hook.ts";
@@ -37,7 +37,7 @@ export type ScriptResult = Omit<HookResult, "name" | "kind">;
  */
 export async function runScript(
   path: string,
-  facts: Facts,
+  facts: HookEvent,
   limits: Limits,
 ): Promise<ScriptResult> {
   const start = performance.now();
@@ -114,7 +114,7 @@ async function endOf(child: ChildProcess, limits: Limits): Promise<End> {
   return { kind: first, gone: await within(KILL_MS, ended) };
 }
 
-function launch(path: string, facts: Facts): ChildProcess {
+function launch(path: string, facts: HookEvent): ChildProcess {
   const way = wayToRun(path);
   const env: Record<string, string> = { PATH: searchPath() };
   for (const name of INHERITED) {

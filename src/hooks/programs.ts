@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { HookRegistry } from "./registry.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 import { ConfigError } from "../config/error.ts";
-import { since } from "../lifecycle/step.ts";
+import { since } from "../util/errors.ts";
 import { type Events, readFixed, type Request } from "./entries.ts";
-import type { Facts, Hook, HookResult, Limits, Policy } from "./hook.ts";
+import type { Hook, HookEvent, HookResult, Limits, Policy } from "./hook.ts";
 import type { OwedThaws } from "./owed_thaws.ts";
 import { postHook } from "./requests.ts";
 import type { SavedPrograms } from "./saved_programs.ts";
@@ -17,7 +17,7 @@ import { parseTarget } from "./target.ts";
 export const MOST_PROGRAMS = 64;
 
 /** A program as GET /hooks shows it. */
-export interface Listed {
+export interface HookInfo {
   readonly name: string;
   readonly kind: "request" | "events";
   readonly url?: string;
@@ -26,7 +26,7 @@ export interface Listed {
   readonly source: "config" | "program";
 }
 
-interface Program extends Listed {
+interface Program extends HookInfo {
   /** How it registered for requests, as it is kept. */
   readonly entry?: Request;
   readonly stream?: EventStream;
@@ -123,7 +123,7 @@ export class HookRegistry {
   }
 
   /** All programs, in the order in which they came. */
-  list(): Listed[] {
+  list(): HookInfo[] {
     return [...this.#programs.values()].map((
       { stream: _, entry: __, ...shown },
     ) => shown);
@@ -170,8 +170,8 @@ export class HookRegistry {
    */
   async #call(
     name: string,
-    kind: Listed["kind"],
-    facts: Facts,
+    kind: HookInfo["kind"],
+    facts: HookEvent,
     limits: Limits,
   ): Promise<HookResult> {
     const start = performance.now();

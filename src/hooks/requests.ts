@@ -4,9 +4,14 @@
  * @module
  */
 import { nodeHttp } from "../util/lazy_builtins.ts";
-import { since } from "../lifecycle/step.ts";
+import { since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
-import { asHeaders, type Facts, type HookResult, type Limits } from "./hook.ts";
+import {
+  asHeaders,
+  type HookEvent,
+  type HookResult,
+  type Limits,
+} from "./hook.ts";
 import { OUTPUT, Output } from "./output.ts";
 import type { Target } from "./target.ts";
 
@@ -25,7 +30,7 @@ type Answer =
  */
 export async function postHook(
   target: Target,
-  facts: Facts,
+  facts: HookEvent,
   limits: Limits,
 ): Promise<Omit<HookResult, "name" | "kind">> {
   const start = performance.now();
@@ -57,7 +62,7 @@ export async function postHook(
 
 function post(
   target: Target,
-  facts: Facts,
+  facts: HookEvent,
   limits: Limits,
   output: Output,
 ): Promise<Answer> {

@@ -2,9 +2,9 @@
  * The event stream of one program: what it is told, and what it acknowledged.
  * @module
  */
-import { since } from "../lifecycle/step.ts";
+import { since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
-import type { Facts, HookResult, Limits } from "./hook.ts";
+import type { HookEvent, HookResult, Limits } from "./hook.ts";
 import { OUTPUT } from "./output.ts";
 
 type Reply = { readonly error?: string } | Ended | "closed" | "unsent";
@@ -26,7 +26,7 @@ export class EventStream {
    */
   async call(
     id: string,
-    facts: Facts,
+    facts: HookEvent,
     limits: Limits,
   ): Promise<Omit<HookResult, "name" | "kind">> {
     const start = performance.now();
@@ -61,7 +61,7 @@ export class EventStream {
     for (const resolve of this.#waiting.values()) resolve("closed");
   }
 
-  async #ask(id: string, facts: Facts, limits: Limits): Promise<Reply> {
+  async #ask(id: string, facts: HookEvent, limits: Limits): Promise<Reply> {
     if (this.#closed) return "unsent";
     let off = () => {};
     try {
@@ -82,7 +82,7 @@ export class EventStream {
 }
 
 /** One server-sent event (WHATWG HTML, 9.2.6); JSON has no line breaks. */
-function eventOf(id: string, facts: Facts): string {
+function eventOf(id: string, facts: HookEvent): string {
   const data = JSON.stringify({ id, ...facts });
   return `event: ${facts.phase}\nid: ${id}\ndata: ${data}\n\n`;
 }

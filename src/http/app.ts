@@ -18,13 +18,13 @@ import { ROUTES } from "./routes/table.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { Bindings } from "../connections/exchange.ts";
 import { callOf, type Guard } from "./guard.ts";
-import type { ConnectionKeeper } from "../connections/tracker.ts";
+import type { ConnectionTracker } from "../connections/tracker.ts";
 
 /** The parts that routes speak to. */
 export interface Agent {
   readonly lifecycle: Lifecycle;
   readonly runtime: Pick<Runtime, "name" | "version">;
-  readonly keeper: Pick<ConnectionKeeper, "keepAlive">;
+  readonly tracker: Pick<ConnectionTracker, "keepAlive">;
   readonly ports?: Pick<PortSubsystem, "status">;
   readonly metrics: Metrics;
   /** What a killed agent had left, and this one took back at its start. */

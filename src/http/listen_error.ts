@@ -3,7 +3,7 @@
  * @module
  */
 import { nodeDns } from "../util/lazy_builtins.ts";
-import { errorCode, errorText } from "../util/error_text.ts";
+import { errorCode, errorText } from "../util/errors.ts";
 import { parseIp } from "../linux/ip.ts";
 import { addressText } from "../runtime/server.ts";
 import type { ListenAddress } from "../runtime/types.ts";

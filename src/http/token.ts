@@ -6,7 +6,7 @@
  */
 import { readFileSync, type Stats, statSync } from "node:fs";
 import { nodeCrypto } from "../util/lazy_builtins.ts";
-import { errorText } from "../util/error_text.ts";
+import { errorText } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 
 /** Group and others, reading and writing: inode(7). */

@@ -19,7 +19,7 @@ import {
   recordedAt,
 } from "./journal_entries.ts";
 import { CorruptChange, NotUndone } from "./not_undone.ts";
-import { messageOf, since } from "./step.ts";
+import { messageOf, since } from "../util/errors.ts";
 
 /** What was changed, as JSON; only its own repairer understands it. */
 export type Change = Readonly<Record<string, unknown>>;

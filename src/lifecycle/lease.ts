@@ -22,10 +22,10 @@ export class Lease {
    */
   constructor(
     expired: () => void,
-    later: (action: () => void) => void = (action) => action(),
+    defer: (action: () => void) => void = (action) => action(),
   ) {
     this.#expired = expired;
-    this.#later = later;
+    this.#later = defer;
   }
 
   /** The length last asked for, in seconds. */

@@ -35,7 +35,7 @@ export class Lifecycle {
     this.deferred = new DeferredRepairs(options.plan.repairs);
     this.#lease = new Lease(() => {
       this.recover({ trigger: "lease" }).catch((e) => this.#report(e));
-    }, options.later);
+    }, options.defer);
     this.#generation = options.generation ?? 0;
   }
 
@@ -138,7 +138,7 @@ export class Lifecycle {
       await this.recover({ trigger: "signal", signal });
     }
     await this.deferred.idle;
-    await this.#last?.idle();
+    await this.#last?.waitUntilIdle();
   }
 
   #begin(request: PrepareRequest): Promise<Operation> {
@@ -158,7 +158,7 @@ export class Lifecycle {
     try {
       const { plan, onPrepare, onQuiet } = this.#options;
       onPrepare?.();
-      await operation.takeOver(this.#last);
+      await operation.waitFor(this.#last);
       await operation.run(plan.beforeReply);
       operation.quiescedMs = operation.age;
       onQuiet?.(operation);

@@ -5,17 +5,17 @@
 import type { PlannedRepair, PlannedStep } from "./plan.ts";
 import { run, STOP_MS } from "./run.ts";
 import { RunningWork } from "./running_work.ts";
-import {
-  type Done,
-  type Effect,
-  type RecoveryContext,
-  type Repair,
-  since,
-  type Skipped,
-  type StepReport,
-  type Trigger,
-  type Undo,
+import type {
+  Done,
+  Effect,
+  RecoveryContext,
+  Repair,
+  Skipped,
+  StepReport,
+  Trigger,
+  Undo,
 } from "./step.ts";
+import { since } from "../util/errors.ts";
 
 /** Why an operation was aborted, or left. */
 export interface Cause {
@@ -107,9 +107,9 @@ export class Operation {
    * own limits. Throws if an undo still runs then, or if this operation is aborted.
    * A step that still runs is undone together with this operation's steps.
    */
-  async takeOver(former: Operation | undefined): Promise<void> {
+  async waitFor(former: Operation | undefined): Promise<void> {
     if (former === undefined || former.#running.names === undefined) return;
-    await Promise.race([former.idle(), this.#aborted()]);
+    await Promise.race([former.waitUntilIdle(), this.#aborted()]);
     this.#throwIfAborted();
     const { undos } = former.#running;
     if (undos !== undefined) {
@@ -120,7 +120,7 @@ export class Operation {
   }
 
   /** Resolves when no work runs any more, or at the limits of that work. */
-  idle(): Promise<void> {
+  waitUntilIdle(): Promise<void> {
     return this.#running.idle();
   }
 

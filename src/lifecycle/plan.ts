@@ -87,7 +87,7 @@ const SETTLE = [
   // no garbage; free memory is returned to the kernel
   { step: "collect", onFailure: "continue", limitMs: 15_000 },
   // free memory is zeroed
-  { step: "release", onFailure: "continue", limitMs: 10_000, needsIdle: true },
+  { step: "zero", onFailure: "continue", limitMs: 10_000, needsIdle: true },
   { // every thread on one CPU
     step: "parallelism",
     onFailure: "continue",

@@ -7,7 +7,8 @@ import type { Field } from "./deferred_repairs.ts";
 import type { Operation } from "./operation.ts";
 import type { PlannedRepair } from "./plan.ts";
 import type { Outcome, RecoverRequest, Trigger } from "./request.ts";
-import { messageOf, since, type StepReport } from "./step.ts";
+import type { StepReport } from "./step.ts";
+import { messageOf, since } from "../util/errors.ts";
 
 /** How an operation ended, step by step. */
 export interface Recovery {

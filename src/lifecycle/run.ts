@@ -3,15 +3,9 @@
  * its failure caught and reported.
  * @module
  */
-import { after } from "../util/timeout.ts";
-import {
-  type Done,
-  type Effect,
-  messageOf,
-  since,
-  type Skipped,
-  type StepReport,
-} from "./step.ts";
+import { timeout } from "../util/timeout.ts";
+import type { Done, Effect, Skipped, StepReport } from "./step.ts";
+import { messageOf, since } from "../util/errors.ts";
 
 /**
  * Milliseconds that an action gets to stop once its signal is aborted. Actions
@@ -116,7 +110,7 @@ async function firstOf<T>(
   let cancel = () => {};
   let onAbort = () => {};
   const cut = new Promise<Cut>((resolve) => {
-    cancel = after(limitMs, () => resolve(LIMIT));
+    cancel = timeout(limitMs, () => resolve(LIMIT));
     onAbort = () => resolve(OVERTAKEN);
     if (overtaken?.aborted) onAbort();
     else overtaken?.addEventListener("abort", onAbort);

@@ -2,7 +2,7 @@
  * Work of steps and undos that goes on after it was told to stop.
  * @module
  */
-import { after } from "../util/timeout.ts";
+import { timeout } from "../util/timeout.ts";
 
 interface Entry {
   readonly name: string;
@@ -70,7 +70,7 @@ export class RunningWork {
       let cancel = () => {};
       await Promise.race([
         Promise.allSettled(entries.map(({ ended }) => ended)),
-        new Promise<void>((resolve) => cancel = after(left, resolve)),
+        new Promise<void>((resolve) => cancel = timeout(left, resolve)),
       ]);
       cancel();
     }

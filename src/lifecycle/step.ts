@@ -5,7 +5,6 @@
 import type { Outcome, RecoverRequest, Trigger } from "./request.ts";
 
 export type { Outcome, RecoverRequest, Trigger } from "./request.ts";
-export { messageOf, since } from "../util/errors.ts";
 
 /** What a step did, in figures and words that go into the report. */
 export type Effect = Readonly<Record<string, unknown>>;

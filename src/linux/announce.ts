@@ -4,7 +4,7 @@
  * @module
  */
 import { ipv4Bytes } from "./ipv4.ts";
-import { failed, type Libc, need } from "./libc.ts";
+import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
 /** linux/if_packet.h, linux/if_ether.h, packet(7) */
 const AF_PACKET = 17;
@@ -22,26 +22,26 @@ export function announce(
   mac: Uint8Array,
   addresses: readonly string[],
 ): void {
-  const socket = need(libc.socket, "socket")(AF_PACKET, SOCK_RAW, 0);
-  if (socket < 0) throw failed(libc, "announce", "an address");
+  const socket = requireSymbol(libc.socket, "socket")(AF_PACKET, SOCK_RAW, 0);
+  if (socket < 0) throw lastError(libc, "announce", "an address");
   try {
     const name = new Uint8Array(SOCKADDR_LL_BYTES);
     const view = new DataView(name.buffer);
     view.setUint16(0, AF_PACKET, true);
     name.set(ETH_P_ARP, 2);
     view.setInt32(4, link, true);
-    if (need(libc.bind, "bind")(socket, name, SOCKADDR_LL_BYTES) < 0) {
-      throw failed(libc, "announce on link", String(link));
+    if (requireSymbol(libc.bind, "bind")(socket, name, SOCKADDR_LL_BYTES) < 0) {
+      throw lastError(libc, "announce on link", String(link));
     }
     for (const address of addresses) {
       const frame = announcement(mac, ipv4Bytes(address));
       const size = BigInt(frame.length);
-      if (need(libc.send, "send")(socket, frame, size, 0) < 0) {
-        throw failed(libc, "announce", address);
+      if (requireSymbol(libc.send, "send")(socket, frame, size, 0) < 0) {
+        throw lastError(libc, "announce", address);
       }
     }
   } finally {
-    need(libc.close, "close")(socket);
+    requireSymbol(libc.close, "close")(socket);
   }
 }
 

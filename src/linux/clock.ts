@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { failed, type Libc, need } from "./libc.ts";
+import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
 /** Numbers of clocks, time.h, clock_gettime(2) */
 const CLOCK_REALTIME = 0;
@@ -47,8 +47,11 @@ export function setWallClock(libc: Libc, ms: number): void {
     BigInt(Math.floor((ms - seconds * 1000) * 1e6)),
   ]);
   const bytes = new Uint8Array(time.buffer);
-  if (need(libc.clock_settime, "clock_settime")(CLOCK_REALTIME, bytes) < 0) {
-    throw failed(libc, "set", "the wall clock");
+  if (
+    requireSymbol(libc.clock_settime, "clock_settime")(CLOCK_REALTIME, bytes) <
+      0
+  ) {
+    throw lastError(libc, "set", "the wall clock");
   }
 }
 
@@ -101,8 +104,8 @@ function readDevice(libc: Libc, path: string): number {
 function readClock(libc: Libc, clock: number, name: string): number {
   const time = new BigInt64Array(2);
   const bytes = new Uint8Array(time.buffer);
-  if (need(libc.clock_gettime, "clock_gettime")(clock, bytes) < 0) {
-    throw failed(libc, "read", name);
+  if (requireSymbol(libc.clock_gettime, "clock_gettime")(clock, bytes) < 0) {
+    throw lastError(libc, "read", name);
   }
   return Number(time[0]) * 1000 + Number(time[1]) / 1e6;
 }

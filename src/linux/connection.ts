@@ -4,7 +4,7 @@
  */
 import { readlinkSync } from "node:fs";
 import type { Peer } from "../runtime/types.ts";
-import { failed, type Libc, need } from "./libc.ts";
+import { lastError, type Libc, requireSymbol } from "./libc.ts";
 import { readPort, SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
 import { parseTcpInfo, TCP_INFO_BYTES, type TcpInfo } from "./tcp_info.ts";
 
@@ -51,10 +51,12 @@ export function shutdownConnection(
   connection: Connection,
 ): boolean {
   if (!isStillOpen(libc, connection)) return false;
-  if (need(libc.shutdown, "shutdown")(connection.fd, SHUT_RDWR) === 0) {
+  if (
+    requireSymbol(libc.shutdown, "shutdown")(connection.fd, SHUT_RDWR) === 0
+  ) {
     return true;
   }
-  const error = failed(libc, "shutdown", describe(connection));
+  const error = lastError(libc, "shutdown", describe(connection));
   if (isStillOpen(libc, connection)) throw error;
   return false;
 }
@@ -68,12 +70,14 @@ export function shutdownConnection(
 export function unreadBytes(libc: Libc, { fd }: Connection): number {
   const count = new Int32Array(1);
   const bytes = new Uint8Array(count.buffer);
-  return need(libc.ioctl, "ioctl")(fd, SIOCINQ, bytes) === 0 ? count[0] : 0;
+  return requireSymbol(libc.ioctl, "ioctl")(fd, SIOCINQ, bytes) === 0
+    ? count[0]
+    : 0;
 }
 
 /** {@linkcode shutdownConnection} without a look whether it still is the same. */
 export function shutdownListed(libc: Libc, { fd }: Connection): boolean {
-  return need(libc.shutdown, "shutdown")(fd, SHUT_RDWR) === 0;
+  return requireSymbol(libc.shutdown, "shutdown")(fd, SHUT_RDWR) === 0;
 }
 
 /**
@@ -90,7 +94,7 @@ export function cork(libc: Libc, { fd }: Connection): boolean {
  * where the connection is over.
  */
 export function endReading(libc: Libc, { fd }: Connection): boolean {
-  return need(libc.shutdown, "shutdown")(fd, SHUT_RD) === 0;
+  return requireSymbol(libc.shutdown, "shutdown")(fd, SHUT_RD) === 0;
 }
 
 /** Bytes that the client has not acknowledged yet; undefined once it is over. */
@@ -98,11 +102,11 @@ export function unacknowledgedBytes(
   libc: Libc,
   connection: Connection,
 ): number | undefined {
-  const ioctl = need(libc.ioctl, "ioctl");
+  const ioctl = requireSymbol(libc.ioctl, "ioctl");
   if (inodeOf(connection.fd) !== connection.inode) return undefined;
   const count = new Int32Array(1);
   if (ioctl(connection.fd, SIOCOUTQ, new Uint8Array(count.buffer)) === -1) {
-    throw failed(libc, "ioctl SIOCOUTQ", describe(connection));
+    throw lastError(libc, "ioctl SIOCOUTQ", describe(connection));
   }
   return count[0];
 }
@@ -112,14 +116,14 @@ export function tcpInfo(
   libc: Libc,
   connection: Connection,
 ): TcpInfo | undefined {
-  const getsockopt = need(libc.getsockopt, "getsockopt");
+  const getsockopt = requireSymbol(libc.getsockopt, "getsockopt");
   const { fd, inode } = connection;
   if (inodeOf(fd) !== inode) return undefined;
   const info = new Uint8Array(TCP_INFO_BYTES);
   const length = new Uint32Array([info.length]);
   const lengthBytes = new Uint8Array(length.buffer);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, lengthBytes) === -1) {
-    throw failed(libc, "getsockopt TCP_INFO", describe(connection));
+    throw lastError(libc, "getsockopt TCP_INFO", describe(connection));
   }
   return parseTcpInfo(info, length[0]);
 }
@@ -140,7 +144,8 @@ export function isStillOpen(
 
 /** Whether it has; then `ADDRESS` is the peer's. */
 export function hasPeer(libc: Libc, fd: number): boolean {
-  return need(libc.getpeername, "getpeername")(fd, ADDRESS, room()) === 0;
+  return requireSymbol(libc.getpeername, "getpeername")(fd, ADDRESS, room()) ===
+    0;
 }
 
 const SOCKET = "socket:[";

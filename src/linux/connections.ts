@@ -5,7 +5,7 @@
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { errorCode } from "../util/error_text.ts";
+import { errorCode } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
 import {
   ADDRESS,

@@ -3,7 +3,7 @@
  * @module
  */
 import { existsSync } from "node:fs";
-import { failed, type Libc, need } from "./libc.ts";
+import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
 /** Room for 8192 CPUs, the most that Linux can be built for. */
 const MASK_BYTES = 1024;
@@ -39,9 +39,13 @@ export function ownMasks(who: string): () => void {
 export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
   const mask = new Uint8Array(MASK_BYTES);
   if (
-    need(libc.sched_getaffinity, "sched_getaffinity")(thread, SIZE, mask) !== -1
+    requireSymbol(libc.sched_getaffinity, "sched_getaffinity")(
+      thread,
+      SIZE,
+      mask,
+    ) !== -1
   ) return mask;
-  const error = failed(libc, "read the CPUs of", `thread ${thread}`);
+  const error = lastError(libc, "read the CPUs of", `thread ${thread}`);
   if (!isAlive(thread)) return undefined;
   throw error;
 }
@@ -89,9 +93,13 @@ export function writeMask(
   mask: Uint8Array,
 ): boolean {
   if (
-    need(libc.sched_setaffinity, "sched_setaffinity")(thread, SIZE, mask) !== -1
+    requireSymbol(libc.sched_setaffinity, "sched_setaffinity")(
+      thread,
+      SIZE,
+      mask,
+    ) !== -1
   ) return true;
-  const error = failed(libc, "set the CPUs of", `thread ${thread}`);
+  const error = lastError(libc, "set the CPUs of", `thread ${thread}`);
   if (!isAlive(thread)) return false;
   throw error;
 }

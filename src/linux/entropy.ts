@@ -3,7 +3,7 @@
  * @module
  */
 import { closeSync, constants, openSync, read } from "node:fs";
-import { failed, type Libc, need } from "./libc.ts";
+import { lastError, type Libc, requireSymbol } from "./libc.ts";
 import { pause } from "./poll.ts";
 import { callOnPool } from "./pool_call.ts";
 
@@ -102,8 +102,8 @@ function onPool(
 ): void {
   const pool = openSync(POOL, "r");
   try {
-    if (need(libc.ioctl, "ioctl")(pool, request, argument) < 0) {
-      throw failed(libc, action, POOL);
+    if (requireSymbol(libc.ioctl, "ioctl")(pool, request, argument) < 0) {
+      throw lastError(libc, action, POOL);
     }
   } finally {
     closeSync(pool);

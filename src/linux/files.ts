@@ -3,7 +3,7 @@
  * @module
  */
 import { renameSync, writeSync } from "node:fs";
-import { failed, type Libc } from "./libc.ts";
+import { lastError, type Libc } from "./libc.ts";
 
 /** Calls of one implementation; each throws where the kernel refuses. */
 export interface FileCalls {
@@ -30,14 +30,14 @@ export function libcFiles(libc: Libc): FileCalls {
   return {
     write(fd, bytes) {
       const count = write(fd, bytes, BigInt(bytes.length));
-      if (count === -1) throw failed(libc, "write to", `descriptor ${fd}`);
+      if (count === -1) throw lastError(libc, "write to", `descriptor ${fd}`);
       return count;
     },
     renamer(from, to) {
       // Made C strings before a caller waits: to look them up would take as long.
       const [old, renamed] = [pathOf(from), pathOf(to)];
       return () => {
-        if (rename(old, renamed) === -1) throw failed(libc, "rename", from);
+        if (rename(old, renamed) === -1) throw lastError(libc, "rename", from);
       };
     },
   };

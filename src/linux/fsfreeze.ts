@@ -4,7 +4,12 @@
  * @module
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { failed, type Libc, need, SystemCallError } from "./libc.ts";
+import {
+  lastError,
+  type Libc,
+  requireSymbol,
+  SystemCallError,
+} from "./libc.ts";
 import { mountOfDescriptor } from "./mountinfo.ts";
 
 /** _IOWR('X', 119, int) and _IOWR('X', 120, int) of linux/fs.h. */
@@ -79,7 +84,7 @@ function call(
   what: string,
   name: string,
 ): SystemCallError | undefined {
-  return need(libc.ioctl, "ioctl")(fd, request, null) === -1
-    ? failed(libc, what, name)
+  return requireSymbol(libc.ioctl, "ioctl")(fd, request, null) === -1
+    ? lastError(libc, what, name)
     : undefined;
 }

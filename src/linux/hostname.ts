@@ -3,7 +3,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { failed, type Libc, need } from "./libc.ts";
+import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
 /** The name now: gethostname(2), which the runtimes may have remembered. */
 export function readHostname(): string {
@@ -13,7 +13,12 @@ export function readHostname(): string {
 /** sethostname(2); throws a SystemCallError (needs CAP_SYS_ADMIN). */
 export function setHostname(libc: Libc, name: string): void {
   const bytes = new TextEncoder().encode(name);
-  if (need(libc.sethostname, "sethostname")(bytes, BigInt(bytes.length)) < 0) {
-    throw failed(libc, "set", "the host name");
+  if (
+    requireSymbol(libc.sethostname, "sethostname")(
+      bytes,
+      BigInt(bytes.length),
+    ) < 0
+  ) {
+    throw lastError(libc, "set", "the host name");
   }
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import type { Input, Runtime } from "../runtime/types.ts";
-import { type Libc, need } from "./libc.ts";
+import { type Libc, requireSymbol } from "./libc.ts";
 
 /** The device. */
 export const KERNEL_LOG = "/dev/kmsg";
@@ -134,7 +134,7 @@ export class KernelLogWatch {
     this.#armed = true;
     if (this.#pending) return; // still waits, behind the last record there is
     this.#log ??= this.#open();
-    need(this.#libc.lseek, "lseek")(this.#log.fd, 0n, SEEK_END);
+    requireSymbol(this.#libc.lseek, "lseek")(this.#log.fd, 0n, SEEK_END);
     this.#begin(this.#log);
   }
 

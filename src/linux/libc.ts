@@ -110,7 +110,7 @@ export type Libc =
  * The function, which has this name; fails where this libc has none. Who calls this
  * looks it up: V8 keeps no notes at a place that looks up many names.
  */
-export function need<T extends (...args: never[]) => unknown>(
+export function requireSymbol<T extends (...args: never[]) => unknown>(
   call: T | undefined,
   name: keyof typeof SYMBOLS,
 ): T {
@@ -146,7 +146,11 @@ export function errnoName(errno: number): string {
 }
 
 /** Makes the error of a call on this libc that has just returned -1. */
-export function failed(libc: Libc, call: string, on: string): SystemCallError {
+export function lastError(
+  libc: Libc,
+  call: string,
+  on: string,
+): SystemCallError {
   return new SystemCallError(call, on, libc.errno?.() ?? 0);
 }
 

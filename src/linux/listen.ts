@@ -3,7 +3,7 @@
  * @module
  */
 import { descriptorsOn } from "./connections.ts";
-import { failed, type Libc, need } from "./libc.ts";
+import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
 const SOL_SOCKET = 1;
 const SO_ACCEPTCONN = 30;
@@ -54,12 +54,12 @@ function deferAccept(
   value: Uint8Array,
 ): void {
   for (const fd of listeners) {
-    const setsockopt = need(libc.setsockopt, "setsockopt");
+    const setsockopt = requireSymbol(libc.setsockopt, "setsockopt");
     const size = value.length;
     if (setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, value, size) !== -1) {
       continue;
     }
-    const error = failed(
+    const error = lastError(
       libc,
       "set TCP_DEFER_ACCEPT on",
       `listening socket ${fd}`,
@@ -78,7 +78,7 @@ function secondsOf(seconds: number): Uint8Array {
 function isListening(libc: Libc, fd: number): boolean {
   const value = new Uint8Array(4);
   const length = new Uint8Array(new Uint32Array([value.length]).buffer);
-  const getsockopt = need(libc.getsockopt, "getsockopt");
+  const getsockopt = requireSymbol(libc.getsockopt, "getsockopt");
   return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value, length) === 0 &&
     value[0] === 1;
 }

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import process from "node:process";
-import { errorText } from "../util/error_text.ts";
+import { errorText } from "../util/errors.ts";
 import { errnoName, type Libc } from "./libc.ts";
 
 // flock(2), sys/file.h

@@ -3,7 +3,7 @@
  * not return.
  * @module
  */
-import { after } from "../util/timeout.ts";
+import { timeout } from "../util/timeout.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type {
   FreezerAnswer,
@@ -161,7 +161,7 @@ export class MountFreezer {
         if (signal?.aborted) return onAbort();
         signal?.addEventListener("abort", onAbort);
         if (Number.isFinite(limitMs)) {
-          callOff = after(limitMs, () => {
+          callOff = timeout(limitMs, () => {
             const who = this.#at ?? "the thread";
             resolve(failed(`${who} does not answer within ${limitMs} ms`));
           });

@@ -4,7 +4,13 @@
  * here waits.
  * @module
  */
-import { errnoName, failed, type Libc, need, SystemCallError } from "./libc.ts";
+import {
+  errnoName,
+  lastError,
+  type Libc,
+  requireSymbol,
+  SystemCallError,
+} from "./libc.ts";
 import { aligned, viewOf } from "./netlink_bytes.ts";
 
 const AF_NETLINK = 16;
@@ -63,11 +69,15 @@ export class Netlink implements Disposable {
   /** Opens a socket of a protocol, linux/netlink.h; throws where refused. */
   constructor(libc: Libc, protocol: number) {
     this.#libc = libc;
-    this.#socket = need(libc.socket, "socket")(AF_NETLINK, SOCK_RAW, protocol);
-    if (this.#socket < 0) throw failed(libc, "open", "a netlink socket");
+    this.#socket = requireSymbol(libc.socket, "socket")(
+      AF_NETLINK,
+      SOCK_RAW,
+      protocol,
+    );
+    if (this.#socket < 0) throw lastError(libc, "open", "a netlink socket");
     // struct timeval of the 64-bit machines that Lull runs on
     const timeout = new BigInt64Array([TIMEOUT_SECONDS, 0n]);
-    need(libc.setsockopt, "setsockopt")(
+    requireSymbol(libc.setsockopt, "setsockopt")(
       this.#socket,
       SOL_SOCKET,
       SO_RCVTIMEO,
@@ -77,7 +87,7 @@ export class Netlink implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    need(this.#libc.close, "close")(this.#socket);
+    requireSymbol(this.#libc.close, "close")(this.#socket);
   }
 
   /**
@@ -145,8 +155,13 @@ export class Netlink implements Disposable {
 
   #send({ bytes, view, length }: Composed): void {
     view.setUint32(8, ++this.#sequence, true);
-    const sent = need(this.#libc.send, "send")(this.#socket, bytes, length, 0);
-    if (sent < 0) throw failed(this.#libc, "ask", "the kernel over netlink");
+    const sent = requireSymbol(this.#libc.send, "send")(
+      this.#socket,
+      bytes,
+      length,
+      0,
+    );
+    if (sent < 0) throw lastError(this.#libc, "ask", "the kernel over netlink");
   }
 
   /**
@@ -154,13 +169,15 @@ export class Netlink implements Disposable {
    * put them together would take longer than to read the one that mostly comes.
    */
   #receive(take: Take): void {
-    const length = need(this.#libc.recv, "recv")(
+    const length = requireSymbol(this.#libc.recv, "recv")(
       this.#socket,
       this.#buffer,
       RECEIVE_SIZE,
       0,
     );
-    if (length < 0) throw failed(this.#libc, "hear", "the kernel over netlink");
+    if (length < 0) {
+      throw lastError(this.#libc, "hear", "the kernel over netlink");
+    }
     const bytes = this.#buffer;
     for (let at = 0; at + HEADER <= length;) {
       const size = int32(bytes, at);
@@ -204,6 +221,6 @@ function int32(bytes: Uint8Array, at: number): number {
 }
 
 /** Whether the kernel refused with this name of errno(3). */
-export function refusedWith(error: unknown, name: string): boolean {
+export function hasErrno(error: unknown, name: string): boolean {
   return error instanceof SystemCallError && errnoName(error.errno) === name;
 }

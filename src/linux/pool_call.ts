@@ -4,7 +4,7 @@
  * machine, and the other one must stay free for all else.
  * @module
  */
-import { after } from "../util/timeout.ts";
+import { timeout } from "../util/timeout.ts";
 
 /** What the last call does, until it has returned. */
 let running: string | undefined;
@@ -41,7 +41,7 @@ export async function callOnPool<T>(
     onAbort = () => reject(failed("given up"));
     signal?.addEventListener("abort", onAbort);
     if (limitMs === Infinity) return;
-    callOff = after(limitMs, () => {
+    callOff = timeout(limitMs, () => {
       reject(failed(`no answer within ${limitMs} ms`));
     });
   });

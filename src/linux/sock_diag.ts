@@ -3,7 +3,7 @@
  * @module
  */
 import type { Libc } from "./libc.ts";
-import { Netlink, type NetlinkMessage, refusedWith } from "./netlink.ts";
+import { hasErrno, Netlink, type NetlinkMessage } from "./netlink.ts";
 import {
   type Attribute,
   attributesOf,
@@ -122,7 +122,7 @@ export class TcpTable implements Disposable {
         );
         return "destroyed";
       } catch (error) {
-        if (refusedWith(error, "ENOENT")) return "gone";
+        if (hasErrno(error, "ENOENT")) return "gone";
         return { failed: (error as Error).message };
       }
     });
@@ -139,7 +139,7 @@ export class TcpTable implements Disposable {
       try {
         return list();
       } catch (error) {
-        if (!refusedWith(error, "ENOENT")) throw error;
+        if (!hasErrno(error, "ENOENT")) throw error;
         if (family === AF_INET6) return []; // a kernel without IPv6
         throw new Error(
           "Cannot list the TCP connections: the kernel's module tcp_diag is not loaded",

@@ -5,7 +5,7 @@
  * @module
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { type Libc, need } from "./libc.ts";
+import { type Libc, requireSymbol } from "./libc.ts";
 import { type Mount, mountIdOf } from "./mountinfo.ts";
 import { ThreadCall } from "./thread.ts";
 
@@ -23,7 +23,7 @@ export class DirectoryOpening {
     this.#libc = libc;
     // The thread reads it: it must outlive whoever waits for the thread.
     const text = new TextEncoder().encode(`${path}\0`);
-    this.#path = need(libc.strdup, "strdup")(text);
+    this.#path = requireSymbol(libc.strdup, "strdup")(text);
     try {
       this.#call = new ThreadCall(libc, "opendir", this.#path);
     } catch (error) {
@@ -48,7 +48,7 @@ export class DirectoryOpening {
   }
 
   #freePath(): void {
-    if (!this.#pathIsFreed) need(this.#libc.free, "free")(this.#path);
+    if (!this.#pathIsFreed) requireSymbol(this.#libc.free, "free")(this.#path);
     this.#pathIsFreed = true;
   }
 }
@@ -77,11 +77,11 @@ class OpenedDirectory implements Directory {
   constructor(libc: Libc, pointer: bigint) {
     this.#libc = libc;
     this.#pointer = pointer;
-    this.fd = need(libc.dirfd, "dirfd")(pointer);
+    this.fd = requireSymbol(libc.dirfd, "dirfd")(pointer);
   }
 
   close(): void {
-    need(this.#libc.closedir, "closedir")(this.#pointer);
+    requireSymbol(this.#libc.closedir, "closedir")(this.#pointer);
   }
 }
 

@@ -4,7 +4,7 @@
  * of the runtime's pool is taken (Bun has one for each CPU).
  * @module
  */
-import { errnoName, type Libc, need } from "./libc.ts";
+import { errnoName, type Libc, requireSymbol } from "./libc.ts";
 
 /** errno(3): the thread has not ended yet (pthread_tryjoin_np(3)) */
 const EBUSY = 16;
@@ -35,13 +35,13 @@ export class ThreadCall {
     this.#name = name;
     const symbol = new TextEncoder().encode(`${name}\0`);
     // null is RTLD_DEFAULT: look in all that this process has loaded (dlsym(3))
-    const address = need(libc.dlsym, "dlsym")(null, symbol);
+    const address = requireSymbol(libc.dlsym, "dlsym")(null, symbol);
     if (address === 0n) throw new Error(`Cannot find ${name}: no such symbol`);
     // A thread starts at a function from pointer to pointer. By the calling
     // conventions of x86-64 and arm64 one from int to int serves as well.
     const thread = new BigUint64Array(1);
     const handle = new Uint8Array(thread.buffer);
-    const code = need(libc.pthread_create, "pthread_create")(
+    const code = requireSymbol(libc.pthread_create, "pthread_create")(
       handle,
       null,
       address,
@@ -72,7 +72,10 @@ export class ThreadCall {
   #join(): bigint | undefined {
     const result = new BigUint64Array(1);
     const bytes = new Uint8Array(result.buffer);
-    const join = need(this.#libc.pthread_tryjoin_np, "pthread_tryjoin_np");
+    const join = requireSymbol(
+      this.#libc.pthread_tryjoin_np,
+      "pthread_tryjoin_np",
+    );
     const code = join(this.#thread, bytes);
     if (code === EBUSY) return undefined;
     if (code === 0) return result[0];

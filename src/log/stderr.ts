@@ -11,8 +11,8 @@ import {
   writeSync,
 } from "node:fs";
 import { constants as system } from "node:os";
-import { errorCode } from "../util/error_text.ts";
-import { failed, type Libc } from "../linux/libc.ts";
+import { errorCode } from "../util/errors.ts";
+import { lastError, type Libc } from "../linux/libc.ts";
 import type { Write } from "./sink.ts";
 
 const STDERR = 2;
@@ -68,7 +68,7 @@ function toSocket(libc: Libc, fd: number): Write | undefined {
     const sent = send(fd, bytes, BigInt(bytes.length), NOW) as number;
     if (sent !== -1) return sent;
     if (OVER.includes(libc.errno?.() ?? 0)) {
-      throw failed(libc, "write to", `socket ${fd}`);
+      throw lastError(libc, "write to", `socket ${fd}`);
     }
     return undefined;
   };

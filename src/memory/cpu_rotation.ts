@@ -19,7 +19,7 @@ import type { Libc } from "../linux/libc.ts";
  * Takes the main thread from CPU to CPU, of those that it may use: what the
  * kernel keeps for each of them is within the reach of that one alone.
  */
-export class CpuTour {
+export class CpuRotation {
   readonly #libc: Libc;
   readonly #home: Uint8Array | undefined;
   readonly #stops: readonly Uint8Array[];

@@ -4,7 +4,7 @@
  * the agent runs, and it is this.
  * @module
  */
-import { after } from "../util/timeout.ts";
+import { timeout } from "../util/timeout.ts";
 import type { Runtime } from "../runtime/types.ts";
 
 /** Quiet time after work before a collection, in milliseconds. */
@@ -59,7 +59,7 @@ export class IdleCollector {
   }
 
   #arm(ms: number): void {
-    this.#callOff = after(ms, () => this.#look());
+    this.#callOff = timeout(ms, () => this.#look());
   }
 
   #look(): void {

@@ -30,7 +30,7 @@ interface Range {
 }
 
 /** Sees to it that a reply's young objects, and its buffers, find memory there. */
-export function makeRoom(libc: RoomLibc): void {
+export function prefaultHeap(libc: RoomLibc): void {
   makeYoungRoom(libc);
   makeHeapRoom(libc);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { type Libc, need } from "../linux/libc.ts";
+import { type Libc, requireSymbol } from "../linux/libc.ts";
 
 // linux/mman.h
 const MADV_NORMAL = 0;
@@ -68,7 +68,7 @@ function forget(libc: Libc, path: string): void {
  * The program's pages, and which of them are needed from a prepare to the end of
  * the recovery after it: what came back after all were out.
  */
-export class ProgramPages {
+export class WorkingSet {
   readonly #libc: Libc;
   readonly #onError: (error: unknown) => void;
   /** By the address of a mapping, 1 for each page that stays. */
@@ -76,7 +76,7 @@ export class ProgramPages {
   #out = false;
   #settled = false;
 
-  /** `onError` gets why {@linkcode learn} could not note the pages: no caller waits for it. */
+  /** `onError` gets why {@linkcode record} could not note the pages: no caller waits for it. */
   constructor(libc: Libc, onError: (error: unknown) => void) {
     this.#libc = libc;
     this.#onError = onError;
@@ -87,7 +87,7 @@ export class ProgramPages {
    * what is there is needed: an engine does the same in another way from time to
    * time, and what a prepare ran, the recovery may run next.
    */
-  settle(): void {
+  trim(): void {
     if (this.#settled || this.#needed.size === 0) return this.pageOut();
     this.#settled = true;
     this.#out = true;
@@ -98,7 +98,7 @@ export class ProgramPages {
   pageOut(): void {
     this.#out = true;
     if (this.#needed.size === 0) return void pageOutFiles(this.#libc);
-    const advise = need(this.#libc.madvise, "madvise");
+    const advise = requireSymbol(this.#libc.madvise, "madvise");
     for (const mapping of fileMappings()) {
       const resident = this.#residentOf(mapping);
       const needed = this.#needed.get(mapping.address);
@@ -112,7 +112,7 @@ export class ProgramPages {
   }
 
   /** What is in memory from now on may be there for something else. */
-  spoil(): void {
+  invalidate(): void {
     this.#out = false;
   }
 
@@ -120,7 +120,7 @@ export class ProgramPages {
    * What is in memory now stays, where all else has gone out before. Never throws: if the pages
    * cannot be read (no descriptor is free), those that were noted before still stay.
    */
-  learn(): void {
+  record(): void {
     try {
       this.#learn();
     } catch (error) {
@@ -142,7 +142,7 @@ export class ProgramPages {
   #residentOf({ address, bytes }: Mapping): Uint8Array | undefined {
     const pages = new Uint8Array(Number((bytes + PAGE - 1n) / PAGE));
     // mincore(2): only the lowest bit is defined, and the kernel sets no other
-    const mincore = need(this.#libc.mincore, "mincore");
+    const mincore = requireSymbol(this.#libc.mincore, "mincore");
     return mincore(address, bytes, pages) === 0 ? pages : undefined;
   }
 }
@@ -171,7 +171,7 @@ function adviseAll(
   mappings: readonly Mapping[],
   advice: number,
 ): number {
-  const advise = need(libc.madvise, "madvise");
+  const advise = requireSymbol(libc.madvise, "madvise");
   // Refused for special mappings, and where the file is not ours: no loss.
   return mappings.filter(({ address, bytes }) =>
     advise(address, bytes, advice) === 0

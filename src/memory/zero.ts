@@ -5,8 +5,8 @@
  * @module
  */
 import { setImmediate as turn } from "node:timers/promises";
-import { CpuTour } from "./cpu_rotation.ts";
-import { failed, type Libc, need } from "../linux/libc.ts";
+import { CpuRotation } from "./cpu_rotation.ts";
+import { lastError, type Libc, requireSymbol } from "../linux/libc.ts";
 import {
   bytesEverFreed,
   bytesKeptFree,
@@ -82,7 +82,7 @@ export class MemoryZeroer {
     const most = Math.min(stale, limitBytes);
     // Each CPU has a list of pages that were freed there, up to megabytes, and
     // gives of it to nobody else. They do not count as free memory.
-    const tour = new CpuTour(this.#libc);
+    const tour = new CpuRotation(this.#libc);
     const taken: Slice[] = [];
     let bytes = 0;
     let room = roomAbove(least);
@@ -113,7 +113,7 @@ export class MemoryZeroer {
   }
 
   #take(size: number): bigint {
-    const address = need(this.#libc.mmap, "mmap")(
+    const address = requireSymbol(this.#libc.mmap, "mmap")(
       0n,
       BigInt(size),
       PROT_READ_WRITE,
@@ -122,7 +122,7 @@ export class MemoryZeroer {
       0n,
     );
     if (address === MAP_FAILED) {
-      throw failed(this.#libc, "map", `${size} bytes`);
+      throw lastError(this.#libc, "map", `${size} bytes`);
     }
     try {
       // Small pages are served from what was freed last and lies in pieces; a
@@ -144,14 +144,16 @@ export class MemoryZeroer {
     advice: number,
     optional = false,
   ): void {
-    const call = need(this.#libc.madvise, "madvise");
+    const call = requireSymbol(this.#libc.madvise, "madvise");
     if (call(address, BigInt(size), advice) === 0 || optional) return;
-    throw failed(this.#libc, `advise ${advice} on`, `${size} bytes`);
+    throw lastError(this.#libc, `advise ${advice} on`, `${size} bytes`);
   }
 
   #giveBack(address: bigint, size: number): void {
-    if (need(this.#libc.munmap, "munmap")(address, BigInt(size)) === 0) return;
-    throw failed(this.#libc, "unmap", `${size} bytes`);
+    if (
+      requireSymbol(this.#libc.munmap, "munmap")(address, BigInt(size)) === 0
+    ) return;
+    throw lastError(this.#libc, "unmap", `${size} bytes`);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { announce } from "../linux/announce.ts";
 import type { Libc } from "../linux/libc.ts";
-import { refusedWith } from "../linux/netlink.ts";
+import { hasErrno } from "../linux/netlink.ts";
 import type { LinkRoute } from "../linux/routes.ts";
 import type { Link, LinkAddress, Network } from "../linux/rtnetlink.ts";
 import type { NetworkIdentity } from "../lifecycle/request.ts";
@@ -107,7 +107,7 @@ function setMac(network: Network, link: Link, mac: Uint8Array): void {
   try {
     network.setMac(link.index, mac);
   } catch (error) {
-    if (!refusedWith(error, "EBUSY")) throw error;
+    if (!hasErrno(error, "EBUSY")) throw error;
     network.setUp(link.index, false);
     try {
       network.setMac(link.index, mac);
@@ -137,7 +137,7 @@ function changeAddress({ network, link, done }: Work, cidr: string): void {
       network.removeAddress(one);
     } catch (error) {
       // a secondary one goes with the first of its subnet
-      if (!refusedWith(error, "EADDRNOTAVAIL")) throw error;
+      if (!hasErrno(error, "EADDRNOTAVAIL")) throw error;
     }
   }
   // asked again: the same one may have been a secondary, and gone with it
@@ -168,7 +168,7 @@ function keepRoutes(
       network.routes.restore(route);
     } catch (error) {
       // unreachable gateway, or a source address that is no more
-      if (!refusedWith(error, "ENETUNREACH") && !refusedWith(error, "EINVAL")) {
+      if (!hasErrno(error, "ENETUNREACH") && !hasErrno(error, "EINVAL")) {
         throw error;
       }
       const what = `route by ${route.gateway ?? "the link"} lost`;

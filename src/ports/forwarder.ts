@@ -3,10 +3,10 @@
  * worker that does it.
  * @module
  */
-import { errorText } from "../util/error_text.ts";
+import { errorText } from "../util/errors.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type { PortLog } from "./log.ts";
-import type { News, Order, PortsEffect } from "./messages.ts";
+import type { PortsEffect, WorkerCommand, WorkerEvent } from "./messages.ts";
 import type { Targets } from "./scanner.ts";
 
 /** How long the worker may take to close everything, in milliseconds. */
@@ -110,14 +110,14 @@ export class Forwarder {
   }
 
   /** Without a worker nothing is forwarded, and there is nothing to take back. */
-  #post(order: Order): void {
+  #post(order: WorkerCommand): void {
     this.#worker?.post(order);
   }
 
   #startWorker(): RuntimeWorker {
     const worker = this.#options.runtime.startWorker(this.#options.workerUrl, {
       onMessage: (news) => {
-        if (worker === this.#worker) this.#onNews(news as News);
+        if (worker === this.#worker) this.#onNews(news as WorkerEvent);
       },
       onError: (error) => {
         if (worker === this.#worker) this.#onDeath(worker, error);
@@ -126,7 +126,7 @@ export class Forwarder {
     return worker;
   }
 
-  #onNews(news: News): void {
+  #onNews(news: WorkerEvent): void {
     if (news.kind === "stopped") return this.#onStopped?.(news.effect);
     const known = this.#ports.get(news.port);
     // news of a port that has been taken back since
@@ -171,7 +171,7 @@ export class Forwarder {
     }
     const listening = this.ports.filter((port) => port.listening).length;
     const confirmed = this.#confirmation(signal);
-    worker.post({ kind: "stop" } satisfies Order);
+    worker.post({ kind: "stop" } satisfies WorkerCommand);
     const effect = await confirmed;
     this.#worker = undefined;
     this.#ports.clear();

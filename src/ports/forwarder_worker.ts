@@ -5,16 +5,16 @@
  * @module
  */
 import { readlinkSync } from "node:fs";
-import { errorText } from "../util/error_text.ts";
+import { errorText } from "../util/errors.ts";
 import { loadListen } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
-import type { Carried, Listen, Listening } from "./listen.ts";
-import type { News, Order } from "./messages.ts";
+import type { Listen, Listening, RelayedConnection } from "./listen.ts";
+import type { WorkerCommand, WorkerEvent } from "./messages.ts";
 
 /** What a worker's global scope has: the types of a page are loaded here. */
 interface WorkerScope {
-  postMessage(message: News | WorkerHello): void;
-  onmessage: ((event: MessageEvent<Order>) => void) | null;
+  postMessage(message: WorkerEvent | WorkerHello): void;
+  onmessage: ((event: MessageEvent<WorkerCommand>) => void) | null;
 }
 
 interface Listener {
@@ -25,7 +25,7 @@ interface Listener {
 
 const scope = globalThis as unknown as WorkerScope;
 const listeners = new Map<number, Listener>();
-const connections = new Set<Carried>();
+const connections = new Set<RelayedConnection>();
 /** Listeners that are not closed yet, those being closed among them. */
 const doors = new Set<Listening>();
 const loading = loadListen();
@@ -57,7 +57,7 @@ function forward(
     address,
     port,
     targets: () => listener.targets,
-    onCarried: (connection) => connections.add(connection),
+    onConnection: (connection) => connections.add(connection),
     onEnd(connection) {
       connections.delete(connection);
       lookWhetherStopped();

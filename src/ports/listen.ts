@@ -6,7 +6,7 @@
 import type { Descriptors } from "./relay/descriptors.ts";
 
 /** One connection: a client's, and the one to its target. */
-export interface Carried {
+export interface RelayedConnection {
   /**
    * Resets both: a connection that is closed in the middle must not look
    * complete, and one that is reset leaves nothing behind in the kernel.
@@ -23,9 +23,9 @@ export interface ListenOptions {
   readonly onListening: () => void;
   /** It does not listen, and is closed. */
   readonly onError: (error: unknown) => void;
-  readonly onCarried: (carried: Carried) => void;
+  readonly onConnection: (connection: RelayedConnection) => void;
   /** Of this connection nothing is left. */
-  readonly onEnd: (carried: Carried) => void;
+  readonly onEnd: (connection: RelayedConnection) => void;
 }
 
 /** A port that is listened on. */

@@ -4,7 +4,7 @@
  */
 
 /** From the forwarder to its worker. */
-export type Order =
+export type WorkerCommand =
   /** Listen on it, or, where that is so already, dial these targets from now on. */
   | {
     readonly kind: "forward";
@@ -18,7 +18,7 @@ export type Order =
   | { readonly kind: "stop" };
 
 /** From the worker to the forwarder. */
-export type News =
+export type WorkerEvent =
   | { readonly kind: "listening"; readonly port: number }
   | {
     readonly kind: "failed";

@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { errorCode, errorText } from "../util/error_text.ts";
+import { errorCode, errorText } from "../util/errors.ts";
 import type { PortLog } from "./log.ts";
 import { parseListening } from "./proc_net.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
-import { errorText } from "../util/error_text.ts";
-import type { NextTurn } from "../util/deferred_queue.ts";
+import { errorText } from "../util/errors.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { type ForwardedPort, Forwarder } from "./forwarder.ts";
 import type { PortLog } from "./log.ts";
@@ -24,7 +24,7 @@ export interface PortSubsystemOptions {
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
   /** For the first scan, which a recovery's caller need not wait for. */
-  readonly later: Pick<NextTurn, "do">;
+  readonly queue: Pick<DeferredQueue, "defer">;
   readonly log: PortLog;
   /** As {@linkcode ForwarderOptions.stopLimitMs}. */
   readonly stopLimitMs?: number;
@@ -67,7 +67,7 @@ export class PortSubsystem {
   start(): void {
     if (this.#run !== undefined) return;
     const run = this.#run = {};
-    this.#options.later.do(() => this.#begin(run));
+    this.#options.queue.defer(() => this.#begin(run));
   }
 
   /**

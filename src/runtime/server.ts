@@ -5,7 +5,7 @@
 import { chmodSync, lstatSync, rmSync } from "node:fs";
 import process from "node:process";
 import { nodeNet } from "../util/lazy_builtins.ts";
-import { errorText } from "../util/error_text.ts";
+import { errorText } from "../util/errors.ts";
 import type { ListenAddress, Peer, ServeOptions } from "./types.ts";
 import { withCompleteUrl } from "./url.ts";
 

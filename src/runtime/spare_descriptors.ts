@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, openSync } from "node:fs";
-import { errorCode } from "../util/error_text.ts";
+import { errorCode } from "../util/errors.ts";
 
 /**
  * The code of the error if fewer than `count` descriptors are free: EMFILE for this process's

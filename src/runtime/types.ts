@@ -131,7 +131,7 @@ export interface Runtime {
    * Sees to it that what a reply allocates finds memory that is there already; to
    * be called when all else is done. Nothing to do where the engine has it always.
    */
-  makeRoom?(libc: Libc): void;
+  prefaultHeap?(libc: Libc): void;
   /** What handles files by less code than node:fs, where there is something. */
   filesOf?(libc: Libc): FileCalls;
   /** Throws `Cannot start worker URL: EMFILE` if too few descriptors are free for it. */

@@ -4,7 +4,7 @@
  */
 import type { Step } from "../lifecycle/step.ts";
 import type { IdleCollector } from "../memory/idle_collector.ts";
-import type { NextTurn } from "../util/deferred_queue.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
 import { residentBytes } from "../memory/resident.ts";
 import type { Runtime } from "../runtime/types.ts";
 
@@ -16,11 +16,11 @@ import type { Runtime } from "../runtime/types.ts";
 export function collectStep(
   collect: Runtime["collect"],
   idle: Pick<IdleCollector, "rest" | "resume">,
-  later: Pick<NextTurn, "do">,
+  queue: Pick<DeferredQueue, "defer">,
 ): Step {
   return {
     async quiesce({ signal }) {
-      const undo = () => later.do(() => idle.resume());
+      const undo = () => queue.defer(() => idle.resume());
       idle.rest();
       try {
         const before = residentBytes();

@@ -3,26 +3,26 @@
  * @module
  */
 import type { Step } from "../lifecycle/step.ts";
-import type { ConnectionKeeper } from "../connections/tracker.ts";
-import type { NextTurn } from "../util/deferred_queue.ts";
+import type { ConnectionTracker } from "../connections/tracker.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Sweeper } from "../connections/sweeper.ts";
 
 /** What the step needs of the keeper: functions on their own, as for `Ports`. */
 export interface Keeping {
-  readonly quiesce: () => ReturnType<ConnectionKeeper["quiesce"]>;
-  readonly recover: () => ReturnType<ConnectionKeeper["recover"]>;
+  readonly quiesce: () => ReturnType<ConnectionTracker["quiesce"]>;
+  readonly recover: () => ReturnType<ConnectionTracker["recover"]>;
 }
 
 /** Closes and records at prepare, closes the recorded ones at recovery. */
 export function connectionsStep(
   { quiesce, recover }: Keeping,
   sweeper: Pick<Sweeper, "start" | "stop">,
-  later: Pick<NextTurn, "do">,
+  queue: Pick<DeferredQueue, "defer">,
 ): Step {
   return {
     async quiesce() {
       const undo = () => {
-        later.do(() => sweeper.start());
+        queue.defer(() => sweeper.start());
         return recover();
       };
       sweeper.stop();
@@ -41,11 +41,11 @@ export function connectionsStep(
  * others were closed. Before the collection, which takes what they leave.
  */
 export function lateConnectionsStep(
-  keeper: Pick<ConnectionKeeper, "closeLate">,
+  tracker: Pick<ConnectionTracker, "closeLate">,
 ): Step {
   return {
     async quiesce({ signal }) {
-      return { effect: { closed: await keeper.closeLate(signal) } };
+      return { effect: { closed: await tracker.closeLate(signal) } };
     },
   };
 }

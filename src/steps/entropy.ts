@@ -10,7 +10,7 @@ import type {
 } from "../lifecycle/step.ts";
 import { addEntropy, readHardware, reseed } from "../linux/entropy.ts";
 import type { Libc } from "../linux/libc.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 
 /** Bytes taken from a hardware source: as many as the kernel's key has. */
 const HARDWARE_BYTES = 32;

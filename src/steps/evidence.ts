@@ -3,8 +3,9 @@
  * anything else than the kernel's word for it.
  * @module
  */
-import type { NextTurn } from "../util/deferred_queue.ts";
-import { messageOf, type Step } from "../lifecycle/step.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
+import type { Step } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /**
@@ -24,7 +25,7 @@ export interface Observing {
 export function evidenceStep(
   { mark, watch, unwatch }: Observing,
   recover: () => void,
-  later: Pick<NextTurn, "do">,
+  queue: Pick<DeferredQueue, "defer">,
 ): Step {
   return {
     quiesce() {
@@ -37,7 +38,7 @@ export function evidenceStep(
       };
       const onFork = () => {
         const end = performance.now() + GRACE_MS;
-        later.do(() => {
+        queue.defer(() => {
           if (over) return;
           timer = setTimeout(recover, Math.max(0, end - performance.now()));
         });

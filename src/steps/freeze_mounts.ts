@@ -10,7 +10,8 @@ import type {
   Recorder,
   Repairer,
 } from "../lifecycle/journal.ts";
-import { since, type Step } from "../lifecycle/step.ts";
+import type { Step } from "../lifecycle/step.ts";
+import { since } from "../util/errors.ts";
 import type { Thawed } from "../linux/freezer_messages.ts";
 import type { MountedAt } from "../linux/fsfreeze.ts";
 import type { MountFreezer } from "../linux/mount_freezer.ts";

@@ -5,28 +5,27 @@
  */
 import {
   type Call,
+  describeResult,
   isPaid,
   LEAST_MS,
   logOutput,
-  sentence,
   thawAll,
 } from "../hooks/calls.ts";
 import {
-  type Facts,
   type Hook,
+  type HookEvent,
   type HookResult,
   keyOf,
 } from "../hooks/hook.ts";
 import { changeOf, type OwedThaws } from "../hooks/owed_thaws.ts";
 import type { Recorded, Recorder } from "../lifecycle/journal.ts";
-import {
-  type Effect,
-  messageOf,
-  type RecoveryContext,
-  since,
-  type Step,
-  type StepContext,
+import type {
+  Effect,
+  RecoveryContext,
+  Step,
+  StepContext,
 } from "../lifecycle/step.ts";
+import { messageOf, since } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 
 /** What the step needs. */
@@ -143,7 +142,7 @@ class Round {
     }
     if (hooks.length === 0) return undefined;
     save?.();
-    const facts: Facts = { phase: "freeze", operation, generation };
+    const facts: HookEvent = { phase: "freeze", operation, generation };
     const change = () => changeOf(facts, this.#started.map(keyOf));
     const recorded = this.#recorded = journal.record("hooks", change());
     for (const hook of hooks) {
@@ -168,12 +167,12 @@ class Round {
       }
       results.push(result);
       const held = isPaid(result) || hook.policy === "continue";
-      if (!held || result.status === "aborted") return sentence(result);
+      if (!held || result.status === "aborted") return describeResult(result);
     }
     return undefined;
   }
 
-  async #thaw(facts: Facts, signal?: AbortSignal) {
+  async #thaw(facts: HookEvent, signal?: AbortSignal) {
     const { limitMs, owed, log, save } = this.#options;
     try {
       const { calls, ms } = await thawAll(
@@ -201,5 +200,5 @@ function notStarted({ name, kind }: Hook, limitMs: number): HookResult {
 
 function failuresOf(calls: readonly Call[]): string[] {
   return calls.map(({ result }) => result).filter((result) => !isPaid(result))
-    .map(sentence);
+    .map(describeResult);
 }

@@ -2,7 +2,8 @@
  * Repair: this fork has the address and the name that its host gave it.
  * @module
  */
-import { messageOf, type Repair } from "../lifecycle/step.ts";
+import type { Repair } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import { readHostname, setHostname } from "../linux/hostname.ts";
 import type { Libc } from "../linux/libc.ts";
 import { readResolver, withServers, writeResolver } from "../linux/resolver.ts";

@@ -5,7 +5,8 @@
 import * as v from "valibot";
 import type { Recorder, Repairer } from "../lifecycle/journal.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
-import { type Effect, messageOf, since, type Step } from "../lifecycle/step.ts";
+import type { Effect, Step } from "../lifecycle/step.ts";
+import { messageOf, since } from "../util/errors.ts";
 import {
   findCgroup,
   findCgroupRoot,

@@ -11,7 +11,7 @@ import { clearTimeout, setTimeout } from "./timers.ts";
 const ARMED_MS = 300;
 
 /** Does things in a later turn of the loop, when the reply has left. */
-export class NextTurn {
+export class DeferredQueue {
   readonly #onError: (error: unknown) => void;
   readonly #actions: (() => void)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -30,24 +30,24 @@ export class NextTurn {
    * nothing; the first one that it sets is 6 of the 130 ms (on Deno, emulated) that
    * its caller waits.
    */
-  arm(): void {
+  schedule(): void {
     clearTimeout(this.#timer);
     this.#wait(ARMED_MS);
   }
 
   /** Does it in the turn that is to come, or in the next one. */
-  do(action: () => void): void {
+  defer(action: () => void): void {
     this.#actions.push(action);
     if (this.#timer === undefined) this.#wait(0);
   }
 
   /** Resolves in that turn. */
-  turn(): Promise<void> {
-    return new Promise((resolve) => this.do(resolve));
+  drained(): Promise<void> {
+    return new Promise((resolve) => this.defer(resolve));
   }
 
   /** Does now, in order, what is still to be done, all of it. Never throws. */
-  now(): void {
+  flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (let next; (next = this.#actions.shift()) !== undefined;) {
@@ -60,6 +60,6 @@ export class NextTurn {
   }
 
   #wait(ms: number): void {
-    this.#timer = setTimeout(() => this.now(), ms);
+    this.#timer = setTimeout(() => this.flush(), ms);
   }
 }

@@ -13,7 +13,7 @@ const PIECE_MS = 200;
  * same, and the limits of a prepare's steps would wake a quiesced guest for a
  * quarter of a minute. Not for waits that last, which the pieces would disturb.
  */
-export function after(ms: number, action: () => void): () => void {
+export function timeout(ms: number, action: () => void): () => void {
   const end = performance.now() + ms;
   const wait = (left: number) =>
     setTimeout(() => {

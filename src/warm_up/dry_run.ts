@@ -3,22 +3,22 @@
  * program's pages back from the disk while its caller waits.
  * @module
  */
-import { afterRecovery } from "../agent/on_recovered.ts";
+import { onRecovered } from "../agent/on_recovered.ts";
 import type { EvidenceObserver } from "../evidence/observer.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { LifecycleOptions } from "../lifecycle/options.ts";
 import { type Plan, plan } from "../lifecycle/plan.ts";
 import type { Recovery } from "../lifecycle/recovery.ts";
-import { messageOf } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { IdleCollector } from "../memory/idle_collector.ts";
 import type { Sources } from "../agent/components.ts";
 import { Metrics } from "../http/metrics.ts";
-import { NextTurn } from "../util/deferred_queue.ts";
+import { DeferredQueue } from "../util/deferred_queue.ts";
 import { openForkLog, wakeUp, watchOnce } from "./dry_run_log.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { Guard } from "../http/guard.ts";
-import type { ConnectionKeeper } from "../connections/tracker.ts";
+import type { ConnectionTracker } from "../connections/tracker.ts";
 import type { Sweeper } from "../connections/sweeper.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
@@ -32,7 +32,7 @@ import { portsStep } from "../steps/ports.ts";
 import { resetConnections } from "../steps/reset_connections.ts";
 
 /** What a rehearsal needs. */
-export interface RehearsalOptions {
+export interface DryRunOptions {
   readonly libc: Libc;
   readonly runtime: Pick<Runtime, "tryInput" | "filesOf">;
   readonly observer: Pick<
@@ -41,7 +41,7 @@ export interface RehearsalOptions {
   >;
   /** Looks for evidence. */
   readonly evidence: NonNullable<LifecycleOptions["evidence"]>;
-  readonly keeper: Pick<ConnectionKeeper, "recover">;
+  readonly tracker: Pick<ConnectionTracker, "recover">;
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
   readonly idle: Pick<IdleCollector, "rest" | "resume">;
   readonly guard: Pick<Guard, "forget">;
@@ -61,8 +61,8 @@ export interface RehearsalOptions {
  * it has, and what is undone while nothing is quiesced stays as it is. No prepare
  * may run meanwhile.
  */
-export async function rehearse(
-  options: RehearsalOptions,
+export async function dryRun(
+  options: DryRunOptions,
 ): Promise<readonly string[]> {
   const { libc, observer, guard } = options;
   await wakeUp(options);
@@ -72,8 +72,8 @@ export async function rehearse(
   let hangUp = () => {};
   const errors: unknown[] = [];
   const failures: string[] = [];
-  const later = new NextTurn((error) => failures.push(messageOf(error)));
-  const trial = trialPlan(options, later);
+  const queue = new DeferredQueue((error) => failures.push(messageOf(error)));
+  const trial = trialPlan(options, queue);
   const lifecycle = new Lifecycle({
     plan: trial.plan,
     // Where the kernel knows of no forks, the clocks are asked.
@@ -84,12 +84,12 @@ export async function rehearse(
       observer.look();
       return await options.evidence();
     },
-    later: later.do.bind(later),
-    onSettled: () => later.arm(),
-    onRunning: afterRecovery({
+    defer: (action) => queue.defer(action),
+    onSettled: () => queue.schedule(),
+    onRunning: onRecovered({
       guard,
       metrics: new Metrics(),
-      later,
+      queue,
       tell() {},
     }),
     leaseSeconds: 60,
@@ -109,7 +109,7 @@ export async function rehearse(
   } finally {
     // Whatever failed: nobody is to take the words in that log for the kernel's.
     forget();
-    later.now();
+    queue.flush();
     hangUp();
     trial.close();
     forkLog?.close();
@@ -124,8 +124,8 @@ export async function rehearse(
 
 /** The real steps and repairs, as far as they do something at a recovery. */
 function trialPlan(
-  { libc, observer, keeper, sweeper, idle, sources, ...rest }: RehearsalOptions,
-  later: NextTurn,
+  { libc, observer, tracker, sweeper, idle, sources, ...rest }: DryRunOptions,
+  queue: DeferredQueue,
 ): { plan: Plan; close(): void } {
   const connections = resetConnections({
     libc,
@@ -138,10 +138,10 @@ function trialPlan(
     connections: connectionsStep(
       {
         quiesce: () => Promise.resolve({ closed: 0, recorded: 0 }),
-        recover: keeper.recover.bind(keeper),
+        recover: tracker.recover.bind(tracker),
       },
       sweeper,
-      later,
+      queue,
     ),
     "workload-connections": connections.record,
     evidence: evidenceStep(
@@ -151,9 +151,9 @@ function trialPlan(
         unwatch: observer.unwatch.bind(observer),
       },
       () => {},
-      later,
+      queue,
     ),
-    collect: collectStep(() => Promise.resolve(true), idle, later),
+    collect: collectStep(() => Promise.resolve(true), idle, queue),
     parallelism: parallelismStep(keepingCpus(libc)),
     entropy: entropyRepair({
       libc,

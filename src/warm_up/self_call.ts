@@ -3,7 +3,7 @@
  * request into the program and of its reply out of it is a recovery's, too.
  * @module
  */
-import { failed, type Libc, need } from "../linux/libc.ts";
+import { lastError, type Libc, requireSymbol } from "../linux/libc.ts";
 import { listenersOn } from "../linux/listen.ts";
 import {
   readSocketAddress,
@@ -71,21 +71,25 @@ export class SelfCall {
     const [listener] = listenersOn(this.#libc, this.#ports());
     if (listener === undefined) return () => {};
     const socket = this.#connect(this.#nameOf(listener));
-    return () => void need(this.#libc.close, "close")(socket);
+    return () => void requireSymbol(this.#libc.close, "close")(socket);
   }
 
   /** A socket on its way to the address. */
   #connect(address: Uint8Array): number {
     const family = address[0] | address[1] << 8;
-    const socket = need(this.#libc.socket, "socket")(
+    const socket = requireSymbol(this.#libc.socket, "socket")(
       family,
       SOCK_STREAM_NONBLOCK_CLOEXEC,
       0,
     );
-    if (socket === -1) throw failed(this.#libc, "open", "a socket");
+    if (socket === -1) throw lastError(this.#libc, "open", "a socket");
     // To 0.0.0.0 and :: is to this machine. What is not connected yet, or
     // never will be, is for the sending to find out.
-    need(this.#libc.connect, "connect")(socket, address, address.length);
+    requireSymbol(this.#libc.connect, "connect")(
+      socket,
+      address,
+      address.length,
+    );
     return socket;
   }
 
@@ -96,11 +100,11 @@ export class SelfCall {
       const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
       const size = BigInt(request.length);
       const send = () =>
-        need(this.#libc.send, "send")(socket, request, size, flags);
+        requireSymbol(this.#libc.send, "send")(socket, request, size, flags);
       await this.#until("sent", send);
       const reply = new Uint8Array(1024);
       const recv = () =>
-        need(this.#libc.recv, "recv")(
+        requireSymbol(this.#libc.recv, "recv")(
           socket,
           reply,
           BigInt(reply.length),
@@ -108,7 +112,7 @@ export class SelfCall {
         );
       await this.#until("answered", recv);
     } finally {
-      need(this.#libc.close, "close")(socket);
+      requireSymbol(this.#libc.close, "close")(socket);
       this.#own = undefined;
     }
   }
@@ -118,7 +122,11 @@ export class SelfCall {
     const end = performance.now() + this.#limitMs;
     while (call() === -1) {
       if (performance.now() > end) {
-        throw failed(this.#libc, `have ${what}`, "a health check of its own");
+        throw lastError(
+          this.#libc,
+          `have ${what}`,
+          "a health check of its own",
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
@@ -128,10 +136,14 @@ export class SelfCall {
     const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
     const length = new Uint8Array(new Uint32Array([address.length]).buffer);
     if (
-      need(this.#libc.getsockname, "getsockname")(socket, address, length) ===
+      requireSymbol(this.#libc.getsockname, "getsockname")(
+        socket,
+        address,
+        length,
+      ) ===
         -1
     ) {
-      throw failed(this.#libc, "read the address of", `socket ${socket}`);
+      throw lastError(this.#libc, "read the address of", `socket ${socket}`);
     }
     return address.slice(0, new DataView(length.buffer).getUint32(0, true));
   }

@@ -2,11 +2,11 @@
  * What makes the first recovery as fast as later ones, after the start.
  * @module
  */
-import { after } from "../util/timeout.ts";
-import { canPageOut, type ProgramPages } from "../memory/working_set.ts";
-import { type Materials, sourcesOf } from "../agent/components.ts";
-import type { NextTurn } from "../util/deferred_queue.ts";
-import { type RehearsalOptions, rehearse } from "./dry_run.ts";
+import { timeout } from "../util/timeout.ts";
+import { canPageOut, type WorkingSet } from "../memory/working_set.ts";
+import { type Components, sourcesOf } from "../agent/components.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { dryRun, type DryRunOptions } from "./dry_run.ts";
 
 /** How long it waits for a first request, in milliseconds. */
 const WAIT_MS = 1000;
@@ -18,12 +18,12 @@ export interface WarmUpOptions {
   /** How often, until it is routine. */
   readonly rehearsals: number;
   /** Undefined where the program stays in memory as it is. */
-  readonly program: Pick<ProgramPages, "pageOut" | "learn"> | undefined;
+  readonly program: Pick<WorkingSet, "pageOut" | "record"> | undefined;
   /** Hears what of a recovery will not work. */
   readonly warn: (why: string) => void;
   /** Hears why the warm-up itself did not work. */
   readonly onError: (error: unknown) => void;
-  readonly later: Pick<NextTurn, "do">;
+  readonly queue: Pick<DeferredQueue, "defer">;
 }
 
 /**
@@ -56,13 +56,13 @@ export class WarmUp {
   start(): void {
     if (this.#state !== "early") return;
     this.#state = "waiting";
-    this.#noRequest = after(WAIT_MS, () => this.#begin());
+    this.#noRequest = timeout(WAIT_MS, () => this.#begin());
   }
 
   /** To be called as a reply leaves. */
   replied(): void {
     if (this.#state !== "waiting") return;
-    this.#options.later.do(() => this.#begin());
+    this.#options.queue.defer(() => this.#begin());
   }
 
   #begin(): void {
@@ -86,7 +86,7 @@ export class WarmUp {
       if (program === undefined) return;
       program.pageOut();
       await rehearse();
-      program.learn();
+      program.record();
     } catch (error) {
       onError(error);
     }
@@ -94,30 +94,30 @@ export class WarmUp {
 }
 
 /** A warm-up of the real agent; the rest is what it is not made from alone. */
-export function makeWarmUp(
-  { config, libc, program, generationFile, ...materials }: Materials,
+export function createWarmUp(
+  { config, libc, program, generationFile, ...components }: Components,
   { hold, askHealth, evidence, healthMayRecover, guard, ...rest }:
     & Pick<
-      RehearsalOptions,
+      DryRunOptions,
       "hold" | "askHealth" | "evidence" | "healthMayRecover" | "guard"
     >
-    & Omit<WarmUpOptions, "rehearse" | "rehearsals" | "program" | "later">,
+    & Omit<WarmUpOptions, "rehearse" | "rehearsals" | "program" | "queue">,
 ): WarmUp {
   let times = 0;
-  const all: RehearsalOptions = {
-    ...materials,
+  const all: DryRunOptions = {
+    ...components,
     // A guest's programs may be connected or not: both are gone through.
     hold: () => times++ % 2 === 0 ? hold() : () => {},
     ...{ libc, askHealth, evidence, healthMayRecover, guard },
-    sources: sourcesOf(materials),
+    sources: sourcesOf(components),
     runtimeDirectory: config.runtimeDirectory,
   };
   return new WarmUp({
     ...rest,
-    later: materials.later,
-    rehearsals: materials.runtime.rehearsals,
+    queue: components.queue,
+    rehearsals: components.runtime.rehearsals,
     async rehearse() {
-      const failures = await rehearse(all);
+      const failures = await dryRun(all);
       generationFile.ready();
       return failures;
     },

@@ -21,9 +21,9 @@ function one(...findings: (Finding | "busy")[]) {
     get looks() {
       return looks;
     },
-    async close(fresh: CloseIdleOptions["fresh"]): Promise<boolean> {
+    async close(fresh: CloseIdleOptions["onNew"]): Promise<boolean> {
       const closed = await closeIdle({
-        fresh,
+        onNew: fresh,
         libc: {
           shutdown(fd) {
             assert.equal(fd, connection.fd);
@@ -48,35 +48,35 @@ function one(...findings: (Finding | "busy")[]) {
 describe("closing what waits for no reply", () => {
   test("closes what rests, after a second look", async () => {
     const idle = one(36);
-    assert.equal(await idle.close("spare"), true);
+    assert.equal(await idle.close("skip"), true);
     assert.equal(idle.looks, 2);
   });
 
   test("waits for a request that the runtime has not read yet", async () => {
     const arriving = one("unread", 36, "busy");
-    assert.equal(await arriving.close("spare"), false);
+    assert.equal(await arriving.close("skip"), false);
     assert.equal(arriving.looks, 2);
   });
 
   test("waits only so long for one that trickles in", async () => {
     const half = one(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
-    assert.equal(await half.close("spare"), true);
+    assert.equal(await half.close("skip"), true);
     assert.ok(half.looks < 10, `${half.looks} looks`);
   });
 
   test("leaves a fresh one open, at once", async () => {
     const fresh = one("fresh");
-    assert.equal(await fresh.close("spare"), false);
+    assert.equal(await fresh.close("skip"), false);
     assert.equal(fresh.looks, 1);
   });
 
   test("or waits until it is no longer fresh", async () => {
     const silent = one("fresh", "fresh", "fresh", 0);
-    assert.equal(await silent.close("await"), true);
+    assert.equal(await silent.close("wait"), true);
     assert.equal(silent.looks, 5);
   });
 
-  for (const fresh of ["spare", "await"] as const) {
+  for (const fresh of ["skip", "wait"] as const) {
     test(`${fresh}: leaves alone who connects after the first look`, async () => {
       let lists = 0;
       const connections = (...numbers: number[]) =>
@@ -86,7 +86,7 @@ describe("closing what waits for no reply", () => {
           peer: { address: "10.0.0.1", port: fd },
         }));
       const closed = await closeIdle({
-        fresh,
+        onNew: fresh,
         libc: { shutdown: () => 0 },
         // Another each time; the first one rests as they all do.
         list: () => connections(1, ...(lists++ === 0 ? [] : [lists])),
@@ -100,6 +100,6 @@ describe("closing what waits for no reply", () => {
 
   test("and gives it the same time as others if it speaks at last", async () => {
     const late = one("fresh", "fresh", "fresh", "unread", "unread", 36, "busy");
-    assert.equal(await late.close("await"), false);
+    assert.equal(await late.close("wait"), false);
   });
 });

@@ -66,13 +66,13 @@ describe("the sweeper", () => {
     try {
       const [gone] = await one.connect(1);
       await one.ask(gone);
-      const [{ peer }] = one.keeper.list();
-      assert.equal(one.keeper.served(peer), 1);
+      const [{ peer }] = one.tracker.list();
+      assert.equal(one.tracker.served(peer), 1);
       gone.destroy();
-      await until("its end", () => one.keeper.list().length === 0);
-      await one.keeper.quiesce();
-      assert.equal(one.keeper.served(peer), 0);
-      one.keeper.recover();
+      await until("its end", () => one.tracker.list().length === 0);
+      await one.tracker.quiesce();
+      assert.equal(one.tracker.served(peer), 0);
+      one.tracker.recover();
     } finally {
       one.end();
     }
@@ -86,25 +86,25 @@ describe("the sweeper", () => {
       await one.ask(stays);
       await one.ask(stays);
       const peers = new Map(
-        one.keeper.list().map(({ peer }) => [peer.port, peer]),
+        one.tracker.list().map(({ peer }) => [peer.port, peer]),
       );
       const served = (raw: Raw, port = raw.localPort) =>
-        one.keeper.served(peers.get(port)!);
+        one.tracker.served(peers.get(port)!);
       const port = gone.localPort;
       assert.equal(served(gone), 1);
       gone.destroy();
-      await until("its end", () => one.keeper.list().length === 1);
+      await until("its end", () => one.tracker.list().length === 1);
       // A connection that comes while the sweep is under way keeps its count.
-      const forget = one.keeper.census();
+      const forget = one.tracker.beginPrune();
       const [late] = await one.connect(1);
       await one.ask(late);
-      const latePeer = one.keeper.list().find(({ peer }) =>
+      const latePeer = one.tracker.list().find(({ peer }) =>
         peer.port === late.localPort
       )!.peer;
       forget([peers.get(stays.localPort)!]);
       assert.equal(served(gone, port), 0);
       assert.equal(served(stays), 2);
-      assert.equal(one.keeper.served(latePeer), 1);
+      assert.equal(one.tracker.served(latePeer), 1);
     } finally {
       one.end();
     }

@@ -9,7 +9,7 @@ describe("a reply of a quiesced server", () => {
   test("closes its connection and who is there, nobody who comes later", async () => {
     const one = await serving(await realLibc(), {});
     try {
-      await one.keeper.quiesce();
+      await one.tracker.quiesce();
       const [asking, silent] = await one.connect(2);
       const reply = await one.ask(asking);
       assert.equal(reply.headers.get("connection"), "close");
@@ -17,9 +17,9 @@ describe("a reply of a quiesced server", () => {
       const [host] = await one.connect(1);
       await Promise.all([asking.gone(), silent.gone()]);
       assert.equal(host.closed, false);
-      one.keeper.recover();
+      one.tracker.recover();
       await one.ask(host);
-      assert.equal(one.keeper.list().length, 1);
+      assert.equal(one.tracker.list().length, 1);
       assert.deepEqual(one.said, []);
     } finally {
       one.end();
@@ -29,10 +29,10 @@ describe("a reply of a quiesced server", () => {
   test("goes without a look, for who closes by itself", async () => {
     const one = await serving(await realLibc(), {});
     try {
-      await one.keeper.quiesce();
-      one.later.arm();
+      await one.tracker.quiesce();
+      one.queue.schedule();
       let turned = false;
-      one.later.do(() => turned = true);
+      one.queue.defer(() => turned = true);
       const [asking] = await one.connect(1);
       const { localPort: port } = asking;
       const peer = { address: "127.0.0.1", port };
@@ -40,8 +40,8 @@ describe("a reply of a quiesced server", () => {
       assert.equal((await asking.response()).status, 200);
       await asking.gone();
       // The runtime has closed it; nobody looks before that turn whether it has.
-      assert.ok(one.keeper.busy(peer) || turned);
-      await until("the turn", () => !one.keeper.busy(peer));
+      assert.ok(one.tracker.busy(peer) || turned);
+      await until("the turn", () => !one.tracker.busy(peer));
       assert.deepEqual(one.said, []);
     } finally {
       one.end();
@@ -53,15 +53,15 @@ describe("a reply of a quiesced server", () => {
     try {
       const [asking, other] = await one.connect(2);
       const { localPort } = asking;
-      const end = one.keeper.rehearse((peer) => peer?.port === localPort);
-      assert.equal(one.keeper.keepAlive, true);
+      const end = one.tracker.endWithReply((peer) => peer?.port === localPort);
+      assert.equal(one.tracker.keepAlive, true);
       assert.equal((await one.ask(other)).headers.get("connection"), undefined);
       const reply = await one.ask(asking);
       assert.equal(reply.headers.get("connection"), "close");
       await asking.gone();
       end();
       assert.equal((await one.ask(other)).headers.get("connection"), undefined);
-      assert.equal(one.keeper.list().length, 1);
+      assert.equal(one.tracker.list().length, 1);
       assert.deepEqual(one.said, []);
     } finally {
       one.end();
@@ -78,15 +78,15 @@ test("a server that listens on another socket hides who says nothing there", asy
     return deferSeconds(libc, listeners[0]) > 0;
   };
   try {
-    one.keeper.listen();
+    one.tracker.listen();
     assert.equal(hides(), false);
     await one.listenAnew();
     assert.equal(hides(), false);
-    await one.keeper.quiesce();
+    await one.tracker.quiesce();
     assert.equal(hides(), true);
     await one.listenAnew();
     assert.equal(hides(), true);
-    one.keeper.recover();
+    one.tracker.recover();
     assert.equal(hides(), false);
   } finally {
     one.end();

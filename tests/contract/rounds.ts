@@ -64,7 +64,7 @@ export function rounds(target: Target): void {
           "evidence done",
           "late-connections done",
           "collect done",
-          "release done",
+          "zero done",
           "parallelism done",
         ],
       );
@@ -126,7 +126,7 @@ export function rounds(target: Target): void {
         "reset-connections",
         "generation",
         "parallelism",
-        "release",
+        "zero",
         "collect",
         "evidence",
         "workload-connections",

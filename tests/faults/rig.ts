@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import process from "node:process";
-import { makeParts } from "../../src/agent/steps.ts";
+import { createSteps } from "../../src/agent/steps.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { EvidenceObserver } from "../../src/evidence/observer.ts";
 import { GenerationFile } from "../../src/steps/generation.ts";
@@ -16,11 +16,11 @@ import type { StepReport } from "../../src/lifecycle/step.ts";
 import { HostClockFinder } from "../../src/linux/clock.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
 import { hardwareClock, ptpClock } from "../../src/linux/machine_clock.ts";
-import { ProgramPages } from "../../src/memory/working_set.ts";
+import { WorkingSet } from "../../src/memory/working_set.ts";
 import { IdleCollector } from "../../src/memory/idle_collector.ts";
-import type { Materials } from "../../src/agent/components.ts";
+import type { Components } from "../../src/agent/components.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
-import { ConnectionKeeper } from "../../src/connections/tracker.ts";
+import { ConnectionTracker } from "../../src/connections/tracker.ts";
 import { Listeners } from "../../src/http/listeners.ts";
 import { Sweeper } from "../../src/connections/sweeper.ts";
 import { filesystemStep } from "../../src/steps/filesystem.ts";
@@ -41,7 +41,7 @@ export interface RigOptions {
 /** A whole agent, but for its process. */
 export class Rig {
   readonly lifecycle: Lifecycle;
-  readonly keeper: ConnectionKeeper;
+  readonly tracker: ConnectionTracker;
   readonly sweeper: Sweeper;
   readonly errors: unknown[] = [];
   readonly #listeners: Listeners;
@@ -49,31 +49,37 @@ export class Rig {
   readonly #masks = masksOf(process.pid);
 
   private constructor(
-    materials: Omit<Materials, "keeper" | "sweeper" | "recover" | "onError">,
+    components: Omit<Components, "tracker" | "sweeper" | "recover" | "onError">,
     listeners: Listeners,
     directory: ReturnType<typeof temporary>,
     spoil: RigOptions["spoil"] = (plan) => plan,
   ) {
-    const { libc, later } = materials;
+    const { libc, queue } = components;
     const onError = (error: unknown) => this.errors.push(error);
     this.#listeners = listeners;
     this.#directory = directory;
-    this.keeper = new ConnectionKeeper({
+    this.tracker = new ConnectionTracker({
       libc,
       listening: () => listeners,
       maxRequestsPerConnection: 1000,
       closeIdle: () => listeners.closeIdle(),
-      later,
+      queue,
       onError,
     });
     this.sweeper = new Sweeper({
-      ...{ libc, keeper: this.keeper, listening: () => listeners },
+      ...{ libc, tracker: this.tracker, listening: () => listeners },
       ...{ headerTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
       ...{ maxConnections: 100, log: { debug() {}, warn: onError } },
     });
-    const { keeper, sweeper } = this;
+    const { tracker, sweeper } = this;
     const parts = {
-      ...makeParts({ ...materials, keeper, sweeper, recover() {}, onError }),
+      ...createSteps({
+        ...components,
+        tracker,
+        sweeper,
+        recover() {},
+        onError,
+      }),
       // The disks of this machine are busy with other things.
       filesystem: filesystemStep(
         libc.dlsym && (() => Promise.resolve({ mounts: [] })),
@@ -81,11 +87,11 @@ export class Rig {
     };
     let id = 0;
     this.lifecycle = new Lifecycle({
-      plan: spoil(plan(parts, materials.config)),
+      plan: spoil(plan(parts, components.config)),
       leaseSeconds: 600,
       newId: () => `op-${++id}`,
-      onPrepare: () => later.now(),
-      onSettled: () => later.arm(),
+      onPrepare: () => queue.flush(),
+      onSettled: () => queue.schedule(),
     });
   }
 
@@ -127,8 +133,8 @@ export class Rig {
           mayWrite: () => false,
           log: SILENT,
         }),
-        ...{ hostClocks, program: new ProgramPages(libc, unexpected) },
-        later: deferred(),
+        ...{ hostClocks, program: new WorkingSet(libc, unexpected) },
+        queue: deferred(),
         generationFile: new GenerationFile(parsed.config.runtimeDirectory),
         observer: new EvidenceObserver({
           ...{ libc, runtime },
@@ -150,7 +156,7 @@ export class Rig {
       options.spoil,
     );
     await listeners.open([{ host: "127.0.0.1", port: 0 }], {
-      fetch: rig.keeper.wrap(() => Promise.resolve(new Response("here"))),
+      fetch: rig.tracker.wrap(() => Promise.resolve(new Response("here"))),
     });
     return rig;
   }
@@ -176,7 +182,7 @@ export class Rig {
   async assertAsBefore(): Promise<void> {
     assert.equal(this.lifecycle.state, "running");
     assert.equal(this.lifecycle.lease.left, 0);
-    assert.ok(this.keeper.keepAlive, "connections are kept alive");
+    assert.ok(this.tracker.keepAlive, "connections are kept alive");
     const known = new Set(this.#masks.values());
     for (const [thread, mask] of masksOf(process.pid)) {
       const before = this.#masks.get(thread);

@@ -23,7 +23,7 @@ function fakeAgent(errors: unknown[]) {
   const agent: Agent = {
     lifecycle,
     runtime: { name: "bun", version: "0" },
-    keeper: { keepAlive: true },
+    tracker: { keepAlive: true },
     metrics: new Metrics(),
     newId: () => "id",
     repaired: [],

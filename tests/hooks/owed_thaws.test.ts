@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Facts, Hook, HookResult } from "../../src/hooks/hook.ts";
+import type { Hook, HookEvent, HookResult } from "../../src/hooks/hook.ts";
 import { OUTPUT } from "../../src/hooks/output.ts";
 import { repairOwed } from "../../src/hooks/owed_repair.ts";
 import { OwedThaws } from "../../src/hooks/owed_thaws.ts";
@@ -10,7 +10,7 @@ import type { Fields } from "../../src/log/mod.ts";
 import { gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";
 
-const THAW: Facts = {
+const THAW: HookEvent = {
   phase: "thaw",
   operation: "op",
   generation: 8,
@@ -21,7 +21,7 @@ const LIMITS = { limitMs: 10_000 };
 
 /** Programs whose answers the test decides, and an entry of the journal. */
 class World {
-  readonly told: Facts[] = [];
+  readonly told: HookEvent[] = [];
   readonly logged: [string, Fields?][] = [];
   readonly programs = new Map<string, Hook>();
   /** What is in the entry now, undefined if it is erased. */

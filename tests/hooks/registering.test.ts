@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
+  type HookInfo,
   HookRegistry,
-  type Listed,
   MOST_PROGRAMS,
 } from "../../src/hooks/registry.ts";
 import { served } from "./asking.ts";
@@ -79,7 +79,7 @@ describe("registering for requests", () => {
     const make = (fixed: unknown[]) =>
       new HookRegistry({ limitMs: 9, newId: () => "id", fixed });
     const registry = make([entry]);
-    const listed: Listed = {
+    const listed: HookInfo = {
       name: "db",
       kind: "request",
       url: entry.url,

@@ -9,7 +9,7 @@ function everyPart(): Parts {
   const names = [
     ...["hooks", "ports", "workload", "filesystem", "freeze-mounts", "memory"],
     ...["connections", "workload-connections", "evidence", "late-connections"],
-    ...["collect", "release", "parallelism", "entropy", "clock", "network"],
+    ...["collect", "zero", "parallelism", "entropy", "clock", "network"],
     ...["reset-connections", "generation"],
   ];
   return Object.fromEntries(names.map((name) => [name, {
@@ -37,7 +37,7 @@ test("order, policy and limit of every step and repair", () => {
     "evidence continue 5000 250 false",
     "late-connections continue 5000 250 false",
     "collect continue 15000 250 false",
-    "release continue 10000 250 true",
+    "zero continue 10000 250 true",
     "parallelism continue 5000 250 true",
   ]);
   assert.equal(settle[0].name, "late-connections");

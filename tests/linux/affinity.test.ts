@@ -5,8 +5,8 @@ import process from "node:process";
 import { afterEach, before, describe, it } from "node:test";
 import { type Pinned, pinThreads } from "../../src/linux/affinity.ts";
 import { readMask } from "../../src/linux/cpu_mask.ts";
-import { CpuTour } from "../../src/memory/cpu_rotation.ts";
-import { type Libc, loadLibc, need } from "../../src/linux/libc.ts";
+import { CpuRotation } from "../../src/memory/cpu_rotation.ts";
+import { type Libc, loadLibc, requireSymbol } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { until } from "../support/until.ts";
@@ -66,7 +66,7 @@ describe("pinThreads", () => {
     const odd = main.slice();
     const byte = odd.findLastIndex((bits) => bits !== 0);
     odd[byte] &= ~(1 << 31 - Math.clz32(odd[byte]));
-    const set = need(libc.sched_setaffinity, "sched_setaffinity");
+    const set = requireSymbol(libc.sched_setaffinity, "sched_setaffinity");
     assert.equal(set(thread, 1024n, odd), 0);
     try {
       pinned = pinThreads(libc);
@@ -142,7 +142,7 @@ describe("pinThreads on a kernel that refuses", () => {
 
   it("goes from CPU to CPU with the main thread alone, and home again", () => {
     const { libc, masks, former } = fakeLibc(() => false);
-    const tour = new CpuTour(libc);
+    const tour = new CpuRotation(libc);
     const seen = new Set<number>();
     for (let i = 0; i < 2; i++) {
       tour.next();
@@ -157,7 +157,7 @@ describe("pinThreads on a kernel that refuses", () => {
 
   it("stays where there is one CPU only, or no libc to go with", () => {
     const { libc, masks } = fakeLibc(() => false);
-    need(libc.sched_setaffinity, "sched_setaffinity")(
+    requireSymbol(libc.sched_setaffinity, "sched_setaffinity")(
       process.pid,
       1024n,
       oneCpu(),
@@ -167,7 +167,7 @@ describe("pinThreads on a kernel that refuses", () => {
       sched_setaffinity: () => assert.fail("it moved"),
     };
     for (const still of [moves, {}]) {
-      const tour = new CpuTour(still);
+      const tour = new CpuRotation(still);
       tour.next();
       tour.end();
     }
@@ -212,14 +212,14 @@ describe("pinThreads on a kernel that refuses", () => {
 
   it("does not pin while another moves a thread, nor the other way round", () => {
     const { libc, masks, former } = fakeLibc(() => false);
-    const tour = new CpuTour(libc);
+    const tour = new CpuRotation(libc);
     tour.next();
     assert.throws(() => pinThreads(libc), {
       message: "Cannot change the CPUs of threads: zeroing memory changes them",
     });
     tour.end();
     const pinned = pinThreads(libc);
-    const still = new CpuTour(libc);
+    const still = new CpuRotation(libc);
     still.next();
     still.end();
     assert.equal(masks.get(process.pid)![2], 0b1000_0000, "it stays pinned");

@@ -3,9 +3,9 @@ import { constants } from "node:os";
 import { describe, it } from "node:test";
 import {
   errnoName,
-  failed,
+  lastError,
   loadLibc,
-  need,
+  requireSymbol,
   SystemCallError,
 } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
@@ -28,17 +28,17 @@ describe("libc", () => {
   });
 
   it("names the function that it lacks", () => {
-    assert.throws(() => need(undefined, "dirfd"), {
+    assert.throws(() => requireSymbol(undefined, "dirfd"), {
       message: "Cannot call dirfd: this system's C library has none",
     });
     const dirfd = () => {};
-    assert.equal(need(dirfd, "dirfd"), dirfd);
+    assert.equal(requireSymbol(dirfd, "dirfd"), dirfd);
   });
 
   it("names errors by their symbol", () => {
     assert.equal(errnoName(constants.errno.EBADF), "EBADF");
     assert.equal(errnoName(100_000), "errno 100000");
-    const error = failed({ errno: () => 1 }, "open", "the door");
+    const error = lastError({ errno: () => 1 }, "open", "the door");
     assert.ok(error instanceof SystemCallError);
     assert.equal(error.message, "Cannot open the door: EPERM");
   });

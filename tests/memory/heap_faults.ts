@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { getHeapSpaceStatistics } from "node:v8";
-import { need } from "../../src/linux/libc.ts";
+import { requireSymbol } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { realLibc } from "../support/libc.ts";
 
@@ -21,9 +21,9 @@ export interface RoomFaults {
 }
 
 const ROUNDS = 6;
-const { collect, makeRoom } = await loadRuntime();
+const { collect, prefaultHeap } = await loadRuntime();
 const libc = await realLibc();
-assert.ok(makeRoom);
+assert.ok(prefaultHeap);
 
 /** Page faults of this thread without a read from the disk (proc_pid_stat(5)). */
 function minorFaults(): number {
@@ -48,7 +48,7 @@ function allocate(bytes: number): void {
 async function youngFaults(round: number): Promise<RoomFaults["young"][0]> {
   await collect();
   allocate(33_000 * round);
-  makeRoom!(libc);
+  prefaultHeap!(libc);
   const before = { bytes: youngBytes(), faults: minorFaults() };
   allocate(100_000);
   const after = { bytes: youngBytes(), faults: minorFaults() };
@@ -59,10 +59,10 @@ async function youngFaults(round: number): Promise<RoomFaults["young"][0]> {
 }
 
 async function bufferFaults(room: boolean): Promise<number> {
-  const malloc = need(libc.malloc, "malloc");
-  const free = need(libc.free, "free");
+  const malloc = requireSymbol(libc.malloc, "malloc");
+  const free = requireSymbol(libc.free, "free");
   await collect();
-  if (room) makeRoom!(libc);
+  if (room) prefaultHeap!(libc);
   const before = minorFaults();
   const pieces = Array.from({ length: 250 }, () => malloc(1000n));
   const after = minorFaults();

@@ -11,8 +11,8 @@ const [major, minor] = release().split(".").map(Number);
 const populates = major > 5 || (major === 5 && minor >= 14);
 
 test("V8 alone takes memory page by page", async () => {
-  const { name, makeRoom } = await loadRuntime();
-  assert.equal(makeRoom === undefined, name === "bun");
+  const { name, prefaultHeap } = await loadRuntime();
+  assert.equal(prefaultHeap === undefined, name === "bun");
 });
 
 test("room for a reply is there before it is needed", (context) => {
@@ -32,11 +32,11 @@ test("room for a reply is there before it is needed", (context) => {
 });
 
 test("room for buffers is populated, and given back piece by piece", async () => {
-  const { makeRoom } = await loadRuntime();
-  if (makeRoom === undefined) return;
+  const { prefaultHeap } = await loadRuntime();
+  if (prefaultHeap === undefined) return;
   const taken = new Map<bigint, bigint>();
   const populated: [from: bigint, to: bigint][] = [];
-  makeRoom({
+  prefaultHeap({
     malloc(bytes) {
       const piece = BigInt(1 + taken.size) * 100_000n + 16n;
       taken.set(piece, bytes);

@@ -51,7 +51,7 @@ export class Scanning {
       ownPorts: () => this.own,
       workerUrl: WORKER_URL,
       runtime: this.threads.runtime,
-      later: deferred(),
+      queue: deferred(),
       log: this.log,
       stopLimitMs: STOP_LIMIT_MS,
       ...overrides,

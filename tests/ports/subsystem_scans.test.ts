@@ -19,13 +19,13 @@ describe("PortSubsystem", () => {
 
   it("scans in a later turn, and not at all where it was stopped before", async () => {
     const turns: (() => void)[] = [];
-    const later = { do: (action: () => void) => void turns.push(action) };
+    const queue = { defer: (action: () => void) => void turns.push(action) };
     let scans = 0;
     const scan = () => {
       scans++;
       return new Map();
     };
-    rig.ports = rig.make({ later, scanner: { scan, close() {} } });
+    rig.ports = rig.make({ queue, scanner: { scan, close() {} } });
     rig.ports.start();
     assert.equal(rig.ports.status().state, "running");
     await rig.ports.stop();

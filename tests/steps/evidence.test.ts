@@ -26,10 +26,10 @@ function fakeObserver(watchable = true) {
 async function quiesce(
   observer: ReturnType<typeof fakeObserver>,
   recover: () => void,
-  later = deferred(),
+  queue = deferred(),
 ): Promise<Done> {
   const { signal } = new AbortController();
-  const step = evidenceStep(observer, recover, later);
+  const step = evidenceStep(observer, recover, queue);
   return await step.quiesce({
     operation: "op",
     generation: 0,
@@ -52,12 +52,12 @@ test("a fork recovers by itself, after the host's grace", async () => {
 
 test("a turn that comes by itself is no longer grace", async () => {
   const observer = fakeObserver();
-  const later = deferred();
+  const queue = deferred();
   let recovered = 0;
-  await quiesce(observer, () => recovered++, later);
-  later.arm();
+  await quiesce(observer, () => recovered++, queue);
+  queue.schedule();
   let turned = false;
-  later.do(() => turned = true);
+  queue.defer(() => turned = true);
   observer.fork();
   const start = performance.now();
   await until("the turn", () => turned);
@@ -71,13 +71,13 @@ test("a turn that comes by itself is no longer grace", async () => {
 
 test("a host that calls before a turn is the one that recovers", async () => {
   const observer = fakeObserver();
-  const later = deferred();
+  const queue = deferred();
   let recovered = 0;
-  const { undo } = await quiesce(observer, () => recovered++, later);
-  later.arm();
+  const { undo } = await quiesce(observer, () => recovered++, queue);
+  queue.schedule();
   observer.fork();
   await undo!(contextOf({}));
-  later.now();
+  queue.flush();
   let over = false;
   setTimeout(() => over = true, GRACE_MS + 50);
   await until("the end of the grace", () => over);
@@ -90,9 +90,9 @@ test("a host that calls within the grace is the one that recovers", async () => 
   const { undo } = await quiesce(observer, () => recovered++);
   observer.fork();
   await undo!(contextOf({}));
-  let later = false;
-  setTimeout(() => later = true, GRACE_MS + 50);
-  await until("the end of the grace", () => later);
+  let queue = false;
+  setTimeout(() => queue = true, GRACE_MS + 50);
+  await until("the end of the grace", () => queue);
   assert.equal(recovered, 0);
   assert.deepEqual(observer.seen, ["mark", "watch", "unwatch"]);
 });

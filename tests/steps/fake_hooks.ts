@@ -2,7 +2,7 @@
  * Hooks whose every move a test decides and sees.
  */
 import { deadline, type Ended, reasonOf } from "../../src/hooks/deadline.ts";
-import type { Facts, Hook, HookResult } from "../../src/hooks/hook.ts";
+import type { Hook, HookEvent, HookResult } from "../../src/hooks/hook.ts";
 import type { Fields } from "../../src/log/mod.ts";
 import { hooksStep } from "../../src/steps/hooks.ts";
 import { fakeJournal, owedThaws } from "../support/hooks.ts";
@@ -14,7 +14,7 @@ export interface Fake extends Partial<Pick<Hook, "policy" | "limitMs">> {
   readonly freeze?: Partial<HookResult>;
   readonly thaw?: Partial<HookResult>;
   /** The phases whose call ends only at its limit, or as it is given up. */
-  readonly hangs?: readonly Facts["phase"][];
+  readonly hangs?: readonly HookEvent["phase"][];
   /** What its thaw waits for. */
   readonly thawAfter?: () => boolean;
 }
@@ -22,7 +22,7 @@ export interface Fake extends Partial<Pick<Hook, "policy" | "limitMs">> {
 /** The step with these hooks, and what they were told, in order. */
 export function start(fakes: Fake[], limitMs = 1000) {
   const seen: string[] = [];
-  const facts: Facts[] = [];
+  const facts: HookEvent[] = [];
   const limitsSeen: number[] = [];
   const journal = fakeJournal();
   const hooks = fakes.map((fake): Hook => ({

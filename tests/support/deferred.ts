@@ -2,7 +2,7 @@
  * Handlers of errors for tests in which there are none.
  * @module
  */
-import { NextTurn } from "../../src/util/deferred_queue.ts";
+import { DeferredQueue } from "../../src/util/deferred_queue.ts";
 
 /** Fails the test. */
 export function unexpected(error: unknown): never {
@@ -10,6 +10,6 @@ export function unexpected(error: unknown): never {
 }
 
 /** A queue of deferred work whose errors fail the test. */
-export function deferred(): NextTurn {
-  return new NextTurn(unexpected);
+export function deferred(): DeferredQueue {
+  return new DeferredQueue(unexpected);
 }

@@ -5,7 +5,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Facts } from "../../src/hooks/hook.ts";
+import type { HookEvent } from "../../src/hooks/hook.ts";
 import { OwedThaws } from "../../src/hooks/owed_thaws.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
@@ -41,7 +41,7 @@ export function script(
 }
 
 /** Facts of a freeze. */
-export const FREEZE: Facts = {
+export const FREEZE: HookEvent = {
   phase: "freeze",
   operation: "op",
   generation: 7,

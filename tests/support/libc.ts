@@ -2,7 +2,7 @@
  * The C library of the runtime that runs this test.
  */
 import assert from "node:assert/strict";
-import { type Libc, loadLibc, need } from "../../src/linux/libc.ts";
+import { type Libc, loadLibc, requireSymbol } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 
 /** The real one. */
@@ -15,6 +15,9 @@ export function deferSeconds(libc: Libc, fd: number): number {
   const value = new Int32Array(1);
   const bytes = new Uint8Array(value.buffer);
   const length = Uint8Array.of(4, 0, 0, 0);
-  assert.equal(need(libc.getsockopt, "getsockopt")(fd, 6, 9, bytes, length), 0);
+  assert.equal(
+    requireSymbol(libc.getsockopt, "getsockopt")(fd, 6, 9, bytes, length),
+    0,
+  );
   return value[0];
 }

@@ -7,7 +7,7 @@ import { closeSync, openSync } from "node:fs";
 import type { Libc } from "../../src/linux/libc.ts";
 import { listenersOn, showUnsentConnections } from "../../src/linux/listen.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
-import { ConnectionKeeper } from "../../src/connections/tracker.ts";
+import { ConnectionTracker } from "../../src/connections/tracker.ts";
 import { Listeners } from "../../src/http/listeners.ts";
 import { Sweeper, type SweeperOptions } from "../../src/connections/sweeper.ts";
 import { deferred } from "./deferred.ts";
@@ -22,16 +22,16 @@ export async function serving(
 ) {
   const listeners = new Listeners(await loadRuntime());
   const said: string[] = [];
-  const later = deferred();
-  const keeper = new ConnectionKeeper({
+  const queue = deferred();
+  const tracker = new ConnectionTracker({
     libc,
     listening: () => listeners,
     maxRequestsPerConnection,
     closeIdle() {},
-    later,
+    queue,
     onError: (error) => said.push(String(error)),
   });
-  const fetch = keeper.wrap(() => Promise.resolve(new Response("x")));
+  const fetch = tracker.wrap(() => Promise.resolve(new Response("x")));
   await listeners.open([{ host: "127.0.0.1", port: 0 }], { fetch });
   const [port] = listeners.ports;
   // Not the keeper's: it would hide again, at the quiesce, who says nothing.
@@ -39,7 +39,7 @@ export async function serving(
   const sweeper = new Sweeper({
     libc,
     listening: () => listeners,
-    keeper,
+    tracker,
     headerTimeoutMs: 60_000,
     idleTimeoutMs: 60_000,
     maxConnections: 1000,
@@ -48,8 +48,8 @@ export async function serving(
   });
   const open: Raw[] = [];
   return {
-    keeper,
-    later,
+    tracker,
+    queue,
     port,
     sweeper,
     said,
@@ -61,7 +61,7 @@ export async function serving(
       const holder = openSync("/dev/null", "r");
       await listeners.open([{ host: "127.0.0.1", port }], { fetch });
       closeSync(holder);
-      keeper.listen();
+      tracker.listen();
     },
     async connect(count: number): Promise<Raw[]> {
       const opened = await Promise.all(
@@ -70,7 +70,7 @@ export async function serving(
       open.push(...opened);
       // By their ports: others may close meanwhile.
       await until("them", () => {
-        const known = new Set(keeper.list().map(({ peer }) => peer.port));
+        const known = new Set(tracker.list().map(({ peer }) => peer.port));
         return opened.every((raw) => known.has(raw.localPort));
       });
       return opened;

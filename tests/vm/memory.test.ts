@@ -41,7 +41,7 @@ describe("a machine whose freed memory is made zeros", () => {
       const { steps } = await prepareSettled(machine);
       const taken = await reclaimed(machine) - before;
       const prepared = await snapshotBytes(fleet, machine, "zeroed");
-      const { zeroed } = stepOf(steps, "release").effect as {
+      const { zeroed } = stepOf(steps, "zero").effect as {
         zeroed: { bytes: number };
       };
       say(`zeroed ${Math.round(zeroed.bytes / MIB)} MiB`);

@@ -4,14 +4,14 @@ import { after, describe, test } from "node:test";
 import { FORK_WORDS } from "../../src/evidence/observer.ts";
 import { kernelMessage } from "../../src/linux/kmsg.ts";
 import type { Libc } from "../../src/linux/libc.ts";
-import { type RehearsalOptions, rehearse } from "../../src/warm_up/dry_run.ts";
+import { dryRun, type DryRunOptions } from "../../src/warm_up/dry_run.ts";
 import { temporary } from "../support/hooks.ts";
 import { realLibc } from "../support/libc.ts";
 
 const directory = temporary();
 after(directory.remove);
 
-function options(libc: Libc, seen: string[]): RehearsalOptions {
+function options(libc: Libc, seen: string[]): DryRunOptions {
   let restored = false;
   return {
     libc,
@@ -33,7 +33,7 @@ function options(libc: Libc, seen: string[]): RehearsalOptions {
       const found = { conclusive: true, paused: true, sources: [] };
       return Promise.resolve({ ...found, restored });
     },
-    keeper: {
+    tracker: {
       recover() {
         seen.push("recover");
         return { zombies: 0 };
@@ -92,7 +92,7 @@ describe("a rehearsal", () => {
         return libc.sched_setaffinity!(thread, size, mask);
       },
     };
-    assert.deepEqual(await rehearse(options(counting, seen)), []);
+    assert.deepEqual(await dryRun(options(counting, seen)), []);
     assert.deepEqual(readdirSync(directory.path), []);
     assert.ok(given > 0);
     assert.deepEqual(seen, [
@@ -124,7 +124,7 @@ describe("a rehearsal", () => {
     const seen: string[] = [];
     const all = options(await realLibc(), seen);
     let looks = 0;
-    const rehearsal = rehearse({
+    const rehearsal = dryRun({
       ...all,
       async evidence() {
         if (++looks > 1) throw new Error("no evidence");
@@ -140,7 +140,7 @@ describe("a rehearsal", () => {
   test("tells what of a recovery will not work", async () => {
     const file = `${directory.path}/file`;
     writeFileSync(file, "");
-    const [why, ...more] = await rehearse({
+    const [why, ...more] = await dryRun({
       ...options(await realLibc(), []),
       runtimeDirectory: file,
     });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { NextTurn } from "../../src/util/deferred_queue.ts";
+import type { DeferredQueue } from "../../src/util/deferred_queue.ts";
 import { WarmUp, type WarmUpOptions } from "../../src/warm_up/warm_up.ts";
 import { deferred } from "../support/deferred.ts";
 import { until } from "../support/until.ts";
@@ -16,11 +16,11 @@ function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
     rehearsals: REHEARSALS,
     program: {
       pageOut: () => void seen.push("out"),
-      learn: () => void seen.push("learn"),
+      record: () => void seen.push("learn"),
     },
     warn: (why) => void seen.push(why),
     onError: (error) => void seen.push(String(error)),
-    later: deferred(),
+    queue: deferred(),
     ...options,
   });
 }
@@ -30,9 +30,13 @@ const WHOLE = [
   ...["out", "rehearse", "learn"],
 ];
 
-function comesNoMore(warm: WarmUp, nextTurn: NextTurn, seen: string[]): void {
+function comesNoMore(
+  warm: WarmUp,
+  nextTurn: DeferredQueue,
+  seen: string[],
+): void {
   warm.replied();
-  nextTurn.now();
+  nextTurn.flush();
   assert.equal(warm.ended(), undefined);
   assert.deepEqual(seen, WHOLE);
 }
@@ -41,7 +45,7 @@ describe("the warm-up", () => {
   test("comes after the first reply, and once", async () => {
     const seen: string[] = [];
     const nextTurn = deferred();
-    const warm = warmUp(seen, { later: nextTurn });
+    const warm = warmUp(seen, { queue: nextTurn });
     warm.start();
     warm.replied();
     assert.deepEqual(seen, [], "a reply waits for nothing");
@@ -74,7 +78,7 @@ describe("the warm-up", () => {
   test("comes at once where a prepare is the first request", async () => {
     const seen: string[] = [];
     const nextTurn = deferred();
-    const warm = warmUp(seen, { later: nextTurn });
+    const warm = warmUp(seen, { queue: nextTurn });
     warm.start();
     await warm.ended();
     assert.deepEqual(seen, WHOLE);
@@ -84,11 +88,11 @@ describe("the warm-up", () => {
   test("comes before a prepare that follows the first reply at once", async () => {
     const seen: string[] = [];
     const nextTurn = deferred();
-    const warm = warmUp(seen, { later: nextTurn });
+    const warm = warmUp(seen, { queue: nextTurn });
     warm.start();
     warm.replied();
     const ended = warm.ended();
-    nextTurn.now();
+    nextTurn.flush();
     await ended;
     assert.deepEqual(seen, WHOLE);
   });
@@ -96,11 +100,11 @@ describe("the warm-up", () => {
   test("leaves a prepare alone that came before it could", () => {
     const seen: string[] = [];
     const nextTurn = deferred();
-    const warm = warmUp(seen, { later: nextTurn });
+    const warm = warmUp(seen, { queue: nextTurn });
     assert.equal(warm.ended(), undefined);
     warm.start();
     warm.replied();
-    nextTurn.now();
+    nextTurn.flush();
     assert.deepEqual([warm.ended(), seen], [undefined, []]);
   });
 

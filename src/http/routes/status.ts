@@ -11,7 +11,7 @@ import type { StatusDocument } from "./documents.ts";
 
 /** The status document; reading it changes nothing. */
 export function status(c: Context, agent: Agent): Response {
-  const { lifecycle, runtime, keeper, ports, repaired } = agent;
+  const { lifecycle, runtime, tracker, ports, repaired } = agent;
   const { operation, lastRecovery, lease } = lifecycle;
   const late = lifecycle.deferred.reports;
   const document: StatusDocument = {
@@ -21,7 +21,7 @@ export function status(c: Context, agent: Agent): Response {
     generation: lifecycle.generation,
     settled: lifecycle.state === "quiesced" &&
       operation?.settledMs !== undefined,
-    keepAlive: keeper.keepAlive,
+    keepAlive: tracker.keepAlive,
     lease: { seconds: lease.seconds, left: lease.left },
     operation: operation && reportOf(operation),
     lastRecovery: lastRecovery &&

@@ -5,7 +5,7 @@
 import { gcAndSweep } from "bun:jsc";
 import { closeSync, constants, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { after } from "../../util/timeout.ts";
+import { timeout } from "../../util/timeout.ts";
 import { openLibrary } from "./library.ts";
 import { reexecWithSettings } from "./reexec.ts";
 import {
@@ -162,7 +162,7 @@ async function tryInput(_pipe: unknown, device: string): Promise<void> {
   let callOff = () => {};
   // Nobody promises that there is something.
   const limit = new Promise<void>((resolve) => {
-    callOff = after(TRY_MS, resolve);
+    callOff = timeout(TRY_MS, resolve);
   });
   try {
     await Promise.race([reader.read(), limit]);

@@ -7,7 +7,7 @@ import { runInNewContext } from "node:vm";
 import { libcFiles } from "../../linux/files.ts";
 import { loadLibc } from "../../linux/libc.ts";
 import { openLibrary } from "./library.ts";
-import { makeRoom } from "../../memory/prefault_heap.ts";
+import { prefaultHeap } from "../../memory/prefault_heap.ts";
 import { serve } from "./serve.ts";
 import { openOnPool, tryPool } from "../input.ts";
 import type { CFunction } from "../library.ts";
@@ -34,7 +34,7 @@ export const denoRuntime: Runtime = {
   serve,
   collect,
   rehearsals: REHEARSALS,
-  makeRoom,
+  prefaultHeap,
   filesOf: libcFiles,
   startWorker,
   openInput: (path) => openOnPool(path),

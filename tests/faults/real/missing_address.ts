@@ -99,10 +99,10 @@ export function missingAddress(target: Target): void {
       assert.equal(agent.exitCode, 0, agent.output);
       assert.equal(agent.lines().at(-1)?.message, "ended");
       assert.ok(!agent.lines().some(({ message }) => message === "listening"));
-      await using later = TestAgent.launch(target, flags);
-      await waitsFor(later, address);
+      await using queue = TestAgent.launch(target, flags);
+      await waitsFor(queue, address);
       address.add();
-      await listensAt(later, address);
+      await listensAt(queue, address);
     });
   });
 }

@@ -4,9 +4,9 @@
  * never answer, a workload that has ended, and signals in every state.
  */
 import type { Target } from "../../support/agent.ts";
-import { blindness } from "./blindness.ts";
-import { crowd } from "./crowd.ts";
-import { deafness } from "./deafness.ts";
+import { maskedSysfs } from "./masked_sysfs.ts";
+import { manyClients } from "./many_clients.ts";
+import { unreadLog } from "./unread_log.ts";
 import { ending } from "./ending.ts";
 import { descriptorsAtRecovery } from "./descriptors_at_recovery.ts";
 import { failedStarts } from "./failed_starts.ts";
@@ -16,10 +16,10 @@ import { hookReports } from "./hook_reports.ts";
 import { owedThaws } from "./owed_thaws.ts";
 import { endedServices } from "./ended_services.ts";
 import { hungMounts } from "./hung_mounts.ts";
-import { poverty } from "./poverty.ts";
+import { missingPrivileges } from "./missing_privileges.ts";
 import { secondAgent } from "./second_agent.ts";
 import { signals } from "./signals.ts";
-import { starved } from "./starved.ts";
+import { noDescriptors } from "./no_descriptors.ts";
 
 /** Declares the tests for one target. */
 export function faults(target: Target): void {
@@ -27,12 +27,12 @@ export function faults(target: Target): void {
   failedStarts(target);
   missingAddress(target);
   missingToken(target);
-  poverty(target);
-  starved(target);
+  missingPrivileges(target);
+  noDescriptors(target);
   descriptorsAtRecovery(target);
-  crowd(target);
-  blindness(target);
-  deafness(target);
+  manyClients(target);
+  maskedSysfs(target);
+  unreadLog(target);
   hungMounts(target);
   endedServices(target);
   signals(target);

@@ -23,7 +23,7 @@ export function listen(options: ListenOptions): Listening {
           const relay = new BunRelay(client, port, targets(), () => {
             onEnd(relay);
           });
-          options.onCarried(relay);
+          options.onConnection(relay);
         },
       },
     });

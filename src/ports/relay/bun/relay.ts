@@ -3,7 +3,7 @@
  * says how much the kernel took, and the rest is this file's to keep.
  * @module
  */
-import type { Carried } from "../../listen.ts";
+import type { RelayedConnection } from "../../listen.ts";
 
 /** What belongs to an accepted socket, as soon as its relay has it. */
 export type Accepted = Side | undefined;
@@ -94,7 +94,7 @@ const TARGET_HANDLERS: Bun.SocketHandler<Accepted> = {
 };
 
 /** A client, its target, and the bytes between them. */
-export class BunRelay implements Carried {
+export class BunRelay implements RelayedConnection {
   readonly #client = new Side(this);
   readonly #target = new Side(this);
   readonly #onEnd: () => void;

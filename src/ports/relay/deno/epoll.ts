@@ -3,7 +3,12 @@
  * @module
  */
 import process from "node:process";
-import { failed, type Libc, loadLibc, need } from "../../../linux/libc.ts";
+import {
+  lastError,
+  type Libc,
+  loadLibc,
+  requireSymbol,
+} from "../../../linux/libc.ts";
 import { denoRuntime } from "../../../runtime/deno/mod.ts";
 import { Descriptors } from "../descriptors.ts";
 
@@ -53,8 +58,8 @@ const waiting = Deno.dlopen("libc.so.6", { // there is no Deno for musl
     nonblocking: true,
   },
 }).symbols;
-const epollWait = need(libc.epoll_wait, "epoll_wait");
-const epollCtl = need(libc.epoll_ctl, "epoll_ctl");
+const epollWait = requireSymbol(libc.epoll_wait, "epoll_wait");
+const epollCtl = requireSymbol(libc.epoll_ctl, "epoll_ctl");
 
 /** Hears of what happened to its descriptor: EPOLLIN and so on. */
 export type Watcher = (events: number) => void;
@@ -92,7 +97,7 @@ export class Poller {
   /** Not even what the kernel has told already is heard any more. */
   forget(token: number): void {
     if (!this.#watchers.delete(token) || this.#watchers.size > 0) return;
-    need(libc.eventfd_write, "eventfd_write")(this.#bell, 1n);
+    requireSymbol(libc.eventfd_write, "eventfd_write")(this.#bell, 1n);
   }
 
   /** Calls it in the next round, after others had their turn. */
@@ -102,14 +107,14 @@ export class Poller {
 
   #open(): void {
     const epoll = own(
-      need(libc.epoll_create1, "epoll_create1")(CLOEXEC),
+      requireSymbol(libc.epoll_create1, "epoll_create1")(CLOEXEC),
       "make",
       "an epoll",
     );
     let bell: number | undefined;
     try {
       bell = own(
-        need(libc.eventfd, "eventfd")(0, CLOEXEC),
+        requireSymbol(libc.eventfd, "eventfd")(0, CLOEXEC),
         "make",
         "an eventfd",
       );
@@ -155,7 +160,7 @@ export class Poller {
 
 /** Takes the descriptor that a call gave; fails, and closes it, where it cannot. */
 export function own(fd: number, call: string, on: string): number {
-  if (fd === -1) throw failed(libc, call, on);
+  if (fd === -1) throw lastError(libc, call, on);
   if (descriptors.add(fd)) return fd;
   close(fd);
   throw new Error(`Cannot ${call} ${on}: descriptor ${fd} is too high`);
@@ -167,7 +172,7 @@ export function disown(fd: number): void {
   close(fd);
 }
 
-const close = need(libc.close, "close");
+const close = requireSymbol(libc.close, "close");
 const EVENT = new Uint8Array(EVENT_BYTES);
 
 function addTo(epoll: number, fd: number, token: number): void {
@@ -175,6 +180,6 @@ function addTo(epoll: number, fd: number, token: number): void {
   event.setUint32(0, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, true);
   event.setUint32(TOKEN_OFFSET, token, true);
   if (epollCtl(epoll, EPOLL_CTL_ADD, fd, EVENT) === -1) {
-    throw failed(libc, "watch", `descriptor ${fd}`);
+    throw lastError(libc, "watch", `descriptor ${fd}`);
   }
 }

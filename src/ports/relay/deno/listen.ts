@@ -3,7 +3,7 @@
  * by Deno's own sockets, or by node:net on top of them.
  * @module
  */
-import { failed, need } from "../../../linux/libc.ts";
+import { lastError, requireSymbol } from "../../../linux/libc.ts";
 import { socketAddress } from "../../../linux/socket_address.ts";
 import type { Listening, ListenOptions } from "../../listen.ts";
 import { disown, libc, own, Poller, SOCK_FLAGS } from "./epoll.ts";
@@ -24,14 +24,14 @@ const BACKLOG = 1024;
 const ACCEPTS = 64;
 
 const poller = new Poller();
-const accept4 = need(libc.accept4, "accept4");
+const accept4 = requireSymbol(libc.accept4, "accept4");
 /** Those who could not take a client for want of a descriptor. */
 const starved = new Set<() => void>();
 
 /** Listens on a port. */
 export function listen(options: ListenOptions): Listening {
   try {
-    const door = new Door(options);
+    const door = new Listener(options);
     queueMicrotask(options.onListening);
     return door;
   } catch (error) {
@@ -40,7 +40,7 @@ export function listen(options: ListenOptions): Listening {
   }
 }
 
-class Door implements Listening {
+class Listener implements Listening {
   readonly #options: ListenOptions;
   readonly #fd: number;
   readonly #token: number;
@@ -86,7 +86,7 @@ class Door implements Listening {
     } catch {
       return; // its number is too high, and it is closed
     }
-    const { port, targets, onCarried, onEnd } = this.#options;
+    const { port, targets, onConnection, onEnd } = this.#options;
     const relay = new DenoRelay({
       poller,
       client,
@@ -98,7 +98,7 @@ class Door implements Listening {
         starved.clear();
       },
     });
-    onCarried(relay);
+    onConnection(relay);
     relay.start();
   }
 }
@@ -110,23 +110,23 @@ function bind(host: string, port: number): number {
   if (address === undefined) throw new Error(`Cannot bind ${on}: no address`);
   const { family, bytes } = address;
   const fd = own(
-    need(libc.socket, "socket")(family, SOCK_STREAM | SOCK_FLAGS, 0),
+    requireSymbol(libc.socket, "socket")(family, SOCK_STREAM | SOCK_FLAGS, 0),
     "open a socket for",
     on,
   );
   try {
-    need(libc.setsockopt, "setsockopt")(
+    requireSymbol(libc.setsockopt, "setsockopt")(
       fd,
       SOL_SOCKET,
       SO_REUSEADDR,
       ON,
       ON.length,
     );
-    if (need(libc.bind, "bind")(fd, bytes, bytes.length) === -1) {
-      throw failed(libc, "bind", on);
+    if (requireSymbol(libc.bind, "bind")(fd, bytes, bytes.length) === -1) {
+      throw lastError(libc, "bind", on);
     }
-    if (need(libc.listen, "listen")(fd, BACKLOG) === -1) {
-      throw failed(libc, "listen on", on);
+    if (requireSymbol(libc.listen, "listen")(fd, BACKLOG) === -1) {
+      throw lastError(libc, "listen on", on);
     }
     return fd;
   } catch (error) {

@@ -3,9 +3,9 @@
  * forward address to the first target that accepts.
  * @module
  */
-import { need } from "../../../linux/libc.ts";
+import { requireSymbol } from "../../../linux/libc.ts";
 import { socketAddress } from "../../../linux/socket_address.ts";
-import type { Carried } from "../../listen.ts";
+import type { RelayedConnection } from "../../listen.ts";
 import {
   disown,
   EPOLLERR,
@@ -16,7 +16,7 @@ import {
   type Poller,
   SOCK_FLAGS,
 } from "./epoll.ts";
-import { carry, Side } from "./side.ts";
+import { carry, Endpoint } from "./side.ts";
 
 // socket(7), tcp(7)
 const SOCK_STREAM = 1;
@@ -29,9 +29,9 @@ const ON = Uint8Array.of(1, 0, 0, 0);
 /** struct linger: on, for 0 s. The close then resets the connection. */
 const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
-const socket = need(libc.socket, "socket");
-const connect = need(libc.connect, "connect");
-const setsockopt = need(libc.setsockopt, "setsockopt");
+const socket = requireSymbol(libc.socket, "socket");
+const connect = requireSymbol(libc.connect, "connect");
+const setsockopt = requireSymbol(libc.setsockopt, "setsockopt");
 
 /** What a relay needs to begin. */
 export interface RelayOptions {
@@ -46,18 +46,18 @@ export interface RelayOptions {
 }
 
 /** A client, its target, and the bytes between them. */
-export class DenoRelay implements Carried {
+export class DenoRelay implements RelayedConnection {
   readonly #options: RelayOptions;
   readonly #untried: string[];
-  readonly #client: Side;
-  #target: Side | undefined;
+  readonly #client: Endpoint;
+  #target: Endpoint | undefined;
   #joined = false;
   #over = false;
 
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#untried = [...options.targets];
-    this.#client = new Side(options.client);
+    this.#client = new Endpoint(options.client);
   }
 
   /** Dials. The client waits unread: what is read now would be lost to the next. */
@@ -83,10 +83,10 @@ export class DenoRelay implements Carried {
     const address = socketAddress(host, this.#options.port);
     if (address === undefined) return false;
     const { family, bytes } = address;
-    let target: Side;
+    let target: Endpoint;
     try {
       const fd = socket(family, SOCK_STREAM | SOCK_FLAGS, 0);
-      target = new Side(own(fd, "open a socket to", host));
+      target = new Endpoint(own(fd, "open a socket to", host));
     } catch {
       return false; // no descriptor is left
     }
@@ -102,7 +102,7 @@ export class DenoRelay implements Carried {
   }
 
   /** False where the kernel has no room to watch one more. */
-  #take(side: Side): boolean {
+  #take(side: Endpoint): boolean {
     setsockopt(side.fd, IPPROTO_TCP, TCP_NODELAY, ON, ON.length);
     try {
       side.token = this.#options.poller.watch(
@@ -115,7 +115,7 @@ export class DenoRelay implements Carried {
     }
   }
 
-  #onEvents(side: Side, events: number): void {
+  #onEvents(side: Endpoint, events: number): void {
     if (this.#over) return;
     side.note(events);
     const lost = (events & (EPOLLERR | EPOLLHUP)) !== 0;
@@ -154,7 +154,7 @@ export class DenoRelay implements Carried {
     this.#options.onEnd();
   }
 
-  #drop(side: Side): void {
+  #drop(side: Endpoint): void {
     if (side === this.#target) this.#target = undefined;
     disown(side.fd);
     this.#options.poller.forget(side.token);

@@ -2,7 +2,7 @@
  * One of the two sockets of a relay, and the bytes from one to the other.
  * @module
  */
-import { need } from "../../../linux/libc.ts";
+import { requireSymbol } from "../../../linux/libc.ts";
 import {
   EPOLLERR,
   EPOLLHUP,
@@ -26,13 +26,13 @@ const BUFFER_BYTES = BigInt(BUFFER.length);
 /** Reads in a row before others get their turn. */
 const READS = 4;
 
-const read = need(libc.read, "read");
-const send = need(libc.send, "send");
-const shutdown = need(libc.shutdown, "shutdown");
-const getsockopt = need(libc.getsockopt, "getsockopt");
+const read = requireSymbol(libc.read, "read");
+const send = requireSymbol(libc.send, "send");
+const shutdown = requireSymbol(libc.shutdown, "shutdown");
+const getsockopt = requireSymbol(libc.getsockopt, "getsockopt");
 
 /** A socket, and what the kernel has told about it. */
-export class Side {
+export class Endpoint {
   /** Of the poller. */
   token = 0;
   /** From its event until a read has found nothing, a write no room. */
@@ -87,7 +87,7 @@ export class Side {
 export type Progress = "rests" | "goes on" | "lost";
 
 /** Moves what can be moved from one to the other, and the end after it. */
-export function carry(from: Side, to: Side): Progress {
+export function carry(from: Endpoint, to: Endpoint): Progress {
   for (let reads = 0; reads < READS; reads++) {
     if (to.unsent !== undefined) {
       if (to.writable && !to.put(to.unsent)) return "lost";

@@ -13,13 +13,13 @@ const ZERO_MS = 6000;
 const ZERO_AFTER_MS = 2000;
 
 /** What the step does. */
-export interface ReleaseOptions {
+export interface ZeroOptions {
   /** Takes the agent's own program out of memory, where it is to go. */
   readonly pageOut?: () => void;
   /** Called at the recovery after that. */
   readonly undo?: () => void;
   /** Called when all else is done; as the runtime has it. */
-  readonly makeRoom?: (libc: Libc) => void;
+  readonly prefaultHeap?: (libc: Libc) => void;
   /** Bytes of free memory that may be zeroed; 0 switches it off. */
   readonly zeroBytes: number;
 }
@@ -28,11 +28,11 @@ export interface ReleaseOptions {
  * Comes after the collection, whose memory it zeroes too. The program goes out
  * last: whatever runs after that comes back from the disk.
  */
-export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
+export function zeroStep(libc: Libc, options: ZeroOptions): Step {
   const zeroer = new MemoryZeroer(libc);
   return {
     async quiesce({ signal }) {
-      const { pageOut, undo, makeRoom, zeroBytes } = options;
+      const { pageOut, undo, prefaultHeap, zeroBytes } = options;
       if (pageOut === undefined && zeroBytes === 0) {
         return { skipped: "paging out and zeroing are switched off" };
       }
@@ -42,7 +42,7 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
       try {
         const zeroed = await zeroer.zero(zeroBytes, ZERO_MS, signal);
         if (pageOut === undefined || signal.aborted) {
-          makeRoom?.(libc);
+          prefaultHeap?.(libc);
           return { effect: { zeroed } };
         }
         const residentBefore = residentBytes();
@@ -51,7 +51,7 @@ export function releaseStep(libc: Libc, options: ReleaseOptions): Step {
         // What was the program a moment ago is what the kernel hands out next.
         const most = Math.min(zeroBytes, residentBefore - residentAfter);
         const zeroedAfter = await zeroer.zero(most, ZERO_AFTER_MS, signal);
-        makeRoom?.(libc);
+        prefaultHeap?.(libc);
         return {
           effect: { zeroed, residentBefore, residentAfter, zeroedAfter },
           undo,

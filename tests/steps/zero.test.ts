@@ -16,11 +16,11 @@ import type { Done, Skipped } from "../../src/lifecycle/step.ts";
 import type { Libc } from "../../src/linux/libc.ts";
 import {
   pageOutFiles,
-  ProgramPages,
   readAhead,
+  WorkingSet,
 } from "../../src/memory/working_set.ts";
 import type { Zeroed } from "../../src/memory/zero.ts";
-import { releaseStep } from "../../src/steps/release.ts";
+import { zeroStep } from "../../src/steps/zero.ts";
 import { stepContext } from "../support/hooks.ts";
 import { unexpected } from "../support/deferred.ts";
 import { realLibc } from "../support/libc.ts";
@@ -73,7 +73,7 @@ describe("the release step", () => {
         return libc.madvise!(address, bytes, advice);
       },
     };
-    const step = releaseStep(noting, {
+    const step = zeroStep(noting, {
       pageOut: () => void pageOutFiles(noting),
       undo: () => readAhead(noting),
       zeroBytes: 4 * MIB,
@@ -95,7 +95,7 @@ describe("the release step", () => {
     const { file } = mapped;
     assert.equal(residentOf(file), 4 * MIB);
     const on = { pageOut: () => void pageOutFiles(libc), zeroBytes: 0 };
-    await releaseStep(libc, on).quiesce(stepContext());
+    await zeroStep(libc, on).quiesce(stepContext());
     assert.ok(residentOf(file) < MIB, `${residentOf(file)}`);
   });
 
@@ -109,7 +109,7 @@ describe("the release step", () => {
       const from = address + BigInt(page * PAGE);
       assert.equal(libc.madvise!(from, BigInt(pages * PAGE), 22), 0);
     };
-    const program = new ProgramPages(libc, unexpected);
+    const program = new WorkingSet(libc, unexpected);
     // A page that came in on another CPU stays until that CPU has put it on the
     // kernel's list, so that it is asked for again.
     const out = (left: number) =>
@@ -117,34 +117,34 @@ describe("the release step", () => {
         program.pageOut();
         return residentOf(file) === left * PAGE;
       });
-    program.learn(); // nothing has gone out yet, so nothing is learnt
+    program.record(); // nothing has gone out yet, so nothing is learnt
     await out(0);
     read(3, 2);
     read(40, 1);
-    program.learn();
-    program.spoil();
+    program.record();
+    program.invalidate();
     read(0, 64);
-    program.learn(); // not all else was out
+    program.record(); // not all else was out
     await out(3);
     read(60, 4);
-    program.learn();
+    program.record();
     read(0, 64);
     await out(7);
     read(10, 2);
-    program.settle(); // the first: what is there stays
+    program.trim(); // the first: what is there stays
     read(0, 64);
-    program.settle();
+    program.trim();
     await out(9);
   });
 
   test("is skipped where it is switched off or has no libc", async () => {
     const off = { zeroBytes: 0 };
-    const one = await releaseStep(await realLibc(), off).quiesce(
+    const one = await zeroStep(await realLibc(), off).quiesce(
       stepContext(),
     ) as Skipped;
     assert.match(one.skipped, /switched off/);
     const on = { pageOut: () => assert.fail("no libc"), zeroBytes: MIB };
-    const other = await releaseStep({}, on).quiesce(stepContext()) as Skipped;
+    const other = await zeroStep({}, on).quiesce(stepContext()) as Skipped;
     assert.match(other.skipped, /C library/);
   });
 });

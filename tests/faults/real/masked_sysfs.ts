@@ -34,7 +34,7 @@ function stepOf(steps: Step[], name: string): Step {
 }
 
 /** An agent that the kernel's files are kept from. */
-export function blindness(target: Target): void {
+export function maskedSysfs(target: Target): void {
   describe(`blindness on ${target}`, () => {
     const isolated = works(READ_ONLY) && works(NO_SETTINGS)
       ? false

@@ -11,7 +11,7 @@ import { until } from "../../support/until.ts";
 import { cannotLimit, FEW, round, WITH_FEW } from "./round.ts";
 
 /** An agent that more clients come to than it has descriptors for. */
-export function starved(target: Target): void {
+export function noDescriptors(target: Target): void {
   describe(`no descriptors on ${target}`, {
     skip: cannotLimit(),
   }, () => {

@@ -16,7 +16,7 @@ import { cannotLimit, FEW, WITH_FEW } from "./round.ts";
 const CLIENTS = 100;
 
 /** More clients of a forwarded port than the agent has descriptors for. */
-export function crowd(target: Target): void {
+export function manyClients(target: Target): void {
   describe(`a crowd, on ${target}`, {
     skip: cannotLimit(),
   }, () => {

@@ -30,7 +30,7 @@ const SMALL_DISK = [
 ] as [string, ...string[]];
 
 /** An agent that lacks something. */
-export function poverty(target: Target): void {
+export function missingPrivileges(target: Target): void {
   describe(`poverty on ${target}`, () => {
     const directory = temporary();
 
