@@ -104,7 +104,10 @@ export function routes(target: Target): void {
       assert.equal(first.keepAlive, true);
       assert.equal(first.lease.left, 0);
       assert.equal(first.runtime.name, runtimeOf(target));
-      assert.deepEqual(await agent.status(), first);
+      // Other programs on this machine listen and end meanwhile.
+      const { ports: _, ...rest } = first;
+      const { ports: __, ...again } = await agent.status();
+      assert.deepEqual(again, rest);
     });
 
     test("recover with nothing to recover says so", async () => {
