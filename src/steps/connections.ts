@@ -2,7 +2,7 @@
  * Steps: nobody stays connected but those who wait for a reply; they go with it.
  * @module
  */
-import type { Step } from "../lifecycle/step.ts";
+import type { RecoveryContext, Step } from "../lifecycle/step.ts";
 import type { ConnectionKeeper } from "../server/keeper.ts";
 import type { NextTurn } from "../next_turn.ts";
 import type { Sweeper } from "../server/sweeper.ts";
@@ -10,7 +10,7 @@ import type { Sweeper } from "../server/sweeper.ts";
 /** What the step needs of the keeper: functions on their own, as for `Ports`. */
 export interface Keeping {
   readonly quiesce: () => ReturnType<ConnectionKeeper["quiesce"]>;
-  readonly recover: () => ReturnType<ConnectionKeeper["recover"]>;
+  readonly recover: ConnectionKeeper["recover"];
 }
 
 /** Closes and records at prepare, closes the recorded ones at recovery. */
@@ -21,15 +21,15 @@ export function connectionsStep(
 ): Step {
   return {
     async quiesce() {
-      const undo = () => {
+      const undo = ({ outcome }: Pick<RecoveryContext, "outcome">) => {
         later.do(() => sweeper.start());
-        return recover();
+        return recover(outcome === "restored" ? "close" : "keep");
       };
       sweeper.stop();
       try {
         return { effect: await quiesce(), undo };
       } catch (error) {
-        undo();
+        undo({ outcome: "aborted" });
         throw error;
       }
     },

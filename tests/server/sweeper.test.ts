@@ -72,7 +72,7 @@ describe("the sweeper", () => {
       await until("its end", () => one.keeper.list().length === 0);
       await one.keeper.quiesce();
       assert.equal(one.keeper.served(peer), 0);
-      one.keeper.recover();
+      one.keeper.recover("keep");
     } finally {
       one.end();
     }
