@@ -151,14 +151,21 @@ export class ConnectionTracker {
     return (await this.#closeIdle(late, "wait")).size;
   }
 
-  /** Closes exactly the recorded connections that still exist; keep-alive on. */
-  recover(): { zombies: number } {
+  /**
+   * Closes the recorded connections that still exist; keep-alive on. `waiting` says
+   * what becomes of those whose caller waits for a reply. After a restore that
+   * caller is not there any more. Otherwise it is, and its reply closes the
+   * connection: without it, the caller of a prepare that was aborted would never
+   * hear of that.
+   */
+  recover(waiting: "close" | "keep"): { zombies: number } {
     const { libc } = this.#options;
     this.#keepAlive = true;
     showUnsentConnections(libc, this.#listeners);
     let zombies = 0;
     if (this.#recorded.size === 0) return { zombies }; // mostly
     for (const connection of this.#recorded) {
+      if (waiting === "keep" && this.busy(connection.peer)) continue;
       if (shutdownConnection(libc, connection)) zombies++;
     }
     this.#recorded.clear();

@@ -185,7 +185,7 @@ export class DeferredRepairs {
       (signal) =>
         repair.repair({
           ...{ operation, generation, outcome, request, signal },
-          trigger: "recover",
+          ...{ trigger: "recover", held: true },
         }),
     );
     this.#reports.set(name, report);

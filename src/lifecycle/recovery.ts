@@ -78,7 +78,8 @@ export async function leave(
   const outcome = request.outcome ??
     (repairs ? outcomeOf(trigger, evidence) : undoneBy(trigger));
   const generation = options.generation + (repairs ? 1 : 0);
-  const context = { trigger, outcome, generation, request };
+  const held = repairs !== undefined;
+  const context = { trigger, outcome, held, generation, request };
   const steps = await operation.undo(repairs ?? [], context);
   return {
     ...{ operation: operation.id, trigger, outcome, generation },

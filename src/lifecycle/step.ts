@@ -31,6 +31,8 @@ export interface RecoveryContext {
   /** `failure`: the prepare failed, and nobody asked for the undo. */
   readonly trigger: Trigger | "failure";
   readonly outcome: Outcome;
+  /** False if the prepare did not hold: the machine was not frozen since then. */
+  readonly held: boolean;
   /** Aborted at the limit of the undo or repair. */
   readonly signal: AbortSignal;
 }

@@ -2,15 +2,15 @@
  * Steps: nobody stays connected but those who wait for a reply; they go with it.
  * @module
  */
-import type { Step } from "../lifecycle/step.ts";
+import type { RecoveryContext, Step } from "../lifecycle/step.ts";
 import type { ConnectionTracker } from "../connections/tracker.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Sweeper } from "../connections/sweeper.ts";
 
-/** What the step needs of the keeper: functions on their own, as for `Ports`. */
+/** What the step needs of the tracker. */
 export interface Keeping {
   readonly quiesce: () => ReturnType<ConnectionTracker["quiesce"]>;
-  readonly recover: () => ReturnType<ConnectionTracker["recover"]>;
+  readonly recover: ConnectionTracker["recover"];
 }
 
 /** Closes and records at prepare, closes the recorded ones at recovery. */
@@ -21,15 +21,16 @@ export function connectionsStep(
 ): Step {
   return {
     async quiesce() {
-      const undo = () => {
+      const undo = ({ held }: Pick<RecoveryContext, "held">) => {
         queue.defer(() => sweeper.start());
-        return recover();
+        // Callers of a prepare that is undone still wait for their replies.
+        return recover(held ? "close" : "keep");
       };
       sweeper.stop();
       try {
         return { effect: await quiesce(), undo };
       } catch (error) {
-        undo();
+        undo({ held: false });
         throw error;
       }
     },

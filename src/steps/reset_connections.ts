@@ -73,8 +73,8 @@ export function resetConnections(options: ResetOptions): ResetConnections {
           close(); // the next prepare begins with another
           throw error;
         }
-        const undo = ({ trigger }: RecoveryContext) => {
-          if (trigger === "failure") forget();
+        const undo = ({ held }: RecoveryContext) => {
+          if (!held) forget();
         };
         return { effect: { recorded: recorded.length }, undo };
       },

@@ -72,7 +72,7 @@ describe("the sweeper", () => {
       await until("its end", () => one.tracker.list().length === 0);
       await one.tracker.quiesce();
       assert.equal(one.tracker.served(peer), 0);
-      one.tracker.recover();
+      one.tracker.recover("keep");
     } finally {
       one.end();
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { ConnectionTracker } from "../../src/connections/tracker.ts";
 import { listenersOn } from "../../src/linux/listen.ts";
 import { deferSeconds, realLibc } from "../support/libc.ts";
 import { serving } from "../support/serving.ts";
@@ -17,7 +18,7 @@ describe("a reply of a quiesced server", () => {
       const [host] = await one.connect(1);
       await Promise.all([asking.gone(), silent.gone()]);
       assert.equal(host.closed, false);
-      one.tracker.recover();
+      one.tracker.recover("keep");
       await one.ask(host);
       assert.equal(one.tracker.list().length, 1);
       assert.deepEqual(one.said, []);
@@ -86,9 +87,50 @@ test("a server that listens on another socket hides who says nothing there", asy
     assert.equal(hides(), true);
     await one.listenAnew();
     assert.equal(hides(), true);
-    one.tracker.recover();
+    one.tracker.recover("keep");
     assert.equal(hides(), false);
   } finally {
     one.end();
   }
+});
+
+describe("a caller that waits for its reply", () => {
+  /** One that the quiesce has recorded; `again` undoes that. */
+  async function waiting(again: (tracker: ConnectionTracker) => void) {
+    const one = await serving(await realLibc(), {});
+    try {
+      const [asking] = await one.connect(1);
+      const reply = one.hold();
+      asking.request("GET", "/");
+      const peer = { address: "127.0.0.1", port: asking.localPort };
+      await until("the request", () => one.tracker.busy(peer));
+      const { recorded } = await one.tracker.quiesce();
+      assert.equal(recorded, 1);
+      again(one.tracker);
+      reply();
+      return await asking.response().then(({ status }) => status, String);
+    } finally {
+      one.end();
+    }
+  }
+
+  test("gets it, if the machine was not restored", async () => {
+    assert.equal(
+      await waiting((tracker) => {
+        assert.deepEqual(tracker.recover("keep"), { zombies: 0 });
+      }),
+      200,
+    );
+  });
+
+  test("is none any more, if the machine was restored", async () => {
+    assert.match(
+      String(
+        await waiting((tracker) => {
+          assert.deepEqual(tracker.recover("close"), { zombies: 1 });
+        }),
+      ),
+      /closed after ""/,
+    );
+  });
 });

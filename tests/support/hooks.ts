@@ -62,6 +62,7 @@ export function recoveryContext(): RecoveryContext {
     request: {},
     trigger: "health",
     outcome: "restored",
+    held: true,
     signal: new AbortController().signal,
   };
 }

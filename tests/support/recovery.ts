@@ -19,6 +19,7 @@ export function contextOf<R extends object>(
     request,
     trigger: "recover",
     outcome: "restored",
+    held: true,
     signal: new AbortController().signal,
     ...more,
   };

@@ -31,7 +31,11 @@ export async function serving(
     queue,
     onError: (error) => said.push(String(error)),
   });
-  const fetch = tracker.wrap(() => Promise.resolve(new Response("x")));
+  let held: Promise<void> | undefined;
+  const fetch = tracker.wrap(async () => {
+    await held;
+    return new Response("x");
+  });
   await listeners.open([{ host: "127.0.0.1", port: 0 }], { fetch });
   const [port] = listeners.ports;
   // Not the keeper's: it would hide again, at the quiesce, who says nothing.
@@ -74,6 +78,12 @@ export async function serving(
         return opened.every((raw) => known.has(raw.localPort));
       });
       return opened;
+    },
+    /** Replies wait until this is called back. */
+    hold(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      return resolve;
     },
     async ask(raw: Raw) {
       raw.request("GET", "/");
