@@ -66,6 +66,23 @@ export function socketsOn(
 }
 
 /**
+ * Sockets of the process that are, or were, connections over IPv4: the forwarder's listeners come
+ * and go with the programs of this machine.
+ */
+export function connectionsOf(pid: number): number {
+  const connected = new Set(
+    readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1).flatMap(
+      (line) => {
+        const [, , , st, , , , , , inode] = line.trim().split(/\s+/);
+        return st === "0A" ? [] : [`socket:[${inode}]`];
+      },
+    ),
+  );
+  const open = descriptorsOf(pid).filter((fd) => connected.has(fd));
+  return open.length + deadSockets(pid).length;
+}
+
+/**
  * Sockets that are over, and that the process has not closed yet: a connection
  * that has ended on both sides is in none of the kernel's tables any more.
  */
