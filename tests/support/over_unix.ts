@@ -10,15 +10,18 @@ export function overUnix(
   socketPath: string,
   method: string,
   path: string,
+  json?: unknown,
 ): Promise<Reply> {
+  const body = json === undefined ? "" : JSON.stringify(json);
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, agent: false });
+    const headers = body === "" ? {} : { "content-length": body.length };
+    const sent = request({ socketPath, method, path, headers, agent: false });
     sent.on("response", (response) => {
       let body = "";
       response.on("data", (part) => body += part);
       response.on("end", () => resolve({ status: response.statusCode, body }));
     });
     sent.on("error", reject);
-    sent.end();
+    sent.end(body);
   });
 }
