@@ -15,7 +15,7 @@ WORKERS := src/ports/forwarder_worker.ts src/linux/freezer_worker.ts
 FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
-	model faults soak schemathesis \
+	model faults storm soak schemathesis \
 	build deno-compile check fmt bench bench-vm vm-deps vm-test ci clean
 
 help: ## list the targets
@@ -85,7 +85,7 @@ fmt: tools ## format everything
 
 # Tests. Each run leaves its count in dist/junit for `make summary`.
 UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path 'tests/contract/*' \
-	-not -path 'tests/model/*' -not -path 'tests/faults/real/*')
+	-not -path 'tests/model/*' -not -path 'tests/storm/*' -not -path 'tests/faults/real/*')
 JUNIT := dist/junit
 BUN_TEST := bun test --timeout 180000 --reporter=junit --reporter-outfile=$(JUNIT)
 
@@ -144,8 +144,17 @@ faults: build ## faults of real processes on deno, bun and the binary
 schemathesis: build ## whether the binary keeps what /openapi.json says
 	@bun run tests/schemathesis/main.ts
 
-soak: build ## a day of 20,000 rounds (ROUNDS=), then the model for as long, on TARGETS=
+# A failure prints STORM_SEED, which brings back what each host does, not when.
+storm: build ## random storms of STORM_SECONDS=60 on TARGETS=: many hosts, signals, kills
 	@mkdir -p $(JUNIT)
+	@for target in $(or $(TARGETS),deno bun binary); do \
+	  $(BUN_TEST)/storm-$$target.xml tests/storm/$$target.test.ts; done
+
+soak: build ## storms of 600 s, a day of 20,000 rounds (ROUNDS=), the model as long, on TARGETS=
+	@mkdir -p $(JUNIT)
+	@for target in $(or $(TARGETS),deno bun binary); do \
+	  STORM_SECONDS=$(or $(STORM_SECONDS),600) \
+	  $(BUN_TEST)/soak-storm-$$target.xml tests/storm/$$target.test.ts; done
 	@for target in $(or $(TARGETS),deno bun binary); do \
 	  bun run tests/model/day.ts $$target $(ROUNDS); done
 	@for target in $(or $(TARGETS),deno bun binary); do \
@@ -157,7 +166,7 @@ summary: tools ## what ran so far, counted
 
 ci: ## everything that must hold
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary schemathesis faults model vm-test
+	@$(MAKE) --no-print-directory check test contract-binary schemathesis faults storm model vm-test
 
 clean: ## remove what was built; the tools and the cache stay
 	@rm -rf dist
