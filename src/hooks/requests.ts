@@ -4,6 +4,7 @@
  * @module
  */
 import { nodeHttp } from "../util/lazy_builtins.ts";
+import { obstacleTo } from "../linux/obstacle.ts";
 import { since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
 import {
@@ -34,6 +35,11 @@ export async function postHook(
   limits: Limits,
 ): Promise<Omit<HookResult, "name" | "kind">> {
   const start = performance.now();
+  const obstacle = obstacleOf(target);
+  if (obstacle !== undefined) {
+    const reason = `Cannot post to ${nameOf(target)}: ${obstacle}`;
+    return { status: "failed", ms: since(start), reason, reached: false };
+  }
   const output = new Output();
   const answer = await post(target, facts, limits, output)
     .catch((error: unknown) => ({ error }));
@@ -96,6 +102,14 @@ function post(
     sent.on("error", (error) => end({ error }));
     sent.end();
   });
+}
+
+/** Why nothing may connect to a target: connect(2) may wait for ever, in words. */
+function obstacleOf(target: Target): string | undefined {
+  if (!("socketPath" in target)) return undefined;
+  const mount = obstacleTo(target.socketPath);
+  return mount && `the path leads through ${mount.mountPoint}, a filesystem ` +
+      `of type ${mount.type}, which may not answer`;
 }
 
 function nameOf(target: Target): string {
