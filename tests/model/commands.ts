@@ -16,7 +16,6 @@ import {
 import { join, type Names } from "./join_deeds.ts";
 import { race, read, wrong } from "./race_deeds.ts";
 import { recover, type Told } from "./recover_deeds.ts";
-import { MERGED } from "../support/merged.ts";
 import type { Kind } from "./world.ts";
 
 const times = fc.constantFrom(0, 1, 3, 10, 30, 60);
@@ -98,6 +97,6 @@ export function commands(most: number, replayPath?: string) {
     ...weighted(2, fc.boolean().map(register)),
     ...weighted(1, constant(die)),
     ...weighted(2, constant(leave)),
-    ...MERGED.secondAgent ? weighted(1, constant(secondAgent)) : [],
+    ...weighted(1, constant(secondAgent)),
   ], { maxCommands: most, size: "max", replayPath });
 }

@@ -2,7 +2,6 @@
  * What hooks and registered programs of the guest do.
  */
 import assert from "node:assert/strict";
-import { MERGED } from "../support/merged.ts";
 import { until } from "../support/until.ts";
 import { Command } from "./command.ts";
 import { isRefused, type Model, quiesced, undone } from "./model.ts";
@@ -65,7 +64,7 @@ export function register(required: boolean): Command {
 /** The operation whose thaw the program did not get because it had died. */
 function owedTo(model: Model, { programs }: World): string | undefined {
   const { program } = programs;
-  if (!MERGED.owedProgramThaws || model.quiesced || program.lives) return;
+  if (model.quiesced || program.lives) return;
   const last = program.calls.at(-1);
   return last?.phase === "freeze" ? last.operation : undefined;
 }

@@ -5,7 +5,6 @@
 import type { Target } from "../support/agent.ts";
 import { startAnother } from "../support/another_agent.ts";
 import type { Mood } from "../support/hook_log.ts";
-import { MERGED } from "../support/merged.ts";
 import { until } from "../support/until.ts";
 import type { Client } from "./client.ts";
 import type { Guest } from "./guest.ts";
@@ -112,7 +111,7 @@ async function storm(
     return live(host, random.fork(), isOver);
   });
   actors.push(stopAndGo(stage, random.fork(), isOver));
-  if (rival && MERGED.secondAgent) {
+  if (rival) {
     client.note("another agent starts on the same directory");
     actors.push(startAnother(stage.target, stage.guest.flags));
   }

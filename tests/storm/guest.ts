@@ -15,7 +15,6 @@ import {
   type Participant,
 } from "../support/hook_log.ts";
 import { temporary } from "../support/hooks.ts";
-import { MERGED } from "../support/merged.ts";
 import { Program } from "../support/moody_program.ts";
 import { withoutHardwareRandom } from "../support/no_hardware_random.ts";
 import { until } from "../support/until.ts";
@@ -135,7 +134,7 @@ export class Guest {
     }
   }
 
-  /** A killed agent cannot end its hooks, and knows no program at its next start. */
+  /** A killed agent cannot end its hooks. */
   killed(): void {
     for (const pid of this.#hookProcesses()) {
       try {
@@ -144,7 +143,6 @@ export class Guest {
         // it has ended by itself
       }
     }
-    if (!MERGED.owedProgramThaws) this.program.calls = [];
   }
 
   /** An agent has begun: what a killed one owed is paid. */
@@ -161,7 +159,7 @@ export class Guest {
       const { name, calls } = participant;
       assertPaired(participant);
       // A thaw that fails is owed: the program gets it again as it registers.
-      if (MERGED.owedProgramThaws && participant === this.program) continue;
+      if (participant === this.program) continue;
       assertThawedOnce(name, calls.slice(this.#begun.get(name)), isMade);
     }
     await until(
