@@ -1,13 +1,14 @@
 /**
- * Where to listen, as users write it.
+ * Parses the addresses that users write for the option `listen`.
  * @module
  */
 import { ipVersion } from "../linux/ip.ts";
 import type { ListenAddress } from "../runtime/types.ts";
 
 /**
- * Reads HOST:PORT, [ADDRESS]:PORT with an IPv6 address, or unix:PATH with an
- * absolute path; undefined for anything else. Port 0 means a free one.
+ * Parses HOST:PORT, [ADDRESS]:PORT with an IPv6 address, or unix:PATH with an
+ * absolute path. Returns undefined for any other text. Port 0 stands for a port
+ * that the kernel chooses.
  */
 export function parseListen(text: string): ListenAddress | undefined {
   if (text.startsWith("unix:")) {
@@ -22,5 +23,5 @@ export function parseListen(text: string): ListenAddress | undefined {
   return port <= 65_535 ? { host: ipv6 ?? name, port } : undefined;
 }
 
-/** The form of an address, in words. */
+/** The accepted forms of an address, for help and error texts. */
 export const LISTEN_FORM = "HOST:PORT, [IPv6]:PORT or unix:PATH";

@@ -1,51 +1,57 @@
 /**
- * What Lull can be asked to do, and the flags that belong to one command alone.
+ * The commands of Lull, and the flags that belong to a single command.
  * @module
  */
 
 /** A flag of one command. */
 export interface CommandFlag {
-  /** How the help names its value; a flag without one is a switch. */
+  /** The name of the flag's value in the help. A flag without a value is a switch. */
   readonly value?: string;
-  readonly sentence: string;
+  /** The flag's line in the help. */
+  readonly description: string;
 }
 
 /** A command. */
 export interface Command {
-  readonly sentence: string;
-  /** Whether it reads the configuration, and so takes the options. */
+  /** The command's line in the help. */
+  readonly description: string;
+  /** Whether the command reads the configuration and therefore accepts the options. */
   readonly configured: boolean;
   readonly flags: Readonly<Record<string, CommandFlag>>;
 }
 
-/** Every command; the first is meant where none is given. */
+/** All commands. The first command is the default. */
 export const commands = {
   serve: {
-    sentence: "Listens for the host agent. The command where none is given.",
+    description:
+      "Run the agent: serve the host's requests. The default command.",
     configured: true,
     flags: {},
   },
   install: {
-    sentence: "Puts Lull into a tree of files that will be a root filesystem.",
+    description: "Install Lull into the directory of a root filesystem.",
     configured: false,
     flags: {
-      root: { value: "DIR", sentence: "The tree; / is this system." },
+      root: {
+        value: "DIR",
+        description: "Root of the filesystem; / is this system.",
+      },
       binary: {
         value: "FILE",
-        sentence: "The compiled binary, in place of the one that runs.",
+        description: "Binary to install; the default is the running one.",
       },
     },
   },
   doctor: {
-    sentence: "Says what works in this guest, and how to get what does not.",
+    description: "Check what works in this guest, and print remedies.",
     configured: true,
-    flags: { json: { sentence: "Says it to programs." } },
+    flags: { json: { description: "Print JSON." } },
   },
 } as const satisfies Record<string, Command>;
 
 /** The name of a command. */
 export type CommandName = keyof typeof commands;
 
-/** The flags of all commands, for whoever takes a command line apart. */
+/** The flags of all commands, for the parser of the command line. */
 export const commandFlags: readonly (readonly [string, CommandFlag])[] = Object
   .values(commands).flatMap(({ flags }) => Object.entries(flags));

@@ -5,7 +5,7 @@
 import type { Command } from "./commands.ts";
 import type { Option } from "./option.ts";
 
-/** The page of help, from the sentences of the commands and the options. */
+/** Builds the help page from the descriptions of the commands and the options. */
 export function helpText(
   commands: Readonly<Record<string, Command>>,
   options: readonly Option[],
@@ -13,31 +13,31 @@ export function helpText(
 ): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   return [
-    "Makes a virtual machine safe to snapshot, and right again after the restore.",
+    "Makes a virtual machine safe to snapshot, and correct after the restore.",
     "",
     "Usage: lull [command] [options]",
     "",
     "Commands:",
-    ...Object.entries(commands).flatMap(([name, { sentence, flags }]) => [
-      `  ${name.padEnd(width)}  ${sentence}`,
-      ...Object.entries(flags).map(([flag, { value, sentence }]) =>
+    ...Object.entries(commands).flatMap(([name, { description, flags }]) => [
+      `  ${name.padEnd(width)}  ${description}`,
+      ...Object.entries(flags).map(([flag, { value, description }]) =>
         `      --${
           value === undefined ? flag : `${flag} ${value}`
-        }: ${sentence}`
+        }: ${description}`
       ),
     ]),
     "",
-    "Options, from the weakest source to the strongest: the default, the config",
-    "file, the environment variable, the flag. A list is a JSON array in the file;",
-    "elsewhere it has commas, and its flag may be given several times.",
+    "Options: a flag overrides an environment variable, which overrides the config",
+    "file, which overrides the default. A list is a JSON array in the config file,",
+    "and text with commas elsewhere. A list's flag may be repeated.",
     "",
     "  --config FILE",
-    "      The config file, a JSON object.",
+    "      Config file, a JSON object.",
     `      Default: ${defaultFile}, if it exists`,
     "  -h, --help",
-    "      Prints this page.",
+    "      Print this page.",
     "  --version",
-    "      Prints the version.",
+    "      Print the version.",
     ...options.flatMap(linesOf),
     "",
   ].join("\n");
@@ -60,7 +60,7 @@ function linesOf(option: Option): string[] {
       ? `  ${flag}, ${negation}`
       : `  ${flag} VALUE`,
     `      ${description}`,
-    `      Takes ${expected}`,
+    `      Value: ${expected}`,
     `      Default: ${shown(defaultValue)}`,
     ...option.type === "objects"
       ? []

@@ -1,6 +1,7 @@
 /**
- * What Lull is told: a command, and the configuration, made of defaults < config
- * file < environment < flags. Parsed once, at start.
+ * Parses the command line and the configuration, once, at start. A flag overrides
+ * an environment variable, which overrides the config file, which overrides the
+ * default.
  * @module
  */
 import * as v from "valibot";
@@ -23,14 +24,14 @@ import {
 export { ConfigError } from "./error.ts";
 export { type Config, configSchema } from "./schema.ts";
 
-/** What the command line asks for. */
+/** The command, with its parsed configuration or flags. */
 export type Parsed =
   | { readonly kind: "serve"; readonly config: Config }
   | {
     readonly kind: "install";
-    /** The tree's directory, as the user wrote it. */
+    /** The directory of the root filesystem, as the user wrote it. */
     readonly root: string;
-    /** The binary, if not the one that runs. */
+    /** The binary to install; undefined stands for the running binary. */
     readonly binary: string | undefined;
   }
   | {
@@ -45,10 +46,9 @@ const defaultFile = "/etc/lull/config.json";
 const options = optionsOf(configSchema.entries);
 
 /**
- * Makes the configuration from the arguments after the program's name, the
- * environment and the config file. Throws a ConfigError, with a sentence for
- * the user, for whatever is wrong with them; help and version are given
- * whatever is wrong.
+ * Parses the arguments after the program's name, the environment and the config
+ * file. Throws a ConfigError, with one sentence for the user, if a part of them is
+ * wrong. `--help` and `--version` work even then.
  */
 export function parseConfig(
   args: string[],
@@ -62,7 +62,8 @@ export function parseConfig(
   }
   if (last("version")) return { kind: "version" };
   const file = last("config");
-  // Before the command: the value of a flag that does not exist looks like one.
+  // Flags are checked before the command: the value of an unknown flag looks like
+  // a command, and the error must name the flag.
   const general = flags.filter((flag) => ownersOf(flag).length === 0);
   const flagged = fromFlags(
     options,
@@ -91,7 +92,7 @@ export function parseConfig(
   }
 }
 
-/** The commands that a flag belongs to; none where it is an option. */
+/** The names of the commands that have this flag; empty if the flag is an option. */
 function ownersOf({ rawName }: FlagToken): string[] {
   return Object.entries(commands)
     .filter(([, { flags }]) =>
@@ -105,14 +106,16 @@ function refuseForeign(flag: FlagToken, command: CommandName): void {
   if (owners.includes(command)) return;
   if (owners.length > 0) {
     throw new ConfigError(
-      `Cannot use ${flag.rawName}: only ${owners.join(", ")} takes it`,
+      `Cannot use ${flag.rawName}: it is a flag of ${
+        owners.join(", ")
+      }, not of ${command}`,
     );
   }
   const { configured, flags } = commands[command];
   if (configured) return;
   const known = Object.keys(flags).map((name) => `--${name}`).join(", ");
   throw new ConfigError(
-    `Cannot use ${flag.rawName}: ${command} takes only ${known}`,
+    `Cannot use ${flag.rawName}: ${command} accepts only ${known}`,
   );
 }
 
@@ -128,7 +131,7 @@ function textOf(
   );
 }
 
-/** Whether a switch is on, which takes no value. */
+/** Whether a switch is given. Throws a ConfigError if the switch has a value. */
 function isGiven(flag: FlagToken | undefined): boolean {
   if (flag?.value === undefined) return flag !== undefined;
   const shown = JSON.stringify(flag.value);
@@ -146,7 +149,7 @@ function commandOf([command = "serve", ...rest]: string[]): CommandName {
   }
   if (rest.length > 0) {
     throw new ConfigError(
-      `Cannot use ${JSON.stringify(rest[0])}: ${command} takes only flags`,
+      `Cannot use ${JSON.stringify(rest[0])}: ${command} accepts only flags`,
     );
   }
   return command as CommandName;

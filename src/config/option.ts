@@ -1,13 +1,14 @@
 /**
- * What an option is made of: a kind of value, a default, a sentence. The names
- * that its sources give it follow from its key.
+ * Builds options. An option has a kind of value, a default and a description. Its
+ * names on the command line and in the environment are derived from its key.
  * @module
  */
 import * as v from "valibot";
 
 /**
- * One option: a kind below, the default, and a sentence for the help. The
- * default must be of that kind; tests/config/sources.test.ts sees to it.
+ * Makes an option from one of the kinds below, a default and a description for
+ * the help. The default must be of that kind; tests/config/sources.test.ts checks
+ * this.
  */
 export function option<const S extends v.GenericSchema>(
   kind: S,
@@ -17,7 +18,7 @@ export function option<const S extends v.GenericSchema>(
   return v.pipe(v.optional(kind, defaultValue), v.description(description));
 }
 
-/** A whole number, both ends included. */
+/** A whole number from `least` to `most`, both included. */
 export function integer(least: number, most: number) {
   return v.pipe(
     v.number(),
@@ -28,12 +29,12 @@ export function integer(least: number, most: number) {
   );
 }
 
-/** Yes or no. */
+/** True or false. */
 export function boolean() {
   return v.pipe(v.boolean(), expect("true or false"));
 }
 
-/** A text of that form; `expected` says the form in words. */
+/** A text that matches `form`; `expected` describes the form for error texts. */
 export function text(form: RegExp, expected: string) {
   return v.pipe(v.string(), v.regex(form), expect(expected));
 }
@@ -43,7 +44,7 @@ export function ipv4() {
   return v.pipe(v.string(), v.ipv4(), expect("an IPv4 address"));
 }
 
-/** Several values, each of that kind; `expected` says in words what they are. */
+/** A list of values of one kind; `expected` describes the values for error texts. */
 export function listOf<const S extends v.GenericSchema<string, string>>(
   kind: S,
   expected: string,
@@ -55,7 +56,10 @@ export function listOf<const S extends v.GenericSchema<string, string>>(
   );
 }
 
-/** JSON objects, from the config file alone; their user checks what is in them. */
+/**
+ * A list of JSON objects, which only the config file can give. The code that uses
+ * the objects checks their fields.
+ */
 export function objects(expected: string) {
   return v.pipe(
     v.array(v.custom<Readonly<Record<string, unknown>>>(isPlain)),
@@ -64,17 +68,17 @@ export function objects(expected: string) {
   );
 }
 
-/** To valibot's looseObject, an array is an object too. */
+/** Whether a value is an object and no array; valibot's looseObject accepts arrays. */
 function isPlain(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** One of the words, exactly. */
+/** One of the words, in the same case. */
 export function oneOf<const Words extends readonly string[]>(words: Words) {
   return v.pipe(v.picklist(words), expect(anyOf(words)));
 }
 
-/** One of the words in capitals, however the user wrote it. */
+/** One of the words, in capitals; the user may write the word in any case. */
 export function oneOfCapitals<const Words extends readonly string[]>(
   words: Words,
 ) {
@@ -94,26 +98,26 @@ function anyOf(words: readonly string[]): string {
   return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
 
-/** What a user and the sources need to know of an option. */
+/** The properties of an option that the help and the sources use. */
 export interface Option {
-  /** Its name in the file and in Config: scanIntervalMs. */
+  /** The option's name in the config file and in Config: scanIntervalMs. */
   readonly key: string;
-  /** Its name in the environment: LULL_SCAN_INTERVAL_MS. */
+  /** The option's name in the environment: LULL_SCAN_INTERVAL_MS. */
   readonly variable: string;
-  /** Its flag: --scan-interval-ms. */
+  /** The option's flag: --scan-interval-ms. */
   readonly flag: string;
-  /** The flag for false, if it is a yes or no: --no-forward-ports. */
+  /** The flag for false, if the option is a boolean: --no-forward-ports. */
   readonly negation?: string;
-  /** The type of its value in JSON; a list is one of texts. */
+  /** The type of the value in JSON: `list` is a list of strings. */
   readonly type: "boolean" | "number" | "string" | "list" | "objects";
   readonly defaultValue: unknown;
   readonly expected: string;
   readonly description: string;
-  /** Whether it takes the value. */
+  /** Whether the value is of the option's kind. */
   accepts(value: unknown): boolean;
 }
 
-/** The options of a schema that `option` made, in its order. */
+/** The options of a schema whose entries `option` made, in the order of the schema. */
 export function optionsOf(
   entries: Record<string, ReturnType<typeof option<v.GenericSchema>>>,
 ): Option[] {
@@ -136,7 +140,7 @@ export function optionsOf(
   });
 }
 
-/** The value that a text from a variable or a flag stands for. */
+/** Converts the text of a variable or a flag to a value of the option's type. */
 export function fromText(option: Option, text: string): unknown {
   if (option.type === "number" && /^-?\d+$/.test(text)) return Number(text);
   if (option.type === "boolean" && text === "true") return true;
@@ -144,6 +148,6 @@ export function fromText(option: Option, text: string): unknown {
   if (option.type === "list") {
     return text === "" ? [] : text.split(",").map((part) => part.trim());
   }
-  // What the type cannot be stays text, for the check to refuse.
+  // A text that does not fit the type stays a text: Option.accepts refuses it.
   return text;
 }

@@ -1,6 +1,6 @@
 /**
- * What Lull can be told: a new option is one entry here. Its flag, its variable,
- * its key in the file, its check and its help all follow from that entry.
+ * The options of Lull. A new option is one entry here: its flag, its variable, its
+ * key in the config file, its check and its help are derived from that entry.
  * @module
  */
 import * as v from "valibot";
@@ -18,20 +18,23 @@ import {
 } from "./option.ts";
 
 const path = text(/^\/[^\0]*$/, "an absolute path");
-const pathOrNothing = text(/^(\/[^\0]*)?$/, "an absolute path, or nothing");
+const pathOrEmpty = text(
+  /^(\/[^\0]*)?$/,
+  "an absolute path or an empty value",
+);
 const name = text(/^[^\0]+$/, "a name");
 
-/** Every option: kind, default, sentence. */
+/** All options, each with its kind, its default and its description. */
 export const configSchema = v.strictObject({
   host: option(
     text(/^[^\s/]+$/, "an address or a host name"),
     "0.0.0.0",
-    "The address to listen on.",
+    "Address to listen on.",
   ),
   port: option(
     integer(0, 65535),
     49983,
-    "The port to listen on; 0 takes a free one.",
+    "Port to listen on; 0 means a free port that the kernel chooses.",
   ),
   listen: option(
     listOf(
@@ -39,169 +42,169 @@ export const configSchema = v.strictObject({
       LISTEN_FORM,
     ),
     [],
-    "Where to listen, in place of host and port, if anything is named here.",
+    "Addresses to listen on. If any are given, host and port are ignored.",
   ),
   guestCalls: option(
     oneOf(["refuse", "allow"]),
     "refuse",
-    "What becomes of POST requests from inside the guest.",
+    "Policy for POST requests from processes inside the guest.",
   ),
   tokenFile: option(
-    pathOrNothing,
+    pathOrEmpty,
     "",
-    "The file with the token that all requests need but health checks.",
+    "File with the token that all requests except health checks need.",
   ),
   scanIntervalMs: option(
     integer(100, 60_000),
     1000,
-    "Milliseconds between two looks for listening ports.",
+    "Milliseconds between two scans for listening ports.",
   ),
   forwardAddress: option(
     ipv4(),
     "169.254.0.21",
-    "The address that ports on loopback are forwarded from.",
+    "Address on which ports of the loopback interface are made available.",
   ),
   forwardPorts: option(
     boolean(),
     true,
-    "Whether ports on loopback are forwarded at all.",
+    "Forward ports that listen on the loopback interface.",
   ),
   lease: option(
     integer(1, 86_400),
     600,
-    "Seconds that a guest may stay quiesced before Lull recovers on its own.",
+    "Seconds from the start of a prepare until Lull recovers on its own.",
   ),
   healthRecovers: option(
     oneOf(["always", "restored", "never"]),
     "always",
-    "When a health check recovers: always, with evidence of a pause, or never.",
+    "When a health check recovers: always, after evidence of a pause, or never.",
   ),
   hookDirectories: option(
     listOf(path, "absolute paths"),
     ["/etc/lull/hooks.d"],
-    "The directories of scripts to call before the freeze and after it.",
+    "Directories of hook scripts, called before and after the freeze.",
   ),
   hookLimitMs: option(
     integer(1, 600_000),
     5000,
-    "Milliseconds that one hook may take.",
+    "Time limit of one hook, in milliseconds.",
   ),
   hooksLimitMs: option(
     integer(1, 600_000),
     15_000,
-    "Milliseconds that all hooks together may take.",
+    "Time limit of all hooks together, in milliseconds.",
   ),
   hookContinue: option(
     listOf(name, "names or paths of scripts"),
     [],
-    "The scripts that may fail without making the prepare fail.",
+    "Hook scripts whose failure does not fail the prepare.",
   ),
   hooksSocket: option(
-    pathOrNothing,
+    pathOrEmpty,
     "/run/lull/hooks.sock",
-    "The socket where programs register for calls; nothing turns it off.",
+    "Unix socket where programs register as hooks; empty disables it.",
   ),
   hooks: option(
-    objects("objects with name, url, and if need be limitMs and policy"),
+    objects("objects with name, url, and optionally limitMs and policy"),
     [],
-    "The programs that get a request before the freeze and after it.",
+    "Programs that get a request before and after the freeze.",
   ),
   workloadCgroup: option(
     listOf(name, "cgroups, by name or path"),
     [],
-    "The cgroups that stand still from the prepare to the recovery.",
+    "Cgroups that are frozen from the prepare to the recovery.",
   ),
   workloadLimitMs: option(
     integer(1, 600_000),
     2000,
-    "Milliseconds until the kernel must have frozen those cgroups.",
+    "Time limit of freezing those cgroups, in milliseconds.",
   ),
   freezeMounts: option(
     listOf(path, "absolute paths"),
     [],
-    "The mount points whose filesystems take no writes while quiesced.",
+    "Mount points of filesystems that are frozen while quiesced.",
   ),
   freezeHoldMs: option(
     integer(1, 600_000),
     10_000,
-    "Milliseconds after which frozen filesystems thaw by themselves.",
+    "Milliseconds after which Lull thaws frozen filesystems in any case.",
   ),
   freezeForce: option(
     boolean(),
     false,
-    "Whether to freeze filesystems that the agent itself may need, too.",
+    "Freeze filesystems even if the agent itself may need them.",
   ),
   clockToleranceMs: option(
     integer(0, 3_600_000),
     50,
-    "Milliseconds that the wall clock may be off before it is set.",
+    "Minimum error of the wall clock, in milliseconds, that Lull corrects.",
   ),
   resetConnections: option(
     boolean(),
     true,
-    "Whether a restore resets the workload's connections to other machines.",
+    "Reset the workload's connections to other machines after a restore.",
   ),
   dropCaches: option(
     oneOf(["off", "pagecache", "all"]),
     "pagecache",
-    "Which of the kernel's caches a prepare empties.",
+    "Caches of the kernel that a prepare drops.",
   ),
   compactMemory: option(
     boolean(),
     false,
-    "Whether a prepare has the kernel compact the memory.",
+    "Let the kernel compact memory during a prepare.",
   ),
   zeroMemoryMib: option(
     integer(0, 2 ** 20),
     512,
-    "MiB of freed memory that a settle makes zeros, at most.",
+    "Maximum of free memory that a settle zeroes, in MiB.",
   ),
   pageOut: option(
     oneOf(["never", "start", "unneeded", "settle"]),
     "unneeded",
-    "Which part of the agent's program leaves the memory, and when.",
+    "When the agent pages out its program, and which part of it.",
   ),
   logLevel: option(
     oneOfCapitals(["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"]),
     "INFO",
-    "The least serious messages that are logged.",
+    "Minimum log level.",
   ),
   logFormat: option(
     oneOf(["json", "text"]),
     "json",
-    "How log lines are written: for programs, or for people.",
+    "Format of log lines.",
   ),
   runtimeDirectory: option(
     path,
     "/run/lull",
-    "The directory for what must outlive the agent, but not the machine.",
+    "Directory of files that outlive the agent, but not the machine.",
   ),
   bodyLimitBytes: option(
     integer(1, 2 ** 30),
     65_536,
-    "Bytes that the body of a request may have.",
+    "Maximum size of a request's body, in bytes.",
   ),
   headerTimeoutMs: option(
     integer(1, 3_600_000),
     10_000,
-    "Milliseconds that a client may take to send the head of a request.",
+    "Time limit of sending a request's headers, in milliseconds.",
   ),
   idleTimeoutMs: option(
     integer(1, 3_600_000),
     60_000,
-    "Milliseconds that a connection may stay idle.",
+    "Milliseconds after which an idle connection is closed.",
   ),
   maxConnections: option(
     integer(1, 1_000_000),
     1024,
-    "Connections at once; at most half of the files that may be open.",
+    "Maximum of open connections; at most half of the open-files limit.",
   ),
   maxRequestsPerConnection: option(
     integer(1, 1_000_000_000),
     10_000,
-    "Requests on one connection, after which it is closed.",
+    "Requests after which a connection is closed.",
   ),
 });
 
-/** What Lull was told, defaults filled in. */
+/** The configuration, in which each option has a value. */
 export type Config = Readonly<v.InferOutput<typeof configSchema>>;

@@ -1,5 +1,5 @@
 /**
- * Where the values of options come from: a file, the environment, flags.
+ * Reads the values of options from the config file, the environment and the flags.
  * @module
  */
 import { parseArgs } from "node:util";
@@ -8,13 +8,13 @@ import { commandFlags } from "./commands.ts";
 import { ConfigError } from "./error.ts";
 import { fromText, type Option } from "./option.ts";
 
-/** Gives the text of a file, or throws as node:fs does. */
+/** Returns the text of a file; throws the errors of node:fs. */
 export type ReadFile = (path: string) => string;
 
-/** Accepted values, by key. */
+/** Checked values, by the keys of their options. */
 export type Values = Record<string, unknown>;
 
-/** A flag as node:util's parseArgs sees it. */
+/** A flag, as parseArgs of node:util returns it. */
 export interface FlagToken {
   readonly name: string;
   readonly rawName: string;
@@ -22,17 +22,20 @@ export interface FlagToken {
   readonly inlineValue?: boolean;
 }
 
-/** The words and the flags of a command line, in its order. */
+/** The words and the flags of a command line, in the order of the command line. */
 export interface Arguments {
   readonly words: string[];
   readonly flags: FlagToken[];
 }
 
-const noSuch = "there is no such option, lull --help lists them";
-const fileOnly = "it can be given in the config file only";
+const unknownOption = "there is no such option, see lull --help";
+const fileOnly = "only the config file can set it";
 
-/** What hooks are told (src/hooks/hook.ts): one of them may start a lull. */
-const TOLD_TO_HOOKS = new Set([
+/**
+ * Variables that Lull sets for hooks (src/hooks/hook.ts). They are no options, and
+ * are ignored here, because a hook may run lull.
+ */
+const HOOK_VARIABLES = new Set([
   "LULL_PHASE",
   "LULL_OPERATION",
   "LULL_GENERATION",
@@ -41,8 +44,8 @@ const TOLD_TO_HOOKS = new Set([
 ]);
 
 /**
- * The values that a JSON file gives. Throws a ConfigError for a file that
- * cannot be read or is no JSON object, and for what it should not say.
+ * Reads the values of a JSON file. Throws a ConfigError if the file cannot be read,
+ * if it is not a JSON object, and for an unknown key or a wrong value.
  */
 export function fromFile(
   options: readonly Option[],
@@ -81,15 +84,17 @@ export function fromFile(
   for (const [key, value] of Object.entries(content)) {
     const source = `${key} in ${path}`;
     const option = options.find((option) => option.key === key);
-    if (!option) throw new ConfigError(`Cannot use ${source}: ${noSuch}`);
+    if (!option) {
+      throw new ConfigError(`Cannot use ${source}: ${unknownOption}`);
+    }
     values[key] = accepted(option, value, value, source);
   }
   return values;
 }
 
 /**
- * The values that LULL_ variables give. Throws a ConfigError for a variable
- * that is no option's, and for a wrong value.
+ * Reads the values of the LULL_ variables. Throws a ConfigError for a variable that
+ * belongs to no option, and for a wrong value.
  */
 export function fromEnvironment(
   options: readonly Option[],
@@ -98,9 +103,9 @@ export function fromEnvironment(
   const values: Values = {};
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith("LULL_") || text === undefined) continue;
-    if (TOLD_TO_HOOKS.has(name)) continue;
+    if (HOOK_VARIABLES.has(name)) continue;
     const option = options.find((option) => option.variable === name);
-    if (!option) throw new ConfigError(`Cannot use ${name}: ${noSuch}`);
+    if (!option) throw new ConfigError(`Cannot use ${name}: ${unknownOption}`);
     if (option.type === "objects") {
       throw new ConfigError(`Cannot use ${name}: ${fileOnly}`);
     }
@@ -110,9 +115,9 @@ export function fromEnvironment(
 }
 
 /**
- * The values that flags give; of the same flag twice, the last, but the lists of
- * both. Throws a ConfigError for a flag that is no option's, and for a wrong
- * value.
+ * Reads the values of the flags. If a flag is repeated, its last value counts; the
+ * lists of a repeated list flag are joined. Throws a ConfigError for a flag that
+ * belongs to no option, and for a wrong value.
  */
 export function fromFlags(
   options: readonly Option[],
@@ -124,7 +129,9 @@ export function fromFlags(
     const option = options.find(({ flag, negation }) =>
       flag === rawName || negation === rawName
     );
-    if (!option) throw new ConfigError(`Cannot use ${rawName}: ${noSuch}`);
+    if (!option) {
+      throw new ConfigError(`Cannot use ${rawName}: ${unknownOption}`);
+    }
     if (option.type === "objects") {
       throw new ConfigError(`Cannot use ${rawName}: ${fileOnly}`);
     }
@@ -151,10 +158,13 @@ function flagValue(option: Option, token: FlagToken): unknown {
   return accepted(option, fromText(option, text), text, rawName);
 }
 
-/** The value of a flag that needs one; `expected` says what in the error. */
+/**
+ * Returns the value of a flag that requires one. Throws a ConfigError, with
+ * `expected` as the description of the value, if the flag has none.
+ */
 export function valueOf(token: FlagToken, expected: string): string {
   const { rawName, value, inlineValue } = token;
-  // parseArgs takes the next flag for a value; a negative number is no flag.
+  // parseArgs treats the next flag as the value. A negative number is not a flag.
   const isFlag = !inlineValue && value !== undefined && /^-\D/.test(value);
   if (value !== undefined && !isFlag) return value;
   throw new ConfigError(
@@ -162,7 +172,10 @@ export function valueOf(token: FlagToken, expected: string): string {
   );
 }
 
-/** The value, if the option takes it; `written` is what the user wrote. */
+/**
+ * Returns the value if the option accepts it. Throws a ConfigError otherwise, with
+ * `written`, the value as the user wrote it.
+ */
 function accepted(
   option: Option,
   value: unknown,
@@ -177,14 +190,14 @@ function accepted(
   );
 }
 
-/** Takes a command line apart; judges nothing. */
+/** Splits a command line into words and flags, without checking them. */
 export function readArguments(
   options: readonly Option[],
   args: string[],
 ): Arguments {
   const { tokens } = parseArgs({
     args,
-    // Not strict: its sentences differ between the runtimes, ours do not.
+    // Not strict: the error texts of parseArgs differ between the runtimes.
     strict: false,
     tokens: true,
     options: {
@@ -195,7 +208,7 @@ export function readArguments(
         name,
         { type: value === undefined ? "boolean" : "string" as const },
       ])),
-      // A boolean takes its value only after "=", so that a command may follow.
+      // A boolean's value must follow "=": the next word may be a command.
       ...Object.fromEntries(options.map(({ flag, type }) => [
         flag.slice(2),
         { type: type === "boolean" ? type : "string" as const },

@@ -115,19 +115,22 @@ describe("commands of their own flags", () => {
         ],
         [
           "install --root=/ --port=1",
-          "use --port: install takes only --root, --binary",
+          "use --port: install accepts only --root, --binary",
         ],
         [
           "install --root=/ --config=/a",
-          "use --config: install takes only --root, --binary",
+          "use --config: install accepts only --root, --binary",
         ],
-        ["install --root=/ --json", "use --json: only doctor takes it"],
-        ["serve --root=/", "use --root: only install takes it"],
-        ["--json", "use --json: only doctor takes it"],
+        [
+          "install --root=/ --json",
+          "use --json: it is a flag of doctor, not of install",
+        ],
+        ["serve --root=/", "use --root: it is a flag of install, not of serve"],
+        ["--json", "use --json: it is a flag of doctor, not of serve"],
         ["doctor --json=no", 'use --json: expected no value, got "no"'],
         [
           "doctor --no-json",
-          "use --no-json: there is no such option, lull --help lists them",
+          "use --no-json: there is no such option, see lull --help",
         ],
       ]
     ) assert.equal(refused(args.split(" ")), `Cannot ${why}`);

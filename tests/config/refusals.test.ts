@@ -63,8 +63,8 @@ describe("a wrong value names the option, the value and what was expected", () =
     ["--freeze-mounts", "data", "a list of absolute paths"],
     ["--hook-continue", ",", "a list of names or paths of scripts"],
     ["--workload-cgroup", "a,", "a list of cgroups, by name or path"],
-    ["--hooks-socket", "lull.sock", "an absolute path, or nothing"],
-    ["--token-file", "token", "an absolute path, or nothing"],
+    ["--hooks-socket", "lull.sock", "an absolute path or an empty value"],
+    ["--token-file", "token", "an absolute path or an empty value"],
     ["--drop-caches", "true", "off, pagecache or all"],
     ["--guest-calls", "yes", "refuse or allow"],
     ["--reset-connections", "no", "true or false"],
@@ -102,7 +102,7 @@ describe("a wrong value names the option, the value and what was expected", () =
 });
 
 describe("what is unknown is an error", () => {
-  const noSuch = "there is no such option, lull --help lists them";
+  const noSuch = "there is no such option, see lull --help";
 
   test("a flag, whatever follows it", () => {
     assert.equal(refused(["--prot", "80"]), `Cannot use --prot: ${noSuch}`);
@@ -151,7 +151,7 @@ describe("what is unknown is an error", () => {
     assert.match(refused(["toString"]), /^Cannot run "toString"/);
     assert.equal(
       refused(["serve", "now"]),
-      'Cannot use "now": serve takes only flags',
+      'Cannot use "now": serve accepts only flags',
     );
   });
 });

@@ -165,7 +165,7 @@ describe("objects", () => {
   });
 
   test("and from nowhere else", () => {
-    const only = "it can be given in the config file only";
+    const only = "only the config file can set it";
     assert.equal(refused(["--hooks=[]"]), `Cannot use --hooks: ${only}`);
     assert.equal(
       refused([], { LULL_HOOKS: "[]" }),
