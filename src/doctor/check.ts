@@ -1,54 +1,55 @@
 /**
- * What a check of the doctor is, and what it found.
+ * Defines the checks of `lull doctor` and their findings.
  * @module
  */
 import type { Config } from "../config/mod.ts";
 import { messageOf } from "../util/errors.ts";
 import type { Libc } from "../linux/libc.ts";
 
-/** What checks look at. */
-export interface Patient {
+/** The input of a check. */
+export interface CheckContext {
   readonly config: Config;
   readonly libc: Libc;
 }
 
-/** One thing that Lull can use. Looking at it changes nothing. */
+/** A check of one facility that Lull can use. The check changes nothing. */
 export interface Check {
   readonly name: string;
-  /** Whether something needs it that is on in this configuration. */
+  /** Whether a feature that this configuration enables needs the facility. */
   needed(config: Config): boolean;
   /**
-   * What it is like where it works; rejects with an error that says why where it
-   * does not.
+   * Returns a description of the facility if it works. Throws or rejects with an
+   * error that says why if it does not work.
    */
-  look(patient: Patient): string | Promise<string>;
-  /** What Lull does not do without it. */
+  look(context: CheckContext): string | Promise<string>;
+  /** What Lull skips without the facility. */
   readonly skipped: string;
-  /** How to get it. */
+  /** What the user can do to make the facility work. */
   readonly remedy: string;
 }
 
-/** What was found. */
+/** The result of a check. */
 export interface Finding {
   readonly name: string;
   readonly works: boolean;
   readonly needed: boolean;
-  /** What it is like, or why it does not work. */
+  /** A description of the facility, or why it does not work. */
   readonly found: string;
-  /** What Lull skips for want of it. */
+  /** What Lull skips without the facility; present if it does not work. */
   readonly skipped?: string;
+  /** What the user can do; present if the facility does not work. */
   readonly remedy?: string;
 }
 
-/** Looks; never rejects. */
+/** Runs a check. Never rejects: an error becomes a finding. */
 export async function examine(
   check: Check,
-  patient: Patient,
+  context: CheckContext,
 ): Promise<Finding> {
   const { name, skipped, remedy } = check;
-  const needed = check.needed(patient.config);
+  const needed = check.needed(context.config);
   try {
-    const found = await check.look(patient);
+    const found = await check.look(context);
     return { name, works: true, needed, found };
   } catch (error) {
     const found = messageOf(error).replace(/\s+/g, " ");
@@ -56,12 +57,12 @@ export async function examine(
   }
 }
 
-/** For what is on whatever the configuration says. */
+/** The `needed` of a facility that every configuration needs. */
 export function always(): boolean {
   return true;
 }
 
-/** For what has another way where it is missing. */
+/** The `needed` of a facility that Lull can replace or do without. */
 export function never(): boolean {
   return false;
 }

@@ -1,5 +1,5 @@
 /**
- * Checks of the image: directories, hooks, addresses.
+ * Checks of the guest's image: directories, hooks, addresses.
  * @module
  */
 import { existsSync, readdirSync } from "node:fs";
@@ -12,51 +12,53 @@ import { randomId } from "../linux/random.ts";
 import { always, type Check } from "./check.ts";
 import { requireDirectory } from "./privileges.ts";
 
-/** What the image has for Lull. */
+/** The checks of the image. */
 export const imageChecks: readonly Check[] = [
   {
     name: "runtime-directory",
     needed: always,
     look({ config }) {
       requireDirectory(config.runtimeDirectory);
-      return `${config.runtimeDirectory} can be written`;
+      return `${config.runtimeDirectory} is writable`;
     },
-    skipped: "the generation file, and the repair after a crash",
+    skipped: "the generation file and the undo after a crash of the agent",
     remedy:
-      "a tmpfs at /run that the agent may write, or --runtime-directory=DIR",
+      "mount a tmpfs at /run that the agent can write, or use --runtime-directory=DIR",
   },
   {
     name: "hooks",
     needed: always,
     look: ({ config }) => findHooks(config),
-    skipped: "the whole prepare, which fails with its hooks",
-    remedy: "directories that the agent may read, and right entries in hooks",
+    skipped: "every prepare, because a prepare fails if its hooks cannot run",
+    remedy:
+      "make the hook directories readable for the agent, and correct the entries of hooks in the config file",
   },
   {
     name: "hooks-socket",
     needed: (config) => config.hooksSocket !== "",
     look({ config: { hooksSocket } }) {
-      if (hooksSocket === "") return "turned off";
+      if (hooksSocket === "") return "disabled";
       requireDirectory(dirname(hooksSocket));
-      return `${hooksSocket} can be made`;
+      return `${hooksSocket} can be created`;
     },
-    skipped: "programs that register for calls by themselves",
-    remedy: "--hooks-socket=PATH where the agent may write; with nothing, off",
+    skipped: "hooks of programs that register themselves",
+    remedy:
+      "use --hooks-socket=PATH in a directory that the agent can write, or --hooks-socket= to disable the socket",
   },
   {
     name: "forward-address",
     needed: (config) => config.forwardPorts,
     async look({ config: { forwardAddress } }) {
       await listenBriefly(forwardAddress);
-      return `${forwardAddress} is this machine's`;
+      return `${forwardAddress} is an address of this machine`;
     },
-    skipped: "forwarding of the ports on loopback",
+    skipped: "forwarding of ports on the loopback interface",
     remedy:
-      "give it to an interface (ip address add 169.254.0.21/32 dev eth0), name another with --forward-address, or --no-forward-ports",
+      "add the address to an interface (ip address add 169.254.0.21/32 dev eth0), use another one with --forward-address, or use --no-forward-ports",
   },
 ];
 
-/** Which scripts and programs would be called, and which files would not. */
+/** Describes which scripts and programs a prepare calls, and which files it ignores. */
 function findHooks(config: Config): string {
   const { hookDirectories, hookLimitMs } = config;
   const scripts = findScripts({
@@ -68,25 +70,25 @@ function findHooks(config: Config): string {
     fixed: config.hooks,
     newId: randomId,
   }).list();
-  const ran = [
+  const hooks = [
     ...scripts.map(({ at }) => at!),
     ...programs.map(({ name }) => name),
   ];
   const ignored = hookDirectories.filter((path) => existsSync(path))
     .flatMap((path) => readdirSync(path).map((name) => join(path, name)))
-    .filter((path) => !ran.includes(path)).sort();
-  const called = ran.length === 0 ? "none" : ran.join(", ");
+    .filter((path) => !hooks.includes(path)).sort();
+  const called = `called: ${hooks.length === 0 ? "none" : hooks.join(", ")}`;
   return ignored.length === 0
-    ? `${called} would be called`
-    : `${called} would be called; not called: ${ignored.join(", ")}`;
+    ? called
+    : `${called}; ignored: ${ignored.join(", ")}`;
 }
 
-/** Rejects where nobody can listen on the address. */
+/** Listens on a port of the address and closes it; rejects if that fails. */
 function listenBriefly(host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = nodeNet().createServer();
     server.once("error", (error: Error & { code?: string }) => {
-      reject(new Error(`${host} is no address of this machine: ${error.code}`));
+      reject(new Error(`Cannot listen on ${host}: ${error.code}`));
     });
     server.listen(0, host, () => server.close(() => resolve()));
   });

@@ -1,5 +1,5 @@
 /**
- * Checks of the kernel, and of what this process may ask of it.
+ * Checks of the kernel, and of the privileges that this process has.
  * @module
  */
 import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
@@ -26,39 +26,42 @@ import {
   requireWritable,
 } from "./privileges.ts";
 
-/** _IOR('R', 0x00, int), linux/random.h, random(4): how many bits there are. */
+/** _IOR('R', 0x00, int), linux/random.h: returns the entropy count in bits, random(4). */
 const RNDGETENTCNT = 0x80045200n;
 const AF_INET = 2;
-/** struct inet_diag_sockid: ports, addresses, interface, cookie. */
+/**
+ * struct inet_diag_sockid (ports, addresses, interface, cookie) of no socket: all
+ * bytes are zero.
+ */
 const NO_SOCKET = { family: AF_INET, bytes: new Uint8Array(48) };
 
 const DROP = "/proc/sys/vm/drop_caches";
 const COMPACT = "/proc/sys/vm/compact_memory";
 const AS_ROOT = "run the agent as root";
 
-/** What the kernel allows, in the order of prepare and recovery. */
+/** The checks of the kernel, in the order of prepare and recovery. */
 export const kernelChecks: readonly Check[] = [
   {
     name: "c-library",
     needed: always,
     look({ libc }) {
       if (libc.errno === undefined) {
-        throw new Error("the C library could not be loaded");
+        throw new Error("Cannot load the C library");
       }
       requireSymbol(libc.ioctl, "ioctl");
       return "loaded";
     },
-    skipped: "all that is a system call: nearly everything",
+    skipped: "every step and repair that needs a system call",
     remedy:
-      "libc.so.6 of glibc, or libc.musl-*.so.1 of musl, in the guest's library path",
+      "install libc.so.6 of glibc or libc.musl-*.so.1 of musl in the guest's library path",
   },
   {
     name: "freezer",
     needed: (config) => config.workloadCgroup.length > 0,
     look: ({ config }) => findFreezer(config.workloadCgroup),
-    skipped: "a workload that stands still (--workload-cgroup)",
+    skipped: "freezing the workload (--workload-cgroup)",
     remedy:
-      "mount cgroup v2 (mount -t cgroup2 none /sys/fs/cgroup) and name a cgroup without the agent in it",
+      "mount cgroup v2 (mount -t cgroup2 none /sys/fs/cgroup) and name a cgroup that does not contain the agent",
   },
   {
     name: "freeze-mounts",
@@ -67,7 +70,9 @@ export const kernelChecks: readonly Check[] = [
       requireCapability("CAP_SYS_ADMIN");
       requireSymbol(libc.ioctl, "ioctl");
       const { freezeMounts, freezeForce, runtimeDirectory } = config;
-      if (freezeMounts.length === 0) return "possible, no mount is named";
+      if (freezeMounts.length === 0) {
+        return "mounts can be frozen, none is configured";
+      }
       const needed = freezeForce ? [] : neededPaths(nearest(runtimeDirectory));
       const mounts = readMounts();
       const paths = pathsToResolve(freezeMounts, needed, mounts);
@@ -75,29 +80,30 @@ export const kernelChecks: readonly Check[] = [
       return mountsToFreeze(freezeMounts, needed, realPaths, mounts)
         .map(({ mountPoint }) => mountPoint).join(", ");
     },
-    skipped: "filesystems that take no writes (--freeze-mounts)",
-    remedy: `${AS_ROOT}, and name mount points that the agent does not write`,
+    skipped: "freezing filesystems (--freeze-mounts)",
+    remedy:
+      `${AS_ROOT}, and name mount points to which the agent does not write`,
   },
   {
     name: "page-cache",
     needed: (config) => config.dropCaches !== "off",
     look() {
       requireWritable(DROP);
-      return "can be dropped";
+      return "the page cache can be dropped";
     },
-    skipped: "a snapshot without the page cache",
-    remedy: `${AS_ROOT}, with /proc/sys writable, or --drop-caches=off`,
+    skipped: "dropping the page cache, which makes the snapshot smaller",
+    remedy: `${AS_ROOT} with a writable /proc/sys, or use --drop-caches=off`,
   },
   {
     name: "compaction",
     needed: (config) => config.compactMemory,
     look() {
       requireWritable(COMPACT);
-      return "can be asked for";
+      return "memory can be compacted";
     },
-    skipped: "free memory in large pieces",
+    skipped: "compacting memory",
     remedy:
-      `${AS_ROOT} on a kernel with CONFIG_COMPACTION, or --no-compact-memory`,
+      `${AS_ROOT} on a kernel with CONFIG_COMPACTION, or use --no-compact-memory`,
   },
   {
     name: "affinity",
@@ -105,7 +111,7 @@ export const kernelChecks: readonly Check[] = [
     look({ libc }) {
       const mask = readMask(libc, process.pid)!;
       const size = BigInt(mask.length);
-      // The mask that it has already: this asks for the right alone.
+      // Sets the current mask again: this tests the permission and changes nothing.
       if (
         requireSymbol(libc.sched_setaffinity, "sched_setaffinity")(
           process.pid,
@@ -118,18 +124,18 @@ export const kernelChecks: readonly Check[] = [
       const count = mask.reduce((sum, byte) => sum + bitsIn(byte), 0);
       return `threads can be pinned, ${count} CPUs`;
     },
-    skipped: "the agent on one CPU while quiesced",
-    remedy: "allow sched_setaffinity(2) to the agent (seccomp)",
+    skipped: "moving the agent's threads onto one CPU while quiesced",
+    remedy: "allow the agent to call sched_setaffinity(2) (seccomp)",
   },
   {
     name: "kernel-log",
     needed: (config) => config.healthRecovers !== "always",
     look({ libc }) {
       openKernelLog(libc).close();
-      return "/dev/kmsg can be read";
+      return "/dev/kmsg is readable";
     },
-    skipped: "the kernel's word that the machine was restored",
-    remedy: `${AS_ROOT}, with /dev/kmsg in its /dev`,
+    skipped: "the kernel's VM-fork message as evidence of a restore",
+    remedy: `${AS_ROOT} with a device /dev/kmsg`,
   },
   {
     name: "random-pool",
@@ -137,10 +143,10 @@ export const kernelChecks: readonly Check[] = [
     look({ libc }) {
       const bits = entropyCount(libc);
       requireCapability("CAP_SYS_ADMIN");
-      return `can be given a new key, has ${bits} bits`;
+      return `can be reseeded, has ${bits} bits`;
     },
-    skipped: "a new key for the random pool, unless VMGenID makes one",
-    remedy: `${AS_ROOT}, with CAP_SYS_ADMIN`,
+    skipped: "reseeding the random pool, unless VMGenID reseeds it",
+    remedy: `${AS_ROOT} with CAP_SYS_ADMIN`,
   },
   {
     name: "wall-clock",
@@ -149,10 +155,10 @@ export const kernelChecks: readonly Check[] = [
       requireSymbol(libc.clock_settime, "clock_settime");
       wallClock(libc);
       requireCapability("CAP_SYS_TIME");
-      return "can be set";
+      return "the wall clock can be set";
     },
-    skipped: "a clock that is right after the restore",
-    remedy: `${AS_ROOT}, with CAP_SYS_TIME`,
+    skipped: "setting the wall clock after a restore",
+    remedy: `${AS_ROOT} with CAP_SYS_TIME`,
   },
   {
     name: "socket-destroy",
@@ -163,37 +169,40 @@ export const kernelChecks: readonly Check[] = [
       requireCapability("CAP_NET_ADMIN");
       const [fate] = table.destroy([NO_SOCKET]);
       if (typeof fate === "object") throw new Error(fate.failed);
-      return `connections can be reset, ${count} are there`;
+      return `connections can be reset, ${count} exist`;
     },
-    skipped: "the reset of connections whose peers are gone",
+    skipped: "resetting connections whose peers are gone after a restore",
     remedy:
-      `${AS_ROOT} on a kernel with CONFIG_INET_DIAG_DESTROY and tcp_diag (modprobe tcp_diag), or --no-reset-connections`,
+      `${AS_ROOT} on a kernel with CONFIG_INET_DIAG_DESTROY and tcp_diag (modprobe tcp_diag), or use --no-reset-connections`,
   },
 ];
 
-/** Where it is; throws where one of the named cgroups cannot be frozen. */
+/**
+ * Describes where the cgroup freezer is. Throws if one of the named cgroups cannot
+ * be frozen.
+ */
 function findFreezer(names: readonly string[]): string {
   const root = findCgroupRoot();
   if (names.length > 0) {
     const paths = names.map((name) => {
       const path = findCgroup(name, root);
       if (path !== undefined) return path;
-      throw new Error(`there is no cgroup ${name} in ${root} now`);
+      throw new Error(`there is no cgroup ${name} in ${root}`);
     });
     for (const path of paths) requireWritable(join(path, "cgroup.freeze"));
     return paths.join(", ");
   }
-  // cgroup.freeze came with Linux 5.2, and the root itself has none.
-  const made = readdirSync(root, { withFileTypes: true })
+  // cgroup.freeze exists since Linux 5.2, in every cgroup except the root.
+  const cgroups = readdirSync(root, { withFileTypes: true })
     .filter((entry) => entry.isDirectory());
-  const freezes = made.some(({ name }) =>
+  const freezable = cgroups.some(({ name }) =>
     existsSync(join(root, name, "cgroup.freeze"))
   );
-  if (made.length > 0 && !freezes) {
+  if (cgroups.length > 0 && !freezable) {
     throw new Error(`the cgroups in ${root} cannot be frozen`);
   }
   requireDirectory(root);
-  return `${root}, no cgroup is named`;
+  return `${root}, no cgroup is configured`;
 }
 
 function entropyCount(libc: Libc): number {
@@ -202,7 +211,7 @@ function entropyCount(libc: Libc): number {
   try {
     const bytes = new Uint8Array(count.buffer);
     if (requireSymbol(libc.ioctl, "ioctl")(pool, RNDGETENTCNT, bytes) < 0) {
-      throw lastError(libc, "ask", "the random pool");
+      throw lastError(libc, "read the entropy count of", "the random pool");
     }
   } finally {
     closeSync(pool);
@@ -212,6 +221,6 @@ function entropyCount(libc: Libc): number {
 
 function bitsIn(byte: number): number {
   let count = 0;
-  for (let rest = byte; rest > 0; rest &= rest - 1) count++;
+  for (let left = byte; left > 0; left &= left - 1) count++;
   return count;
 }

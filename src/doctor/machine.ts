@@ -1,5 +1,5 @@
 /**
- * Checks of the machine: what its hypervisor gives the guest.
+ * Checks of the virtual machine: the devices that its hypervisor gives the guest.
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -10,46 +10,46 @@ import { hardwareClock } from "../linux/machine_clock.ts";
 import { hasGenerationId } from "../linux/vmgenid.ts";
 import { type Check, never } from "./check.ts";
 
-/** Milliseconds that a hardware source may take; the recovery gives it as many. */
+/** Milliseconds that /dev/hwrng may take; the recovery has the same limit. */
 const HARDWARE_LIMIT_MS = 250;
 /** VIRTIO_BALLOON_F_REPORTING, linux/virtio_balloon.h */
 const BALLOON_REPORTING = 5;
 const BALLOONS = "/sys/bus/virtio/drivers/virtio_balloon";
 
-/** What the hypervisor gives, best known first. */
+/** The checks of the machine. */
 export const machineChecks: readonly Check[] = [
   {
     name: "hypervisor",
     needed: never,
     look: () => guessHypervisor(),
-    skipped:
-      "nothing; but only a virtual machine has a snapshot to be ready for",
+    skipped: "nothing, but only a virtual machine has snapshots",
     remedy: "run Lull inside the virtual machine, not on its host",
   },
   {
     name: "vmgenid",
-    // Without it nothing recovers a fork by itself, and a health check that needs
-    // evidence has none but the clocks'.
+    // Without VMGenID, a fork does not recover on its own, and a health check that
+    // needs evidence has only the evidence of the clocks.
     needed: (config) => config.healthRecovers !== "always",
     look() {
-      if (hasGenerationId()) return "the kernel hears of every fork";
+      if (hasGenerationId()) return "the kernel is notified of every fork";
       throw new Error("this machine has no VMGenID device with a driver");
     },
-    skipped: "certainty whether the machine was restored; clocks must do",
+    skipped: "exact evidence of a restore; Lull estimates it from the clocks",
     remedy:
-      "give the machine the device (QEMU: -device vmgenid,guid=auto) and a kernel with CONFIG_VMGENID, Linux 5.18 or later",
+      "add the device (QEMU: -device vmgenid,guid=auto) and use a kernel with CONFIG_VMGENID, Linux 5.18 or later",
   },
   {
     name: "rtc",
     needed: never,
     look() {
       if (hardwareClock().read() !== undefined) {
-        return "tells how long the machine stood still";
+        return "measures how long the machine was paused";
       }
       throw new Error("this machine has no hardware clock in /sys/class/rtc");
     },
-    skipped: "the evidence that a machine stood still, unless ptp gives it",
-    remedy: "a kernel with CONFIG_RTC_CLASS and a machine with a clock",
+    skipped: "evidence of a pause, unless ptp works",
+    remedy:
+      "use a kernel with CONFIG_RTC_CLASS on a machine with a hardware clock",
   },
   {
     name: "ptp",
@@ -57,37 +57,40 @@ export const machineChecks: readonly Check[] = [
     look({ libc }) {
       const clock = hostClock(libc);
       if (clock === undefined) {
-        throw new Error("no PTP clock gives the host's time");
+        throw new Error("this machine has no PTP clock with the host's time");
       }
       const off = Math.abs(clock.read() - wallClock(libc));
       return `${clock.name}, ${off.toFixed(1)} ms off the wall clock`;
     },
-    skipped: "setting the clock, unless the host sends its time to recover",
-    remedy: "the kernel's module ptp_kvm, or ptp_hyperv, in the guest",
+    skipped:
+      "setting the wall clock, unless the host sends its time to recover",
+    remedy: "load the kernel module ptp_kvm or ptp_hyperv in the guest",
   },
   {
     name: "hardware-random",
     needed: never,
     async look() {
       const bytes = await readHardware(1, { limitMs: HARDWARE_LIMIT_MS });
-      if (bytes !== undefined) return "/dev/hwrng gives bytes";
-      throw new Error("there is no /dev/hwrng with a source behind it");
+      if (bytes !== undefined) return "/dev/hwrng returns random bytes";
+      throw new Error("/dev/hwrng does not exist or has no source");
     },
     skipped:
-      "a new key for the random pool, unless VMGenID or the host's entropy gives it",
-    remedy: "give the machine a virtio-rng device, and the guest virtio_rng",
+      "reseeding the random pool, unless VMGenID or the host's entropy reseeds it",
+    remedy:
+      "add a virtio-rng device, and load the kernel module virtio_rng in the guest",
   },
   {
     name: "free-page-reporting",
     needed: never,
     look: () => findReporting(),
-    skipped: "nothing in the guest; the host keeps memory that is free here",
+    skipped:
+      "nothing in the guest, but the host does not get back the guest's free memory",
     remedy:
-      "give the machine a virtio balloon that reports (QEMU: free-page-reporting=on) and a kernel with CONFIG_PAGE_REPORTING",
+      "add a virtio balloon that reports free pages (QEMU: free-page-reporting=on) and use a kernel with CONFIG_PAGE_REPORTING",
   },
 ];
 
-/** Which balloon reports; throws where none does. */
+/** Describes the balloon that reports free pages; throws if there is none. */
 export function findReporting(
   balloons = BALLOONS,
   module = "/sys/module/page_reporting",
@@ -96,26 +99,26 @@ export function findReporting(
     throw new Error("this kernel has no page reporting");
   }
   const found = entriesOf(balloons).filter((name) => /^virtio\d/.test(name));
-  // A text of 0s and 1s, the first bit first.
+  // The file contains a text of the digits 0 and 1, with bit 0 first.
   const name = found.find((name) =>
     readFileSync(join(balloons, name, "features"), "utf8")
       .charAt(BALLOON_REPORTING) === "1"
   );
-  if (name !== undefined) return `${name} tells the host of free pages`;
+  if (name !== undefined) return `${name} reports free pages to the host`;
   throw new Error(
     found.length === 0
       ? "this machine has no virtio balloon"
-      : "the virtio balloon of this machine does not report",
+      : "the virtio balloon of this machine does not report free pages",
   );
 }
 
-/** Names the hypervisor; throws where nothing tells of one. */
+/** Describes the hypervisor; throws if there is no sign of one. */
 export function guessHypervisor(root = "/"): string {
   const read = (path: string) => {
     try {
       return readFileSync(join(root, path), "utf8").trim();
     } catch {
-      return ""; // where it is unreadable, it tells nothing
+      return ""; // an unreadable file gives no name
     }
   };
   const names = [
@@ -123,17 +126,17 @@ export function guessHypervisor(root = "/"): string {
     read("sys/class/dmi/id/sys_vendor"),
     read("sys/class/dmi/id/product_name"),
   ].filter((name) => name !== "");
-  // The flag that a hypervisor sets for its guests, on x86 (CPUID leaf 1).
+  // On x86, a hypervisor sets this flag for its guests (CPUID leaf 1, ECX bit 31).
   const flagged = /^flags\s*:.*\bhypervisor\b/m.test(read("proc/cpuinfo"));
-  const seen = names.join(" ");
+  const name = names.join(" ");
   if (flagged) {
-    return `the CPU says that this is a guest${seen ? ` of ${seen}` : ""}`;
+    return `the CPU reports a hypervisor${name ? `: ${name}` : ""}`;
   }
   const known =
     /QEMU|KVM|Firecracker|Cloud Hypervisor|Xen|VMware|VirtualBox|Virtual Machine|Google|Amazon EC2/i;
-  if (known.test(seen)) return `a guest of ${seen}`;
+  if (known.test(name)) return `the firmware names a hypervisor: ${name}`;
   throw new Error(
-    `nothing tells of a hypervisor${seen === "" ? "" : `: ${seen}`}`,
+    `there is no sign of a hypervisor${name === "" ? "" : `: ${name}`}`,
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * `lull doctor`: what this guest's kernel, privileges and image allow.
+ * `lull doctor`: checks what the guest's machine, kernel, privileges and image allow.
  * @module
  */
 import type { Config } from "../config/mod.ts";
@@ -13,48 +13,48 @@ import { machineChecks } from "./machine.ts";
 
 const CHECKS = [...machineChecks, ...kernelChecks, ...imageChecks];
 
-/** What the command line says. */
+/** The parsed command line of `lull doctor`. */
 export interface DoctorRequest {
   readonly config: Config;
   readonly json: boolean;
 }
 
-/** What the doctor says to programs. */
+/** The JSON output of `lull doctor --json`. */
 export interface Diagnosis {
   readonly version: string;
-  /** Nothing is missing that this configuration needs. */
+  /** Whether everything works that this configuration needs. */
   readonly ok: boolean;
   readonly checks: readonly Finding[];
 }
 
 /**
- * Looks at everything and prints it. Gives back the exit code: 0, or 1 where
- * something is missing that a feature needs which is on in this configuration.
+ * Runs all checks and prints their findings. Returns the exit code: 1 if a facility
+ * is missing that this configuration needs, 0 otherwise.
  */
 export async function runDoctor(
   runtime: Runtime,
   { config, json }: DoctorRequest,
 ): Promise<number> {
-  const patient = { config, libc: loadLibc(runtime) };
+  const context = { config, libc: loadLibc(runtime) };
   const checks: Finding[] = [];
-  for (const check of CHECKS) checks.push(await examine(check, patient));
+  for (const check of CHECKS) checks.push(await examine(check, context));
   const ok = checks.every(({ works, needed }) => works || !needed);
   const diagnosis: Diagnosis = { version: VERSION, ok, checks };
   console.log(json ? JSON.stringify(diagnosis, null, 2) : textOf(checks));
   return ok ? 0 : 1;
 }
 
-/** One line each; `!` before what is missing and needed. */
+/** Formats each finding as one line; `!` marks what is missing and needed. */
 export function textOf(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ name }) => name.length));
   const lines = findings.map((finding) => {
     const { name, works, needed, found, skipped, remedy } = finding;
     const mark = !works && needed ? "!" : " ";
     const word = works ? "works  " : "missing";
-    const rest = works
+    const details = works
       ? found
-      : `${found}. Skipped: ${skipped}. To get it: ${remedy}.`;
-    return `${mark} ${word}  ${name.padEnd(width)}  ${rest}`;
+      : `${found}. Skipped: ${skipped}. Remedy: ${remedy}.`;
+    return `${mark} ${word}  ${name.padEnd(width)}  ${details}`;
   });
   const missing = findings.filter(({ works }) => !works);
   const needed = missing.filter(({ needed }) => needed);
@@ -67,9 +67,9 @@ function summaryOf(
 ): string {
   if (needed.length > 0) {
     const names = needed.map(({ name }) => name).join(", ");
-    return `Missing, and needed by what is on in this configuration: ${names}`;
+    return `Missing, but needed by this configuration: ${names}`;
   }
   return missing.length > 0
-    ? "All works that this configuration needs."
-    : "All works.";
+    ? "Everything that this configuration needs works."
+    : "Everything works.";
 }

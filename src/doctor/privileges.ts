@@ -1,5 +1,5 @@
 /**
- * What this process may do: capabilities(7), access(2).
+ * Checks the privileges of this process: capabilities(7), access(2).
  * @module
  */
 import {
@@ -15,17 +15,20 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { mountOf, readMounts } from "../linux/mountinfo.ts";
 
-/** Numbers of capabilities, linux/capability.h */
+/** Bit numbers of capabilities, linux/capability.h */
 const CAPABILITIES = {
   CAP_NET_ADMIN: 12n,
   CAP_SYS_ADMIN: 21n,
   CAP_SYS_TIME: 25n,
 } as const;
 
-/** All ids, as in the first user namespace (user_namespaces(7)). */
+/** The uid_map of the initial user namespace, which maps all ids (user_namespaces(7)). */
 const ALL_IDS = /^\s*0\s+0\s+4294967295\s*$/;
 
-/** Throws where this process does not have it, or over its own namespace only. */
+/**
+ * Throws if this process does not have the capability, or has it only in its own
+ * user namespace.
+ */
 export function requireCapability(
   name: keyof typeof CAPABILITIES,
   status = readFileSync("/proc/self/status", "utf8"),
@@ -35,39 +38,43 @@ export function requireCapability(
   if (!(BigInt(`0x${mask}`) >> CAPABILITIES[name] & 1n)) {
     throw new Error(`this process does not have ${name}`);
   }
-  // A network namespace has an owner, the clock and the pool have none.
+  // A network namespace belongs to a user namespace. The wall clock and the random
+  // pool belong to the initial one.
   if (name === "CAP_NET_ADMIN" || ALL_IDS.test(uidMap)) return;
   throw new Error(`this process has ${name} in its user namespace only`);
 }
 
-/** Throws where it cannot write the file; opens it for that, and writes nothing. */
+/** Throws if this process cannot open the file for writing. Writes nothing. */
 export function requireWritable(path: string): void {
   try {
-    // access(2) would not do: Deno's looks at the mode alone.
+    // accessSync does not suffice: Deno's checks only the mode of the file.
     closeSync(openSync(path, constants.O_WRONLY));
   } catch (error) {
     const { code } = error as { code?: string };
-    throw new Error(`${path} cannot be written: ${code ?? error}`);
+    throw new Error(`Cannot write ${path}: ${code ?? error}`);
   }
 }
 
-/** Throws where entries cannot be made in the directory, or it cannot be made. */
+/**
+ * Throws if this process cannot create files in the directory, or cannot create the
+ * directory if it does not exist.
+ */
 export function requireDirectory(path: string): void {
   const there = nearest(path);
   const { mountPoint, writable } = mountOf(there, readMounts());
   if (!writable) {
-    throw new Error(`${path} cannot be written: ${mountPoint} is read-only`);
+    throw new Error(`Cannot write ${path}: ${mountPoint} is read-only`);
   }
-  if (process.getuid?.() === 0) return; // whatever the mode
+  if (process.getuid?.() === 0) return; // root may write regardless of the mode
   try {
     accessSync(there, constants.W_OK | constants.X_OK);
   } catch (error) {
     const { code } = error as { code?: string };
-    throw new Error(`${there} cannot be written: ${code ?? error}`);
+    throw new Error(`Cannot write ${there}: ${code ?? error}`);
   }
 }
 
-/** The directory itself or, where it is not there yet, the one to make it in. */
+/** Returns the directory or, if it does not exist, its nearest ancestor that exists. */
 export function nearest(path: string): string {
   let there = path;
   while (!existsSync(there)) there = dirname(there);

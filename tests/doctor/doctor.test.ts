@@ -103,7 +103,7 @@ describe("doctor", () => {
     const args = [`--config=${file}`, `--hook-directories=${directory}`];
     assert.equal(
       finding(diagnose(args), "hooks").found,
-      `${directory}/10-a, ${directory}/20-b, db would be called; not called: ${directory}/c.bak, ${directory}/plain`,
+      `called: ${directory}/10-a, ${directory}/20-b, db; ignored: ${directory}/c.bak, ${directory}/plain`,
     );
     writeFileSync(file, JSON.stringify({ hooks: [{ name: "db" }] }));
     const wrong = finding(diagnose(args), "hooks");
@@ -121,7 +121,7 @@ describe("doctor", () => {
     }
     assert.match(
       lines.find((line) => line.includes(" forward-address "))!,
-      /^! missing .* 192\.0\.2\.1 is no address of this machine: \w+\. Skipped: .+\. To get it: .+\.$/,
+      /^! missing .* Cannot listen on 192\.0\.2\.1: \w+\. Skipped: .+\. Remedy: .+\.$/,
     );
     assert.match(lines.at(-1)!, /needed by .*: .*forward-address$/);
   });
@@ -129,9 +129,9 @@ describe("doctor", () => {
 
 test("the last line tells whether that is all", () => {
   const found = { name: "a", works: true, needed: true, found: "b" };
-  assert.match(textOf([found]), /^ {2}works {4}a {2}b\n\nAll works\.$/);
+  assert.match(textOf([found]), /^ {2}works {4}a {2}b\n\nEverything works\.$/);
   assert.match(
     textOf([{ ...found, works: false, needed: false }]),
-    /All works that this configuration needs\.$/,
+    /Everything that this configuration needs works\.$/,
   );
 });

@@ -28,17 +28,17 @@ test("the hypervisor is guessed from names and the CPU's flag", () => {
   });
   assert.equal(
     guessHypervisor(qemu),
-    "the CPU says that this is a guest of QEMU Standard PC",
+    "the CPU reports a hypervisor: QEMU Standard PC",
   );
   const arm = files("arm", { [`${dmi}/sys_vendor`]: "QEMU" });
-  assert.equal(guessHypervisor(arm), "a guest of QEMU");
+  assert.equal(guessHypervisor(arm), "the firmware names a hypervisor: QEMU");
   const host = files("host", {
     [`${dmi}/sys_vendor`]: "Maker",
     "proc/cpuinfo": "flags\t\t: fpu lm\n",
   });
   assert.throws(
     () => guessHypervisor(host),
-    /nothing tells of a hypervisor: Maker$/,
+    /there is no sign of a hypervisor: Maker$/,
   );
 });
 
@@ -49,7 +49,7 @@ test("a balloon reports where its sixth feature is set", () => {
   assert.match(findReporting(balloon("000001"), kernel), /^virtio3 /);
   assert.throws(
     () => findReporting(balloon("111110"), kernel),
-    /does not report$/,
+    /does not report free pages$/,
   );
   assert.throws(
     () => findReporting(join(base, "none"), kernel),
