@@ -1,5 +1,5 @@
 /**
- * Calls of hooks: all thaws of a round, and what a call comes to.
+ * Calls the thaw hooks of an operation, and describes the results of calls.
  * @module
  */
 import { since } from "../util/errors.ts";
@@ -8,30 +8,34 @@ import type { Hook, HookEvent, HookResult } from "./hook.ts";
 import { OUTPUT } from "./output.ts";
 
 /**
- * Milliseconds for the thaws that have no time left: they all run at once then,
- * so that none goes without its call.
+ * Milliseconds for each thaw that is left when the time of all hooks is used up.
+ * These thaws run in parallel, so that each hook is called.
  */
 export const LAST_CALL_MS = 2000;
 
-/** Less time than this is none: timers end a little early. */
+/** Remaining milliseconds that count as none, because timers may fire early. */
 export const LEAST_MS = 1;
 
-/** A hook, and what became of its call. */
+/** A hook and the result of its call. */
 export interface Call {
   readonly hook: Hook;
   readonly result: HookResult;
 }
 
-/** The thaws of a round. */
+/** The thaw calls of an operation. */
 export interface Thawed {
   readonly calls: readonly Call[];
+  /** How long all calls took, in milliseconds. */
   readonly ms: number;
 }
 
-/** Thaws in reverse, within the milliseconds for all of them together. */
+/**
+ * Thaws the started hooks in reverse order. `limitMs` is the limit of all calls
+ * together; a hook that is left at that limit gets LAST_CALL_MS. Never rejects.
+ */
 export async function thawAll(
   started: readonly Hook[],
-  facts: HookEvent,
+  event: HookEvent,
   limitMs: number,
   signal?: AbortSignal,
 ): Promise<Thawed> {
@@ -40,7 +44,7 @@ export async function thawAll(
   const calls: Call[] = [];
   const call = async (hook: Hook, leftMs: number): Promise<Call> => {
     const limits = { limitMs: Math.min(hook.limitMs, leftMs), signal };
-    return { hook, result: await hook.call(facts, limits) };
+    return { hook, result: await hook.call(event, limits) };
   };
   for (;;) {
     const left = limitMs - since(start);
@@ -55,19 +59,19 @@ export async function thawAll(
 }
 
 /**
- * Whether a hook needs no other thaw after this one. A hook that answered with
- * a failure may still be frozen, as one that did not answer.
+ * Whether a hook needs no further thaw call after this result. A hook that failed
+ * may still be frozen, and so may a hook that did not reply.
  */
 export function isPaid({ status }: HookResult): boolean {
   return status === "done" || status === "withdrawn";
 }
 
-/** A result that is not `done`, for a message. */
+/** Describes a result other than `done` for an error message. */
 export function describeResult({ name, status, reason }: HookResult): string {
   return `hook ${name} ${status}: ${reason}`;
 }
 
-/** Logs what the hooks of one phase said: reports do not contain it. */
+/** Logs the output of the hooks of one phase, which reports do not contain. */
 export function logOutput(
   log: Pick<Log, "info">,
   { phase, operation }: HookEvent,

@@ -1,42 +1,42 @@
 /**
- * What ends a call before its own end: its limit, or whoever gave it up.
+ * Ends the call of a hook early: at its limit, or when the caller aborts it.
  * @module
  */
 import type { Limits } from "./hook.ts";
 
-/** Why a call was ended. */
+/** Why a call ended early. */
 export type Ended = "timeout" | "aborted";
 
 /**
- * Calls `end` once, when the limit has passed or the signal aborts; a signal
- * that has aborted already ends it in a microtask. Gives the function that
- * calls this off.
+ * Calls `end` once: at the limit or when the signal is aborted, whichever comes
+ * first. If the signal is aborted already, `end` is called in a microtask. Returns
+ * a function that cancels the deadline.
  */
 export function deadline(
   { limitMs, signal }: Limits,
   end: (why: Ended) => void,
 ): () => void {
-  let over = false;
+  let ended = false;
   const once = (why: Ended) => {
-    if (over) return;
-    off();
+    if (ended) return;
+    cancel();
     end(why);
   };
   const onAbort = () => once("aborted");
   const timer = setTimeout(once, limitMs, "timeout");
-  const off = () => {
-    over = true;
+  const cancel = () => {
+    ended = true;
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   };
   if (signal?.aborted) queueMicrotask(onAbort);
   else signal?.addEventListener("abort", onAbort);
-  return off;
+  return cancel;
 }
 
-/** The sentence for a call that was ended. */
+/** The reason in the result of a call that ended early. */
 export function reasonOf(why: Ended, limitMs: number): string {
   return why === "timeout"
     ? `not done within ${Math.round(limitMs)} ms`
-    : "given up with the prepare";
+    : "the prepare was aborted";
 }

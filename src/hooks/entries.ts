@@ -1,13 +1,13 @@
 /**
- * What a program says of itself when it registers.
+ * The schemas of a program's registration and of the config file's `hooks` entries.
  * @module
  */
 import * as v from "valibot";
 import { ConfigError } from "../config/error.ts";
 import { parseTarget, TARGET_FORM } from "./target.ts";
 
-/** The longest limit that a program may ask for, in milliseconds. */
-const MOST_MS = 600_000;
+/** The maximum limit that a program may ask for, in milliseconds. */
+const MAX_LIMIT_MS = 600_000;
 
 const name = v.pipe(
   v.string(),
@@ -20,11 +20,11 @@ const limitMs = v.optional(v.pipe(
   v.number(),
   v.integer(),
   v.minValue(1),
-  v.maxValue(MOST_MS),
+  v.maxValue(MAX_LIMIT_MS),
 ));
 const policy = v.optional(v.picklist(["abort", "continue"]), "abort");
 
-/** A program that wants requests; also an entry of the config file. */
+/** The registration of a program that gets requests; also an entry of the config file. */
 export const RequestEntry = v.strictObject({
   name,
   url: v.pipe(
@@ -36,7 +36,7 @@ export const RequestEntry = v.strictObject({
   policy,
 });
 
-/** A program that reads events; the words of its query. */
+/** The registration of a program that reads events, from the query of its request. */
 export const EventsEntry = v.strictObject({
   name,
   limitMs: v.optional(v.pipe(
@@ -44,19 +44,19 @@ export const EventsEntry = v.strictObject({
     v.regex(/^\d{1,6}$/, "a whole number"),
     v.transform(Number),
     v.minValue(1),
-    v.maxValue(MOST_MS),
+    v.maxValue(MAX_LIMIT_MS),
   )),
   policy,
 });
 
-/** What the config file gives. */
+/** An entry of the config file, before its check. */
 export type RequestInput = v.InferInput<typeof RequestEntry>;
-/** A program that wants requests. */
+/** The checked registration of a program that gets requests. */
 export type Request = v.InferOutput<typeof RequestEntry>;
-/** A program that reads events. */
+/** The checked registration of a program that reads events. */
 export type Events = v.InferOutput<typeof EventsEntry>;
 
-/** An entry of the config file; throws a ConfigError if it is wrong. */
+/** Checks an entry of the config file; throws a ConfigError if the entry is wrong. */
 export function readFixed(entry: unknown): Request {
   const read = v.safeParse(RequestEntry, entry);
   if (read.success) return read.output;

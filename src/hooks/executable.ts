@@ -1,7 +1,7 @@
 /**
- * What kind of program a hook's file is, and why the kernel does not run it:
- * execve(2) has one code for many causes, and names the hook where its
- * interpreter is missing.
+ * Finds out what kind of program a hook's file is, and why the kernel does not run
+ * it. The error of execve(2) alone does not suffice: one code has many causes, and
+ * ENOENT for a missing interpreter looks like a missing hook.
  * @module
  */
 import { statSync } from "node:fs";
@@ -10,18 +10,21 @@ import { readElf } from "../install/elf.ts";
 import { errnoName } from "../linux/libc.ts";
 import { foreignMachine, hasOtherFormats, headOf, isElf } from "./file_head.ts";
 
-/** How many interpreters the kernel follows, one to the next. */
-const MOST_INTERPRETERS = 5;
-
-/** How a file is run: a script by its interpreter, a text without one by a shell. */
-export type Way = "program" | "script" | "by a shell";
+/** The maximum number of nested interpreters that the kernel follows. */
+const MAX_INTERPRETERS = 5;
 
 /**
- * Whether to run a file as it is, or by a shell as execvp(3) does with a text
- * without `#!`. Throws for what is neither: a C library would give it to a
- * shell, which runs a foreign program's bytes as commands.
+ * How a file is run: a program directly, a script by the interpreter of its `#!`
+ * line, and a text without such a line by a shell.
  */
-export function wayToRun(path: string): Way {
+export type RunMethod = "program" | "script" | "shell";
+
+/**
+ * Chooses how to run a file. A text without `#!` is run by a shell, as execvp(3)
+ * does. Throws if the file is neither a script nor a program of this machine: a C
+ * library gives such a file to a shell, which runs its bytes as commands.
+ */
+export function runMethodOf(path: string): RunMethod {
   const head = headOf(path);
   if (head === undefined) return "program";
   const { bytes, line, interpreter } = head;
@@ -31,12 +34,12 @@ export function wayToRun(path: string): Way {
     if (foreign === undefined || hasOtherFormats()) return "program";
     throw new Error(`it ${foreign}`);
   }
-  if (!line.includes("\0")) return "by a shell";
+  if (!line.includes("\0")) return "shell";
   if (hasOtherFormats()) return "program";
   throw new Error("it is neither a script nor a program of this machine");
 }
 
-/** The words for a file that could not be run, the same on every runtime. */
+/** The error text for a file that could not be run, the same on every runtime. */
 export function whyNotRun(path: string, error: unknown): string {
   const code = codeOf(error);
   const why = faultOf(path, "it") ?? FALLBACKS[code ?? ""] ??
@@ -45,9 +48,9 @@ export function whyNotRun(path: string, error: unknown): string {
 }
 
 /**
- * What a failed script's exit code may come from, beside the script itself:
- * line ends that its interpreter does not know, a program that env(1) does not
- * find in this PATH. Undefined if it is neither.
+ * Finds a cause of a script's exit code outside the script: CRLF line ends, which
+ * interpreters do not understand, or a program that env(1) does not find in
+ * `searchPath`. Returns undefined if it finds no such cause.
  */
 export function hintFor(
   path: string,
@@ -58,7 +61,7 @@ export function hintFor(
   if (head === undefined || isElf(head.bytes)) return undefined;
   if (head.line.endsWith("\r")) return `its lines end in CRLF: ${toLf(path)}`;
   const { interpreter, argument } = head;
-  // env(1): 127 is for a program that is not found.
+  // env(1) exits with 127 if it does not find the program.
   if (exitCode !== 127 || basename(interpreter ?? "") !== "env") return;
   const program = argument?.split(/[ \t]+/).find((word) =>
     !word.startsWith("-") && !word.includes("=")
@@ -69,18 +72,21 @@ export function hintFor(
 
 const INSTALL = "install it, or correct the first line of the script";
 
-/** Where the file itself does not tell. */
+/** Causes by error code, for a file that does not show the cause itself. */
 const FALLBACKS: Partial<Record<string, string>> = {
   EACCES:
-    "the kernel refuses it (EACCES): its filesystem may be mounted noexec",
+    "the kernel refuses to run it (EACCES): its filesystem may be mounted noexec",
   ENOEXEC:
-    "the kernel does not know its format (ENOEXEC): it may be damaged, or for another machine",
+    "the kernel does not know its format (ENOEXEC): it may be damaged, or a program for another machine",
   ETXTBSY:
-    "it, or its interpreter, is open for writing (ETXTBSY): let its writer end, or replace it by renaming",
-  ELOOP: "there are too many interpreters, or symbolic links, in a row (ELOOP)",
+    "it or its interpreter is open for writing (ETXTBSY): close it, or replace it by renaming a new file",
+  ELOOP: "there are too many nested interpreters or symbolic links (ELOOP)",
 };
 
-/** What is wrong with a file, or with its interpreter; `who` is its subject. */
+/**
+ * Describes what is wrong with a file or with its interpreter, undefined if nothing
+ * is. `who` is the subject of the description.
+ */
 function faultOf(path: string, who: string, depth = 0): string | undefined {
   const remedy = depth === 0 ? "" : `: ${INSTALL}`;
   try {
@@ -88,13 +94,13 @@ function faultOf(path: string, who: string, depth = 0): string | undefined {
     if (stats.isDirectory()) return `${who} is a directory${remedy}`;
     if (!stats.isFile()) return `${who} is not a file${remedy}`;
     if ((stats.mode & 0o111) === 0) {
-      return `${who} is not executable: allow it (chmod +x ${path})`;
+      return `${who} is not executable: make it executable (chmod +x ${path})`;
     }
   } catch (error) {
     const code = codeOf(error);
     return code === "ENOENT" || code === "ENOTDIR"
       ? `${who} does not exist${remedy}`
-      : `${who} cannot be looked at (${code})${remedy}`;
+      : `the agent cannot read ${who} (${code})${remedy}`;
   }
   const head = headOf(path);
   if (head === undefined) return undefined;
@@ -108,11 +114,11 @@ function faultOf(path: string, who: string, depth = 0): string | undefined {
   if (line.endsWith("\r") && head.argument === undefined) {
     const named = interpreter.slice(0, -1);
     const whose = depth === 0 ? "its" : `${path}'s`;
-    return `${whose} lines end in CRLF, so that the kernel looks for an interpreter "${named}\\r": ${
+    return `${whose} lines end in CRLF, therefore the kernel looks for an interpreter "${named}\\r": ${
       toLf(path)
     }`;
   }
-  if (depth === MOST_INTERPRETERS) return undefined;
+  if (depth === MAX_INTERPRETERS) return undefined;
   return faultOf(resolve("/", interpreter), next, depth + 1);
 }
 
@@ -125,7 +131,7 @@ function elfFault(
   if (foreign !== undefined) return `${who} ${foreign}`;
   const loader = readElf(path)?.interpreter;
   if (loader === undefined || exists(loader)) return undefined;
-  return `the loader ${loader} that ${who} needs does not exist: install the C library that it was built for, or a static program`;
+  return `the loader ${loader} that ${who} needs does not exist: install the C library that the program was built for, or a static program`;
 }
 
 function toLf(path: string): string {
@@ -142,7 +148,7 @@ function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** The code of a system error; Deno has the number of some in their text alone. */
+/** The code of a system error. Deno gives some errors only a number, in their text. */
 export function codeOf(error: unknown): string | undefined {
   const { code, message } = error as { code?: unknown; message?: string };
   if (typeof code === "string") return code;

@@ -1,18 +1,18 @@
 /**
- * What a hook is: a program of the guest that is called before the freeze and
- * after it.
+ * Defines hooks. A hook is a program of the guest that Lull calls before and after
+ * the freeze.
  * @module
  */
 import type { Outcome } from "../lifecycle/step.ts";
 import type { OUTPUT } from "./output.ts";
 
-/** Before the freeze, or after it. */
+/** `freeze` hooks run before the freeze, `thaw` hooks after it. */
 export type Phase = "freeze" | "thaw";
 
-/** What a failure of a freeze hook means for the prepare. */
+/** Whether the failure of a freeze hook aborts the prepare. */
 export type Policy = "abort" | "continue";
 
-/** What a hook is told. */
+/** The data that a call passes to a hook. */
 export interface HookEvent {
   readonly phase: Phase;
   readonly operation: string;
@@ -20,18 +20,18 @@ export interface HookEvent {
   readonly generation: number;
   /** How the operation ended; known at thaw only. */
   readonly outcome?: Outcome;
-  /** The host's wall clock as the host wrote it, where a thaw knows it. */
+  /** The host's wall clock, as the host wrote it; only at thaw, if known. */
   readonly hostTime?: string;
 }
 
-/** What became of one call of a hook. */
+/** The result of one call of a hook. */
 export interface HookResult {
   readonly name: string;
   readonly kind: Hook["kind"];
   /**
-   * `gone`: a program whose connection ended, so that it cannot be called.
-   * `withdrawn`: a program that ended its registration itself. `skipped`: the
-   * time of all hooks together was used up.
+   * `gone`: the program's connection ended, and the program cannot be called.
+   * `withdrawn`: the program ended its registration. `skipped`: the time of all
+   * hooks together was used up.
    */
   readonly status:
     | "done"
@@ -42,50 +42,53 @@ export interface HookResult {
     | "withdrawn"
     | "skipped";
   readonly ms: number;
-  /** False if the hook cannot have got the call: then a freeze needs no thaw. */
+  /** False if the hook certainly did not get the call: a freeze then needs no thaw. */
   readonly reached?: false;
   readonly exitCode?: number;
-  /** The status of an HTTP answer. */
+  /** The status of an HTTP response. */
   readonly httpStatus?: number;
-  /** Why it is not done. Never contains a word of what the hook printed. */
+  /** Why the status is not `done`. Never contains output of the hook. */
   readonly reason?: string;
-  /** What it printed or answered, up to a cap; see output.ts. */
+  /** The hook's output or response body, truncated to OUTPUT_BYTES (output.ts). */
   readonly [OUTPUT]?: string;
 }
 
-/** How long a call may take, and what ends it early. */
+/** The limits of a call. */
 export interface Limits {
+  /** Milliseconds that the call may take. */
   readonly limitMs: number;
+  /** Ends the call when it is aborted. */
   readonly signal?: AbortSignal;
 }
 
-/** One hook; `call` never throws. */
+/** A hook. */
 export interface Hook {
   readonly name: string;
   readonly kind: "script" | "request" | "events";
   /** Milliseconds that a call may take. */
   readonly limitMs: number;
   readonly policy: Policy;
-  /** Where it is: a path, or a URL. */
+  /** The path or the URL of the hook. */
   readonly at?: string;
-  call(facts: HookEvent, limits: Limits): Promise<HookResult>;
+  /** Calls the hook. Never throws or rejects: failures are in the result. */
+  call(event: HookEvent, limits: Limits): Promise<HookResult>;
 }
 
 /**
- * What a hook is known by in the journal, whatever agent reads it: the path of
- * a script, the name of a program. A program that registers again may have
- * another URL, or read events instead.
+ * The key of a hook in the journal, the same for every agent that reads it: the
+ * path of a script, or the name of a program. A program's URL and kind are not part
+ * of its key, because they may change when the program registers again.
  */
 export function keyOf({ name, kind, at }: Hook): string {
   return kind === "script" ? `script ${at ?? name}` : keyOfProgram(name);
 }
 
-/** The same for a program of which only the name is known. */
+/** The key of the program with this name. */
 export function keyOfProgram(name: string): string {
   return `program ${name}`;
 }
 
-/** The path or the name in a key, for reports. */
+/** The path or the name that a key contains, for reports. */
 export function nameIn(key: string): string {
   return key.slice(key.indexOf(" ") + 1);
 }
@@ -98,28 +101,28 @@ const NAMES = {
   hostTime: "HOST_TIME",
 } as const satisfies Record<keyof HookEvent, string>;
 
-/** The facts as environment variables: LULL_PHASE, LULL_HOST_TIME. */
-export function asEnvironment(facts: HookEvent): Record<string, string> {
+/** The event as environment variables, such as LULL_PHASE and LULL_HOST_TIME. */
+export function asEnvironment(event: HookEvent): Record<string, string> {
   return Object.fromEntries(
-    known(facts).map(([name, value]) => [`LULL_${name}`, value]),
+    known(event).map(([name, value]) => [`LULL_${name}`, value]),
   );
 }
 
 /**
- * The facts as headers: lull-phase, lull-host-time. What a header cannot
- * hold is percent-encoded: an operation's id is the host's own text.
+ * The event as headers, such as lull-phase and lull-host-time. Characters that a
+ * header cannot contain are percent-encoded: the host chooses an operation's id.
  */
-export function asHeaders(facts: HookEvent): Record<string, string> {
+export function asHeaders(event: HookEvent): Record<string, string> {
   return Object.fromEntries(
-    known(facts).map(([name, value]) => [
+    known(event).map(([name, value]) => [
       `lull-${name.toLowerCase().replaceAll("_", "-")}`,
       value.toWellFormed().replace(/[^ -$&-~]/gu, encodeURIComponent),
     ]),
   );
 }
 
-function known(facts: HookEvent): [string, string][] {
+function known(event: HookEvent): [string, string][] {
   return (Object.keys(NAMES) as (keyof HookEvent)[]).flatMap((key) =>
-    facts[key] === undefined ? [] : [[NAMES[key], String(facts[key])]]
+    event[key] === undefined ? [] : [[NAMES[key], String(event[key])]]
   );
 }

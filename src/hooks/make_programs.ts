@@ -1,6 +1,6 @@
 /**
- * Makes the registry of the guest's programs, and the debts to them and to the
- * scripts; the two need each other.
+ * Creates the registry of the guest's programs and the list of owed thaws. They are
+ * created together because each uses the other.
  * @module
  */
 import type { Config } from "../config/mod.ts";
@@ -10,7 +10,7 @@ import { OwedThaws } from "./owed_thaws.ts";
 import { HookRegistry, type RegistryOptions } from "./registry.ts";
 import { SavedPrograms } from "./saved_programs.ts";
 
-/** What they need. */
+/** What {@linkcode makePrograms} needs. */
 export interface MakeProgramsOptions
   extends Required<Pick<RegistryOptions, "newId" | "mayWrite">> {
   readonly config: Pick<
@@ -24,7 +24,10 @@ export interface MakeProgramsOptions
   readonly log: Log;
 }
 
-/** Reads the programs that an earlier agent knew, if any can register. */
+/**
+ * Creates both. If the hooks socket is enabled, also loads the programs that
+ * registered with an earlier agent.
+ */
 export function makePrograms(
   { config, newId, mayWrite, log }: MakeProgramsOptions,
 ): { readonly registry: HookRegistry; readonly owed: OwedThaws } {
@@ -41,7 +44,9 @@ export function makePrograms(
       ? undefined
       : new SavedPrograms(config.runtimeDirectory),
     onError: (error) =>
-      log.error("registrations cannot be kept", { error: messageOf(error) }),
+      log.error("Cannot save the registrations of programs", {
+        error: messageOf(error),
+      }),
   });
   return { registry, owed };
 }

@@ -1,19 +1,19 @@
 /**
- * What a hook says. It may be a secret, so it goes into the log and to the
- * caller of that operation, nowhere else: results of hooks carry it under a
- * symbol, which JSON leaves out. Only {@linkcode withOutput} makes it visible.
+ * The output of hooks. Output may contain secrets. Only the log and the caller of
+ * the operation get it: results of hooks have it under a symbol, which JSON omits,
+ * and only {@linkcode withOutput} makes it visible.
  * @module
  */
 
-/** Bytes of output that are kept, for each call of a hook. */
+/** Maximum bytes of output that are stored for each call of a hook. */
 export const OUTPUT_BYTES = 4096;
 
-/** The property of a result that holds what its hook said. */
+/** The property of a result that contains the output of its hook. */
 export const OUTPUT: unique symbol = Symbol("output of a hook");
 
 /**
- * A copy of a report in which each result of a hook has its `output`. For the
- * reply to the caller that the operation belongs to.
+ * Copies a report and adds `output` to each result of a hook. For the reply to the
+ * caller of the operation only.
  */
 export function withOutput<T>(report: T): T {
   if (Array.isArray(report)) return report.map(withOutput) as T;
@@ -27,30 +27,31 @@ export function withOutput<T>(report: T): T {
   return copy as T;
 }
 
-/** Collects output up to a cap. */
+/** Collects output up to a maximum size, and counts the bytes beyond it. */
 export class Output {
-  readonly #cap: number;
-  readonly #kept: Uint8Array;
+  readonly #maxBytes: number;
+  readonly #bytes: Uint8Array;
   #length = 0;
   #dropped = 0;
 
-  constructor(cap = OUTPUT_BYTES) {
-    this.#cap = cap;
-    this.#kept = new Uint8Array(cap);
+  constructor(maxBytes = OUTPUT_BYTES) {
+    this.#maxBytes = maxBytes;
+    this.#bytes = new Uint8Array(maxBytes);
   }
 
+  /** Adds bytes; drops those that exceed the maximum. */
   add(bytes: Uint8Array): void {
-    const fits = bytes.subarray(0, this.#cap - this.#length);
-    this.#kept.set(fits, this.#length);
+    const fits = bytes.subarray(0, this.#maxBytes - this.#length);
+    this.#bytes.set(fits, this.#length);
     this.#length += fits.length;
     this.#dropped += bytes.length - fits.length;
   }
 
-  /** The text, saying so where it was cut; undefined where there was none. */
+  /** The output as text, with a note if it was truncated; undefined if it is empty. */
   get text(): string | undefined {
     if (this.#length === 0) return undefined;
     const text = new TextDecoder().decode(
-      this.#kept.subarray(0, this.#length),
+      this.#bytes.subarray(0, this.#length),
     );
     return this.#dropped === 0
       ? text.trimEnd()

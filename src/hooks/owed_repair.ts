@@ -1,5 +1,5 @@
 /**
- * Calls the thaws that a killed agent owes.
+ * Calls, at the start, the thaws that a killed agent did not call.
  * @module
  */
 import * as v from "valibot";
@@ -20,39 +20,47 @@ const Started = v.object({
   started: v.array(v.string()),
 });
 
-/** What the repair needs. */
+/** What {@linkcode repairOwed} needs. */
 export interface OwedRepairOptions {
-  /** The hooks that take part now, in the order of freeze. */
+  /** The current hooks, in the order of freeze. */
   readonly hooks: () => readonly Hook[];
-  /** Milliseconds for all thaws of one start together. */
+  /** Milliseconds that all thaws of one start may take together. */
   readonly limitMs: number;
   readonly owed: Pick<OwedThaws, "adopt">;
   readonly log: Pick<Log, "info">;
 }
 
 /**
- * The repairer for entries of hooks. Only hooks that take part now are called,
- * by their names: what is in the journal's file is never run itself. The hooks
- * that cannot be called or fail are owed their thaw from then on. Each is called
- * once, however many entries name it, so that a start has an end.
+ * Creates the repairer of the journal's entries of hooks. The repairer calls only
+ * current hooks, which it finds by the names in the entry; it never runs a path from
+ * the journal. A hook that cannot be called or fails is owed its thaw from then on.
+ * Each hook is called once, even if several entries name it, so that the start takes
+ * a limited time.
  */
 export function repairOwed(options: OwedRepairOptions): EntryRepairer {
   const { hooks, limitMs, owed, log } = options;
-  const tried = new Set<string>();
+  const called = new Set<string>();
   let start: number | undefined;
   return async (change, recorded) => {
-    const { started, ...told } = readChange(Started, change);
-    const facts: HookEvent = { outcome: "aborted", ...told, phase: "thaw" };
+    const { started, ...recordedEvent } = readChange(Started, change);
+    const event: HookEvent = {
+      outcome: "aborted",
+      ...recordedEvent,
+      phase: "thaw",
+    };
     start ??= performance.now();
-    // An entry that came later has them, too, and was first.
-    const named = new Set(started.filter((key) => !tried.has(key)));
-    for (const key of named) tried.add(key);
+    // Hooks that a newer entry names have been called already: newer entries are
+    // repaired first.
+    const named = new Set(started.filter((key) => !called.has(key)));
+    for (const key of named) called.add(key);
     const present = hooks().filter((hook) => named.has(keyOf(hook)));
     const left = Math.max(0, limitMs - since(start));
-    const { calls, ms } = await thawAll(present, facts, left);
+    const { calls, ms } = await thawAll(present, event, left);
     const results = calls.map(({ result }) => result);
-    logOutput(log, facts, results);
-    const reasons = new Map([...named].map((key) => [key, absent(key)]));
+    logOutput(log, event, results);
+    const reasons = new Map(
+      [...named].map((key) => [key, reasonForAbsence(key)]),
+    );
     const note = (key: string, result?: typeof results[number]) => {
       if (result === undefined || isPaid(result)) reasons.delete(key);
       else reasons.set(key, describeResult(result));
@@ -60,29 +68,29 @@ export function repairOwed(options: OwedRepairOptions): EntryRepairer {
     for (const { hook, result } of calls) note(keyOf(hook), result);
     const effect = { hooks: results, ms };
     if (reasons.size === 0) return effect;
-    const debt = { facts, hooks: new Set(reasons.keys()), recorded };
-    const words = () => ({
+    const entry = { event, hooks: new Set(reasons.keys()), recorded };
+    const news = () => ({
       owed: [...reasons.keys()].map(nameIn),
       reason: `Cannot thaw every hook: ${[...reasons.values()].join("; ")}`,
     });
-    owed.adopt(debt, (key, result) => {
+    owed.adopt(entry, (key, result) => {
       note(key, result);
       if (result !== undefined) results.push(result);
       recorded.tell(
         reasons.size > 0
-          ? words()
+          ? news()
           : { status: "repaired", owed: undefined, reason: undefined },
       );
     });
-    const { reason, owed: names } = words();
+    const { reason, owed: names } = news();
     throw new NotUndone(reason, {
       ...{ effect, owed: names },
-      left: changeOf(facts, debt.hooks),
+      left: changeOf(event, entry.hooks),
     });
   };
 }
 
-function absent(key: string): string {
+function reasonForAbsence(key: string): string {
   return key.startsWith("script ")
     ? `there is no script ${nameIn(key)}`
     : `hook ${nameIn(key)} has not registered again`;

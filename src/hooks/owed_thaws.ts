@@ -1,7 +1,7 @@
 /**
- * The thaws that hooks are still owed: a hook got its freeze, and its thaw
- * failed or could not be called. Each is in the journal until it is paid: by the
- * next thaw of the same hook, or by a call when the program registers again.
+ * Tracks owed thaws. A hook is owed a thaw if it got its freeze, and its thaw failed
+ * or could not be called. An owed thaw stays in the journal until a thaw of that
+ * hook succeeds: the next regular one, or a call when the program registers again.
  * @module
  */
 import type { Recorded } from "../lifecycle/journal.ts";
@@ -20,138 +20,145 @@ import {
 } from "./hook.ts";
 import { OUTPUT } from "./output.ts";
 
-/** The thaws that are owed since one operation: an entry of the journal. */
-export interface Debt {
-  /** What the hooks are to be told. */
-  readonly facts: HookEvent;
-  /** Their keys. */
+/** The owed thaws of one operation, which are one entry of the journal. */
+export interface OwedEntry {
+  /** The event that the thaw calls pass to the hooks. */
+  readonly event: HookEvent;
+  /** The keys of the hooks that are owed the thaw. */
   readonly hooks: Set<string>;
   readonly recorded: Recorded;
 }
 
-/** Hears of a thaw that was owed at the start; no result if it was withdrawn. */
+/**
+ * Called with the result of a thaw that was owed at the start, and without a result
+ * if the program withdrew.
+ */
 export type Listener = (key: string, result?: HookResult) => void;
 
-/** What the debts need. */
+/** What {@linkcode OwedThaws} needs. */
 export interface OwedThawsOptions {
-  /** The program of this name, if it takes part now. */
+  /** Finds the program of this name if it is registered. */
   readonly find: (name: string) => Hook | undefined;
-  /** Milliseconds that a thaw may take. */
+  /** Milliseconds that one owed thaw may take. */
   readonly limitMs: number;
   readonly log: Pick<Log, "info" | "warn" | "error">;
 }
 
 /**
- * Knows what is owed. While a round is under way, which is from before its first
- * freeze to after its last thaw, no owed thaw is called: the program may be
- * frozen again.
+ * The owed thaws. From the first freeze of an operation to its last thaw, no owed
+ * thaw is called, because the program may be frozen again.
  */
 export class OwedThaws {
   readonly #options: OwedThawsOptions;
-  /** The newest last; a hook is in one of them at most. */
-  readonly #debts: Debt[] = [];
-  /** Debts whose entries are not up to date. */
-  readonly #changed = new Set<Debt>();
+  /** The entries, newest last. Each hook is in at most one entry. */
+  readonly #entries: OwedEntry[] = [];
+  /** The entries that changed since they were written to the journal. */
+  readonly #changed = new Set<OwedEntry>();
   readonly #listeners = new Map<string, Listener>();
-  /** Names of programs that have registered and have not had their call yet. */
+  /** Names of registered programs whose owed thaw is not called yet. */
   readonly #registered = new Set<string>();
-  #rounds = 0;
+  /** Operations between {@linkcode begin} and {@linkcode end}. */
+  #operations = 0;
+  /** The calls of owed thaws under way. */
   #delivery: Promise<void> | undefined;
 
   constructor(options: OwedThawsOptions) {
     this.#options = options;
   }
 
-  /** Paths of scripts and names of programs that are owed a thaw now. */
+  /** Paths of the scripts and names of the programs that are owed a thaw. */
   get names(): string[] {
-    return this.#debts.flatMap(({ hooks }) => [...hooks].map(nameIn));
+    return this.#entries.flatMap(({ hooks }) => [...hooks].map(nameIn));
   }
 
-  /** Adds what an earlier agent has left in the journal. */
-  adopt(debt: Debt, listener: Listener): void {
-    this.#debts.push(debt);
-    for (const key of debt.hooks) this.#listeners.set(key, listener);
+  /** Adds an entry that an earlier agent left in the journal. */
+  adopt(entry: OwedEntry, listener: Listener): void {
+    this.#entries.push(entry);
+    for (const key of entry.hooks) this.#listeners.set(key, listener);
   }
 
   /**
-   * A round begins; {@linkcode end} must follow. Waits for an owed thaw that is
-   * being called; false if that is not over within the limits.
+   * Begins an operation; {@linkcode end} must follow. Waits until the call of an
+   * owed thaw ends. Returns false if the call does not end within the limits.
    */
   async begin(limits: Limits): Promise<boolean> {
-    this.#rounds++;
+    this.#operations++;
     if (this.#delivery === undefined) return true;
-    let off = () => {};
-    const late = new Promise<Ended>((resolve) =>
-      off = deadline(limits, resolve)
+    let cancel = () => {};
+    const limit = new Promise<Ended>((resolve) =>
+      cancel = deadline(limits, resolve)
     );
-    const first = await Promise.race([this.#delivery, late]);
-    off();
+    const first = await Promise.race([this.#delivery, limit]);
+    cancel();
     return first === undefined;
   }
 
   /**
-   * The thaws of a round: those that were done pay whatever is owed to their
-   * hooks, the others are owed from now on, by the entry of this round. Gives
-   * the names of the latter.
+   * Takes the results of an operation's thaws. A hook whose thaw succeeded is owed
+   * nothing any more. Every other hook is owed this thaw, in the entry of this
+   * operation. Returns the names of those hooks.
    */
   settle(
     calls: readonly Call[],
-    facts: HookEvent,
+    event: HookEvent,
     recorded: Recorded,
   ): string[] {
-    const { hostTime: _, ...lasting } = facts;
-    const debt: Debt = { facts: lasting, hooks: new Set(), recorded };
+    // The host's time is out of date when an owed thaw is called.
+    const { hostTime: _, ...lasting } = event;
+    const entry: OwedEntry = { event: lasting, hooks: new Set(), recorded };
     for (const { hook, result } of calls) {
       const key = keyOf(hook);
-      this.#forget(key);
-      if (!isPaid(result)) debt.hooks.add(key);
+      this.#remove(key);
+      if (!isPaid(result)) entry.hooks.add(key);
       this.#tell(key, result);
     }
-    if (debt.hooks.size > 0) this.#debts.push(debt);
-    this.#changed.add(debt);
+    if (entry.hooks.size > 0) this.#entries.push(entry);
+    this.#changed.add(entry);
     this.#write();
-    const owed = [...debt.hooks].map(nameIn);
+    const owed = [...entry.hooks].map(nameIn);
     if (owed.length > 0) {
-      const { operation } = facts;
+      const { operation } = event;
       this.#options.log.warn("hooks are owed their thaw", { operation, owed });
     }
     return owed;
   }
 
-  /** The round has ended, and its thaws with it. */
+  /** Ends an operation, and calls the owed thaws of programs that registered in it. */
   end(): void {
-    if (--this.#rounds > 0) return;
+    if (--this.#operations > 0) return;
     this.#write();
     this.#deliver();
   }
 
-  /** A program has registered: it gets the thaw that it is owed. */
+  /** Called when a program has registered: calls the thaw that the program is owed. */
   registered(name: string): void {
-    if (this.#debtTo(keyOfProgram(name)) === undefined) return;
+    if (this.#entryOf(keyOfProgram(name)) === undefined) return;
     this.#registered.add(name);
     this.#deliver();
   }
 
-  /** A program takes part no more; false if it was owed nothing. */
+  /** Removes the owed thaw of a program that withdrew; false if it was owed none. */
   withdrawn(name: string): boolean {
     const key = keyOfProgram(name);
-    if (!this.#forget(key)) return false;
+    if (!this.#remove(key)) return false;
     this.#tell(key);
-    // The end of a round writes what has changed in it.
-    if (this.#rounds === 0) this.#write();
+    // During an operation, `end` writes the changes.
+    if (this.#operations === 0) this.#write();
     return true;
   }
 
-  #debtTo(key: string): Debt | undefined {
-    return this.#debts.findLast(({ hooks }) => hooks.has(key));
+  #entryOf(key: string): OwedEntry | undefined {
+    return this.#entries.findLast(({ hooks }) => hooks.has(key));
   }
 
-  #forget(key: string): boolean {
-    const debt = this.#debtTo(key);
-    if (debt === undefined) return false;
-    debt.hooks.delete(key);
-    if (debt.hooks.size === 0) this.#debts.splice(this.#debts.indexOf(debt), 1);
-    this.#changed.add(debt);
+  #remove(key: string): boolean {
+    const entry = this.#entryOf(key);
+    if (entry === undefined) return false;
+    entry.hooks.delete(key);
+    if (entry.hooks.size === 0) {
+      this.#entries.splice(this.#entries.indexOf(entry), 1);
+    }
+    this.#changed.add(entry);
     return true;
   }
 
@@ -160,38 +167,41 @@ export class OwedThaws {
     if (result === undefined || isPaid(result)) this.#listeners.delete(key);
   }
 
-  /** If this fails, the journal says more than is owed: a thaw comes twice. */
+  /**
+   * Writes the changed entries. If this fails, the journal contains thaws that are
+   * not owed any more, and the next agent calls them a second time.
+   */
   #write(): void {
-    for (const { facts, hooks, recorded } of this.#changed) {
+    for (const { event, hooks, recorded } of this.#changed) {
       try {
         if (hooks.size === 0) recorded.erase();
-        else recorded.update(changeOf(facts, hooks));
+        else recorded.update(changeOf(event, hooks));
       } catch (error) {
         const fields = { error: messageOf(error) };
-        this.#options.log.error("the journal cannot be written", fields);
+        this.#options.log.error("Cannot write the journal", fields);
       }
     }
     this.#changed.clear();
   }
 
   #deliver(): void {
-    if (this.#rounds > 0 || this.#registered.size === 0) return;
+    if (this.#operations > 0 || this.#registered.size === 0) return;
     this.#delivery ??= this.#deliverAll().finally(() => {
       this.#delivery = undefined;
       this.#deliver();
     });
   }
 
-  /** Never rejects: nothing awaits it but a round that begins. */
+  /** Never rejects: only `begin` awaits it. */
   async #deliverAll(): Promise<void> {
     for (const name of this.#registered) {
-      if (this.#rounds > 0) return;
+      if (this.#operations > 0) return;
       this.#registered.delete(name);
       try {
         await this.#deliverTo(name);
       } catch (error) {
         const fields = { hook: name, error: messageOf(error) };
-        this.#options.log.error("an owed thaw cannot be called", fields);
+        this.#options.log.error("Cannot call an owed thaw", fields);
       }
     }
   }
@@ -199,16 +209,16 @@ export class OwedThaws {
   async #deliverTo(name: string): Promise<void> {
     const { find, limitMs, log } = this.#options;
     const key = keyOfProgram(name);
-    const debt = this.#debtTo(key);
+    const entry = this.#entryOf(key);
     const hook = find(name);
-    if (debt === undefined || hook === undefined) return;
-    const result = await hook.call(debt.facts, {
+    if (entry === undefined || hook === undefined) return;
+    const result = await hook.call(entry.event, {
       limitMs: Math.min(hook.limitMs, limitMs),
     });
-    const { operation } = debt.facts;
+    const { operation } = entry.event;
     const { status, reason, [OUTPUT]: output } = result;
     if (isPaid(result)) {
-      this.#forget(key);
+      this.#remove(key);
       this.#write();
       const fields = { hook: name, operation, output };
       log.info("a hook got the thaw that it was owed", fields);
@@ -220,7 +230,7 @@ export class OwedThaws {
   }
 }
 
-/** What the journal has of started hooks, and of debts. */
+/** The change that the journal records for started hooks and for owed thaws. */
 export function changeOf(
   { operation, generation, outcome }: Omit<HookEvent, "phase">,
   hooks: Iterable<string>,

@@ -1,13 +1,13 @@
 /**
- * Runs one hook script: in a process group of its own, within its limit, its
- * output kept up to a cap.
+ * Runs one hook script in its own process group, within its limit, and stores its
+ * output up to a maximum size.
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
-import { codeOf, hintFor, wayToRun, whyNotRun } from "./executable.ts";
+import { codeOf, hintFor, runMethodOf, whyNotRun } from "./executable.ts";
 import {
   asEnvironment,
   type HookEvent,
@@ -16,28 +16,29 @@ import {
 } from "./hook.ts";
 import { OUTPUT, Output } from "./output.ts";
 
-/** What a script inherits: enough to find programs, nothing of the agent's own. */
+/** Environment variables that a script inherits from the agent, besides PATH. */
 const INHERITED = ["HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ"];
+/** The PATH of a script if the agent has none. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Milliseconds for the kernel to end a process that got SIGKILL. */
+/** Milliseconds that the kernel gets to end a process after SIGKILL. */
 const KILL_MS = 1000;
-/** Milliseconds for output that is in the pipe already to be read. */
+/** Milliseconds to read the output that is in the pipes when the script ends. */
 const DRAIN_MS = 20;
 
-/** What became of a script. */
+/** The result of running a script. */
 export type ScriptResult = Omit<HookResult, "name" | "kind">;
 
 /**
- * Runs it with the phase as its argument and ends with its main process: who it
- * left in the background may keep its output open, which is then read and
- * dropped, so that nothing writes into a closed pipe. Past the limit, or when it
- * failed, the whole process group is killed; only a process that made a session
- * of its own escapes that. Never throws.
+ * Runs a script with the phase as its argument, until its main process ends. A
+ * background process of the script may hold the output pipes open: its later output
+ * is read and dropped, so that it never writes into a closed pipe. If the script
+ * fails or reaches its limit, its process group is killed; a process that called
+ * setsid(2) survives. Never rejects.
  */
 export async function runScript(
   path: string,
-  facts: HookEvent,
+  event: HookEvent,
   limits: Limits,
 ): Promise<ScriptResult> {
   const start = performance.now();
@@ -48,7 +49,7 @@ export async function runScript(
   ) => ({ status, ms: since(start), ...more, [OUTPUT]: output.text });
   let child: ChildProcess;
   try {
-    child = launch(path, facts);
+    child = launch(path, event);
   } catch (error) {
     return report("failed", {
       reached: false,
@@ -57,9 +58,12 @@ export async function runScript(
   }
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (bytes: Uint8Array) => output.add(bytes));
-    // The script's end decides what became of it; without a listener the process would end.
+    // Only the end of the script decides its result. An error without a listener would
+    // end the agent.
     stream?.on("error", ({ message }) => {
-      output.add(new TextEncoder().encode(`\nCannot read on: ${message}\n`));
+      output.add(
+        new TextEncoder().encode(`\nCannot read more output: ${message}\n`),
+      );
     });
   }
   const closed = new Promise<void>((resolve) => child.once("close", resolve));
@@ -73,11 +77,9 @@ export async function runScript(
   const ok = end.kind === "exit" && end.code === 0;
   if (!ok) killGroup(child.pid);
   await within(DRAIN_MS, closed);
-  leaveAlone(child);
+  detach(child);
   if (end.kind !== "exit") {
-    const stuck = end.gone
-      ? ""
-      : `; still not gone ${KILL_MS} ms after SIGKILL`;
+    const stuck = end.gone ? "" : `; it still runs ${KILL_MS} ms after SIGKILL`;
     const reason = reasonOf(end.kind, limits.limitMs) + stuck;
     return report(end.kind, { reason });
   }
@@ -105,17 +107,19 @@ async function endOf(child: ChildProcess, limits: Limits): Promise<End> {
     );
     child.on("error", (error) => resolve({ kind: "error", error }));
   });
-  let off = () => {};
-  const over = new Promise<Ended>((resolve) => off = deadline(limits, resolve));
-  const first = await Promise.race([ended, over]);
-  off();
+  let cancel = () => {};
+  const early = new Promise<Ended>((resolve) =>
+    cancel = deadline(limits, resolve)
+  );
+  const first = await Promise.race([ended, early]);
+  cancel();
   if (typeof first !== "string") return first;
   killGroup(child.pid);
   return { kind: first, gone: await within(KILL_MS, ended) };
 }
 
-function launch(path: string, facts: HookEvent): ChildProcess {
-  const way = wayToRun(path);
+function launch(path: string, event: HookEvent): ChildProcess {
+  const method = runMethodOf(path);
   const env: Record<string, string> = { PATH: searchPath() };
   for (const name of INHERITED) {
     const value = process.env[name];
@@ -123,19 +127,19 @@ function launch(path: string, facts: HookEvent): ChildProcess {
   }
   const options = {
     cwd: "/",
-    // setsid(2): a session, and so a process group, of its own
+    // setsid(2): the script gets its own session and therefore its own process group.
     detached: true,
-    env: { ...env, ...asEnvironment(facts) },
+    env: { ...env, ...asEnvironment(event) },
     stdio: ["ignore", "pipe", "pipe"] as ("ignore" | "pipe")[],
   };
-  const byShell = () => spawn("/bin/sh", [path, facts.phase], options);
-  if (way === "by a shell") return byShell();
+  const byShell = () => spawn("/bin/sh", [path, event.phase], options);
+  if (method === "shell") return byShell();
   try {
-    return spawn(path, [facts.phase], options);
+    return spawn(path, [event.phase], options);
   } catch (error) {
-    // A script whose interpreter is a text without "#!": execvp(3) runs the
-    // script by a shell then, and Deno calls that.
-    if (codeOf(error) !== "ENOEXEC" || way === "program") throw error;
+    // The interpreter of the script is a text without "#!". execvp(3), which Deno
+    // uses, runs the script by a shell in this case.
+    if (codeOf(error) !== "ENOEXEC" || method === "program") throw error;
     return byShell();
   }
 }
@@ -149,13 +153,13 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch (error) {
-    // ESRCH: nobody is left
+    // ESRCH: the process group has no process left.
     if ((error as { code?: string }).code !== "ESRCH") throw error;
   }
 }
 
-/** Lets what is left of the pipes go on without anybody who waits for it. */
-function leaveAlone(child: ChildProcess): void {
+/** Reads and drops all further output, without keeping the agent running for it. */
+function detach(child: ChildProcess): void {
   for (const stream of [child.stdout, child.stderr]) {
     stream?.removeAllListeners("data");
     stream?.resume();
@@ -166,10 +170,10 @@ function leaveAlone(child: ChildProcess): void {
 
 async function within(ms: number, what: Promise<unknown>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => {
+  const limit = new Promise<false>((resolve) => {
     timer = setTimeout(resolve, ms, false);
   });
-  const inTime = await Promise.race([what.then(() => true), late]);
+  const inTime = await Promise.race([what.then(() => true), limit]);
   clearTimeout(timer);
   return inTime;
 }

@@ -1,5 +1,5 @@
 /**
- * Lets the guest's programs register as hooks.
+ * Opens the hooks socket, where the guest's programs register as hooks.
  * @module
  */
 import { mkdirSync } from "node:fs";
@@ -11,22 +11,27 @@ import type { HookRegistry } from "./registry.ts";
 import { hooksApp } from "./routes.ts";
 import { type HooksSocket, listenForHooks } from "./socket.ts";
 
-/** What it takes. */
+/** What {@linkcode listenForPrograms} needs. */
 export interface ProgramsOptions {
   readonly runtime: Pick<Runtime, "serve">;
-  /** The socket's path; nothing turns it off. */
+  /** The socket's path; an empty path disables the socket. */
   readonly path: string;
   readonly registry: HookRegistry;
   readonly log: Log;
 }
 
-/** An agent without its socket still does all else. */
+/**
+ * Listens on the hooks socket. Returns undefined if the socket is disabled or cannot
+ * be opened: the error is logged, and the agent runs without the socket.
+ */
 export async function listenForPrograms(
   { runtime, path, registry, log }: ProgramsOptions,
 ): Promise<HooksSocket | undefined> {
   if (path === "") return undefined;
   const onError = (error: unknown) =>
-    log.error("the hooks socket had an error", { error: messageOf(error) });
+    log.error("Cannot serve a request on the hooks socket", {
+      error: messageOf(error),
+    });
   const app = hooksApp(registry, onError);
   try {
     mkdirSync(dirname(path), { recursive: true });
@@ -37,7 +42,7 @@ export async function listenForPrograms(
       onError,
     });
   } catch (error) {
-    log.error("programs cannot register as hooks", {
+    log.error("Cannot listen on the hooks socket", {
       path,
       error: messageOf(error),
     });

@@ -1,6 +1,6 @@
 /**
- * The programs that take part: those of the configuration, and those that have
- * registered since.
+ * The registry of programs that are hooks: the programs of the configuration, and
+ * the programs that registered.
  * @module
  */
 import { ConfigError } from "../config/error.ts";
@@ -13,10 +13,10 @@ import type { SavedPrograms } from "./saved_programs.ts";
 import { EventStream } from "./stream.ts";
 import { parseTarget } from "./target.ts";
 
-/** How many programs may take part; each can hold up a prepare. */
+/** Maximum number of programs; each may delay a prepare. */
 export const MOST_PROGRAMS = 64;
 
-/** A program as GET /hooks shows it. */
+/** A program, as GET /hooks returns it. */
 export interface HookInfo {
   readonly name: string;
   readonly kind: "request" | "events";
@@ -27,57 +27,58 @@ export interface HookInfo {
 }
 
 interface Program extends HookInfo {
-  /** How it registered for requests, as it is kept. */
+  /** The registration for requests that is saved to the file. */
   readonly entry?: Request;
+  /** The event stream of a program that reads events. */
   readonly stream?: EventStream;
 }
 
-/** Why a program was not taken: its name is someone else's, or there are too many. */
+/** Why a program was refused: another hook has its name, or the registry is full. */
 export type Refused = "taken" | "full";
 
-/** How the registry is made. */
+/** What {@linkcode HookRegistry} needs. */
 export interface RegistryOptions {
-  /** Milliseconds for a program that names no limit. */
+  /** The limit of a program that asks for none, in milliseconds. */
   readonly limitMs: number;
-  /** Entries of the config file; throws a ConfigError for a wrong one. */
+  /** Entries of the config file; a wrong one makes the constructor throw a ConfigError. */
   readonly fixed?: readonly unknown[];
-  /** Ids of events; no two the same, after a restart of the agent neither. */
+  /** Creates the ids of events, which stay unique when the agent restarts. */
   readonly newId: () => string;
-  /** Keeps the programs that register for requests. */
+  /** Stores the programs that register for requests; not stored if not given. */
   readonly saved?: Pick<SavedPrograms, "load" | "save">;
-  /** Whether a file may be written now: not while the guest is quiesced. */
+  /** Whether files may be written: false while the guest is quiesced. */
   readonly mayWrite?: () => boolean;
-  /** Told of each program that comes, and of each that withdraws. */
+  /** Called with each program that registers or withdraws. */
   readonly owed?: Pick<OwedThaws, "registered" | "withdrawn">;
-  /** Hears why programs cannot be kept. */
+  /** Called with the error if programs cannot be loaded or saved. */
   readonly onError?: (error: unknown) => void;
 }
 
-/** The programs that take part beside the scripts. */
+/** The programs that are hooks. */
 export class HookRegistry {
   readonly #options: RegistryOptions;
   readonly #programs = new Map<string, Program>();
-  /** Whether the file lacks something that has changed here. */
+  /** Whether the programs changed since the file was written. */
   #changed = false;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    for (const entry of options.fixed ?? []) this.#fix(entry);
+    for (const entry of options.fixed ?? []) this.#addConfigured(entry);
     this.#load();
   }
 
-  /** Takes a program; its newer entry replaces its older one. */
+  /** Registers a program for requests; replaces its earlier registration. */
   register(entry: Request): "created" | "replaced" | Refused {
     const old = this.#programs.get(entry.name);
     if (old?.source === "config" || old?.kind === "events") return "taken";
     if (old === undefined && this.#full) return "full";
     this.#addRequest(entry);
-    this.#keep();
+    this.#saveChange();
     this.#options.owed?.registered(entry.name);
     return old === undefined ? "created" : "replaced";
   }
 
-  /** Takes a program that reads events until its stream is closed. */
+  /** Registers a program that reads events, until its stream is closed. */
   open(
     entry: Events,
     send: (text: string) => void,
@@ -86,7 +87,7 @@ export class HookRegistry {
     if (this.#full) return "full";
     const stream = new EventStream(send);
     this.#add({ ...entry, kind: "events", source: "program", stream });
-    // A comment, before any event: it tells the program that it takes part.
+    // A comment (WHATWG HTML, 9.2.6) confirms the registration before any event.
     send(`: registered as ${entry.name}\n\n`);
     this.#options.owed?.registered(entry.name);
     return {
@@ -100,8 +101,8 @@ export class HookRegistry {
   }
 
   /**
-   * Forgets a program that registered for requests, and the thaw that a program
-   * of this name is still owed.
+   * Removes a program that registered for requests, and the thaw that a program of
+   * this name is owed.
    */
   remove(name: string): "removed" | "unknown" | "taken" {
     const program = this.#programs.get(name);
@@ -111,25 +112,25 @@ export class HookRegistry {
     const wasOwed = this.#options.owed?.withdrawn(name) ?? false;
     if (program === undefined) return wasOwed ? "removed" : "unknown";
     this.#programs.delete(name);
-    this.#keep();
+    this.#saveChange();
     return "removed";
   }
 
-  /** Takes the acknowledgement of an event; false if no call waits for it. */
+  /** Accepts the acknowledgement of an event; false if no call waits for it. */
   acknowledge(id: string, error?: string): boolean {
     return [...this.#programs.values()].some(({ stream }) =>
       stream?.acknowledge(id, error) === true
     );
   }
 
-  /** All programs, in the order in which they came. */
+  /** All programs, in the order of their registration. */
   list(): HookInfo[] {
     return [...this.#programs.values()].map((
       { stream: _, entry: __, ...shown },
     ) => shown);
   }
 
-  /** All programs, as hooks; each is looked up again by its name when called. */
+  /** All programs, as hooks. A call finds its program again by name. */
   hooks(): Hook[] {
     return this.list().map(({ name, kind, limitMs, policy, url }) => ({
       name,
@@ -137,18 +138,18 @@ export class HookRegistry {
       limitMs,
       policy,
       at: url,
-      call: (facts, limits) => this.#call(name, kind, facts, limits),
+      call: (event, limits) => this.#call(name, kind, event, limits),
     }));
   }
 
-  /** Whether a restarted agent would know all that have registered for requests. */
+  /** Whether the file contains all programs that registered for requests. */
   get kept(): boolean {
     return this.#options.saved !== undefined && !this.#changed;
   }
 
   /**
-   * Writes the file if it lacks something. Registrations that arrive while the
-   * guest is quiesced take part at once and are written by the next call of this.
+   * Writes the file if the programs changed. A registration that arrives while the
+   * guest is quiesced is effective at once, and is written by the next call.
    */
   save(): void {
     const { saved, onError } = this.#options;
@@ -164,14 +165,14 @@ export class HookRegistry {
   }
 
   /**
-   * Looked up anew: a program that came back between freeze and thaw under its
-   * name gets the thaw. A program that registered for requests is missing only
-   * if it withdrew.
+   * Calls the program that has this name now: a program that registered again
+   * between freeze and thaw gets the thaw. A program that registered for requests is
+   * missing only if it withdrew.
    */
   async #call(
     name: string,
     kind: HookInfo["kind"],
-    facts: HookEvent,
+    event: HookEvent,
     limits: Limits,
   ): Promise<HookResult> {
     const start = performance.now();
@@ -184,12 +185,16 @@ export class HookRegistry {
         reached: false,
       } as const;
       return kind === "request"
-        ? { ...unreached, status: "withdrawn", reason: "it was withdrawn" }
-        : { ...unreached, status: "gone", reason: "it is not connected" };
+        ? { ...unreached, status: "withdrawn", reason: "the program withdrew" }
+        : {
+          ...unreached,
+          status: "gone",
+          reason: "the program is not connected",
+        };
     }
     const result = program.stream === undefined
-      ? await postHook(parseTarget(program.url!)!, facts, limits)
-      : await program.stream.call(this.#options.newId(), facts, limits);
+      ? await postHook(parseTarget(program.url!)!, event, limits)
+      : await program.stream.call(this.#options.newId(), event, limits);
     return { name, kind: program.kind, ...result };
   }
 
@@ -197,7 +202,7 @@ export class HookRegistry {
     return this.#programs.size >= MOST_PROGRAMS;
   }
 
-  #keep(): void {
+  #saveChange(): void {
     this.#changed = true;
     if (this.#options.mayWrite?.() ?? true) this.save();
   }
@@ -212,7 +217,7 @@ export class HookRegistry {
     this.#programs.set(entry.name, { ...entry, limitMs });
   }
 
-  /** What an agent before this one kept; the config file's entries come first. */
+  /** Loads the programs that an earlier agent saved, after the config file's entries. */
   #load(): void {
     try {
       for (const entry of this.#options.saved?.load() ?? []) {
@@ -224,11 +229,11 @@ export class HookRegistry {
     }
   }
 
-  #fix(entry: unknown): void {
+  #addConfigured(entry: unknown): void {
     const read = readFixed(entry);
     if (this.#programs.has(read.name)) {
       throw new ConfigError(
-        `Cannot use hook ${read.name}: there are two of that name`,
+        `Cannot use hook ${read.name}: two entries have this name`,
       );
     }
     this.#add({ ...read, kind: "request", source: "config" });

@@ -1,6 +1,6 @@
 /**
- * Hook requests: an empty POST to a program in the guest, with the facts as
- * headers.
+ * Calls a hook by a request: an empty POST to a program in the guest, with the event
+ * in headers.
  * @module
  */
 import { nodeHttp } from "../util/lazy_builtins.ts";
@@ -16,7 +16,7 @@ import {
 import { OUTPUT, Output } from "./output.ts";
 import type { Target } from "./target.ts";
 
-/** What connect(2) alone fails with: no program listens there. */
+/** Error codes that only connect(2) returns: no program listens at the target. */
 const UNREACHED: (string | undefined)[] = ["ECONNREFUSED", "ENOENT"];
 
 type Answer =
@@ -25,13 +25,13 @@ type Answer =
   | { readonly ended: Ended };
 
 /**
- * Posts, and waits for the whole answer; anything but 2xx is a failure, a
- * redirect too. On a connection of its own, so that none is left idle. Never
- * throws.
+ * Posts the event and waits for the complete response. A status other than 2xx is a
+ * failure, including a redirect. Uses a new connection, which is closed afterwards,
+ * so that no idle connection remains. Never rejects.
  */
 export async function postHook(
   target: Target,
-  facts: HookEvent,
+  event: HookEvent,
   limits: Limits,
 ): Promise<Omit<HookResult, "name" | "kind">> {
   const start = performance.now();
@@ -41,7 +41,7 @@ export async function postHook(
     return { status: "failed", ms: since(start), reason, reached: false };
   }
   const output = new Output();
-  const answer = await post(target, facts, limits, output)
+  const answer = await post(target, event, limits, output)
     .catch((error: unknown) => ({ error }));
   const ms = since(start);
   if ("ended" in answer) {
@@ -62,19 +62,19 @@ export async function postHook(
       ms,
       httpStatus,
       [OUTPUT]: output.text,
-      reason: `answered ${httpStatus}`,
+      reason: `the program replied ${httpStatus}`,
     };
 }
 
 function post(
   target: Target,
-  facts: HookEvent,
+  event: HookEvent,
   limits: Limits,
   output: Output,
 ): Promise<Answer> {
   return new Promise((resolve) => {
     const end = (answer: Answer) => {
-      off();
+      cancel();
       resolve(answer);
     };
     const sent = nodeHttp().request({
@@ -82,7 +82,7 @@ function post(
       method: "POST",
       agent: false,
       headers: {
-        ...asHeaders(facts),
+        ...asHeaders(event),
         "content-length": 0,
         connection: "close",
       },
@@ -92,10 +92,10 @@ function post(
       response.on("error", (error) => end({ error }));
       response.on(
         "aborted",
-        () => end({ error: new Error("the answer broke off") }),
+        () => end({ error: new Error("the response was incomplete") }),
       );
     });
-    const off = deadline(limits, (ended) => {
+    const cancel = deadline(limits, (ended) => {
       end({ ended });
       sent.destroy();
     });
@@ -104,7 +104,10 @@ function post(
   });
 }
 
-/** Why nothing may connect to a target: connect(2) may wait for ever, in words. */
+/**
+ * Why Lull does not connect to a target, undefined if it does: connect(2) may wait
+ * forever if the socket's path leads through a filesystem that does not answer.
+ */
 function obstacleOf(target: Target): string | undefined {
   if (!("socketPath" in target)) return undefined;
   const mount = obstacleTo(target.socketPath);

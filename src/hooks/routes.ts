@@ -1,5 +1,5 @@
 /**
- * What programs in the guest may ask for, over the hooks socket.
+ * The routes of the hooks socket, for programs in the guest.
  * @module
  */
 import { type Context, Hono } from "hono";
@@ -12,19 +12,19 @@ import type { HookRegistry } from "./registry.ts";
 const PROBLEMS = {
   "invalid-input": [400, "The request has a wrong value"],
   "not-found": [404, "There is no such route"],
-  "unknown-hook": [404, "There is no hook of that name"],
-  "unknown-event": [404, "Nobody waits for that event's acknowledgement"],
+  "unknown-hook": [404, "There is no hook of this name"],
+  "unknown-event": [404, "No call waits for an acknowledgement of this event"],
   "method-not-allowed": [405, "This route has no such method"],
-  "hook-taken": [409, "Another hook has that name"],
+  "hook-taken": [409, "Another hook has this name"],
   "too-many-hooks": [409, "There are too many hooks"],
   "body-too-large": [413, "The request's body is too large"],
-  "internal": [500, "The agent failed; its log says more"],
+  "internal": [500, "The agent failed; its log has the details"],
 } as const;
 
-/** An entry is short. */
+/** Maximum bytes of a request's body. */
 const BODY_BYTES = 16_384;
 
-/** A kind of problem. */
+/** The kind of a problem. */
 export type HookProblem = keyof typeof PROBLEMS;
 
 const REFUSED = { taken: "hook-taken", full: "too-many-hooks" } as const;
@@ -32,7 +32,7 @@ const Acknowledgement = v.strictObject({
   error: v.optional(v.pipe(v.string(), v.maxLength(1024))),
 });
 
-/** Makes the app; it listens nowhere. `onError` hears what routes threw. */
+/** Creates the app without a listener. `onError` is called with the errors of routes. */
 export function hooksApp(
   registry: HookRegistry,
   onError: (error: unknown) => void,
@@ -49,7 +49,7 @@ export function hooksApp(
     const taken = registry.register(entry.output);
     if (taken === "taken" || taken === "full") return problem(REFUSED[taken]);
     const { name } = entry.output;
-    // Kept: a restarted agent knows it, too. Not yet while the guest is quiesced.
+    // `kept` is false while the guest is quiesced, and if the file cannot be written.
     const { kept } = registry;
     return c.json({ name, kept }, taken === "created" ? 201 : 200);
   });
@@ -91,7 +91,7 @@ export function hooksApp(
   return app;
 }
 
-/** The stream stays silent between events: no heartbeat, no timer. */
+/** Opens an event stream. It has no heartbeat, so that it causes no wakeup. */
 function events(
   registry: HookRegistry,
   entry: v.InferOutput<typeof EventsEntry>,
@@ -119,7 +119,7 @@ function events(
   });
 }
 
-/** The body as JSON; an empty one is an empty object, a broken one undefined. */
+/** The body as JSON; {} if the body is empty, undefined if it is not JSON. */
 async function jsonOf(c: Context): Promise<unknown> {
   const text = await c.req.text();
   if (text.trim() === "") return {};
@@ -135,7 +135,7 @@ function wrong(
 ): Response {
   return problem("invalid-input", {
     errors: issues.map((issue) => ({
-      // Neither names nor values of the caller's own come back.
+      // The response never contains names or values of the caller's input.
       path: issue.type === "strict_object" ? "" : v.getDotPath(issue) ?? "",
       expected: issue.type === "strict_object"
         ? "no other fields, and all required ones"

@@ -1,7 +1,6 @@
 /**
- * The programs that have registered for requests, in a file of the runtime
- * directory: an agent that is started again after a kill still knows whom it
- * owes a call.
+ * Saves the programs that registered for requests to a file in the runtime
+ * directory, so that an agent that restarts after a kill still calls them.
  * @module
  */
 import {
@@ -19,17 +18,17 @@ const NAME = "hooks.json";
 
 const Document = v.strictObject({
   /**
-   * The boot that the programs registered in: if the directory outlives the
-   * machine, they do not.
+   * The id of the boot in which the programs registered. The file of another boot
+   * is ignored, because its programs no longer run.
    */
   boot: v.string(),
   hooks: v.array(RequestEntry),
 });
 
 /**
- * The file. Only its owner, which is root, may read it: a URL may contain a
- * secret. It is written beside its place and renamed, so that a kill at any
- * moment leaves the old text or the new one.
+ * The file of saved programs. Only its owner may read it, because a URL may contain
+ * a secret. Each write creates a new file and renames it, so that a kill at any
+ * moment leaves either the old content or the new one.
  */
 export class SavedPrograms {
   readonly #path: string;
@@ -38,7 +37,10 @@ export class SavedPrograms {
     this.#path = join(directory, NAME);
   }
 
-  /** Throws if there is a file that cannot be read or is not of this form. */
+  /**
+   * Loads the programs of this boot; empty if there is no file. Throws if the file
+   * cannot be read or has wrong content.
+   */
   load(): Request[] {
     let text: string;
     try {
@@ -52,17 +54,17 @@ export class SavedPrograms {
       document = v.parse(Document, JSON.parse(text));
     } catch (error) {
       throw new Error(
-        `Cannot read ${this.#path}: it is not a list of hooks; programs must register again`,
+        `Cannot read ${this.#path}: it is not a list of hooks; let the programs register again`,
         { cause: error },
       );
     }
     return document.boot === bootId() ? document.hooks : [];
   }
 
-  /** Replaces the file; makes the directory if there is none. */
+  /** Replaces the file; creates the directory if it does not exist. */
   save(hooks: readonly Request[]): void {
     const next = `${this.#path}.new`;
-    // A file that is there already would keep its own mode.
+    // Writing to an existing file would not set its mode.
     rmSync(next, { force: true });
     mkdirSync(dirname(next), { recursive: true, mode: 0o755 });
     const text = JSON.stringify({ boot: bootId(), hooks });
@@ -71,11 +73,11 @@ export class SavedPrograms {
   }
 }
 
-/** Random for each boot (random(4)); a snapshot does not change it. */
+/** The random id of this boot (random(4)); a restore does not change it. */
 function bootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   } catch {
-    return ""; // no /proc: then all boots look alike
+    return ""; // without /proc, all boots have the same id
   }
 }

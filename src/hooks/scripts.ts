@@ -1,6 +1,7 @@
 /**
- * Hook scripts: executable files in directories, in the format of the QEMU
- * guest agent's fsfreeze-hook.d, called with `freeze` or `thaw`.
+ * Finds hook scripts: executable files in directories, called with the argument
+ * `freeze` or `thaw`. Scripts for the QEMU guest agent's fsfreeze-hook.d run
+ * unmodified.
  * @module
  */
 import { readdirSync, statSync } from "node:fs";
@@ -9,25 +10,25 @@ import type { Hook, Policy } from "./hook.ts";
 import { runScript } from "./process.ts";
 
 /**
- * What editors and packagers leave lying around: the list of the QEMU guest
- * agent's fsfreeze-hook, and hidden files, which its `*` does not match either.
+ * Files that are not hooks: hidden files, and the backup files of editors and
+ * package managers that the QEMU guest agent's fsfreeze-hook ignores.
  */
 const IGNORED = /^\.|~$|\.(bak|orig|rpmnew|rpmorig|rpmsave|sample|dpkg-[^.]*)$/;
 
-/** How scripts are called. */
+/** Where scripts are, and how they are called. */
 export interface ScriptOptions {
-  /** Looked through in this order; one that does not exist has no scripts. */
+  /** The directories, in the order of calls. A missing directory has no scripts. */
   readonly directories: readonly string[];
-  /** Milliseconds that each may take. */
+  /** Milliseconds that each script may take. */
   readonly limitMs: number;
-  /** Names, or whole paths, of scripts whose failure stops nothing. */
+  /** Names or paths of scripts whose failure does not abort the prepare. */
   readonly continueOn?: readonly string[];
 }
 
 /**
- * The scripts that there are now, as hooks: directory by directory, in each by
- * the bytes of their names, whatever the locale. Fails on a directory that
- * exists and cannot be read: a hook that is silently left out is worse.
+ * Finds the scripts, as hooks. The scripts of each directory are sorted by their
+ * names, independent of the locale. Throws if a directory exists and cannot be
+ * read: silently skipping its hooks would be worse.
  */
 export function findScripts(options: ScriptOptions): Hook[] {
   return options.directories.flatMap((directory) =>
@@ -47,8 +48,8 @@ function scriptHook(path: string, options: ScriptOptions): Hook {
     limitMs,
     policy,
     at: path,
-    async call(facts, limits) {
-      const ran = await runScript(path, facts, limits);
+    async call(event, limits) {
+      const ran = await runScript(path, event, limits);
       return { name, kind: "script", ...ran };
     },
   };
@@ -72,13 +73,13 @@ function executablesIn(directory: string): string[] {
 function isExecutableFile(path: string): boolean {
   try {
     const stats = statSync(path);
-    // Not access(2): a file that was meant to run and cannot, for instance from
-    // a filesystem that is mounted noexec, fails when it is called.
+    // Not access(2): an executable file that cannot run, for example on a filesystem
+    // that is mounted noexec, is a hook and fails when it is called.
     return stats.isFile() && (stats.mode & 0o111) !== 0;
   } catch (error) {
-    // A link to nothing is no hook.
+    // A broken link is not a hook.
     if (["ENOENT", "EACCES", "ELOOP"].includes(codeOf(error))) return false;
-    throw new Error(`Cannot look at hook ${path}: ${codeOf(error)}`);
+    throw new Error(`Cannot read the status of hook ${path}: ${codeOf(error)}`);
   }
 }
 

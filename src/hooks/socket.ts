@@ -1,51 +1,52 @@
 /**
- * The hooks socket: HTTP over a unix socket, for programs in the guest. On the
- * runtime's own server, which is loaded anyway; node:http would cost Bun 1.7 MB
- * of every snapshot.
+ * The hooks socket: HTTP over a unix socket, for programs in the guest. It uses the
+ * runtime's own server, which is loaded anyway; in Bun, node:http would add 1.7 MB
+ * to every snapshot.
  * @module
  */
 import { chmodSync, rmSync } from "node:fs";
 import type { Runtime } from "../runtime/types.ts";
 
-/** Owner and group; who is neither has no say in a freeze. */
+/** Only the owner and the group may register: a hook can abort a prepare. */
 const MODE = 0o660;
 
-/** What the socket needs. */
+/** What {@linkcode listenForHooks} needs. */
 export interface HooksSocketOptions {
   readonly runtime: Pick<Runtime, "serve">;
-  /** Its path; the directory must exist. */
+  /** The socket's path; its directory must exist. */
   readonly path: string;
   readonly fetch: (request: Request) => Promise<Response> | Response;
-  /** Hears what went wrong with a request; the program gets a plain 500. */
+  /** Called with the error of a failed request, to which the reply is a plain 500. */
   readonly onError: (error: unknown) => void;
 }
 
-/** A socket that listens. */
+/** A listening hooks socket. */
 export interface HooksSocket {
-  /** Ends every connection and removes the file. */
+  /** Closes all connections and removes the socket's file. */
   close(): void;
 }
 
 /**
- * Listens. Replaces the file that a dead agent left behind; fails where another
- * agent listens, or the file is no socket.
+ * Listens on the socket. Replaces the file of an agent that has ended. Rejects if
+ * another agent listens on the socket, or if the file is not a socket.
  */
 export async function listenForHooks(
   { runtime, path, fetch, onError }: HooksSocketOptions,
 ): Promise<HooksSocket> {
-  const admitGroup = () => chmodSync(path, MODE);
+  const setMode = () => chmodSync(path, MODE);
   const server = await runtime.serve({
     path,
     onError,
-    onListenAgain: admitGroup,
+    onListenAgain: setMode,
     async fetch(request) {
       const answer = await fetch(request);
-      // Only event streams stay: an idle connection would be one more to freeze.
+      // Closes the connection after the response, so that no idle one is in the
+      // snapshot. The response of an event stream does not end.
       answer.headers.set("connection", "close");
       return answer;
     },
   });
-  admitGroup();
+  setMode();
   return {
     close() {
       server.stop();

@@ -1,5 +1,5 @@
 /**
- * The event stream of one program: what it is told, and what it acknowledged.
+ * The event stream of one program: sends events and matches acknowledgements.
  * @module
  */
 import { since } from "../util/errors.ts";
@@ -15,22 +15,22 @@ export class EventStream {
   readonly #waiting = new Map<string, (reply: Reply) => void>();
   #closed = false;
 
-  /** `send` writes to the connection. */
+  /** `send` writes to the connection; it throws if the connection has ended. */
   constructor(send: (text: string) => void) {
     this.#send = send;
   }
 
   /**
-   * Sends an event and waits for its acknowledgement. Nobody waits for a
-   * program whose connection has ended; never throws.
+   * Sends an event and waits for its acknowledgement, or until the connection ends.
+   * Never rejects.
    */
   async call(
     id: string,
-    facts: HookEvent,
+    event: HookEvent,
     limits: Limits,
   ): Promise<Omit<HookResult, "name" | "kind">> {
     const start = performance.now();
-    const reply = await this.#ask(id, facts, limits);
+    const reply = await this.#ask(id, event, limits);
     const ms = since(start);
     if (reply === "unsent") {
       const reason = "the connection has ended";
@@ -44,45 +44,45 @@ export class EventStream {
       return { status: reply, ms, reason: reasonOf(reply, limits.limitMs) };
     }
     if (reply.error === undefined) return { status: "done", ms };
-    const reason = "it acknowledged with an error";
+    const reason = "the program reported an error";
     return { status: "failed", ms, reason, [OUTPUT]: reply.error };
   }
 
-  /** Takes an acknowledgement; false if nobody waits for that one. */
+  /** Accepts the acknowledgement of an event; false if no call waits for it. */
   acknowledge(id: string, error?: string): boolean {
     const resolve = this.#waiting.get(id);
     resolve?.({ error });
     return resolve !== undefined;
   }
 
-  /** The connection has ended. */
+  /** Called when the connection has ended; ends the calls that wait. */
   close(): void {
     this.#closed = true;
     for (const resolve of this.#waiting.values()) resolve("closed");
   }
 
-  async #ask(id: string, facts: HookEvent, limits: Limits): Promise<Reply> {
+  async #ask(id: string, event: HookEvent, limits: Limits): Promise<Reply> {
     if (this.#closed) return "unsent";
-    let off = () => {};
+    let cancel = () => {};
     try {
       return await new Promise<Reply>((resolve) => {
         this.#waiting.set(id, resolve);
-        off = deadline(limits, resolve);
+        cancel = deadline(limits, resolve);
         try {
-          this.#send(eventOf(id, facts));
+          this.#send(eventOf(id, event));
         } catch {
-          resolve("unsent"); // it ended, and its end is still to be heard of
+          resolve("unsent"); // the connection has ended, close() is still to be called
         }
       });
     } finally {
-      off();
+      cancel();
       this.#waiting.delete(id);
     }
   }
 }
 
-/** One server-sent event (WHATWG HTML, 9.2.6); JSON has no line breaks. */
-function eventOf(id: string, facts: HookEvent): string {
-  const data = JSON.stringify({ id, ...facts });
-  return `event: ${facts.phase}\nid: ${id}\ndata: ${data}\n\n`;
+/** A server-sent event (WHATWG HTML, 9.2.6). JSON text contains no line breaks. */
+function eventOf(id: string, event: HookEvent): string {
+  const data = JSON.stringify({ id, ...event });
+  return `event: ${event.phase}\nid: ${id}\ndata: ${data}\n\n`;
 }

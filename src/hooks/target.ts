@@ -1,26 +1,26 @@
 /**
- * Where a hook request may go: to programs in this guest and nowhere else.
+ * Parses the targets of hook requests, which must be programs in this guest.
  * @module
  */
 
-/** The address of a hook request, as node:http takes it. */
+/** The target of a hook request, in the form of node:http's options. */
 export type Target =
   | { readonly host: string; readonly port: number; readonly path: string }
   | { readonly socketPath: string; readonly path: string };
 
-/** What a URL must look like, in words. */
+/** The accepted forms of a URL, for error texts. */
 export const TARGET_FORM =
   "http:// and a loopback address, or unix:/SOCKET:/PATH";
 
 const UNIX = /^unix:(\/.*?)(?::(\/[^:]*))?$/;
 
 /**
- * Reads `http://127.0.0.1:80/x`, `http://[::1]/x`, `http://localhost/x` or
- * `unix:/run/app.sock:/x`; undefined for anything else.
+ * Parses `http://127.0.0.1:80/x`, `http://[::1]/x`, `http://localhost/x` or
+ * `unix:/run/app.sock:/x`. Returns undefined for any other text.
  */
 export function parseTarget(text: string): Target | undefined {
   const unix = UNIX.exec(text);
-  // A path that node:http would refuse must not get as far as a freeze.
+  // Refuses a path that node:http refuses, so that the error is at the registration.
   if (unix !== null && /^[!-~]*$/.test(unix[2] ?? "")) {
     return { socketPath: unix[1], path: unix[2] ?? "/" };
   }
@@ -31,7 +31,7 @@ export function parseTarget(text: string): Target | undefined {
     return undefined;
   }
   return {
-    // By address: a resolver may be slow, or frozen with the workload.
+    // Needs no resolver, which may be slow, or frozen with the workload.
     host: host === "localhost" ? "127.0.0.1" : host,
     port: Number(url.port || 80),
     path: url.pathname + url.search,

@@ -53,7 +53,7 @@ const CASES: [string, string | Uint8Array, (path: string) => string][] = [
     "a script with CRLF line ends",
     "#!/bin/sh\r\nexit 0\r\n",
     (path) =>
-      `its lines end in CRLF, so that the kernel looks for an interpreter "/bin/sh\\r": ${
+      `its lines end in CRLF, therefore the kernel looks for an interpreter "/bin/sh\\r": ${
         toLf(path)
       }`,
   ],
@@ -66,7 +66,7 @@ const CASES: [string, string | Uint8Array, (path: string) => string][] = [
     "a script whose interpreter is not executable",
     `#!${plain} -x\n`,
     () =>
-      `its interpreter ${plain} is not executable: allow it (chmod +x ${plain})`,
+      `its interpreter ${plain} is not executable: make it executable (chmod +x ${plain})`,
   ],
   [
     "a script whose interpreter is a script without one",
@@ -79,13 +79,12 @@ const CASES: [string, string | Uint8Array, (path: string) => string][] = [
   [
     "a script that is its own interpreter",
     `#!${at("loop")}\n`,
-    () =>
-      "there are too many interpreters, or symbolic links, in a row (ELOOP)",
+    () => "there are too many nested interpreters or symbolic links (ELOOP)",
   ],
   [
     "a program for another machine",
     foreignProgram(),
-    () => "it is a program for mips, and this machine is ",
+    () => "it is a program for mips, but this machine is ",
   ],
   [
     "bytes that are no program",
@@ -119,7 +118,7 @@ describe("a hook that cannot run says why", () => {
     assert.equal(
       reason,
       `Cannot run ${path}: the loader ${loader} that it needs does not exist: ` +
-        "install the C library that it was built for, or a static program",
+        "install the C library that the program was built for, or a static program",
     );
     const of = script(at("of-loaderless"), `#!${path}\n`);
     assert.match(
@@ -137,7 +136,7 @@ describe("a hook that cannot run says why", () => {
       if (reason === undefined) return;
       assert.match(
         reason,
-        /^Cannot run \/.*\/busy: it, .*\(ETXTBSY\): let its/,
+        /^Cannot run \/.*\/busy: it or .*\(ETXTBSY\): close it/,
       );
     } finally {
       closeSync(file);
@@ -195,7 +194,7 @@ describe("a hook that cannot run says why", () => {
     assert.deepEqual(hooks.map(({ name }) => name), ["hook"]);
     assert.equal(
       (await run(path)).reason,
-      `Cannot run ${path}: the kernel refuses it (EACCES): its filesystem may be mounted noexec`,
+      `Cannot run ${path}: the kernel refuses to run it (EACCES): its filesystem may be mounted noexec`,
     );
   });
 });

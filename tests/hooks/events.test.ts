@@ -53,7 +53,7 @@ describe("reading events", () => {
     const { status, reason, [OUTPUT]: output } = await call;
     assert.deepEqual([status, reason, output], [
       "failed",
-      "it acknowledged with an error",
+      "the program reported an error",
       "busy",
     ]);
     app.end();

@@ -212,7 +212,7 @@ describe("a thaw that is owed", () => {
     world.owed.settle([{ hook: db, result }], THAW, recorded);
     world.owed.end();
     assert.deepEqual(world.logged[0], [
-      "the journal cannot be written",
+      "Cannot write the journal",
       { error: "no space" },
     ]);
     world.owed.registered("db");

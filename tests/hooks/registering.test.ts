@@ -97,6 +97,6 @@ describe("registering for requests", () => {
       name: "ConfigError",
       message: /^Cannot use hook .*: url must be http:\/\/ and a loopback/,
     });
-    assert.throws(() => make([entry, entry]), /there are two of that name/);
+    assert.throws(() => make([entry, entry]), /two entries have this name/);
   });
 });

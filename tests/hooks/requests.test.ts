@@ -138,9 +138,9 @@ describe("a request", () => {
     const busy = await post("/busy");
     assert.deepEqual(
       [busy.status, busy.httpStatus, busy.reason, busy[OUTPUT]],
-      ["failed", 503, "answered 503", "pool is busy"],
+      ["failed", 503, "the program replied 503", "pool is busy"],
     );
-    assert.equal((await post("/redirect")).reason, "answered 302");
+    assert.equal((await post("/redirect")).reason, "the program replied 302");
     assert.equal((await post("/break")).status, "failed");
   });
 

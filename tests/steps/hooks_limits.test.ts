@@ -65,7 +65,7 @@ describe("hooks around a freeze", () => {
     const quiescing = Promise.resolve(step.quiesce(stepContext(giveUp.signal)));
     await until("the first", () => seen.length);
     giveUp.abort();
-    await assert.rejects(quiescing, /given up with the prepare/);
+    await assert.rejects(quiescing, /the prepare was aborted/);
     assert.deepEqual(seen, ["freeze a", "thaw a"]);
     assert.equal(facts[1].outcome, "aborted");
   });

@@ -135,7 +135,7 @@ export function hookReports(target: Target): void {
       [
         "CRLF line ends are named",
         "#!/bin/sh\r\nexit 0\r\n",
-        /its lines end in CRLF, so that .* "\/bin\/sh\\r": convert them to LF/,
+        /its lines end in CRLF, therefore .* "\/bin\/sh\\r": convert them to LF/,
       ],
     ];
     for (const [what, text, why] of cannotRun) {
