@@ -1,22 +1,25 @@
 /**
- * What a binary needs to start: elf(5).
+ * Reads the headers of a program, which name its dynamic linker: elf(5).
  * @module
  */
 import { closeSync, openSync, readSync } from "node:fs";
 
-/** PT_INTERP */
+/** PT_INTERP: the type of the program header that names the dynamic linker. */
 const INTERPRETER = 3;
-/** Sizes of Elf64_Ehdr and Elf64_Phdr. */
+/** Sizes of Elf64_Ehdr and Elf64_Phdr, in bytes. */
 const HEADER_BYTES = 64;
 const ENTRY_BYTES = 56;
 
 /** A 64-bit little-endian program. */
 export interface Elf {
-  /** The dynamic linker that the kernel starts it with; a static one has none. */
+  /** The path of the program's dynamic linker; undefined if the program is static. */
   readonly interpreter: string | undefined;
 }
 
-/** Reads the headers; undefined for what is no such program. */
+/**
+ * Reads the headers of a program. Returns undefined if the file is not a 64-bit
+ * little-endian ELF file. Throws the errors of node:fs.
+ */
 export function readElf(path: string): Elf | undefined {
   const file = openSync(path, "r");
   try {
@@ -43,7 +46,7 @@ export function readElf(path: string): Elf | undefined {
   }
 }
 
-/** Zeros where the file is too short. */
+/** Reads bytes of a file; bytes beyond its end are zero. */
 function bytesAt(file: number, at: number, length: number): DataView {
   const bytes = new Uint8Array(length);
   readSync(file, bytes, 0, length, at);

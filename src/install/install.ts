@@ -1,5 +1,5 @@
 /**
- * Puts Lull into a tree of files, so that it starts with the guest.
+ * Installs Lull into the tree of a root filesystem, so that Lull starts with the guest.
  * @module
  */
 import { statSync } from "node:fs";
@@ -22,28 +22,29 @@ const OPENRC = {
   signs: ["/sbin/openrc-run", "/usr/sbin/openrc-run", "/sbin/openrc"],
 };
 
-/** What became of one thing. */
+/** One line of the output: the result for one file, or a warning. */
 export interface Line {
-  /** `kept`: it differs from what install would write, and somebody wanted that. */
+  /** `kept`: the file was changed by a user, and is therefore not replaced. */
   readonly what: "written" | "unchanged" | "kept" | "warning";
   readonly path?: string;
   readonly why?: string;
 }
 
-/** What to install, and where. */
+/** What {@linkcode install} needs. */
 export interface InstallOptions {
-  /** The directory of the tree. */
+  /** The root directory of the tree. */
   readonly root: string;
-  /** The compiled binary. */
+  /** The path of the compiled binary. */
   readonly binary: string;
-  /** Hears of each thing as it is done. */
+  /** Called with each line, as soon as its file is done. */
   readonly onLine: (line: Line) => void;
 }
 
 /**
- * Installs; what is as it should be already, or was changed by somebody else,
- * stays. Throws an InstallError at the first thing that cannot be done: what was
- * done before it stays, and the next install goes on from there.
+ * Installs the binary, the hooks directory, the configuration and the services. A
+ * file that is up to date or was changed by a user stays as it is. Throws an
+ * InstallError at the first failure: the files before it stay installed, and the
+ * next install does the rest.
  */
 export function install(options: InstallOptions): void {
   const { binary, onLine } = options;
@@ -61,7 +62,7 @@ export function install(options: InstallOptions): void {
   );
   if (elf.interpreter && tree.find(elf.interpreter) === undefined) {
     const why =
-      `the tree has no ${elf.interpreter}, without which ${BINARY} cannot start`;
+      `the tree has no ${elf.interpreter}, which ${BINARY} needs to start: add this C library`;
     onLine({ what: "warning", why });
   }
   written(HOOKS, tree.directory(HOOKS).made);
@@ -71,7 +72,7 @@ export function install(options: InstallOptions): void {
   if (hasOpenrc) service(OPENRC, OPENRC_SCRIPT, 0o755);
   if (!hasOpenrc && !has(SYSTEMD.signs)) {
     const why =
-      `the tree has neither systemd nor OpenRC: let its init start ${BINARY}`;
+      `the tree has neither systemd nor OpenRC: let its init program start ${BINARY}`;
     onLine({ what: "warning", why });
   }
 
@@ -79,19 +80,19 @@ export function install(options: InstallOptions): void {
     return signs.some((sign) => tree.find(sign) !== undefined);
   }
 
-  /** All defaults; what anybody made of it is not ours to change. */
+  /** Writes a configuration without options; keeps one that exists. */
   function config(): void {
     const text = "{}\n";
     const at = tree.place(CONFIG);
     if (entryAt(at) === undefined) {
       written(CONFIG, writeWhole(at, { text }, 0o644));
     } else if (readText(at) === text) written(CONFIG, false);
-    else kept(CONFIG, "it is the configuration of this tree");
+    else kept(CONFIG, "the tree already has a configuration");
   }
 
   /**
-   * The link that enables it comes before the service: where there is a service
-   * without the link, somebody has disabled it.
+   * Writes a service and the link that enables it. The link is written first:
+   * therefore a service without its link was disabled by a user, and stays disabled.
    */
   function service(
     { service, enabled }: typeof SYSTEMD,
@@ -102,7 +103,7 @@ export function install(options: InstallOptions): void {
     const isNew = entryAt(at) === undefined;
     const link = tree.place(enabled);
     if (entryAt(link) !== undefined) written(enabled, false);
-    else if (!isNew) kept(enabled, "it is not there: the service is disabled");
+    else if (!isNew) kept(enabled, "the service is disabled");
     else {
       linkWhole(link, service);
       written(enabled, true);
@@ -111,8 +112,8 @@ export function install(options: InstallOptions): void {
     if (isNew || (before !== undefined && isSealed(before))) {
       written(service, writeWhole(at, { text }, mode));
     } else if (before === undefined) {
-      kept(service, "it is no file of its own, but a link or a directory");
-    } else kept(service, "it was changed since it was installed");
+      kept(service, "the path is a link or a directory");
+    } else kept(service, "the file was changed after its installation");
   }
 }
 
@@ -123,5 +124,7 @@ function readBinary(path: string) {
   } catch (error) {
     throw new InstallError(`Cannot install ${path}: ${codeOf(error)}`);
   }
-  throw new InstallError(`Cannot install ${path}: it is no compiled program`);
+  throw new InstallError(
+    `Cannot install ${path}: the file is not a compiled program`,
+  );
 }

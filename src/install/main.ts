@@ -1,5 +1,5 @@
 /**
- * `lull install`: what it is told, what it says, how it ends.
+ * `lull install`: its arguments, its output and its exit code.
  * @module
  */
 import { basename } from "node:path";
@@ -7,14 +7,15 @@ import process from "node:process";
 import { InstallError } from "./error.ts";
 import { install, type Line } from "./install.ts";
 
-/** What the command line says. */
+/** The parsed command line of `lull install`. */
 export interface InstallRequest {
+  /** The root directory of the tree. */
   readonly root: string;
-  /** The binary, if not the one that runs. */
+  /** The path of the binary; undefined stands for the running binary. */
   readonly binary: string | undefined;
 }
 
-/** Installs and says so line by line; gives back the exit code, 0 or 1. */
+/** Installs, prints a line for each file, and returns the exit code, 0 or 1. */
 export function runInstall({ root, binary }: InstallRequest): number {
   try {
     install({
@@ -32,12 +33,15 @@ export function runInstall({ root, binary }: InstallRequest): number {
   }
 }
 
-/** Fails where this process runs from sources: its program is the runtime. */
+/**
+ * Returns the path of the running binary. Throws an InstallError if Lull runs from
+ * its sources, because the running program is then the runtime.
+ */
 function runningBinary(): string {
   const path = process.execPath;
   if (!/^(bun|deno|node)\b/.test(basename(path))) return path;
   throw new InstallError(
-    `Cannot install ${path}: it runs the sources of Lull and is not Lull, name the compiled binary with --binary FILE`,
+    `Cannot install ${path}: it is the runtime that runs the sources of Lull; name the compiled binary with --binary FILE`,
   );
 }
 

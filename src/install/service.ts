@@ -1,31 +1,31 @@
 /**
- * What starts Lull in a guest: a unit of systemd, a script of OpenRC.
+ * The services that start Lull in a guest: a systemd unit and an OpenRC script.
  * @module
  */
 import { nodeCrypto } from "../util/lazy_builtins.ts";
 
-/** Where the binary goes. */
+/** The path of the installed binary. */
 export const BINARY = "/usr/local/bin/lull";
 
 /**
- * What the kernel adds to the badness of the agent when memory runs out, in
- * thousandths of all memory (proc_pid_oom_score_adj(5)): whatever else runs goes
- * first. Not -1000, which exempts from the OOM killer: hooks inherit it, and one
- * that eats all the memory must have an end.
+ * The agent's oom_score_adj, in thousandths of all memory
+ * (proc_pid_oom_score_adj(5)): if memory runs out, the OOM killer kills other
+ * processes first. The value is not -1000, which exempts a process from the OOM
+ * killer, because hooks inherit it: a hook that uses up the memory must be killed.
  */
 const OOM_SCORE_ADJ = -900;
 
 const NOTE = [
-  "# Written by `lull install`. The next one replaces this file, unless it was",
-  "# changed: then it keeps it.",
+  "# Written by `lull install`. The next install replaces this file. A file that was",
+  "# edited is kept.",
 ];
 
 /** systemd.service(5), systemd.exec(5), systemd.kill(5) */
 export const UNIT = seal(`${NOTE.join("\n")}
 [Unit]
-Description=Lull, makes this machine safe to snapshot and right after the restore
+Description=Lull, makes this machine safe to snapshot and correct after the restore
 After=local-fs.target
-# The host calls whatever happened before: no limit to how often it starts.
+# The host calls Lull at any time: no limit on the number of restarts.
 StartLimitIntervalSec=0
 
 [Service]
@@ -33,13 +33,14 @@ Type=exec
 ExecStart=${BINARY}
 Restart=always
 RestartSec=100ms
-# The last to go when memory runs out, but not exempt: hooks inherit this.
+# If memory runs out, other processes are killed first. Lull is not exempt, because
+# its hooks inherit this value.
 OOMScoreAdjust=${OOM_SCORE_ADJ}
-# The generation and the journal of what is frozen outlive the agent.
+# The generation file and the journal of changes outlive the agent.
 RuntimeDirectory=lull
 RuntimeDirectoryMode=0755
 RuntimeDirectoryPreserve=yes
-# The agent recovers when it is told to end, and its hooks run meanwhile.
+# On SIGTERM only the agent gets the signal, because it recovers and runs its hooks.
 KillMode=mixed
 LimitNOFILE=65536
 
@@ -51,10 +52,10 @@ WantedBy=multi-user.target
 export const OPENRC_SCRIPT = seal(`#!/sbin/openrc-run
 ${NOTE.join("\n")}
 name="lull"
-description="Makes this machine safe to snapshot and right after the restore"
+description="Makes this machine safe to snapshot and correct after the restore"
 supervisor="supervise-daemon"
 command="${BINARY}"
-# Started again for ever.
+# No limit on the number of restarts.
 respawn_delay=1
 respawn_max=0
 output_logger="logger -t lull -p daemon.info"
@@ -67,16 +68,16 @@ depend() {
 }
 
 start_pre() {
-	# The generation and the journal of what is frozen outlive the agent.
+	# The generation file and the journal of changes outlive the agent.
 	checkpath --directory --mode 0755 /run/lull || return 1
-	# The last to go when memory runs out; the agent inherits it from here.
+	# If memory runs out, other processes are killed first. The agent inherits this.
 	echo ${OOM_SCORE_ADJ} 2>/dev/null > /proc/self/oom_score_adj ||
 		ewarn "Lull is not protected when memory runs out"
 	return 0
 }
 `);
 
-/** A line with the checksum of all the others, after those of the note. */
+/** Inserts a line with the checksum of all other lines, after the note. */
 function seal(text: string): string {
   const note = `${NOTE.join("\n")}\n`;
   return text.replace(note, () => `${note}${sealOf(text)}\n`);
@@ -88,7 +89,7 @@ function sealOf(text: string): string {
   }`;
 }
 
-/** Whether an install, of this version or another, wrote just this text. */
+/** Whether an install, of any version, wrote exactly this text. */
 export function isSealed(text: string): boolean {
   const found = /^# sha256 [0-9a-f]{64}\n/m.exec(text);
   if (found === null) return false;

@@ -1,7 +1,7 @@
 /**
- * A tree of files that will be a root filesystem. Paths are the guest's; links
- * are followed as the guest will follow them, so that none leads to the files of
- * the machine that builds the tree.
+ * The tree of a root filesystem. Its paths are the paths in the guest. Links are
+ * followed as the guest follows them, so that no link leads to a file of the machine
+ * that builds the tree.
  * @module
  */
 import {
@@ -16,14 +16,14 @@ import {
 import { basename, dirname, join } from "node:path";
 import { codeOf, InstallError } from "./error.ts";
 
-/** As many links as the kernel follows (path_resolution(7)). */
-const MOST_LINKS = 40;
+/** Maximum number of links that the kernel follows (path_resolution(7)). */
+const MAX_LINKS = 40;
 
-/** A tree, by its directory here. */
+/** A tree, given by its root directory on this machine. */
 export class Tree {
   readonly #root: string;
 
-  /** Throws an InstallError where that is no directory. */
+  /** Throws an InstallError if the root is not a directory. */
   constructor(root: string) {
     try {
       this.#root = realpathSync(root);
@@ -31,18 +31,20 @@ export class Tree {
       throw new InstallError(`Cannot install into ${root}: ${codeOf(error)}`);
     }
     if (!statSync(this.#root).isDirectory()) {
-      throw new InstallError(`Cannot install into ${root}: it is no directory`);
+      throw new InstallError(
+        `Cannot install into ${root}: the path is not a directory`,
+      );
     }
   }
 
-  /** Where the tree is. */
+  /** The real path of the root directory on this machine. */
   get root(): string {
     return this.#root;
   }
 
   /**
-   * Where the entry is here, its own link not followed; undefined where there is
-   * no such entry.
+   * Finds an entry and returns its path on this machine; undefined if it does not
+   * exist. If the entry is a link, the link itself is returned.
    */
   find(path: string): string | undefined {
     const directory = this.#walk(dirname(path), path, false);
@@ -52,31 +54,37 @@ export class Tree {
   }
 
   /**
-   * Where to make the entry here: its directory is made where it is missing, and
-   * lies within the tree.
+   * Returns the path on this machine at which to create the entry. Creates its
+   * directory if needed, inside the tree. Throws an InstallError if that fails.
    */
   place(path: string): string {
     return join(this.directory(dirname(path), path).at, basename(path));
   }
 
-  /** The directory, made where it is missing; errors speak of `wanted`. */
+  /**
+   * Returns the path of a directory on this machine, and creates the directory if
+   * needed. Errors name the path `wanted`.
+   */
   directory(
     path: string,
     wanted = path,
   ): { readonly at: string; readonly made: boolean } {
     const before = this.#walk(path, wanted, false);
     const at = before ?? this.#walk(path, wanted, true)!;
-    // Somebody may have put a link in place of what was just walked through.
+    // Another process may have replaced a directory by a link during the walk.
     if (realpathSync(at) !== at) throw this.#escape(wanted, at);
     return { at, made: before === undefined };
   }
 
-  /** Part by part, links included; `wanted` is for the words of errors. */
+  /**
+   * Walks a path part by part, and follows links inside the tree. Creates missing
+   * directories if `make` is true; returns undefined at the first one otherwise.
+   */
   #walk(path: string, wanted: string, make: boolean): string | undefined {
     let at = this.#root;
     let links = 0;
-    const rest = partsOf(path);
-    for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
+    const parts = partsOf(path);
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
       if (part === "..") {
         if (at === this.#root) throw this.#escape(wanted, path);
         at = dirname(at);
@@ -88,16 +96,16 @@ export class Tree {
         if (!make) return undefined;
         makeDirectory(next);
       } else if (stats.isSymbolicLink()) {
-        if (++links > MOST_LINKS) {
+        if (++links > MAX_LINKS) {
           throw new InstallError(`Cannot write ${wanted}: too many links`);
         }
         const target = readlinkSync(next);
         if (target.startsWith("/")) at = this.#root;
-        rest.unshift(...partsOf(target));
+        parts.unshift(...partsOf(target));
         continue;
       } else if (!stats.isDirectory()) {
         throw new InstallError(
-          `Cannot write ${wanted}: ${next} is no directory`,
+          `Cannot write ${wanted}: ${next} is not a directory`,
         );
       }
       at = next;
@@ -107,27 +115,29 @@ export class Tree {
 
   #escape(wanted: string, at: string): InstallError {
     return new InstallError(
-      `Cannot write ${wanted}: a link on the way leads out of ${this.#root} (${at})`,
+      `Cannot write ${wanted}: a link in its path leads out of ${this.#root} (${at})`,
     );
   }
 }
 
-/** What is there, links not followed; undefined where nothing is. */
+/** The status of an entry, without following a link; undefined if it does not exist. */
 export function entryAt(path: string): Stats | undefined {
   try {
     return lstatSync(path);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
-    throw new InstallError(`Cannot look at ${path}: ${codeOf(error)}`);
+    throw new InstallError(
+      `Cannot read the status of ${path}: ${codeOf(error)}`,
+    );
   }
 }
 
 function makeDirectory(path: string): void {
   try {
     mkdirSync(path);
-    chmodSync(path, 0o755); // whatever the umask
+    chmodSync(path, 0o755); // mkdir(2) applies the umask
   } catch (error) {
-    throw new InstallError(`Cannot make ${path}: ${codeOf(error)}`);
+    throw new InstallError(`Cannot create ${path}: ${codeOf(error)}`);
   }
 }
 

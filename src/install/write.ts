@@ -1,6 +1,6 @@
 /**
- * Files that are whole or not there: written beside their place, then renamed
- * into it.
+ * Writes files atomically: each file is written under another name in the same
+ * directory and then renamed.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -25,28 +25,29 @@ import { entryAt } from "./tree.ts";
 
 const CHUNK_BYTES = 1 << 20;
 
-/** What a file is to hold. */
+/** The content of a file to write. */
 export type Content =
   | { readonly text: string }
-  /** A copy of that file. */
+  /** The path of a file to copy. */
   | { readonly file: string };
 
 /**
- * Makes a file of that content and mode, in place of what is there, a link too;
- * false where it is so already.
+ * Writes a file with this content and mode. Replaces an existing file or link.
+ * Returns false if the file has this content and mode already.
  */
 export function writeWhole(
   path: string,
   content: Content,
   mode: number,
 ): boolean {
-  if (isSo(path, content, mode)) return false;
-  replace(path, (beside) => {
-    if ("text" in content) writeFileSync(beside, content.text, { flag: "wx" });
-    else copyFileSync(content.file, beside, constants.COPYFILE_EXCL);
-    const file = openSync(beside, "r+");
+  if (isUpToDate(path, content, mode)) return false;
+  replace(path, (temporary) => {
+    if ("text" in content) {
+      writeFileSync(temporary, content.text, { flag: "wx" });
+    } else copyFileSync(content.file, temporary, constants.COPYFILE_EXCL);
+    const file = openSync(temporary, "r+");
     try {
-      fchmodSync(file, mode); // whatever the umask, and the mode of the source
+      fchmodSync(file, mode); // not the umask's mode, nor the mode of the source
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -55,30 +56,30 @@ export function writeWhole(
   return true;
 }
 
-/** Makes a link, in place of what is there. */
+/** Creates a symbolic link. Replaces an existing file or link. */
 export function linkWhole(path: string, target: string): void {
-  replace(path, (beside) => symlinkSync(target, beside));
+  replace(path, (temporary) => symlinkSync(target, temporary));
 }
 
-/** The text of a file; undefined for a link, and whatever else is no file. */
+/** The text of a file; undefined if the path is not a regular file. */
 export function readText(path: string): string | undefined {
   if (!entryAt(path)?.isFile()) return undefined;
   return readFileSync(path, "utf8");
 }
 
-function replace(path: string, make: (beside: string) => void): void {
-  const beside = join(dirname(path), `.${basename(path)}.new`);
+function replace(path: string, make: (temporary: string) => void): void {
+  const temporary = join(dirname(path), `.${basename(path)}.new`);
   try {
-    rmSync(beside, { force: true }); // of an install that was killed
-    make(beside);
-    renameSync(beside, path);
+    rmSync(temporary, { force: true }); // a killed install may have left it
+    make(temporary);
+    renameSync(temporary, path);
   } catch (error) {
-    rmSync(beside, { force: true });
+    rmSync(temporary, { force: true });
     throw new InstallError(`Cannot write ${path}: ${codeOf(error)}`);
   }
 }
 
-function isSo(path: string, content: Content, mode: number): boolean {
+function isUpToDate(path: string, content: Content, mode: number): boolean {
   const entry = entryAt(path);
   if (!entry?.isFile() || (entry.mode & 0o7777) !== mode) return false;
   if ("text" in content) return readFileSync(path, "utf8") === content.text;
@@ -97,7 +98,7 @@ function haveSameBytes(one: string, other: string): boolean {
       if (read !== same) return false;
       if (read === 0) return true;
       const [one, other] = chunks.map((chunk) => chunk.subarray(0, read));
-      // Native: a hundred megabytes, byte by byte, take seconds.
+      // Native code, because comparing a hundred megabytes in JavaScript takes seconds.
       if (Buffer.compare(one, other) !== 0) return false;
     }
   } finally {

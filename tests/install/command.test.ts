@@ -29,7 +29,7 @@ describe("the command", () => {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^lull: Cannot install \/.*: it runs the sources of Lull .* --binary FILE\n$/,
+      /^lull: Cannot install \/.*: it is the runtime that runs .* --binary FILE\n$/,
     );
     assert.equal(stdout, "");
     assert.deepEqual(contents(root), []);
@@ -42,17 +42,29 @@ describe("the command", () => {
     for (
       const [into, binary, why] of [
         ["/none/such", program, "Cannot install into /none/such: ENOENT"],
-        [script, program, `Cannot install into ${script}: it is no directory`],
+        [
+          script,
+          program,
+          `Cannot install into ${script}: the path is not a directory`,
+        ],
         [root, "/none", "Cannot install /none: ENOENT"],
-        [root, root, `Cannot install ${root}: it is no compiled program`],
-        [root, script, `Cannot install ${script}: it is no compiled program`],
+        [
+          root,
+          root,
+          `Cannot install ${root}: the file is not a compiled program`,
+        ],
+        [
+          root,
+          script,
+          `Cannot install ${script}: the file is not a compiled program`,
+        ],
       ]
     ) {
       assert.throws(() => installInto(into, binary), { message: why });
     }
     const args = ["install", `--root=${root}`, `--binary=${script}`];
     const { code, stdout, stderr } = runLull(args);
-    const why = `Cannot install ${script}: it is no compiled program`;
+    const why = `Cannot install ${script}: the file is not a compiled program`;
     assert.deepEqual([code, stdout, stderr], [1, "", `lull: ${why}\n`]);
     assert.deepEqual(readdirSync(root), ["script"]);
   });

@@ -40,7 +40,7 @@ describe("links in the tree", () => {
       const root = tree(`${link} -> ${up}${outside.slice(1)}`);
       assert.throws(
         () => installInto(root),
-        /^InstallError: Cannot write \/\S+: a link on the way leads out of /,
+        /^InstallError: Cannot write \/\S+: a link in its path leads out of /,
       );
     }
     assert.deepEqual(contents(outside), []);
@@ -69,7 +69,7 @@ describe("links in the tree", () => {
     );
     assert.throws(
       () => installInto(tree("usr/local")),
-      /Cannot write \/usr\/local\/bin\/lull: .*\/usr\/local is no directory/,
+      /Cannot write \/usr\/local\/bin\/lull: .*\/usr\/local is not a directory/,
     );
   });
 });
