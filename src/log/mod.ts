@@ -1,8 +1,8 @@
 /**
- * Logging: @std/log with one handler that writes a line to stderr for each
- * record, and holds the records back while the guest is quiesced: a line
- * written then would be a dirty page, a wakeup, and a console that may stay
- * dead after the restore.
+ * Logging with @std/log. Its only handler writes one line to stderr for each record.
+ * While the guest is quiesced, the lines are stored in memory: writing a line then
+ * dirties pages and causes a wakeup, and may block on a console that does not work
+ * after the restore.
  * @module
  */
 import {
@@ -16,7 +16,7 @@ import type { Libc } from "../linux/libc.ts";
 import { LogSink } from "./sink.ts";
 import { stderrWrite } from "./stderr.ts";
 
-/** Names of the loggers, one per module that has something to say. */
+/** The names of the loggers. */
 export const MODULES = [
   "main",
   "http",
@@ -30,10 +30,10 @@ export const MODULES = [
 /** A logger's name. */
 export type Module = typeof MODULES[number];
 
-/** Fields of a log line beside its message. */
+/** The fields of a log line, in addition to its message. */
 export type Fields = Record<string, unknown>;
 
-/** What modules log with: a message, and fields that machines can read. */
+/** A logger. A log line has a message, and fields that programs can read. */
 export interface Log {
   debug(message: string, fields?: Fields): void;
   info(message: string, fields?: Fields): void;
@@ -41,7 +41,7 @@ export interface Log {
   error(message: string, fields?: Fields): void;
 }
 
-/** Level names of the configuration. */
+/** The names of the levels in the configuration. */
 export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "CRITICAL";
 
 const LEVELS = {
@@ -81,23 +81,23 @@ export function setupLog(options: {
   });
 }
 
-/** Keeps log lines in memory until {@linkcode releaseLog}. */
+/** Stores log lines in memory until {@linkcode releaseLog}. */
 export function holdLog(): void {
   sink?.hold();
 }
 
-/** Writes what was held back, with the times at which it happened. */
+/** Writes the stored lines, with the times at which they were logged. */
 export function releaseLog(): void {
   sink?.release();
 }
 
-/** The logger of a module; usable before {@linkcode setupLog}, then silent. */
+/** The logger of a module. Before {@linkcode setupLog}, it logs nothing. */
 export function logOf(module: Module): Log {
   const write =
     (level: "debug" | "info" | "warn" | "error") =>
     (message: string, fields?: Fields) => {
       const logger = getLogger(module);
-      // before anything is made of it: most of what is told is for debugging
+      // Skips a disabled level here, before a record is created.
       if (logger.level > LEVELS[level]) return;
       logger[level](message, ...(fields ? [fields] : []));
     };

@@ -1,31 +1,33 @@
 /**
- * Log lines on their way, which waits for nobody who reads them.
+ * Queues log lines; a blocked stderr never blocks the agent.
  * @module
  */
 import { clearTimeout, setTimeout } from "../util/timers.ts";
 
-/** How many lines are kept that cannot be written yet; the oldest go first. */
-const MOST = 1000;
-/** Milliseconds until it is tried again to write them. */
-const AGAIN_MS = 100;
+/** Maximum number of queued lines; beyond it, the oldest line is dropped. */
+const MAX_LINES = 1000;
+/** Milliseconds after which a blocked write is tried again. */
+const RETRY_MS = 100;
 
 /**
- * Writes what there is room for and gives how much that was; undefined where there
- * is none now. Fails where there never will be.
+ * Writes as many bytes as possible without blocking, and returns their number;
+ * undefined if none can be written now. Throws if writing fails for good.
  */
 export type Write = (bytes: Uint8Array<ArrayBuffer>) => number | undefined;
 
 /**
- * Writes lines. They wait while they are held, and while nobody reads: a console
- * that a restore left dead would stop the agent for good.
+ * A queue of log lines. Lines wait while the queue is held, and while stderr is
+ * blocked: a console that does not work after a restore would otherwise block the
+ * agent forever.
  */
 export class LogSink {
   readonly #write: Write;
   readonly #lines: string[] = [];
-  /** What is being written; no object with what follows, which V8 would forget. */
+  /** The rest of the line that is being written. */
   #bytes: Uint8Array<ArrayBuffer> | undefined;
-  /** How many lines are lost where it cannot be. */
-  #stakes = 0;
+  /** Lines that are lost if `#bytes` cannot be written. */
+  #atRisk = 0;
+  /** Lines that were dropped and are not reported yet. */
   #lost = 0;
   #held = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -34,24 +36,24 @@ export class LogSink {
     this.#write = write;
   }
 
-  /** Writes a line as soon as it can; never fails. */
+  /** Queues a line and writes it as soon as possible. Never throws. */
   write(line: string): void {
     this.#lines.push(`${line}\n`);
-    if (this.#lines.length > MOST) {
+    if (this.#lines.length > MAX_LINES) {
       this.#lines.shift();
       this.#lost++;
     }
     if (!this.#held && this.#timer === undefined) this.#drain();
   }
 
-  /** Keeps lines in memory until {@linkcode release}, without a timer. */
+  /** Stores lines in memory until {@linkcode release}, without a timer. */
   hold(): void {
     this.#held = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  /** Writes what was held back. */
+  /** Writes the stored lines. */
   release(): void {
     this.#held = false;
     if (this.#timer === undefined) this.#drain();
@@ -63,7 +65,7 @@ export class LogSink {
       for (let bytes; (bytes = this.#bytes ??= this.#next()) !== undefined;) {
         const written = this.#write(bytes);
         if (written === undefined) {
-          this.#timer = setTimeout(() => this.#drain(), AGAIN_MS);
+          this.#timer = setTimeout(() => this.#drain(), RETRY_MS);
           return;
         }
         this.#bytes = written < bytes.length
@@ -71,23 +73,23 @@ export class LogSink {
           : undefined;
       }
     } catch {
-      // A closed pipe must not end the agent; the next line tells.
-      this.#lost += this.#stakes + this.#lines.length;
+      // A closed pipe must not end the agent. The next line reports the loss.
+      this.#lost += this.#atRisk + this.#lines.length;
       this.#bytes = undefined;
       this.#lines.length = 0;
     }
   }
 
-  /** The bytes of what comes next, if anything does. */
+  /** The bytes of the next line, undefined if there is none. */
   #next(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#lost > 0 && this.#lines.length > 0) {
-      this.#stakes = this.#lost;
+      this.#atRisk = this.#lost;
       this.#lost = 0;
       return encoder.encode(
-        `(${this.#stakes} log lines were lost before this one)\n`,
+        `(${this.#atRisk} log lines were lost before this one)\n`,
       );
     }
-    this.#stakes = 1;
+    this.#atRisk = 1;
     const line = this.#lines.shift();
     return line === undefined ? undefined : encoder.encode(line);
   }

@@ -1,5 +1,5 @@
 /**
- * Stderr, written to without waiting for who reads it.
+ * Writes to stderr without blocking.
  * @module
  */
 import {
@@ -18,41 +18,44 @@ import type { Write } from "./sink.ts";
 const STDERR = 2;
 
 /**
- * PIPE_BUF in pipe(7): so many bytes go whole or not at all. Of more Deno does not
- * tell how many went, where the next did not.
+ * PIPE_BUF in pipe(7): at most this many bytes are written completely or not at all.
+ * For a longer write that blocks in the middle, Deno does not return the number of
+ * bytes that were written.
  */
-const WHOLE = 4096;
+const PIPE_BUF = 4096;
 
 /** send(2) */
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
-const NOW = MSG_DONTWAIT | MSG_NOSIGNAL;
+const FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 const { EPIPE, ECONNRESET, ENOTCONN } = system.errno;
-const OVER = [EPIPE, ECONNRESET, ENOTCONN];
+/** Errors after which the socket can never be written again. */
+const CLOSED = [EPIPE, ECONNRESET, ENOTCONN];
 
 /**
- * How to write to the process's stderr. To make its writes not block (O_NONBLOCK in
- * open(2)) would make it so for all who share it; so a pipe and a terminal are
- * opened again, and a socket, as systemd gives one, gets each message with a flag.
- * As it came where that cannot be; a file does not block.
+ * Returns a function that writes to the process's stderr without blocking. Setting
+ * O_NONBLOCK (open(2)) on stderr itself would change it for all processes that share
+ * it. A pipe and a terminal are therefore opened again; a socket, which systemd uses,
+ * is written with MSG_DONTWAIT; a file never blocks. If a pipe or a terminal cannot
+ * be opened again, writes to it may block.
  */
 export function stderrWrite(libc: Libc): Write {
   let stats: Stats;
   try {
     stats = fstatSync(STDERR);
   } catch {
-    return toFile(STDERR); // there is none, as each line will find
+    return toFile(STDERR); // stderr is closed: each write fails
   }
   if (stats.isSocket()) return toSocket(libc, STDERR) ?? toFile(STDERR);
   if (!stats.isFIFO() && !stats.isCharacterDevice()) return toFile(STDERR);
   return toFile(openAgain(stats) ?? STDERR);
 }
 
-/** Writes to a file, a pipe, a terminal. */
+/** Returns a function that writes to a file, a pipe or a terminal. */
 export function toFile(fd: number): Write {
   return (bytes) => {
     try {
-      return writeSync(fd, bytes.subarray(0, WHOLE));
+      return writeSync(fd, bytes.subarray(0, PIPE_BUF));
     } catch (error) {
       if (errorCode(error) === "EAGAIN") return undefined;
       throw error;
@@ -60,21 +63,21 @@ export function toFile(fd: number): Write {
   };
 }
 
-/** Undefined where there is no libc to do it. */
+/** Returns a function that writes to a socket; undefined if libc has no send(2). */
 function toSocket(libc: Libc, fd: number): Write | undefined {
   const { send } = libc;
   if (send === undefined) return undefined;
   return (bytes) => {
-    const sent = send(fd, bytes, BigInt(bytes.length), NOW) as number;
+    const sent = send(fd, bytes, BigInt(bytes.length), FLAGS) as number;
     if (sent !== -1) return sent;
-    if (OVER.includes(libc.errno?.() ?? 0)) {
+    if (CLOSED.includes(libc.errno?.() ?? 0)) {
       throw lastError(libc, "write to", `socket ${fd}`);
     }
     return undefined;
   };
 }
 
-/** The same file, opened for this process alone. */
+/** Opens stderr's file again, so that only this process has the new descriptor. */
 function openAgain(before: Stats): number | undefined {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
@@ -86,7 +89,7 @@ function openAgain(before: Stats): number | undefined {
     if (dev === before.dev && ino === before.ino) return fd;
     closeSync(fd);
   } catch {
-    // Somebody else's terminal, nobody who reads the pipe, or no /proc.
+    // The terminal belongs to another user, the pipe has no reader, or /proc is missing.
   }
   return undefined;
 }
