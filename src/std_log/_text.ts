@@ -1,19 +1,19 @@
 /**
- * The text of a value that is logged: strings stay, primitives by String,
- * errors by their stack, objects as JSON-like text.
+ * Converts a logged value to text: a string is unchanged, another primitive is
+ * converted by String, an error by its stack, and an object to JSON-like text.
  */
 export function textOf(value: unknown): string {
   return typeof value === "string" ? value : write(value, []);
 }
 
-/** `parents` are the objects that the value is inside of. */
+/** `parents` are the objects that contain the value. */
 function write(value: unknown, parents: readonly object[]): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (value instanceof Error) return value.stack ?? String(value);
-  // A function inside an object has no text, as in JSON.
+  // A function is written as undefined.
   if (typeof value === "function") return "undefined";
   if (typeof value !== "object" || value === null) return String(value);
-  // A log call must not end the program that it tells about.
+  // A cycle must not make the log call throw.
   if (parents.includes(value)) return '"[Circular]"';
   const inside = [...parents, value];
   if (Array.isArray(value)) {

@@ -1,5 +1,5 @@
 /**
- * What every handler has in common.
+ * The base class of all handlers.
  * @module
  */
 import {
@@ -10,12 +10,12 @@ import {
 } from "./levels.ts";
 import type { LogRecord } from "./logger.ts";
 
-/** Makes the line of a record. */
+/** Formats a record as a line. */
 export type FormatterFunction = (logRecord: LogRecord) => string;
 
-/** How a handler is made. */
+/** The options of a handler. */
 export interface BaseHandlerOptions {
-  /** Makes the line of a record; the level's name and the message if absent. */
+  /** Formats a record; the default writes the level's name and the message. */
   formatter?: FormatterFunction;
 }
 
@@ -23,37 +23,37 @@ function defaultFormatter({ levelName, msg }: LogRecord): string {
   return `${levelName} ${msg}`;
 }
 
-/** Writes records of its level and above; a subclass says where to. */
+/** Writes the records of its level and above. A subclass implements the writing. */
 export abstract class BaseHandler {
-  /** Makes the line of a record. */
+  /** Formats a record as a line. */
   formatter: FormatterFunction;
   #levelName: LevelName;
   #level: LogLevel;
 
-  /** Throws an Error for a name that no level has. */
+  /** Throws an Error if no level has this name. */
   constructor(levelName: LevelName, options: BaseHandlerOptions = {}) {
     this.#level = getLevelByName(levelName);
     this.#levelName = levelName;
     this.formatter = options.formatter ?? defaultFormatter;
   }
 
-  /** The least serious level that is written, as a number. */
+  /** The minimum level that is written, as a number. */
   get level(): LogLevel {
     return this.#level;
   }
 
-  /** Throws an Error for a number that no level has. */
+  /** Sets the level. Throws an Error if no level has this number. */
   set level(level: LogLevel) {
     this.#levelName = getLevelName(level);
     this.#level = level;
   }
 
-  /** The least serious level that is written, by name. */
+  /** The minimum level that is written, by name. */
   get levelName(): LevelName {
     return this.#levelName;
   }
 
-  /** Throws an Error for a name that no level has. */
+  /** Sets the level by name. Throws an Error if no level has this name. */
   set levelName(levelName: LevelName) {
     this.#level = getLevelByName(levelName);
     this.#levelName = levelName;
@@ -65,7 +65,7 @@ export abstract class BaseHandler {
     this.log(this.format(logRecord));
   }
 
-  /** The line of a record. */
+  /** Formats a record as a line. */
   format(logRecord: LogRecord): string {
     return this.formatter(logRecord);
   }
@@ -73,13 +73,13 @@ export abstract class BaseHandler {
   /** Writes a line. */
   abstract log(msg: string): void;
 
-  /** Opens what the handler needs; `setup` calls it. Nothing by default. */
+  /** Opens the handler's resources; `setup` calls this. Does nothing by default. */
   setup(): void {}
 
-  /** Gives it up again; the next `setup` calls it. Nothing by default. */
+  /** Closes the resources; the next `setup` calls this. Does nothing by default. */
   destroy(): void {}
 
-  /** The same as destroy, for `using`. */
+  /** Calls `destroy`, for `using` declarations. */
   [Symbol.dispose](): void {
     this.destroy();
   }

@@ -7,13 +7,13 @@ import { BaseHandler, type BaseHandlerOptions } from "./base_handler.ts";
 import { type LevelName, type LogLevel, LogLevels } from "./levels.ts";
 import type { LogRecord } from "./logger.ts";
 
-/** How a console handler is made. */
+/** The options of a console handler. */
 export interface ConsoleHandlerOptions extends BaseHandlerOptions {
-  /** Whether a line has the colour of its level; true if absent. */
+  /** Whether a line has the colour of its level; the default is true. */
   useColors?: boolean;
 }
 
-/** ECMA-48, Select Graphic Rendition: what to set and what resets it. */
+/** The escape sequences that set and reset each colour (ECMA-48, SGR). */
 const colors: { readonly [level: number]: readonly [string, string] } = {
   [LogLevels.INFO]: ["\x1b[34m", "\x1b[39m"], // blue
   [LogLevels.WARN]: ["\x1b[33m", "\x1b[39m"], // yellow
@@ -22,19 +22,19 @@ const colors: { readonly [level: number]: readonly [string, string] } = {
 };
 
 /**
- * Writes lines with console.log at all levels, coloured by level. Never
- * coloured where NO_COLOR is set (no-color.org).
+ * Writes lines with console.log at all levels, in the colour of the level. If the
+ * environment variable NO_COLOR is set (no-color.org), lines have no colour.
  */
 export class ConsoleHandler extends BaseHandler {
   readonly #useColors: boolean;
 
-  /** Throws an Error for a name that no level has. */
+  /** Throws an Error if no level has this name. */
   constructor(levelName: LevelName, options: ConsoleHandlerOptions = {}) {
     super(levelName, options);
     this.#useColors = (options.useColors ?? true) && !process.env.NO_COLOR;
   }
 
-  /** The line of a record, in the colour of its level. */
+  /** Formats a record as a line in the colour of its level. */
   override format(logRecord: LogRecord): string {
     const line = super.format(logRecord);
     return this.#useColors ? color(line, logRecord.level) : line;

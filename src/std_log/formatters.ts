@@ -1,13 +1,14 @@
 /**
- * Formatters that a handler can be given.
+ * Formatters for handlers.
  * @module
  */
 import type { LogRecord } from "./logger.ts";
 
 /**
- * A record as one line of JSON: level (the name), datetime (milliseconds since
- * the epoch), message, and args: none left out, one bare, several an array.
- * Throws a TypeError for arguments that JSON cannot carry (a bigint, a cycle).
+ * Formats a record as one line of JSON: level (the name), datetime (milliseconds
+ * since the epoch), message and args. One argument is written as args itself,
+ * several arguments as an array, and none omits the field. Throws a TypeError for
+ * arguments that JSON cannot represent (a bigint, a cycle).
  */
 export function jsonFormatter(logRecord: LogRecord): string {
   const { levelName, datetime, msg, args } = logRecord;
@@ -15,7 +16,7 @@ export function jsonFormatter(logRecord: LogRecord): string {
     level: levelName,
     datetime: datetime.getTime(),
     message: msg,
-    // JSON leaves out what is undefined, so no arguments leave no field.
+    // JSON omits undefined, and with it the field if there are no arguments.
     args: args.length > 1 ? args : args[0],
   });
 }

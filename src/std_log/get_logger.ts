@@ -1,16 +1,16 @@
 /**
- * A logger by its name.
+ * Finds a logger by its name.
  * @module
  */
 import { Logger } from "./logger.ts";
-// For its effect too: there is a default logger from the first import on.
+// Imported for its effect: it creates the default logger.
 import "./setup.ts";
 import { loggers } from "./_state.ts";
 
 /**
- * The logger of that name: one that `setup` made, else one at NOTSET without
- * handlers, the same one each time until the next setup. No name gives the
- * default logger.
+ * Returns the logger of this name; without a name, the default logger. If `setup`
+ * did not create a logger of this name, creates one at level NOTSET without handlers,
+ * which exists until the next setup.
  */
 export function getLogger(name?: string): Logger {
   const wanted = name || "default";

@@ -1,10 +1,9 @@
 /**
- * The levels of a log: their numbers, their names, and the way from one to the
- * other.
+ * The log levels: their numbers, their names, and the conversion between both.
  * @module
  */
 
-/** The number of each level, by name; the higher, the more serious. */
+/** The number of each level, by name. A higher number is more severe. */
 export const LogLevels = {
   NOTSET: 0,
   DEBUG: 10,
@@ -20,19 +19,19 @@ export type LogLevel = typeof LogLevels[LevelName];
 /** The name of a level. */
 export type LevelName = keyof typeof LogLevels;
 
-/** The names of all levels, the least serious first. */
+/** The names of all levels, in the order of their numbers. */
 export const LogLevelNames: LevelName[] = Object.keys(
   LogLevels,
 ) as LevelName[];
 
-/** The number of a level. Throws an Error for a name that no level has. */
+/** The number of a level. Throws an Error if no level has this name. */
 export function getLevelByName(name: LevelName): LogLevel {
-  // hasOwn, so that "constructor" is not a level.
+  // hasOwn, because "constructor" is not a level.
   if (Object.hasOwn(LogLevels, name)) return LogLevels[name];
   throw new Error(`Cannot get log level: no level named ${name}`);
 }
 
-/** The name of a level. Throws an Error for a number that no level has. */
+/** The name of a level. Throws an Error if no level has this number. */
 export function getLevelName(level: LogLevel): LevelName {
   const name = LogLevelNames.find((name) => LogLevels[name] === level);
   if (name !== undefined) return name;

@@ -1,5 +1,5 @@
 /**
- * A logger, what it is made of, and the record that it hands to its handlers.
+ * Loggers, their options, and the records that they pass to handlers.
  * @module
  */
 import type { BaseHandler } from "./base_handler.ts";
@@ -12,44 +12,44 @@ import {
 } from "./levels.ts";
 import { textOf } from "./_text.ts";
 
-/** Any function: a message that is made only when it is logged. */
+/** Any function. A function as a message is called only if its result is logged. */
 // deno-lint-ignore no-explicit-any
 export type GenericFunction = (...args: any[]) => any;
 
-/** What a record is made of. */
+/** The data of a record. */
 export interface LogRecordOptions {
   /** The message. */
   msg: string;
-  /** The arguments that came with it. */
+  /** The arguments after the message. */
   args: unknown[];
-  /** The number of its level. */
+  /** The number of the record's level. */
   level: LogLevel;
-  /** The name of the logger that it came through. */
+  /** The name of the logger that created the record. */
   loggerName: string;
 }
 
-/** What `setup` makes a logger from. */
+/** The configuration of a logger in `setup`. */
 export class LoggerConfig {
-  /** The least serious level that is logged; INFO if absent. */
+  /** The minimum level that is logged; the default is INFO. */
   level?: LevelName;
-  /** The names of its handlers; names that no handler has are ignored. */
+  /** The names of the logger's handlers. Unknown names are ignored. */
   handlers?: string[];
 }
 
-/** One message, with all that a formatter may want to say about it. */
+/** One message, with its level, its logger, its arguments and its time. */
 export class LogRecord {
   /** The message. */
   readonly msg: string;
-  /** The number of its level. */
+  /** The number of the record's level. */
   readonly level: LogLevel;
-  /** The name of its level. */
+  /** The name of the record's level. */
   readonly levelName: LevelName;
-  /** The name of the logger that it came through. */
+  /** The name of the logger that created the record. */
   readonly loggerName: string;
   readonly #args: readonly unknown[];
   readonly #epochMs: number;
 
-  /** A record of now. Throws an Error for a number that no level has. */
+  /** Creates a record with the current time. Throws an Error if no level has this number. */
   constructor(options: LogRecordOptions) {
     this.msg = options.msg;
     this.level = options.level;
@@ -59,31 +59,31 @@ export class LogRecord {
     this.#epochMs = Date.now();
   }
 
-  /** The arguments that came with the message: a fresh copy. */
+  /** A copy of the arguments after the message. */
   get args(): unknown[] {
     return [...this.#args];
   }
 
-  /** When the record was made: a fresh copy. */
+  /** The time at which the record was created, as a new Date. */
   get datetime(): Date {
     return new Date(this.#epochMs);
   }
 }
 
-/** How a logger is made. */
+/** The options of a logger. */
 export interface LoggerOptions {
-  /** Where its records go; nowhere if absent. */
+  /** The handlers that get the records; the default is none. */
   handlers?: BaseHandler[];
 }
 
-/** Takes messages, and hands those of its level and above to its handlers. */
+/** Creates records of messages of its level and above, and passes them to its handlers. */
 export class Logger {
-  /** Where its records go. */
+  /** The handlers that get the records. */
   handlers: BaseHandler[];
   readonly #loggerName: string;
   #level: LogLevel;
 
-  /** Throws an Error for a name that no level has. */
+  /** Throws an Error if no level has this name. */
   constructor(
     loggerName: string,
     levelName: LevelName,
@@ -94,12 +94,12 @@ export class Logger {
     this.handlers = options.handlers ?? [];
   }
 
-  /** The least serious level that is logged, as a number. */
+  /** The minimum level that is logged, as a number. */
   get level(): LogLevel {
     return this.#level;
   }
 
-  /** Throws a TypeError for a number that no level has. */
+  /** Sets the level. Throws a TypeError if no level has this number. */
   set level(level: LogLevel) {
     if (!Object.values(LogLevels).includes(level)) {
       throw new TypeError(`Invalid log level: ${level}`);
@@ -107,12 +107,12 @@ export class Logger {
     this.#level = level;
   }
 
-  /** The least serious level that is logged, by name. */
+  /** The minimum level that is logged, by name. */
   get levelName(): LevelName {
     return getLevelName(this.#level);
   }
 
-  /** Throws an Error for a name that no level has. */
+  /** Sets the level by name. Throws an Error if no level has this name. */
   set levelName(levelName: LevelName) {
     this.#level = getLevelByName(levelName);
   }
@@ -122,7 +122,7 @@ export class Logger {
     return this.#loggerName;
   }
 
-  /** Logs at level DEBUG what the function returns; not called below the level. */
+  /** Logs the function's result at level DEBUG; calls it only if DEBUG is logged. */
   debug<T>(msg: () => T, ...args: unknown[]): T | undefined;
   /** Logs a message at level DEBUG and returns it. */
   debug<T>(msg: T extends GenericFunction ? never : T, ...args: unknown[]): T;
@@ -130,7 +130,7 @@ export class Logger {
     return this.#log(LogLevels.DEBUG, msg, args);
   }
 
-  /** Logs at level INFO what the function returns; not called below the level. */
+  /** Logs the function's result at level INFO; calls it only if INFO is logged. */
   info<T>(msg: () => T, ...args: unknown[]): T | undefined;
   /** Logs a message at level INFO and returns it. */
   info<T>(msg: T extends GenericFunction ? never : T, ...args: unknown[]): T;
@@ -138,7 +138,7 @@ export class Logger {
     return this.#log(LogLevels.INFO, msg, args);
   }
 
-  /** Logs at level WARN what the function returns; not called below the level. */
+  /** Logs the function's result at level WARN; calls it only if WARN is logged. */
   warn<T>(msg: () => T, ...args: unknown[]): T | undefined;
   /** Logs a message at level WARN and returns it. */
   warn<T>(msg: T extends GenericFunction ? never : T, ...args: unknown[]): T;
@@ -146,7 +146,7 @@ export class Logger {
     return this.#log(LogLevels.WARN, msg, args);
   }
 
-  /** Logs at level ERROR what the function returns; not called below the level. */
+  /** Logs the function's result at level ERROR; calls it only if ERROR is logged. */
   error<T>(msg: () => T, ...args: unknown[]): T | undefined;
   /** Logs a message at level ERROR and returns it. */
   error<T>(msg: T extends GenericFunction ? never : T, ...args: unknown[]): T;
@@ -154,7 +154,7 @@ export class Logger {
     return this.#log(LogLevels.ERROR, msg, args);
   }
 
-  /** Logs at level CRITICAL what the function returns; not called below the level. */
+  /** Logs the function's result at level CRITICAL; calls it only if CRITICAL is logged. */
   critical<T>(msg: () => T, ...args: unknown[]): T | undefined;
   /** Logs a message at level CRITICAL and returns it. */
   critical<T>(

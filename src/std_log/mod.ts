@@ -1,6 +1,6 @@
 /**
- * Logging with levels, named loggers, and handlers that format and write: the
- * API of @std/log, as far as Lull carries it (README.md).
+ * Logging with levels, named loggers, and handlers that format and write: the part
+ * of the API of @std/log that Lull uses (README.md).
  *
  * ```ts
  * import { getLogger, setup } from "@std/log";

@@ -1,6 +1,6 @@
 /**
- * Where the records of each logger go. Importing this module sets up the
- * defaults: a logger named `default`, at INFO, on the console.
+ * Configures handlers and loggers. Importing this module sets up the defaults: a
+ * logger named `default`, at level INFO, that writes to the console.
  * @module
  */
 import type { BaseHandler } from "./base_handler.ts";
@@ -8,9 +8,9 @@ import { ConsoleHandler } from "./console_handler.ts";
 import { Logger, type LoggerConfig } from "./logger.ts";
 import { handlers, loggers } from "./_state.ts";
 
-/** What `setup` takes; each part is laid over the defaults name by name. */
+/** The configuration for `setup`. An entry replaces the default entry of its name. */
 export interface LogConfig {
-  /** The handlers, by the names that loggers call them. */
+  /** The handlers, by the names that loggers use for them. */
   handlers?: { [name: string]: BaseHandler };
   /** The loggers, by name. */
   loggers?: { [name: string]: LoggerConfig };
@@ -22,9 +22,9 @@ const defaults: Required<LogConfig> = {
 };
 
 /**
- * Destroys the handlers of the last setup, sets up the new ones and makes all
- * loggers anew; a logger from before goes on with its old handlers. A logger
- * without a level has INFO. Throws an Error for a name that no level has.
+ * Destroys the handlers of the last setup, sets up the new handlers and creates new
+ * loggers. A logger of an earlier setup keeps its handlers. A logger without a level
+ * has level INFO. Throws an Error if no level has a given name.
  */
 export function setup(config: LogConfig): void {
   for (const handler of handlers.values()) handler.destroy();

@@ -1,16 +1,16 @@
 /**
- * A message at level WARN through the default logger.
+ * Logs at level WARN through the default logger.
  * @module
  */
 import { getLogger } from "./get_logger.ts";
 import type { GenericFunction } from "./logger.ts";
 
 /**
- * Logs at level WARN what the function returns, through the default logger;
- * below its level the function is not called.
+ * Logs the result of the function at level WARN through the default logger, and
+ * returns it. If the logger ignores this level, the function is not called.
  */
 export function warn<T>(msg: () => T, ...args: unknown[]): T | undefined;
-/** Logs a message at level WARN through the default logger; returns it. */
+/** Logs a message at level WARN through the default logger, and returns it. */
 export function warn<T>(
   msg: T extends GenericFunction ? never : T,
   ...args: unknown[]
@@ -20,7 +20,7 @@ export function warn<T>(
   ...args: unknown[]
 ): T | undefined {
   const logger = getLogger();
-  // One call for each overload: a compiler does not try both for a union.
+  // One call for each overload, because TypeScript does not match a union to both.
   return typeof msg === "function"
     ? logger.warn(msg as () => T, ...args)
     : logger.warn<T>(msg, ...args);
