@@ -36,7 +36,7 @@ export function wasReseeded(steps: readonly StepReport[]): boolean {
   );
 }
 
-/** Applies late data to the last recovery. */
+/** Applies the data that arrives after the last recovery. */
 export class DeferredRepairs {
   readonly #repairs: ReadonlyMap<string, PlannedRepair>;
   readonly #reports = new Map<string, StepReport>();
@@ -52,12 +52,12 @@ export class DeferredRepairs {
     this.#repairs = new Map(repairs.map((repair) => [repair.name, repair]));
   }
 
-  /** What was applied late to the last recovery; the last try of each repair. */
+  /** Reports of the repairs after the last recovery; of each repair, the last attempt. */
   get reports(): readonly StepReport[] {
     return [...this.#reports.values()];
   }
 
-  /** The last recovery, with the outcome that the host told late. */
+  /** The last recovery, with the outcome that the host sent after it. */
   get recovery(): Recovery | undefined {
     return this.#recovery;
   }
@@ -67,14 +67,15 @@ export class DeferredRepairs {
     return this.#entropyRequired && !this.#reseeded;
   }
 
-  /** True if no host has told the time since the last recovery. */
+  /** True if no host has sent its time since the last recovery. */
   get owesClock(): boolean {
     return this.#recovery !== undefined && !this.#clockSet;
   }
 
   /**
-   * Begins anew with a recovery. Gives the fields of its request that its repairs
-   * could not apply. The requirement of entropy holds until it is met or withdrawn.
+   * Starts over with a new recovery. Returns the fields of its request that its
+   * repairs could not apply. The requirement of entropy remains until it is met or
+   * withdrawn.
    */
   begin(recovery: Recovery, request: RecoverRequest): Field[] {
     const reportOf = (name: string) =>
@@ -89,26 +90,27 @@ export class DeferredRepairs {
     this.#entropyRequired = request.requireEntropy ?? lacksEntropy;
     return REPAIR_FIELDS.filter((field) =>
       request[field] !== undefined &&
-      !this.#holds(field, reportOf(REPAIR_OF[field]))
+      !this.#isApplied(field, reportOf(REPAIR_OF[field]))
     );
   }
 
-  /** Notes the undo of a prepare that did not hold: it repaired nothing. */
+  /** Starts over with the undo of a failed prepare, which repairs nothing. */
   undone(recovery: Recovery): Field[] {
     this.#recovery = recovery;
     this.#reports.clear();
     return [];
   }
 
-  /** Resolves when all data that has come so far is applied. */
+  /** Resolves when all data that has arrived so far is applied. */
   get idle(): Promise<unknown> {
     return this.#queue;
   }
 
   /**
-   * Applies the data of a request once `when` resolves, one request at a time, and
-   * gives the fields that could not be applied. `when` gives what is still to be
-   * applied then. Data that is sent again is applied again: nothing changes by it.
+   * Applies the data of a request when `when` resolves, one request at a time, and
+   * returns the fields that could not be applied. `when` resolves to the data that is
+   * still to be applied. Data that is sent twice is applied twice, with the same
+   * result.
    */
   applyAfter(
     when: () => Promise<RecoverRequest>,
@@ -117,7 +119,7 @@ export class DeferredRepairs {
     const empty = fieldsOf(request).length === 0 &&
       request.requireEntropy === undefined;
     if (empty) return Promise.resolve([]);
-    const applied = this.#queue.then(when).then((rest) => this.#apply(rest));
+    const applied = this.#queue.then(when).then((data) => this.#apply(data));
     this.#queue = applied.catch(() => {});
     return applied;
   }
@@ -129,7 +131,7 @@ export class DeferredRepairs {
       if (request[field] === undefined) continue;
       if (field === "network" && this.#hasNetwork(request)) continue;
       const report = await this.#repair(REPAIR_OF[field], request);
-      if (!this.#holds(field, report)) failed.push(field);
+      if (!this.#isApplied(field, report)) failed.push(field);
       else if (field === "network") this.#network = request.network;
       else if (field === "hostTime") this.#clockSet = true;
       else this.#reseeded = true;
@@ -138,7 +140,8 @@ export class DeferredRepairs {
     return failed;
   }
 
-  #holds(field: RepairField, report: StepReport | undefined): boolean {
+  /** Whether the report says that the field's data was applied. */
+  #isApplied(field: RepairField, report: StepReport | undefined): boolean {
     if (report?.status !== "done") return false;
     return field !== "entropy" || wasReseeded([report]);
   }
@@ -148,8 +151,9 @@ export class DeferredRepairs {
   }
 
   /**
-   * A host may say late that the machine was restored: stale connections are
-   * reset then. What was done for a restore cannot be undone any more.
+   * Applies the outcome. If the host reports a restore after the recovery, stale
+   * connections are reset. The actions of a restore cannot be undone: the outcome
+   * `restored` cannot be replaced by another one.
    */
   async #applyOutcome(request: RecoverRequest): Promise<boolean> {
     const { outcome } = request;

@@ -1,12 +1,12 @@
 /**
- * What the agent has changed outside itself, written down before it changes it,
- * so that an agent that was killed leaves nothing frozen: the next one undoes
- * it before it listens.
+ * The journal. The agent records each change of something outside itself before it
+ * makes the change. If the agent is killed, the next agent undoes the recorded
+ * changes before it listens, so that nothing stays frozen.
  *
- * Each change is a file of its own, written beside its place and renamed: a kill
- * at any moment leaves the old text or the new one. Nothing is synced to a disk:
- * what it tells of (a frozen cgroup, a frozen mount) lives in the kernel's memory
- * and so does a file that was written, until the machine itself ends.
+ * Each change is a file, which is written under another name and then renamed: a
+ * kill at any moment leaves either the old content or the new one. The files are not
+ * synced to a disk: the changes (a frozen cgroup, a frozen mount) are in the kernel's
+ * memory, and the page cache exists as long as they do.
  * @module
  */
 import { mkdirSync, readdirSync, renameSync, unlinkSync } from "node:fs";
@@ -21,33 +21,33 @@ import {
 import { CorruptChange, NotUndone } from "./not_undone.ts";
 import { messageOf, since } from "../util/errors.ts";
 
-/** What was changed, as JSON; only its own repairer understands it. */
+/** A change, as JSON. Only the repairer of its kind reads its fields. */
 export type Change = Readonly<Record<string, unknown>>;
 
-/** A change that is written down. */
+/** A recorded change. */
 export interface Recorded {
-  /** Replaces what is written. */
+  /** Replaces the recorded change. */
   update(change: Change): void;
-  /** The change is undone. */
+  /** Removes the entry, because the change is undone. */
   erase(): void;
 }
 
 /** The journal as steps use it. */
 export interface Recorder {
-  /** Writes a change down; it may be made once this returns. */
+  /** Records a change. The change may be made when this returns. */
   record(kind: string, change: Change): Recorded;
 }
 
-/** A journal in a directory, which only its owner may read. */
+/** A journal in a directory that only its owner may read. */
 export class Journal implements Recorder {
   readonly #directory: string;
   #next: number;
 
-  /** Makes the directory; entries that are there already stay. */
+  /** Creates the directory if needed. Existing entries are kept. */
   constructor(directory: string) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(directory)) {
-      // Never renamed, so what it tells of was never done.
+      // The file was not renamed, therefore its change was never made.
       if (name.endsWith(".json.new")) unlinkSync(join(directory, name));
     }
     this.#directory = directory;
@@ -61,48 +61,47 @@ export class Journal implements Recorder {
   }
 }
 
-/** What became of one entry that a killed agent left. */
+/** The report of the repair of one entry that a killed agent left. */
 export interface Repaired {
   readonly kind: string;
   /**
-   * `owed`: hooks have not had their thaw yet. `failed`: the change, or a part
-   * of it, is not undone. Both stay recorded. `corrupt`: the entry could not be
-   * read, and was set aside.
+   * `owed`: hooks have not got their thaw yet. `failed`: the change or a part of it
+   * is not undone. In both cases the rest stays recorded. `corrupt`: the entry could
+   * not be read, and its file was renamed.
    */
   readonly status: "repaired" | "owed" | "failed" | "corrupt";
   readonly ms: number;
-  /** What was done, in the words of its repairer. */
+  /** What the repairer did, in its own terms. */
   readonly effect?: Change;
   /** Names of the hooks that are owed their thaw. */
   readonly owed?: readonly string[];
   readonly reason?: string;
 }
 
-/** An entry that a killed agent left, as its repairer has it. */
+/** An entry that a killed agent left, for its repairer. */
 export interface LeftEntry extends Recorded {
-  /** Replaces a part of this entry's report, also after the repair. */
+  /** Updates fields of this entry's report; may be called after the repair, too. */
   tell(news: Partial<Omit<Repaired, "kind" | "ms">>): void;
 }
 
 /**
- * Undoes changes of one kind. A change is undone if this returns; what it
- * throws is reported and the entry stays: {@linkcode NotUndone} if a part is
- * left, {@linkcode CorruptChange} if the entry makes no sense.
+ * Undoes changes of one kind. If it returns, the change is undone. If it throws, the
+ * error is reported and the entry stays. It throws {@linkcode NotUndone} if a part of
+ * the change is left, and {@linkcode CorruptChange} if the entry has wrong content.
  */
 export type Repairer = (change: Change) => Promise<Change> | Change;
 
-/** The same for one that may undo the rest of a change later. */
+/** A repairer that may undo the rest of a change after it has thrown. */
 export type EntryRepairer = (
   change: Change,
   entry: LeftEntry,
 ) => Promise<Change> | Change;
 
 /**
- * Undoes whatever is written down, last change first, and never throws: nothing
- * here may keep an agent from its start. What could not be undone stays written
- * down, for the next start to try again; what cannot be read is renamed to
- * `*.corrupt`. The reports are live: if a repairer undoes the rest of a change
- * later, the report says so from then on.
+ * Undoes all recorded changes, the last change first. Never rejects, so that the
+ * agent always starts. A change that could not be undone stays recorded, and the next
+ * start tries again. An entry that cannot be read is renamed to `*.corrupt`. A
+ * report is updated if its repairer undoes the rest of the change after the repair.
  */
 export async function repairAfterCrash(
   directory: string,
@@ -135,7 +134,9 @@ async function repair(
       ? repairers[entry.kind]
       : undefined;
     if (repairer === undefined) {
-      throw new CorruptChange(`changes of kind ${entry.kind} are not known`);
+      throw new CorruptChange(
+        `there is no repairer for changes of kind ${entry.kind}`,
+      );
     }
     const change = readEntry(entry);
     if (change === undefined) {
@@ -145,14 +146,14 @@ async function repair(
     report.effect = await repairer(change, left);
     left.erase();
   } catch (error) {
-    note(report, entry, error);
+    reportError(report, entry, error);
   }
   report.ms = since(start);
   return report;
 }
 
-/** Says in the report what went wrong; keeps recorded what is left. */
-function note(report: Report, entry: Entry, error: unknown): void {
+/** Adds an error to the report, and records the part of the change that is left. */
+function reportError(report: Report, entry: Entry, error: unknown): void {
   report.status = "failed";
   report.reason = messageOf(error);
   try {
@@ -167,7 +168,7 @@ function note(report: Report, entry: Entry, error: unknown): void {
       recordedAt(entry).update(left);
     }
   } catch (error) {
-    // The entry stays as it was, with more in it than is left to do.
+    // The entry stays unchanged, and contains more than is left to undo.
     report.reason += `; ${messageOf(error)}`;
   }
 }

@@ -17,21 +17,21 @@ const NAME = /^(\d{8})-([a-z]+)\.json$/;
 
 /** One file of the journal. */
 export interface Entry {
-  /** Its place in the order of the entries. */
+  /** The position of the entry in the order of the journal. */
   readonly at: number;
   readonly kind: string;
   readonly path: string;
 }
 
-/** The entry with this place and this kind; it need not exist yet. */
+/** The entry at this position and of this kind; its file need not exist. */
 export function entryAt(directory: string, at: number, kind: string): Entry {
   const name = `${String(at).padStart(8, "0")}-${kind}.json`;
   return { at, kind, path: join(directory, name) };
 }
 
 /**
- * Entries in the order in which they were made, none if there is no directory.
- * A file that was not written to its end has another name and is no entry.
+ * The entries, in the order in which they were recorded; none if the directory does
+ * not exist. A file that was not written completely has another name and is ignored.
  */
 export function entriesOf(directory: string): Entry[] {
   let names: string[];
@@ -49,7 +49,7 @@ export function entriesOf(directory: string): Entry[] {
   }).sort((a, b) => a.at - b.at);
 }
 
-/** The change of an entry, undefined if the file holds no JSON object. */
+/** The change of an entry; undefined if the file does not contain a JSON object. */
 export function readEntry({ path }: Entry): Change | undefined {
   const text = readFileSync(path, "utf8");
   try {
@@ -67,7 +67,7 @@ export function recordedAt({ path }: Entry): Recorded {
   let erased = false;
   return {
     update(change) {
-      // News of a change that was undone already must not bring it back.
+      // A late update must not record a change again that is undone.
       if (erased) return;
       writeFileSync(`${path}.new`, JSON.stringify(change), { mode: 0o600 });
       renameSync(`${path}.new`, path);

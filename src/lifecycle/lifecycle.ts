@@ -20,7 +20,7 @@ import type { PrepareRequest, RecoverRequest } from "./request.ts";
 
 /** The lifecycle of the agent; one transition at a time. */
 export class Lifecycle {
-  /** What the host tells after the recovery. */
+  /** Repairs with data that the host sends after the recovery. */
   readonly deferred: DeferredRepairs;
   readonly #options: LifecycleOptions;
   readonly #machine = new Machine();
@@ -59,8 +59,8 @@ export class Lifecycle {
   }
 
   /**
-   * Quiesces, up to the reply. Throws {@linkcode PrepareFailed} once everything is
-   * undone, {@linkcode OtherOperation} and {@linkcode Ending}.
+   * Quiesces the guest, up to the reply. Throws {@linkcode PrepareFailed} after a
+   * failed prepare is undone, {@linkcode OtherOperation} and {@linkcode Ending}.
    */
   async prepare(request: PrepareRequest = {}): Promise<Operation> {
     for (;;) {
@@ -93,15 +93,15 @@ export class Lifecycle {
     }
   }
 
-  /** The part after the reply; once per operation. False if it was overtaken. */
+  /** Runs the settle, once per operation. Resolves to false if it was overtaken. */
   settle(operation: Operation): Promise<boolean> {
     return operation.settling ??= this.#settle(operation);
   }
 
   /**
-   * Back to running, exactly once per operation: other calls wait for the first
-   * and see its report. A request whose data that recovery did not get is applied
-   * late. Throws {@linkcode OtherOperation}.
+   * Recovers, exactly once per operation: other calls wait for the first call and get
+   * its report. If the recovery did not get the data of a request, the data is applied
+   * after it. Throws {@linkcode OtherOperation}.
    */
   async recover(
     cause: Cause,
@@ -129,8 +129,8 @@ export class Lifecycle {
   }
 
   /**
-   * Recovers for good: no prepare begins any more. Resolves in the state running,
-   * when no step is at work, or at the limits of those that are.
+   * Recovers, and refuses every later prepare. Resolves in the state running, when no
+   * step or undo runs any more, or at the limits of that work.
    */
   async end(signal: string): Promise<void> {
     this.#ending = true;
@@ -146,14 +146,14 @@ export class Lifecycle {
     const id = request.operation ?? newId();
     const operation = new Operation(id, this.#generation);
     this.#lease.start(request.lease ?? leaseSeconds);
-    // Not at once: the state is entered first. Data that comes from now on is
-    // not waited for: it belongs to this operation, or to a later one.
+    // Starts asynchronously, because the state must be entered first. Data that
+    // arrives from now on is not waited for: it belongs to this or a later operation.
     const done = this.deferred.idle.then(() => this.#quiesce(operation));
     this.#machine.to({ state: "preparing", operation, done });
     return done;
   }
 
-  /** Every path leads to quiesced, or through the undo. */
+  /** Runs the steps before the reply. Every path leads to quiesced or to the undo. */
   async #quiesce(operation: Operation): Promise<Operation> {
     try {
       const { plan, onPrepare, onQuiet } = this.#options;
@@ -229,7 +229,7 @@ export class Lifecycle {
     return { recovery, notApplied };
   }
 
-  /** Waits for the end of a transition, and applies the data late. */
+  /** Waits for the end of a transition, and applies the data after it. */
   async #recoverAfter(
     transition: Promise<unknown>,
     cause: Cause,
@@ -242,7 +242,7 @@ export class Lifecycle {
     // Queued at once, so that a prepare that waits as well begins after it.
     const applied = this.#applyLate(cause, request, ended);
     const recovery = await ended;
-    // A prepare that was aborted too late holds, and is recovered.
+    // The abort came too late, and the prepare succeeded: it is recovered.
     return recovery === undefined && this.state === "quiesced"
       ? await this.recover(cause, request)
       : { recovery, notApplied: await applied };
@@ -255,17 +255,17 @@ export class Lifecycle {
   ): Promise<readonly Field[]> {
     return this.deferred.applyAfter(async () => {
       if (ended !== undefined && await ended === undefined) return {};
-      // A health check tells the time with each poll: once is enough.
+      // Each health check sends the time; the clock is set once.
       return trigger === "health" && !this.deferred.owesClock ? {} : request;
     }, request);
   }
 
-  /** Whether the request means the operation that a recovery would act on. */
+  /** Whether the request names the operation that a recovery acts on, or none. */
   #means({ operation: id }: RecoverRequest, phase: Phase): boolean {
     if (id === undefined) return true;
     if (phase.state !== "running" && phase.operation.id === id) return true;
     if (this.#last?.id !== id) throw new OtherOperation();
-    // The last one is over for good once another one has begun.
+    // Data for the last operation is not applied once another one has begun.
     return phase.state === "running";
   }
 

@@ -33,7 +33,7 @@ const NEXT: Record<State, readonly State[]> = {
   recovering: ["running"],
 };
 
-/** A transition that the rules do not have; a bug in Lull, never a caller's. */
+/** A transition that is not allowed. It is a bug in Lull, not an error of a caller. */
 export class IllegalTransition extends Error {
   override readonly name = "IllegalTransition";
   constructor(readonly from: State, readonly to: State) {
@@ -41,7 +41,7 @@ export class IllegalTransition extends Error {
   }
 }
 
-/** Holds the one current state. */
+/** The current state. */
 export class Machine {
   #phase: Phase = { state: "running" };
 

@@ -1,20 +1,20 @@
 /**
- * How a repairer of the journal says that a change is not undone.
+ * Errors of the journal's repairers, for a change that is not undone.
  * @module
  */
 import * as v from "valibot";
 import type { Change } from "./journal.ts";
 
-/** What a {@linkcode NotUndone} knows. */
+/** The data of a {@linkcode NotUndone}. */
 export interface NotUndoneOptions {
-  /** What is still to be undone; it replaces what is recorded. */
+  /** The rest of the change, which replaces the recorded change. */
   readonly left: Change;
   readonly effect?: Change;
   /** Names of the hooks that are owed their thaw. */
   readonly owed?: readonly string[];
 }
 
-/** A change that could not be undone, or not all of it. */
+/** A change that could not be undone completely. */
 export class NotUndone extends Error {
   override readonly name = "NotUndone";
   readonly left: Change;
@@ -29,12 +29,12 @@ export class NotUndone extends Error {
   }
 }
 
-/** An entry without what entries of its kind have. */
+/** An entry whose content is wrong for its kind. */
 export class CorruptChange extends Error {
   override readonly name = "CorruptChange";
 }
 
-/** Checks a change; throws {@linkcode CorruptChange}. */
+/** Checks a change. Throws {@linkcode CorruptChange} if it does not match the schema. */
 export function readChange<T>(
   schema: v.GenericSchema<unknown, T>,
   change: Change,

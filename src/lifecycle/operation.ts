@@ -1,5 +1,5 @@
 /**
- * One round from prepare to recover: what was done in it, and how to undo it.
+ * One operation, from prepare to recover: the steps that ran, and their undos.
  * @module
  */
 import type { PlannedRepair, PlannedStep } from "./plan.ts";
@@ -17,26 +17,26 @@ import type {
 } from "./step.ts";
 import { since } from "../util/errors.ts";
 
-/** Why an operation was aborted, or left. */
+/** Why an operation was aborted or recovered. */
 export interface Cause {
   readonly trigger: Trigger;
   /** The name of the signal, if the trigger is one. */
   readonly signal?: string;
 }
 
-/** What all undos and repairs of a recovery may know. */
+/** The context of a recovery, for all its undos and repairs. */
 export type UndoContext = Omit<RecoveryContext, "signal" | "operation">;
 
 /** A step that was done and can be undone. */
 interface UndoEntry {
-  /** The place of the step in the plan; later steps are undone first. */
-  readonly place: number;
+  /** The position of the step in the plan; later steps are undone first. */
+  readonly position: number;
   readonly name: string;
   readonly limitMs: number;
   readonly undo: Undo;
 }
 
-/** A step that had to hold did not; its report says why. */
+/** A required step failed. The message contains the reason of its report. */
 export class StepFailed extends Error {
   override readonly name = "StepFailed";
   constructor({ name, status, reason }: StepReport) {
@@ -49,7 +49,7 @@ export class Aborted extends Error {
   override readonly name = "Aborted";
 }
 
-/** A call that names another operation than the one it would act on. */
+/** A call names an operation other than the one that it would act on. */
 export class OtherOperation extends Error {
   override readonly name = "OtherOperation";
   constructor() {
@@ -57,14 +57,15 @@ export class OtherOperation extends Error {
   }
 }
 
-/** An operation. It knows nothing of states; the lifecycle does. */
+/** An operation. It has no state of the lifecycle. */
 export class Operation {
-  /** Reports of the steps so far, in their order. */
+  /** Reports of the steps so far, in the order of the steps. */
   readonly reports: StepReport[] = [];
-  /** Milliseconds from the request to the reply, and to the end of the settle. */
+  /** Milliseconds from the request to the reply. */
   quiescedMs: number | undefined;
+  /** Milliseconds from the request to the end of the settle. */
   settledMs: number | undefined;
-  /** The settle under way, or its end: true if it was not overtaken. */
+  /** The settle, once it has begun. Resolves to true if it was not overtaken. */
   settling: Promise<boolean> | undefined;
 
   readonly #start = performance.now();
@@ -72,10 +73,10 @@ export class Operation {
   readonly #undos: UndoEntry[] = [];
   readonly #running = new RunningWork();
   #cause: Cause | undefined;
-  #places = 0;
-  /** The next operation, which undoes what ends after it has begun. */
+  #positions = 0;
+  /** The next operation, which undoes steps that end after it has begun. */
   #successor: Operation | undefined;
-  /** Set once the operation is being undone, and then for ever. */
+  /** The context of the undo, set when the undo begins. */
   #undoing: UndoContext | undefined;
   #undone: StepReport[] = [];
 
@@ -86,17 +87,17 @@ export class Operation {
     return since(this.#start);
   }
 
-  /** Why it was aborted, or undefined; the first cause counts. */
+  /** Why the operation was aborted; undefined if it was not. The first cause counts. */
   get cause(): Cause | undefined {
     return this.#cause;
   }
 
-  /** A call with an id means that operation: throws {@linkcode OtherOperation}. */
+  /** Throws {@linkcode OtherOperation} if the id is not this operation's. */
   refuseOther(id: string | undefined): void {
     if (id !== undefined && id !== this.id) throw new OtherOperation();
   }
 
-  /** Tells the step at work that the operation has ended. */
+  /** Aborts the operation and the signal of the step that runs. */
   abort(cause: Cause): void {
     this.#cause ??= cause;
     this.#abort.abort();
@@ -125,18 +126,19 @@ export class Operation {
   }
 
   /**
-   * Runs steps in order. Throws {@linkcode StepFailed} as soon as a step that has
-   * to hold does not, and {@linkcode Aborted}.
+   * Runs steps in order. Throws {@linkcode StepFailed} as soon as a required step
+   * fails, and {@linkcode Aborted} if the operation is aborted.
    */
   async run(steps: readonly PlannedStep[]): Promise<void> {
     for (const step of steps) {
-      // A freeze may have landed before this line, and the recovery with it.
+      // The machine may be frozen and restored before this line, and the operation
+      // recovered.
       const report = this.#cause === undefined
         ? await this.#runStep(step)
         : { name: step.name, status: "overtaken" as const, ms: 0 };
       this.reports.push(report);
-      const holds = report.status === "done" || report.status === "skipped";
-      if (!holds && step.onFailure === "abort") {
+      const ok = report.status === "done" || report.status === "skipped";
+      if (!ok && step.onFailure === "abort") {
         this.#throwIfAborted();
         throw new StepFailed(report);
       }
@@ -145,8 +147,8 @@ export class Operation {
   }
 
   /**
-   * Repairs, then undoes what was done, last step first; none stops another. The
-   * list it gives grows by the undo of a step that ends later.
+   * Runs the repairs, then undoes the steps, the last step first. A failure does not
+   * stop the others. The returned list grows if a step ends later and is undone then.
    */
   async undo(
     repairs: readonly PlannedRepair[],
@@ -163,7 +165,7 @@ export class Operation {
   async #runStep(
     { name, limitMs, stopMs, needsIdle, quiesce }: PlannedStep,
   ): Promise<StepReport> {
-    const place = this.#places++;
+    const position = this.#positions++;
     const { id: operation, generation } = this;
     const { names } = this.#running;
     if (needsIdle && names !== undefined) {
@@ -178,7 +180,7 @@ export class Operation {
     const add = (value: Done | Skipped | undefined) => {
       if (value === undefined || !("undo" in value)) return;
       const { undo } = value;
-      if (undo !== undefined) this.#addUndo({ place, name, limitMs, undo });
+      if (undo !== undefined) this.#addUndo({ position, name, limitMs, undo });
     };
     add(ran.value);
     if (ran.running) this.#running.addStep(name, ran.running.then(add));
@@ -202,11 +204,11 @@ export class Operation {
     if (ran.running) this.#running.addUndo(name, STOP_MS, ran.running);
   }
 
-  /** A step that ends after its operation is undone at once. */
+  /** Adds an undo. If the operation is undone already, runs the undo at once. */
   #addUndo(entry: UndoEntry): void {
     if (this.#successor !== undefined) return this.#successor.#addUndo(entry);
     this.#undos.push(entry);
-    this.#undos.sort((a, b) => a.place - b.place);
+    this.#undos.sort((a, b) => a.position - b.position);
     if (this.#undoing === undefined) return;
     this.#running.addUndo(entry.name, entry.limitMs, this.#undoAll());
   }

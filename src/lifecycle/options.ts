@@ -1,5 +1,5 @@
 /**
- * What the lifecycle is made from.
+ * The options of the lifecycle.
  * @module
  */
 import type { Evidence } from "../evidence/types.ts";
@@ -13,7 +13,7 @@ export interface LifecycleOptions {
   readonly plan: Plan;
   readonly leaseSeconds: number;
   readonly newId: () => string;
-  /** The generation to count on from; 0 if none is given. */
+  /** The current generation, which the next recovery increases; 0 if not given. */
   readonly generation?: number;
   /** Defers work that no caller waits for; runs it at once if not given. */
   readonly defer?: (action: () => void) => void;
@@ -24,12 +24,12 @@ export interface LifecycleOptions {
   /** Called when the guest is about to be quiesced; an error fails the prepare. */
   readonly onQuiet?: (operation: Operation) => void;
   readonly onSettled?: () => void;
-  /** Called when the guest runs again. */
+  /** Called after each recovery and each undo, in the state running. */
   readonly onRunning?: (
     operation: Operation,
     recovery: Recovery,
     request: RecoverRequest,
   ) => void;
-  /** Hears of an error in a callback, or in work that no caller waits for. */
+  /** Called with an error of a callback, or of work that no caller waits for. */
   readonly onError?: (error: unknown) => void;
 }

@@ -6,29 +6,29 @@
 import { STOP_MS } from "./run.ts";
 import type { Repair, Step } from "./step.ts";
 
-/** What the failure of a step means for its prepare. */
+/** Whether the failure of a step aborts the prepare. */
 export type Policy = "abort" | "continue";
 
 /** The limits that the configuration gives, in milliseconds. */
 export interface Limits {
-  /** For all freeze hooks together, and again for all thaw hooks. */
+  /** For all freeze hooks together, and the same for all thaw hooks together. */
   readonly hooksLimitMs: number;
-  /** Until the workload is frozen, and again until it is thawed. */
+  /** Until the workload is frozen, and the same until it is thawed. */
   readonly workloadLimitMs: number;
   /** How long mounts may be frozen. */
   readonly freezeHoldMs: number;
 }
 
-/** A duration, fixed or by the configuration. */
+/** A duration, fixed or computed from the configuration. */
 type Milliseconds = number | ((limits: Limits) => number);
 
 /** One row of the plan. */
 interface Row {
   readonly step: string;
   readonly onFailure: Policy;
-  /** Milliseconds that the step, and again its undo, may take. */
+  /** Milliseconds that the step may take, and the same for its undo. */
   readonly limitMs: Milliseconds;
-  /** Milliseconds that the step gets to undo its own part and stop; STOP_MS. */
+  /** Milliseconds to undo its own part and stop after the limit; default STOP_MS. */
   readonly stopMs?: Milliseconds;
   /** The step does not act while an earlier step runs past its limit. */
   readonly needsIdle?: true;
@@ -48,7 +48,7 @@ const BEFORE_REPLY = [
   { // the guest's programs take part
     step: "hooks",
     onFailure: "abort",
-    // A freeze that fails has its own thaws to run, too.
+    // A step that fails also runs the thaw hooks.
     limitMs: ({ hooksLimitMs }) => 2 * hooksLimitMs + HOOKS_END_MS,
     stopMs: ({ hooksLimitMs }) => hooksLimitMs + HOOKS_END_MS,
   },

@@ -10,22 +10,22 @@ import type { Outcome, RecoverRequest, Trigger } from "./request.ts";
 import type { StepReport } from "./step.ts";
 import { messageOf, since } from "../util/errors.ts";
 
-/** How an operation ended, step by step. */
+/** The report of a recovery or of the undo of a failed prepare. */
 export interface Recovery {
   readonly operation: string;
-  /** `failure`: the prepare failed, and nobody asked for the undo. */
+  /** `failure`: the prepare failed and is undone without a call. */
   readonly trigger: Trigger | "failure";
   readonly outcome: Outcome;
   /** The generation that this recovery began. */
   readonly generation: number;
   readonly ms: number;
-  /** What the guest itself could find out about a restore. */
+  /** The evidence of a restore that the guest itself found. */
   readonly evidence?: Evidence;
-  /** Grows by the undo of a step that ends later than its operation. */
+  /** The list grows if a step ends after its operation and is undone then. */
   readonly steps: readonly StepReport[];
 }
 
-/** What a call to recover came to. */
+/** The result of a call to recover. */
 export interface Recovered {
   /** The recovery that this call triggered or waited for, if there was one. */
   readonly recovery?: Recovery;
@@ -33,10 +33,10 @@ export interface Recovered {
   readonly notApplied: readonly Field[];
 }
 
-/** The same, of a call that triggered the recovery. */
+/** The result of a call that triggered the recovery. */
 export type RecoveredOperation = Recovered & { readonly recovery: Recovery };
 
-/** A prepare that did not hold; everything that it did is undone. */
+/** A prepare failed, and everything that it did is undone. */
 export class PrepareFailed extends Error {
   override readonly name = "PrepareFailed";
   constructor(
@@ -48,7 +48,7 @@ export class PrepareFailed extends Error {
   }
 }
 
-/** The agent is ending and begins no prepare any more. */
+/** The agent is ending and refuses every prepare. */
 export class Ending extends Error {
   override readonly name = "Ending";
   constructor() {
@@ -56,9 +56,9 @@ export class Ending extends Error {
   }
 }
 
-/** How an operation is left. */
+/** How an operation is recovered or undone. */
 export interface LeaveOptions {
-  /** The repairs of a recovery; undefined if a prepare did not hold. */
+  /** The repairs of a recovery; undefined if the prepare failed. */
   readonly repairs: readonly PlannedRepair[] | undefined;
   readonly trigger: Recovery["trigger"];
   readonly request: RecoverRequest;
@@ -106,7 +106,7 @@ function outcomeOf(
   }
 }
 
-/** The outcome of a prepare that did not hold. */
+/** The outcome of a failed prepare. */
 function undoneBy(trigger: Recovery["trigger"]): Outcome {
   return trigger === "lease" ? "expired" : "aborted";
 }

@@ -1,6 +1,6 @@
 /**
- * What callers may ask of a prepare and tell a recovery. Steps and repairs read
- * these types; the lifecycle imports no step.
+ * The requests of a prepare and of a recovery. The types are in this file because
+ * steps and repairs use them, and the lifecycle imports no step.
  * @module
  */
 
@@ -10,7 +10,7 @@ export type Outcome = "restored" | "resumed" | "expired" | "aborted";
 /** What caused a recovery. */
 export type Trigger = "health" | "recover" | "evidence" | "lease" | "signal";
 
-/** What a prepare may ask for. */
+/** The request of a prepare. */
 export interface PrepareRequest {
   /** The operation's id; the agent makes one if none is given. */
   readonly operation?: string;
@@ -18,7 +18,7 @@ export interface PrepareRequest {
   readonly lease?: number;
 }
 
-/** Who this fork is on the network; what is left out stays as it is. */
+/** The network identity of this fork. A field that is not given stays unchanged. */
 export interface NetworkIdentity {
   /** The name of the interface; the one of the default route if none is given. */
   readonly interface?: string;
@@ -32,9 +32,9 @@ export interface NetworkIdentity {
   readonly hostname?: string;
 }
 
-/** What a caller may tell a recovery. */
+/** The request of a recovery. */
 export interface RecoverRequest {
-  /** The operation that the caller means; any if none is given. */
+  /** The id of the operation to recover; any operation if not given. */
   readonly operation?: string;
   /** How the operation ended, as the host knows it. */
   readonly outcome?: Outcome;
@@ -42,7 +42,7 @@ export interface RecoverRequest {
   readonly hostTime?: number;
   /** performance.now() when the call arrived: the time since then is added. */
   readonly receivedAt?: number;
-  /** From the host's sending to its reply, milliseconds; half of it is added. */
+  /** Round-trip time of the host's call, in milliseconds; half of it is added. */
   readonly roundTripMs?: number;
   /** Bytes for the random pool that no other fork gets. */
   readonly entropy?: Uint8Array;

@@ -1,6 +1,6 @@
 /**
- * Runs one action of a step, an undo or a repair: within its limit, measured,
- * its failure caught and reported.
+ * Runs one action of a step, an undo or a repair within its limit, measures it, and
+ * reports its failure.
  * @module
  */
 import { timeout } from "../util/timeout.ts";
@@ -9,7 +9,7 @@ import { messageOf, since } from "../util/errors.ts";
 
 /**
  * Milliseconds that an action gets to stop once its signal is aborted. Actions
- * that poll do so every few milliseconds; the rest is for a busy machine.
+ * poll every few milliseconds; the value leaves time for a busy machine.
  */
 export const STOP_MS = 250;
 
@@ -20,16 +20,16 @@ export interface RunOptions {
   readonly limitMs: number;
   /** Aborts the action's signal as well, when its operation is aborted. */
   readonly overtaken?: AbortSignal;
-  /** Milliseconds to stop once told so; {@linkcode STOP_MS} if not given. */
+  /** Milliseconds to stop after the signal is aborted; default {@linkcode STOP_MS}. */
   readonly stopMs?: number;
 }
 
-/** What an action was run to: its report, its value, and the rest of its work. */
+/** The result of running an action. */
 export interface Ran<T> {
   readonly report: StepReport;
-  /** The value, if the action gave one while it was waited for. */
+  /** The value of the action, if the action ended in time. */
   readonly value?: T;
-  /** The action itself, if it still runs although it was told to stop. */
+  /** The promise of the action, if it still runs after its signal was aborted. */
   readonly running?: Promise<T>;
 }
 
@@ -37,7 +37,7 @@ const LIMIT = Symbol("limit");
 const OVERTAKEN = Symbol("overtaken");
 type Cut = typeof LIMIT | typeof OVERTAKEN;
 
-/** Runs one action; never throws. */
+/** Runs one action. Never rejects. */
 export async function run<T extends Effect | Done | Skipped>(
   options: RunOptions,
   action: (signal: AbortSignal) => Promise<T> | T,
@@ -75,7 +75,7 @@ function ended<T extends Effect | Done | Skipped>(
   return { report: report("done", { effect }), value };
 }
 
-/** Gives an action that was told to stop a moment to do so. */
+/** Waits up to `stopMs` for an action whose signal was aborted. */
 async function stopped<T extends Effect | Done | Skipped>(
   report: Report,
   cut: Cut,
@@ -91,7 +91,7 @@ async function stopped<T extends Effect | Done | Skipped>(
   try {
     const value = await firstOf(work, { limitMs: stopMs });
     if (typeof value === "symbol") {
-      work.catch(() => {}); // its owner hears of its end
+      work.catch(() => {}); // the caller gets the error from `running`
       return { report: report(status, words("it still runs")), running: work };
     }
     const { effect } = ended(report, value).report;
@@ -102,7 +102,7 @@ async function stopped<T extends Effect | Done | Skipped>(
   }
 }
 
-/** The value of the work, or what came first: its limit or its abort. */
+/** The value of the work, or the cause that cut it short: its limit or its abort. */
 async function firstOf<T>(
   work: Promise<T>,
   { limitMs, overtaken }: Pick<RunOptions, "limitMs" | "overtaken">,
@@ -123,7 +123,7 @@ async function firstOf<T>(
   }
 }
 
-/** Some errors carry what was done all the same. */
+/** The reason and the effect of an error: some errors contain a partial effect. */
 function reasonOf(error: unknown): { reason: string; effect?: Effect } {
   const { effect } = (error ?? {}) as { effect?: Effect };
   return { reason: messageOf(error), ...effect && { effect } };

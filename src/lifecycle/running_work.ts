@@ -1,31 +1,31 @@
 /**
- * Work of steps and undos that goes on after it was told to stop.
+ * Tracks work of steps and undos that still runs after its signal was aborted.
  * @module
  */
 import { timeout } from "../util/timeout.ts";
 
 interface Entry {
   readonly name: string;
-  /** An undo, during which no other operation may begin. */
+  /** Whether the work is an undo: no other operation may begin while it runs. */
   readonly undo: boolean;
-  /** performance.now() until which others wait for it. */
+  /** The time, by performance.now(), until which others wait for the work. */
   readonly until: number;
   readonly ended: Promise<unknown>;
 }
 
-/** Milliseconds that a next prepare waits for a step that did not stop. */
+/** Milliseconds that the next prepare waits for a step that did not stop. */
 const STEP_MS = 1000;
 
-/** Knows which work still runs. Errors of the work are reported elsewhere. */
+/** The work that still runs. Errors of the work are ignored here. */
 export class RunningWork {
   readonly #entries = new Set<Entry>();
 
-  /** The names of the work that runs, in words; undefined if there is none. */
+  /** The names of the work that runs, separated by commas; undefined if there is none. */
   get names(): string | undefined {
     return wordsOf([...this.#entries]);
   }
 
-  /** The names of the undos among it. */
+  /** The names of the undos that run, separated by commas; undefined if there is none. */
   get undos(): string | undefined {
     return wordsOf([...this.#entries].filter(({ undo }) => undo));
   }
@@ -40,7 +40,7 @@ export class RunningWork {
     this.#add({ name, undo: true }, limitMs, work);
   }
 
-  /** Adds what another operation has left running. */
+  /** Adds the work of another operation that still runs. */
   inherit(other: RunningWork): void {
     for (const { name, ended } of other.#entries) {
       this.#add({ name, undo: false }, 0, ended);

@@ -1,15 +1,15 @@
 /**
- * What steps and repairs are. Their order, policies and limits are in plan.ts.
+ * Defines steps and repairs. Their order, policies and limits are in plan.ts.
  * @module
  */
 import type { Outcome, RecoverRequest, Trigger } from "./request.ts";
 
 export type { Outcome, RecoverRequest, Trigger } from "./request.ts";
 
-/** What a step did, in figures and words that go into the report. */
+/** What a step did, as fields of its report. */
 export type Effect = Readonly<Record<string, unknown>>;
 
-/** What a step may know while it quiesces. */
+/** The context of a step while it quiesces. */
 export interface StepContext {
   /** The operation's id. */
   readonly operation: string;
@@ -17,55 +17,56 @@ export interface StepContext {
   readonly generation: number;
   /**
    * Aborted at the step's limit, and when its operation is aborted or overtaken.
-   * The step ends soon after that, and has undone its own part if it throws.
+   * The step must then end soon. If it throws, it must have undone its own part.
    */
   readonly signal: AbortSignal;
 }
 
-/** What an undo or a repair may know. */
+/** The context of an undo or a repair. */
 export interface RecoveryContext {
   readonly operation: string;
   /** The generation that this recovery begins. */
   readonly generation: number;
   readonly request: RecoverRequest;
-  /** `failure`: the prepare failed, and nobody asked for the undo. */
+  /** `failure`: the prepare failed and is undone without a call. */
   readonly trigger: Trigger | "failure";
   readonly outcome: Outcome;
-  /** False if the prepare did not hold: the machine was not frozen since then. */
+  /** False if the prepare failed: the machine was not frozen during the operation. */
   readonly held: boolean;
   /** Aborted at the limit of the undo or repair. */
   readonly signal: AbortSignal;
 }
 
-/** Takes back what a step did. */
+/** Undoes a step. */
 export type Undo = (
   context: RecoveryContext,
 ) => Promise<Effect | void> | Effect | void;
 
-/** A step or repair that has nothing to do here, and why. */
+/** The result of a step or a repair that has nothing to do. */
 export interface Skipped {
+  /** The reason. */
   readonly skipped: string;
 }
 
-/** A step that was done; without an undo it leaves nothing to take back. */
+/** The result of a step that was done. Without an undo, nothing is left to undo. */
 export interface Done {
   readonly effect: Effect;
   readonly undo?: Undo;
 }
 
-/** One thing that prepare does. If it throws, it has undone its own part. */
+/** A step of a prepare. If it throws, it must have undone its own part. */
 export interface Step {
   quiesce(context: StepContext): Promise<Done | Skipped> | Done | Skipped;
 }
 
-/** One thing that recovery alone does, before any undo. */
+/** A repair, which a recovery runs before the undos. */
 export interface Repair {
   repair(
     context: RecoveryContext,
   ): Promise<Effect | Skipped> | Effect | Skipped;
 }
 
-/** What became of a step, an undo or a repair. */
+/** The report of a step, an undo or a repair. */
 export interface StepReport {
   readonly name: string;
   /**
@@ -73,9 +74,9 @@ export interface StepReport {
    * before the step did.
    */
   readonly status: "done" | "skipped" | "failed" | "timeout" | "overtaken";
-  /** How long it took, in milliseconds. */
+  /** The duration in milliseconds. */
   readonly ms: number;
   readonly effect?: Effect;
-  /** Why it was skipped, or how it failed. */
+  /** Why the action was skipped, or how it failed. */
   readonly reason?: string;
 }

@@ -177,7 +177,10 @@ describe("after a crash", () => {
       "corrupt",
     ]);
     assert.match(repaired[0].reason!, /^Cannot read .*: it is not a JSON obj/);
-    assert.match(repaired[4].reason!, /changes of kind unknown are not known$/);
+    assert.match(
+      repaired[4].reason!,
+      /no repairer for changes of kind unknown$/,
+    );
     assert.deepEqual(seen, []);
     assert.ok(existsSync(join(path, "00000100-a.json.corrupt")));
     new Journal(path);
