@@ -108,7 +108,7 @@ function cgroupOf(pid: string, root: string, proc: string): string {
 
 /** What the kernel says of a cgroup's freezer. */
 export interface FreezerState {
-  /** Somebody asked for this very cgroup to be frozen. */
+  /** A write asked for this very cgroup to be frozen. */
   readonly requested: boolean;
   /** Everything in it stands still. */
   readonly frozen: boolean;

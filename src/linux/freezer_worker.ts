@@ -111,7 +111,7 @@ function freezeOne(libc: Libc, mount: MountedAt): "frozen" | "already" {
   return became;
 }
 
-/** The first thaw tells; whoever asks again gets the same answer. */
+/** Thaws once; each later call gets the same answer. */
 function thaw(libc: Libc, expired: boolean): Thawed {
   if (thawed !== undefined) return thawed;
   clearTimeout(timer);

@@ -18,8 +18,8 @@ const FITHAW = 0xC0045878n;
 
 /**
  * Freezes the filesystem that the open descriptor lies on; blocks while it
- * writes the filesystem out, which may take long. "already": somebody froze it
- * before (EBUSY).
+ * writes the filesystem out, which may take long. "already": another program
+ * froze it before (EBUSY).
  */
 export function freezeFilesystem(
   libc: Libc,

@@ -138,7 +138,7 @@ export class MountFreezer {
     else if (news.kind === "froze") this.#frozen.push(news.mount);
     else {
       this.#orders--;
-      // A freeze that ends when nobody waits for it is no answer to a thaw.
+      // A freeze that ends after it was given up is no answer to a thaw.
       if (this.#asked === news.order) this.#hear(news);
       if (this.#ending) this.end().catch(() => {});
     }

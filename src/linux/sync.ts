@@ -21,7 +21,7 @@ export class DirectoryOpening {
 
   constructor(libc: Libc, path: string) {
     this.#libc = libc;
-    // The thread reads it: it must outlive whoever waits for the thread.
+    // The thread reads it: the path stays until the call has returned.
     const text = new TextEncoder().encode(`${path}\0`);
     this.#path = requireSymbol(libc.strdup, "strdup")(text);
     try {
@@ -133,7 +133,7 @@ export class FilesystemSync {
     return this.#opening === undefined && this.#syncing === undefined;
   }
 
-  /** Nobody waits for it any more; `advance` still tells when it has ended. */
+  /** Gives the sync up; `advance` still tells when it has ended. */
   abandon(): void {
     this.#abandoned = true;
     // A call that is under way holds the open file itself.
