@@ -26,10 +26,11 @@ VmFlags: rd wr sh mr mw me ms dc hg
 Referenced:          132 kB
 `;
 
-test("a mapping has its address, its size, its touched and its huge pages", () => {
+test("a mapping has its address, its size, its mapped, its touched and its huge pages", () => {
   assert.deepEqual(findMapping(SMAPS, "/dev/shm/a b/memory"), {
     start: 0x7f1683fff000,
     bytes: 512 << 20,
+    mapped: 131072,
     touched: 1543,
     hugeBytes: 2 << 20,
   });

@@ -12,6 +12,8 @@ export interface Mapping {
   /** Its first address. */
   readonly start: number;
   readonly bytes: number;
+  /** Pages that the process reaches without a fault. */
+  readonly mapped: number;
   /** Pages that the process has touched since `clearReferenced`. */
   readonly touched: number;
   /** Bytes that are mapped in huge pages, which count as touched in whole. */
@@ -37,6 +39,7 @@ export function findMapping(smaps: string, file: string): Mapping {
     return {
       start,
       bytes: end - start,
+      mapped: bytesOf("Rss") / PAGE,
       touched: bytesOf("Referenced") / PAGE,
       hugeBytes: bytesOf("AnonHugePages") + bytesOf("ShmemPmdMapped") +
         bytesOf("FilePmdMapped"),

@@ -118,9 +118,9 @@ function agree(listed: number, sum: number): boolean {
 }
 
 /**
- * Counts the touched pages as a host sees them that maps the file lazily: this
- * host's kernel maps up to 15 pages beside each page that is read, and they
- * count as touched. Gives the counts at the reply, and so many milliseconds after.
+ * Counts the pages that this host's kernel maps if the file is mapped lazily: up
+ * to 15 pages beside each page that is read. Gives the counts at the reply, and so
+ * many milliseconds after it.
  */
 export async function countMapped(
   snapshot: Snapshot,
@@ -129,7 +129,7 @@ export async function countMapped(
 ): Promise<[number, number]> {
   const hardware = { ...snapshot.hardware, memoryFile: "lazy" } as const;
   await using fork = await runFork({ ...snapshot, hardware }, ask, 0);
-  const count = () => mappingOf(pidOf(fork), fork.memoryFile).touched;
+  const count = () => mappingOf(pidOf(fork), fork.memoryFile).mapped;
   const atReply = count();
   await pass(ms);
   return [atReply, count()];

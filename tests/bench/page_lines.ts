@@ -110,16 +110,21 @@ export async function listTypes(
   };
   add("stored", stored, types);
   if (prepare) add("changed by prepare", changed, types);
-  const [touched, forkChanged] = FORK_COUNTS;
-  for (const [moment, ms] of [0, LATER_MS].entries()) {
-    const fork = await listFork(snapshot, ask, ms);
-    if (fork.touched) add(touched[moment], fork.touched, fork.types);
+  const forks = [
+    await listFork(snapshot, ask, 0),
+    await listFork(snapshot, ask, LATER_MS),
+  ];
+  const [touchedLines, changedLines] = FORK_COUNTS;
+  for (const [moment, { touched, types }] of forks.entries()) {
+    if (touched) add(touchedLines[moment], touched, types);
     else {
       console.error(
         "bench: Cannot list touched pages: only root sees page frames, and this kernel may mark them in another way",
       );
     }
-    add(forkChanged[moment], fork.changed, fork.types);
+  }
+  for (const [moment, { changed, types }] of forks.entries()) {
+    add(changedLines[moment], changed, types);
   }
   return table;
 }

@@ -127,5 +127,10 @@ function chart(
       return [{ label, length, marked: column === NOBODY }];
     })
   );
-  report.chart("pages.svg", "Pages of a 512 MiB guest", "pages", bars);
+  report.chart(
+    "pages.svg",
+    "What a 512 MiB guest costs its host",
+    "pages",
+    bars,
+  );
 }
