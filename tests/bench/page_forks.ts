@@ -70,8 +70,8 @@ export interface ForkPages {
 }
 
 /**
- * Counts the pages of one fork, so many milliseconds after the reply. A fork that
- * is counted is stopped and ends: its guest would notice a pause.
+ * Counts the pages of one fork, so many milliseconds after the reply, and ends it.
+ * A later count needs another fork: this one stood still while it was counted.
  */
 export async function countFork(
   snapshot: Snapshot,
