@@ -110,9 +110,20 @@ contract-binary: build ## the contract over HTTP, on what is built
 	@$(BUN_TEST)/contract-binary.xml tests/contract/binary.test.ts
 
 # One page, dist/bench.json and dist/bench/*.svg. PARTS names what to measure:
-# native, forwarder, machine.
-bench: build vm-deps ## measure everything; PARTS=native measures a part
+# native, forwarder, machine, pages. The part pages can measure less, for a quick
+# look at a change: SUBJECTS=bun RESTORES=3 GENERATIONS=1 HOSTS=health; REST= has
+# the seconds before a prepare, AGENT_FLAGS= the flags of the agent. SUBJECTS may
+# name none, bare-bun, bare-deno, bun, deno, and agent, which AGENT= gives.
+bench: build dist/bare/bun dist/bare/deno/main.js vm-deps ## measure everything; PARTS=native measures a part
 	@bun run tests/bench/main.ts $(PARTS)
+
+# The smallest servers, built as Lull is: what is left of it without the agent.
+dist/bare/bun: tests/bench/bare/bun.ts | $(TOOLS)/bun
+	@bun build $(FLAGS) $< --outfile $@
+	@sync $@
+
+dist/bare/deno/main.js: tests/bench/bare/deno.ts | $(TOOLS)/bun
+	@bun build --target=node --format=esm --minify --outfile=$@ $< >/dev/null
 
 # AGENT is a binary that listens on port 49983, PREPARE the path to POST before a
 # snapshot, HEALTH the path to GET after a restore.
