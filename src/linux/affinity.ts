@@ -5,6 +5,7 @@
  */
 import { openSync, readdirSync } from "node:fs";
 import process from "node:process";
+import { messageOf } from "../util/errors.ts";
 import {
   type FailedThread,
   giveMaskBack,
@@ -115,7 +116,7 @@ function restore(libc: Libc, { masks, main, count }: Former): Unpinned {
     try {
       if (giveMaskBack(libc, thread, mask)) threads++;
     } catch (error) {
-      failures.push({ thread, error: (error as Error).message });
+      failures.push({ thread, error: messageOf(error) });
     }
   };
   masks.forEach((mask, thread) => give(thread, mask));

@@ -3,6 +3,7 @@
  * @module
  */
 import { readlinkSync } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 import { readPort, SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
@@ -160,7 +161,7 @@ export function inodeOf(fd: number): string | undefined {
       : undefined;
   } catch (error) {
     // closed by now
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 import type { Input, Runtime } from "../runtime/types.ts";
 import { type Libc, requireSymbol } from "./libc.ts";
 
@@ -155,7 +156,7 @@ export class KernelLogWatch {
       await log.next();
     } catch (error) {
       // EPIPE: records were overwritten before they were read. They were new.
-      if (errorCode(error) !== "EPIPE") failure = error as Error;
+      if (!hasCode(error, "EPIPE")) failure = error as Error;
     }
     this.#pending = false;
     if (!this.#armed) return;
@@ -184,13 +185,8 @@ function readRecord(
   try {
     return readSync(log, buffer, 0, buffer.length, null);
   } catch (error) {
-    const code = errorCode(error);
-    if (code === "EAGAIN") return "none";
-    if (code === "EPIPE") return "lost";
+    if (hasCode(error, "EAGAIN")) return "none";
+    if (hasCode(error, "EPIPE")) return "lost";
     throw error;
   }
-}
-
-function errorCode(error: unknown): string | undefined {
-  return (error as { code?: string }).code;
 }

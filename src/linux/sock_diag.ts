@@ -2,6 +2,7 @@
  * TCP connections of every process, and their end: sock_diag(7).
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import type { Libc } from "./libc.ts";
 import { hasErrno, Netlink, type NetlinkMessage } from "./netlink.ts";
 import {
@@ -123,7 +124,7 @@ export class TcpTable implements Disposable {
         return "destroyed";
       } catch (error) {
         if (hasErrno(error, "ENOENT")) return "gone";
-        return { failed: (error as Error).message };
+        return { failed: messageOf(error) };
       }
     });
   }

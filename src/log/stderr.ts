@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { constants as system } from "node:os";
-import { errorCode } from "../util/errors.ts";
+import { hasCode } from "../util/errors.ts";
 import { lastError, type Libc } from "../linux/libc.ts";
 import type { Write } from "./sink.ts";
 
@@ -54,7 +54,7 @@ export function toFile(fd: number): Write {
     try {
       return writeSync(fd, bytes.subarray(0, WHOLE));
     } catch (error) {
-      if (errorCode(error) === "EAGAIN") return undefined;
+      if (hasCode(error, "EAGAIN")) return undefined;
       throw error;
     }
   };

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
+import { hasCode, messageOf } from "../util/errors.ts";
 import type { Repair } from "../lifecycle/step.ts";
 import { type FileCalls, nodeFiles } from "../linux/files.ts";
 import {
@@ -42,9 +43,9 @@ export function readGeneration(
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw new Error(
-      `Cannot read the generation: ${(error as Error).message}`,
+      `Cannot read the generation: ${messageOf(error)}`,
       { cause: error },
     );
   }
@@ -137,7 +138,7 @@ export class GenerationFile {
     try {
       writeFileSync(next, bytes);
     } catch (error) {
-      if ((error as { code?: string }).code !== "ENOENT") throw error;
+      if (!hasCode(error, "ENOENT")) throw error;
       mkdirSync(dirname(next), { recursive: true, mode: 0o755 });
       writeFileSync(next, bytes);
     }

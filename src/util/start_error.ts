@@ -2,6 +2,7 @@
  * Why the agent does not start.
  * @module
  */
+import { messageOf } from "./errors.ts";
 import { ConfigError } from "../config/error.ts";
 
 /**
@@ -20,7 +21,7 @@ export interface Failure {
 
 /** Makes the failure of whatever the start threw. Never contains a stack trace. */
 export function failureOf(error: unknown): Failure {
-  const text = (error instanceof Error ? error.message : String(error))
+  const text = messageOf(error)
     .trim().replaceAll(/\s*\n\s*/g, " ");
   const sentence = /^Cannot /.test(text)
     ? text
