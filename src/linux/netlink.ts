@@ -12,13 +12,15 @@ import {
   SystemCallError,
 } from "./libc.ts";
 import { aligned, viewOf } from "./netlink_bytes.ts";
+import {
+  AF_NETLINK,
+  SO_RCVTIMEO,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from "./socket_constants.ts";
 
-const AF_NETLINK = 16;
-/** SOCK_RAW | SOCK_CLOEXEC, socket(2) */
-const SOCK_RAW = 3 | 0o2000000;
-/** SOL_SOCKET and SO_RCVTIMEO, asm-generic/socket.h: the last line of defence */
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
+/** Seconds until a read fails for which the kernel has no answer (SO_RCVTIMEO). */
 const TIMEOUT_SECONDS = 2n;
 
 /** Message types, linux/netlink.h */
@@ -71,7 +73,7 @@ export class Netlink implements Disposable {
     this.#libc = libc;
     this.#socket = requireSymbol(libc.socket, "socket")(
       AF_NETLINK,
-      SOCK_RAW,
+      SOCK_RAW | SOCK_CLOEXEC,
       protocol,
     );
     if (this.#socket < 0) throw lastError(libc, "open", "a netlink socket");

@@ -13,6 +13,7 @@ import {
 } from "./netlink_bytes.ts";
 import { portFilter } from "./sock_diag_filter.ts";
 import { formatIpv6 } from "./socket_address.ts";
+import { AF_INET, AF_INET6, IPPROTO_TCP } from "./socket_constants.ts";
 
 /** linux/netlink.h */
 const NETLINK_SOCK_DIAG = 4;
@@ -20,10 +21,7 @@ const NETLINK_SOCK_DIAG = 4;
 const SOCK_DIAG_BY_FAMILY = 20;
 const SOCK_DESTROY = 21;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const FAMILIES = [AF_INET, AF_INET6] as const;
-const IPPROTO_TCP = 6;
 
 /**
  * Connections that have a peer (net/tcp_states.h): established, syn-sent,
