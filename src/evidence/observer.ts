@@ -4,7 +4,7 @@
  * @module
  */
 import { compareClock, type Mark, takeMark } from "./clocks.ts";
-import type { Evidence, EvidenceSource } from "./types.ts";
+import type { Evidence, EvidenceSource } from "../lifecycle/evidence.ts";
 import { messageOf } from "../util/errors.ts";
 import {
   type KernelLog,
