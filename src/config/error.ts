@@ -1,17 +1,11 @@
 /**
- * The error for something that the user wrote.
- * @module
- */
-import { StartError } from "../util/start_error.ts";
-
-/**
  * Something that the user wrote is wrong. The message is a whole sentence for
  * the user: it names what is wrong, the value, and what was expected.
  */
-export class ConfigError extends StartError {
+export class ConfigError extends Error {
   override readonly name = "ConfigError";
   /** The exit code of the process: 2 for wrong usage, 1 if the system refused something. */
-  override readonly exitCode: 1 | 2;
+  readonly exitCode: 1 | 2;
 
   constructor(message: string, exitCode: 1 | 2 = 2) {
     super(message);

@@ -14,7 +14,6 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
-import { hasCode, messageOf } from "../util/errors.ts";
 import type { Repair } from "../lifecycle/step.ts";
 import { type FileCalls, nodeFiles } from "../linux/files.ts";
 import {
@@ -43,9 +42,9 @@ export function readGeneration(
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
     throw new Error(
-      `Cannot read the generation: ${messageOf(error)}`,
+      `Cannot read the generation: ${(error as Error).message}`,
       { cause: error },
     );
   }
@@ -138,7 +137,7 @@ export class GenerationFile {
     try {
       writeFileSync(next, bytes);
     } catch (error) {
-      if (!hasCode(error, "ENOENT")) throw error;
+      if ((error as { code?: string }).code !== "ENOENT") throw error;
       mkdirSync(dirname(next), { recursive: true, mode: 0o755 });
       writeFileSync(next, bytes);
     }

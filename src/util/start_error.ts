@@ -1,33 +1,32 @@
 /**
- * The errors that keep the agent from starting.
+ * Why the agent does not start.
  * @module
  */
-import { messageOf } from "./errors.ts";
+import { ConfigError } from "../config/error.ts";
 
 /**
  * The agent cannot start. The message is one sentence for the user: it says what cannot be
  * done, why, and what to do.
  */
 export class StartError extends Error {
-  override readonly name: string = "StartError";
-  /** The exit code of the process: 2 for wrong usage, 1 for any other reason. */
-  readonly exitCode: 1 | 2 = 1;
+  override readonly name = "StartError";
 }
 
-/** The line that the process writes to stderr, and its exit code. */
+/** What the process says on stderr, in one line, and its exit code: 2 is for wrong usage. */
 export interface Failure {
   readonly line: string;
   readonly exitCode: 1 | 2;
 }
 
-/** Makes the failure of any value that the start threw. Never contains a stack trace. */
+/** Makes the failure of whatever the start threw. Never contains a stack trace. */
 export function failureOf(error: unknown): Failure {
-  const text = messageOf(error).trim().replaceAll(/\s*\n\s*/g, " ");
+  const text = (error instanceof Error ? error.message : String(error))
+    .trim().replaceAll(/\s*\n\s*/g, " ");
   const sentence = /^Cannot /.test(text)
     ? text
     : `Cannot start: ${text || "the reason is unknown"}`;
   return {
     line: `lull: ${sentence}`,
-    exitCode: error instanceof StartError ? error.exitCode : 1,
+    exitCode: error instanceof ConfigError ? error.exitCode : 1,
   };
 }
