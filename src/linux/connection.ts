@@ -155,7 +155,6 @@ const SOCKET = "socket:[";
 export function inodeOf(fd: number): string | undefined {
   try {
     const target = readlinkSync(`/proc/self/fd/${fd}`);
-    // No regular expression: it would be compiled anew after a restore.
     return target.startsWith(SOCKET)
       ? target.slice(SOCKET.length, -1)
       : undefined;
