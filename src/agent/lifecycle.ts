@@ -5,7 +5,7 @@
  */
 import { onRecovered } from "./on_recovered.ts";
 import { createSteps } from "./steps.ts";
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "../lifecycle/evidence.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Operation } from "../lifecycle/operation.ts";

@@ -78,7 +78,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     );
   }
 
-  const newId = () => randomId(libc);
+  const newId = randomId;
   const queue = new DeferredQueue(failed("deferred work failed"));
   const listeners = new Listeners(runtime);
   const listening = () => listeners;

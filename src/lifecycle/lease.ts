@@ -4,7 +4,6 @@
  * the timers of both runtimes count it.
  * @module
  */
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /** One timer; while the lease holds it causes no wakeup. */
 export class Lease {

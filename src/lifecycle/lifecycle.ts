@@ -2,7 +2,7 @@
  * The lifecycle: running, preparing, quiesced, recovering, running.
  * @module
  */
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "./evidence.ts";
 import { DeferredRepairs, type Field, fieldsOf } from "./deferred_repairs.ts";
 import { Lease } from "./lease.ts";
 import { Machine, type Phase, type State } from "./machine.ts";

@@ -2,7 +2,7 @@
  * What the lifecycle is made from.
  * @module
  */
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import type { Recovery } from "./recovery.ts";

@@ -3,6 +3,7 @@
  * @module
  */
 import { existsSync } from "node:fs";
+import { messageOf } from "../util/errors.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
 /** Room for 8192 CPUs, the most that Linux can be built for. */
@@ -81,7 +82,7 @@ export function giveOwedMasksBack(libc: Libc): FailedThread[] {
       giveMaskBack(libc, thread, mask);
       return [];
     } catch (error) {
-      return [{ thread, error: (error as Error).message }];
+      return [{ thread, error: messageOf(error) }];
     }
   });
 }

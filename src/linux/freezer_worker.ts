@@ -5,6 +5,7 @@
  * @module
  */
 import { closeSync, readlinkSync } from "node:fs";
+import { messageOf } from "../util/errors.ts";
 import { loadRuntime } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
 import type {
@@ -158,8 +159,4 @@ function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
     }
   }
   return { thawed, failed };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@
  * not return.
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import { timeout } from "../util/timeout.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type {
@@ -121,7 +122,7 @@ export class MountFreezer {
     try {
       return (await other.rescue(this.#frozen.toReversed(), limitMs)).failed;
     } catch (error) {
-      return [(error as Error).message];
+      return [messageOf(error)];
     } finally {
       await other.end();
     }

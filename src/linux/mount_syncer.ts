@@ -3,6 +3,7 @@
  * does not answer.
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMounts } from "./mountinfo.ts";
 import { chooseDisks } from "./mounts.ts";
@@ -82,7 +83,7 @@ export class MountSyncer {
           if (!this.#advance(disk)) return true;
           mounts.push(mountPoint);
         } catch (error) {
-          reasons.push(`${mountPoint}: ${(error as Error).message}`);
+          reasons.push(`${mountPoint}: ${messageOf(error)}`);
         }
         return false;
       });

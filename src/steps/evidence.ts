@@ -6,7 +6,6 @@
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Step } from "../lifecycle/step.ts";
 import { messageOf } from "../util/errors.ts";
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /**
  * Guest time in which a host may still call, in milliseconds, before the guest

@@ -25,10 +25,8 @@ export interface ResetOptions {
   readonly ownPorts: () => readonly number[];
   /** performance.now() of the restore, where there is evidence of when. */
   readonly restoredAt: () => number | undefined;
-  /** Opens a table of the connections without these local ports. */
-  readonly open?: (
-    without: readonly number[],
-  ) => Pick<TcpTable, "list" | "destroy"> & Disposable;
+  /** Opens the kernel's table of connections. */
+  readonly open?: () => Pick<TcpTable, "list" | "destroy"> & Disposable;
   /** For a rehearsal: destroys none, and looks at connections on loopback too. */
   readonly rehearsal?: boolean;
 }
@@ -48,7 +46,7 @@ export interface ResetConnections {
  */
 export function resetConnections(options: ResetOptions): ResetConnections {
   const { libc, ownPorts, restoredAt, rehearsal = false } = options;
-  const { open = (without) => new TcpTable(libc, without) } = options;
+  const { open = () => new TcpTable(libc) } = options;
   let recorded: readonly TcpConnection[] | undefined;
   // Stays open: to open it, and to close it, takes time of a recovery's caller.
   let table: ReturnType<typeof open> | undefined;
@@ -66,7 +64,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         if (libc.socket === undefined) {
           return { skipped: "the C library could not be loaded" };
         }
-        table ??= open(ownPorts());
+        table ??= open();
         try {
           recorded = orNone(foreign(table.list()));
         } catch (error) {
@@ -119,10 +117,12 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     );
   }
 
-  /** Not on loopback, which the snapshot holds whole. */
+  /** Not the agent's own, and not on loopback, which the snapshot holds whole. */
   function foreign(connections: readonly TcpConnection[]): TcpConnection[] {
-    return connections.filter(({ local, remote }) =>
-      rehearsal || (!isLoopback(local) && !isLoopback(remote))
+    const own = ownPorts();
+    return connections.filter(({ local, localPort, remote }) =>
+      !own.includes(localPort) &&
+      (rehearsal || (!isLoopback(local) && !isLoopback(remote)))
     );
   }
 
