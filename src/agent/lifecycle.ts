@@ -64,9 +64,8 @@ export function createLifecycle(
     evidence,
     defer: (action) => queue.defer(action),
     onPrepare: () => queue.flush(),
-    onQuiet({ id, generation }) {
+    onQuiet() {
       queue.flush();
-      generationFile.expect(id, generation + 1);
       program.invalidate();
       holdLog();
     },

@@ -170,10 +170,7 @@ function trialPlan(
     }),
     network: networkRepair(libc),
     "reset-connections": connections.reset,
-    generation: generationTrial(
-      rest.runtimeDirectory,
-      rest.runtime.filesOf?.(libc),
-    ),
+    generation: generationTrial(rest.runtimeDirectory),
   };
   const limits = { hooksLimitMs: 0, workloadLimitMs: 0, freezeHoldMs: 0 };
   return { plan: plan(parts, limits), close: connections.close };
