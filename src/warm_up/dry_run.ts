@@ -134,7 +134,10 @@ function trialPlan(
     rehearsal: true,
   });
   const parts = {
-    ports: portsStep({ stop: () => Promise.resolve({}), start() {} }),
+    ports: portsStep({
+      stop: () => Promise.resolve({ ports: 0, connections: 0 }),
+      start() {},
+    }),
     connections: connectionsStep(
       {
         quiesce: () => Promise.resolve({ closed: 0, recorded: 0 }),
