@@ -62,7 +62,6 @@ export function createLifecycle(
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    defer: (action) => queue.defer(action),
     onPrepare: () => queue.flush(),
     onQuiet() {
       queue.flush();

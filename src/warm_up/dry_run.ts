@@ -84,7 +84,6 @@ export async function dryRun(
       observer.look();
       return await options.evidence();
     },
-    defer: (action) => queue.defer(action),
     onSettled: () => queue.schedule(),
     onRunning: onRecovered({
       guard,
