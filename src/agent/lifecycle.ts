@@ -62,11 +62,9 @@ export function createLifecycle(
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    defer: (action) => queue.defer(action),
     onPrepare: () => queue.flush(),
-    onQuiet({ id, generation }) {
+    onQuiet() {
       queue.flush();
-      generationFile.expect(id, generation + 1);
       program.invalidate();
       holdLog();
     },

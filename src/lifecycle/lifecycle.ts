@@ -35,7 +35,7 @@ export class Lifecycle {
     this.deferred = new DeferredRepairs(options.plan.repairs);
     this.#lease = new Lease(() => {
       this.recover({ trigger: "lease" }).catch((e) => this.#report(e));
-    }, options.defer);
+    });
     this.#generation = options.generation ?? 0;
   }
 

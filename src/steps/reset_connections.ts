@@ -66,7 +66,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         }
         table ??= open();
         try {
-          recorded = orNone(foreign(table.list()));
+          recorded = foreign(table.list());
         } catch (error) {
           close(); // the next prepare begins with another
           throw error;
@@ -90,9 +90,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         }
         const { network } = request;
         const silent = silentSince(table, restoredAt());
-        if (rehearsal || (stale === NONE && silent === NONE)) {
-          return summary(NONE); // mostly
-        }
+        if (rehearsal || stale.length + silent.length === 0) return summary([]);
         const remote = network?.address === undefined
           ? spareLocal(stale)
           : stale;
@@ -106,15 +104,11 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     table: Pick<TcpTable, "list">,
     at: number | undefined,
   ): readonly TcpConnection[] {
-    if (at === undefined) return NONE;
+    if (at === undefined) return [];
     const ago = performance.now() - at + MARGIN_MS;
-    const now = table.list();
-    if (now.length === 0) return NONE; // mostly, and somebody waits
-    return orNone(
-      spareLocal(foreign(now)).filter(({ established, silentMs }) =>
-        established && silentMs !== undefined && silentMs > ago
-      ),
-    );
+    return spareLocal(foreign(table.list())).filter((
+      { established, silentMs },
+    ) => established && silentMs !== undefined && silentMs > ago);
   }
 
   /** Not the agent's own, and not on loopback, which the snapshot holds whole. */
@@ -140,21 +134,10 @@ export function resetConnections(options: ResetOptions): ResetConnections {
 }
 
 /**
- * No connections, always this very list: V8 has a kind of array for each kind of
- * content, and looks up anew in a fork how long one is of which it saw several.
- */
-const NONE: readonly never[] = [];
-
-function orNone<T>(list: readonly T[]): readonly T[] {
-  return list.length === 0 ? NONE : list;
-}
-
-/**
  * Without those whose other end is in the list too: both ends are in this
  * machine and were in the snapshot, on whatever address.
  */
 function spareLocal(connections: readonly TcpConnection[]): TcpConnection[] {
-  if (connections.length === 0) return [];
   const ends = new Set(
     connections.map(({ local, localPort, remote, remotePort }) =>
       `${local} ${localPort} ${remote} ${remotePort}`
