@@ -91,6 +91,8 @@ export class FilesystemSync {
   readonly begun = performance.now();
   /** Why it failed, once `advance` has said that it has ended. */
   error: string | undefined;
+  /** Whether one of its mounts was opened. */
+  opened = false;
   readonly #libc: Libc;
   /** Mounts of this filesystem that are still to be tried. */
   readonly #mounts: Mount[];
@@ -152,6 +154,7 @@ export class FilesystemSync {
       return this.#fail(`${mountPoint} is covered by another mount`);
     }
     this.error = undefined;
+    this.opened = true;
     this.#directory = directory;
     const fd = BigInt(directory.fd);
     try {
