@@ -5,7 +5,7 @@
  */
 import { onRecovered } from "./on_recovered.ts";
 import { createSteps } from "./steps.ts";
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "../lifecycle/evidence.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Operation } from "../lifecycle/operation.ts";
@@ -62,11 +62,9 @@ export function createLifecycle(
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    defer: (action) => queue.defer(action),
     onPrepare: () => queue.flush(),
-    onQuiet({ id, generation }) {
+    onQuiet() {
       queue.flush();
-      generationFile.expect(id, generation + 1);
       program.invalidate();
       holdLog();
     },

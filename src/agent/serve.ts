@@ -2,7 +2,7 @@
  * Puts the agent together and serves until a signal ends it.
  * @module
  */
-import { createHandler } from "../http/app.ts";
+import { createApp } from "../http/app.ts";
 import { createRepairers, journalDirectory } from "./steps.ts";
 import type { Config } from "../config/mod.ts";
 import { shutDownOnSignal } from "./shutdown.ts";
@@ -78,7 +78,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     );
   }
 
-  const newId = () => randomId(libc);
+  const newId = randomId;
   const queue = new DeferredQueue(failed("deferred work failed"));
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
@@ -121,9 +121,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     libc,
     failed("the program's pages that a recovery needs could not be noted"),
   );
-  const generationFile = new GenerationFile(config.runtimeDirectory, {
-    files: runtime.filesOf?.(libc),
-  });
+  const generationFile = new GenerationFile(config.runtimeDirectory);
   const { registry, owed } = makePrograms({
     config,
     newId,
@@ -167,7 +165,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const healthMayRecover = () =>
     healthRecovers === "always" ||
     (healthRecovers === "restored" && wasPaused(observer));
-  const answer = createHandler({
+  const app = createApp({
     ...{ lifecycle, runtime, tracker, ports, metrics, guard, repaired, owed },
     newId,
     log: logOf("http"),
@@ -204,7 +202,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       idle.worked();
       if (request.method === "POST") await warmUp.ended();
       const rehearsal = selfCall.isFrom(exchange.peer);
-      const response = await answer(request, { exchange, rehearsal });
+      const response = await app.fetch(request, { exchange, rehearsal });
       warmUp.replied();
       return response;
     }),

@@ -6,8 +6,6 @@ import type { Peer } from "../runtime/types.ts";
 
 /** Routes leave here what is to happen once the reply has reached the caller. */
 export class Exchange {
-  /** Stays for good, as the one of `Known` does, and for the same reason. */
-  static readonly example = new Exchange(undefined);
   readonly peer: Peer | undefined;
   /** True while the body of the request has not arrived whole. */
   receiving = false;

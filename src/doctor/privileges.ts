@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
+import { errorText } from "../util/errors.ts";
 import { mountOf, readMounts } from "../linux/mountinfo.ts";
 
 /** Bit numbers of capabilities, linux/capability.h */
@@ -50,8 +51,7 @@ export function requireWritable(path: string): void {
     // accessSync does not suffice: Deno's checks only the mode of the file.
     closeSync(openSync(path, constants.O_WRONLY));
   } catch (error) {
-    const { code } = error as { code?: string };
-    throw new Error(`Cannot write ${path}: ${code ?? error}`);
+    throw new Error(`Cannot write ${path}: ${errorText(error)}`);
   }
 }
 
@@ -69,8 +69,7 @@ export function requireDirectory(path: string): void {
   try {
     accessSync(there, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const { code } = error as { code?: string };
-    throw new Error(`Cannot write ${there}: ${code ?? error}`);
+    throw new Error(`Cannot write ${there}: ${errorText(error)}`);
   }
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { EvidenceObserver } from "./observer.ts";
-import type { Evidence } from "./types.ts";
+import type { Evidence } from "../lifecycle/evidence.ts";
 
 /** The kernel may say a moment after the first call that this is a fork. */
 const FORK_NEWS_MS = 100;

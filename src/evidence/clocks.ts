@@ -2,7 +2,7 @@
  * What clocks outside of the guest say about whether it stood still.
  * @module
  */
-import type { EvidenceSource } from "./types.ts";
+import type { EvidenceSource } from "../lifecycle/evidence.ts";
 import { messageOf } from "../util/errors.ts";
 import type { MachineClock } from "../linux/machine_clock.ts";
 

@@ -4,12 +4,11 @@
  * @module
  */
 import { compareClock, type Mark, takeMark } from "./clocks.ts";
-import type { Evidence, EvidenceSource } from "./types.ts";
+import type { Evidence, EvidenceSource } from "../lifecycle/evidence.ts";
 import { messageOf } from "../util/errors.ts";
 import {
   type KernelLog,
   KernelLogWatch,
-  kernelMessage,
   openKernelLog,
 } from "../linux/kmsg.ts";
 import type { Libc } from "../linux/libc.ts";
@@ -22,7 +21,6 @@ import type { Runtime } from "../runtime/types.ts";
  * name of a process or a disk inside another message passes for it.
  */
 export const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
-const FORK = kernelMessage(FORK_WORDS);
 
 /** What the observer needs; tests give sources of their own. */
 export interface EvidenceOptions {
@@ -176,7 +174,7 @@ export class EvidenceObserver {
 
   #readLog(): void {
     if (this.#log === undefined || this.#mark === undefined) return;
-    const { found, lost } = this.#log.find(FORK);
+    const { found, lost } = this.#log.find(FORK_WORDS);
     this.#lost ||= lost;
     if (found) this.#forkSeenAt ??= this.#now();
   }

@@ -6,6 +6,7 @@
  */
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { errorCode, errorText, hasCode, messageOf } from "../util/errors.ts";
 import { readElf } from "../install/elf.ts";
 import { errnoName } from "../linux/libc.ts";
 import { foreignMachine, hasOtherFormats, headOf, isElf } from "./file_head.ts";
@@ -41,9 +42,9 @@ export function runMethodOf(path: string): RunMethod {
 
 /** The error text for a file that could not be run, the same on every runtime. */
 export function whyNotRun(path: string, error: unknown): string {
-  const code = codeOf(error);
+  const code = spawnErrorCode(error);
   const why = faultOf(path, "it") ?? FALLBACKS[code ?? ""] ??
-    code ?? (error instanceof Error ? error.message : String(error));
+    code ?? messageOf(error);
   return `Cannot run ${path}: ${why}`;
 }
 
@@ -97,10 +98,9 @@ function faultOf(path: string, who: string, depth = 0): string | undefined {
       return `${who} is not executable: make it executable (chmod +x ${path})`;
     }
   } catch (error) {
-    const code = codeOf(error);
-    return code === "ENOENT" || code === "ENOTDIR"
+    return hasCode(error, "ENOENT", "ENOTDIR")
       ? `${who} does not exist${remedy}`
-      : `the agent cannot read ${who} (${code})${remedy}`;
+      : `the agent cannot read ${who} (${errorText(error)})${remedy}`;
   }
   const head = headOf(path);
   if (head === undefined) return undefined;
@@ -148,10 +148,12 @@ function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** The code of a system error. Deno gives some errors only a number, in their text. */
-export function codeOf(error: unknown): string | undefined {
-  const { code, message } = error as { code?: unknown; message?: string };
-  if (typeof code === "string") return code;
-  const [, number] = /\(os error (\d+)\)/.exec(message ?? "") ?? [];
-  return number === undefined ? undefined : errnoName(Number(number));
+/**
+ * The code of an error of a process start. Deno gives some of these errors only a
+ * number, in the message.
+ */
+export function spawnErrorCode(error: unknown): string | undefined {
+  const [, number] = /\(os error (\d+)\)/.exec(messageOf(error)) ?? [];
+  return errorCode(error) ??
+    (number === undefined ? undefined : errnoName(Number(number)));
 }

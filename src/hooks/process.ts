@@ -5,9 +5,14 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { since } from "../util/errors.ts";
+import { hasCode, since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
-import { codeOf, hintFor, runMethodOf, whyNotRun } from "./executable.ts";
+import {
+  hintFor,
+  runMethodOf,
+  spawnErrorCode,
+  whyNotRun,
+} from "./executable.ts";
 import {
   asEnvironment,
   type HookEvent,
@@ -139,7 +144,9 @@ function launch(path: string, event: HookEvent): ChildProcess {
   } catch (error) {
     // The interpreter of the script is a text without "#!". execvp(3), which Deno
     // uses, runs the script by a shell in this case.
-    if (codeOf(error) !== "ENOEXEC" || method === "program") throw error;
+    if (spawnErrorCode(error) !== "ENOEXEC" || method === "program") {
+      throw error;
+    }
     return byShell();
   }
 }
@@ -154,7 +161,7 @@ function killGroup(pid: number | undefined): void {
     process.kill(-pid, "SIGKILL");
   } catch (error) {
     // ESRCH: the process group has no process left.
-    if ((error as { code?: string }).code !== "ESRCH") throw error;
+    if (!hasCode(error, "ESRCH")) throw error;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { nodeHttp } from "../util/lazy_builtins.ts";
 import { obstacleTo } from "../linux/obstacle.ts";
-import { since } from "../util/errors.ts";
+import { errorText, hasCode, since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
 import {
   asHeaders,
@@ -17,7 +17,7 @@ import { OUTPUT, Output } from "./output.ts";
 import type { Target } from "./target.ts";
 
 /** Error codes that only connect(2) returns: no program listens at the target. */
-const UNREACHED: (string | undefined)[] = ["ECONNREFUSED", "ENOENT"];
+const UNREACHED: readonly string[] = ["ECONNREFUSED", "ENOENT"];
 
 type Answer =
   | { readonly status: number }
@@ -49,10 +49,13 @@ export async function postHook(
     return { status: answer.ended, ms, reason, [OUTPUT]: output.text };
   }
   if ("error" in answer) {
-    const { code, message } = answer.error as Error & { code?: string };
-    const reason = `Cannot post to ${nameOf(target)}: ${code ?? message}`;
+    const reason = `Cannot post to ${nameOf(target)}: ${
+      errorText(answer.error)
+    }`;
     const failed = { status: "failed", ms, reason } as const;
-    return UNREACHED.includes(code) ? { ...failed, reached: false } : failed;
+    return hasCode(answer.error, ...UNREACHED)
+      ? { ...failed, reached: false }
+      : failed;
   }
   const httpStatus = answer.status;
   return httpStatus >= 200 && httpStatus < 300

@@ -6,6 +6,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { errorText, hasCode } from "../util/errors.ts";
 import type { Hook, Policy } from "./hook.ts";
 import { runScript } from "./process.ts";
 
@@ -60,8 +61,10 @@ function executablesIn(directory: string): string[] {
   try {
     names = readdirSync(directory);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
-    throw new Error(`Cannot read the hooks in ${directory}: ${codeOf(error)}`);
+    if (hasCode(error, "ENOENT")) return [];
+    throw new Error(
+      `Cannot read the hooks in ${directory}: ${errorText(error)}`,
+    );
   }
   return names
     .filter((name) => !IGNORED.test(name))
@@ -78,11 +81,9 @@ function isExecutableFile(path: string): boolean {
     return stats.isFile() && (stats.mode & 0o111) !== 0;
   } catch (error) {
     // A broken link is not a hook.
-    if (["ENOENT", "EACCES", "ELOOP"].includes(codeOf(error))) return false;
-    throw new Error(`Cannot read the status of hook ${path}: ${codeOf(error)}`);
+    if (hasCode(error, "ENOENT", "EACCES", "ELOOP")) return false;
+    throw new Error(
+      `Cannot read the status of hook ${path}: ${errorText(error)}`,
+    );
   }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: string }).code ?? error);
 }

@@ -2,9 +2,3 @@
 export class InstallError extends Error {
   override readonly name = "InstallError";
 }
-
-/** The code of an error of node:fs; its message if it has no code. */
-export function codeOf(error: unknown): string {
-  const { code, message } = error as Error & { code?: string };
-  return code ?? message ?? String(error);
-}

@@ -14,7 +14,8 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { codeOf, InstallError } from "./error.ts";
+import { errorText, hasCode } from "../util/errors.ts";
+import { InstallError } from "./error.ts";
 
 /** Maximum number of links that the kernel follows (path_resolution(7)). */
 const MAX_LINKS = 40;
@@ -28,7 +29,9 @@ export class Tree {
     try {
       this.#root = realpathSync(root);
     } catch (error) {
-      throw new InstallError(`Cannot install into ${root}: ${codeOf(error)}`);
+      throw new InstallError(
+        `Cannot install into ${root}: ${errorText(error)}`,
+      );
     }
     if (!statSync(this.#root).isDirectory()) {
       throw new InstallError(
@@ -125,9 +128,9 @@ export function entryAt(path: string): Stats | undefined {
   try {
     return lstatSync(path);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw new InstallError(
-      `Cannot read the status of ${path}: ${codeOf(error)}`,
+      `Cannot read the status of ${path}: ${errorText(error)}`,
     );
   }
 }
@@ -137,7 +140,7 @@ function makeDirectory(path: string): void {
     mkdirSync(path);
     chmodSync(path, 0o755); // mkdir(2) applies the umask
   } catch (error) {
-    throw new InstallError(`Cannot create ${path}: ${codeOf(error)}`);
+    throw new InstallError(`Cannot create ${path}: ${errorText(error)}`);
   }
 }
 

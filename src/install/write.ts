@@ -20,7 +20,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { codeOf, InstallError } from "./error.ts";
+import { errorText } from "../util/errors.ts";
+import { InstallError } from "./error.ts";
 import { entryAt } from "./tree.ts";
 
 const CHUNK_BYTES = 1 << 20;
@@ -75,7 +76,7 @@ function replace(path: string, make: (temporary: string) => void): void {
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw new InstallError(`Cannot write ${path}: ${codeOf(error)}`);
+    throw new InstallError(`Cannot write ${path}: ${errorText(error)}`);
   }
 }
 

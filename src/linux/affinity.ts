@@ -3,8 +3,9 @@
  * Threads that are born meanwhile inherit the mask of the one that bore them.
  * @module
  */
-import { openSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import process from "node:process";
+import { messageOf } from "../util/errors.ts";
 import {
   type FailedThread,
   giveMaskBack,
@@ -57,11 +58,7 @@ export function pinThreads(libc: Libc): Pinned {
       throw new Error("Cannot pin threads: the main thread has ended");
     }
     const cpu = lastCpu(main);
-    const former = {
-      masks: new Map<number, Uint8Array>(),
-      main,
-      count: threadCounter(libc),
-    };
+    const former = { masks: new Map<number, Uint8Array>(), main };
     try {
       pin(libc, former.masks, maskOf(cpu));
     } catch (error) {
@@ -89,7 +86,6 @@ interface Former {
   readonly masks: ReadonlyMap<number, Uint8Array>;
   /** The main thread's. */
   readonly main: Uint8Array;
-  readonly count: () => number | undefined;
 }
 
 /** Pins all threads; saves the mask of each that is its own. */
@@ -108,56 +104,22 @@ function pin(
   });
 }
 
-function restore(libc: Libc, { masks, main, count }: Former): Unpinned {
+function restore(libc: Libc, { masks, main }: Former): Unpinned {
   const failures: FailedThread[] = [];
   let threads = 0;
   const give = (thread: number, mask: Uint8Array) => {
     try {
       if (giveMaskBack(libc, thread, mask)) threads++;
     } catch (error) {
-      failures.push({ thread, error: (error as Error).message });
+      failures.push({ thread, error: messageOf(error) });
     }
   };
   masks.forEach((mask, thread) => give(thread, mask));
-  // Usually that is all of them, and the directory need not be read: the caller of
-  // the first reply after a restore waits for that, too. A thread that is born from
-  // here on has its mask from one that has its own again.
-  if (count() !== threads) {
-    forEachThread((thread) => {
-      if (!masks.has(thread)) give(thread, main);
-    });
-  }
+  // A thread that starts from here on inherits a mask that was given back.
+  forEachThread((thread) => {
+    if (!masks.has(thread)) give(thread, main);
+  });
   return { threads, failed: failures };
-}
-
-// statx(2), linux/stat.h
-const AT_EMPTY_PATH = 0x1000;
-const STATX_NLINK = 4;
-const STATX_BYTES = 256;
-const STX_NLINK = 16;
-const TASKS = "/proc/self/task";
-const NO_PATH = Uint8Array.of(0);
-/** The directory, open for the agent's life: its path is a long way to go. */
-let tasks: number | undefined;
-
-/**
- * Tells how many threads this process has: the links of their directory, less the
- * two that any directory has (proc_task_getattr() in fs/proc/base.c). Undefined
- * where the kernel does not tell.
- */
-function threadCounter({ statx }: Libc): () => number | undefined {
-  const found = new Uint8Array(STATX_BYTES);
-  const directory = tasks ??= openSync(TASKS, "r");
-  return () => {
-    if (statx?.(directory, NO_PATH, AT_EMPTY_PATH, STATX_NLINK, found) !== 0) {
-      return undefined;
-    }
-    // Without a view, which takes longer to make than all else here; 22 bits are
-    // the most that Linux has for threads (PID_MAX_LIMIT).
-    const links = found[STX_NLINK] | found[STX_NLINK + 1] << 8 |
-      found[STX_NLINK + 2] << 16;
-    return links - 2;
-  };
 }
 
 /**
@@ -169,7 +131,7 @@ function forEachThread(visit: (thread: number, isNew: boolean) => void): void {
   for (let before = -1; seen.size > before;) {
     const isNew = before !== -1;
     before = seen.size;
-    for (const name of readdirSync(TASKS)) {
+    for (const name of readdirSync("/proc/self/task")) {
       const thread = Number(name);
       if (seen.has(thread)) continue;
       seen.add(thread);

@@ -5,10 +5,9 @@
  */
 import { ipv4Bytes } from "./ipv4.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
+import { AF_PACKET, SOCK_CLOEXEC, SOCK_RAW } from "./socket_constants.ts";
 
 /** linux/if_packet.h, linux/if_ether.h, packet(7) */
-const AF_PACKET = 17;
-const SOCK_RAW = 3 | 0o2000000; // SOCK_CLOEXEC
 const ETH_P_ARP = [0x08, 0x06];
 const SOCKADDR_LL_BYTES = 20;
 
@@ -22,7 +21,11 @@ export function announce(
   mac: Uint8Array,
   addresses: readonly string[],
 ): void {
-  const socket = requireSymbol(libc.socket, "socket")(AF_PACKET, SOCK_RAW, 0);
+  const socket = requireSymbol(libc.socket, "socket")(
+    AF_PACKET,
+    SOCK_RAW | SOCK_CLOEXEC,
+    0,
+  );
   if (socket < 0) throw lastError(libc, "announce", "an address");
   try {
     const name = new Uint8Array(SOCKADDR_LL_BYTES);

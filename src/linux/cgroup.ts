@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { errorText, hasCode } from "../util/errors.ts";
 import { isWithin, mountOf, readMounts } from "./mountinfo.ts";
 
 /** Where hierarchies of cgroups are mounted: cgroups(7). */
@@ -56,7 +57,7 @@ function locate(name: string, root: string): string | undefined {
   try {
     path = realpathSync(wanted);
   } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw refused(codeOf(error));
+    if (!hasCode(error, "ENOENT")) throw refused(errorText(error));
     const other = otherHierarchy(name, root);
     if (other === undefined) return undefined;
     throw refused(`it is not below ${root}, where cgroup v2 is, but ${other}`);
@@ -67,7 +68,7 @@ function locate(name: string, root: string): string | undefined {
     readFileSync(join(path, "cgroup.freeze"));
     return path;
   } catch (error) {
-    if (!isGone(error)) throw refused(codeOf(error));
+    if (!isGone(error)) throw refused(errorText(error));
     if (!existsSync(path)) return undefined; // removed just now
     throw refused("it has no cgroup.freeze, which came with Linux 5.2");
   }
@@ -90,11 +91,6 @@ function otherHierarchy(name: string, root: string): string | undefined {
     : undefined;
 }
 
-function codeOf(error: unknown): string {
-  const { code, message } = error as Error & { code?: string };
-  return code ?? message;
-}
-
 /** The directory of a process's cgroup (cgroups(7), /proc/PID/cgroup). */
 function cgroupOf(pid: string, root: string, proc: string): string {
   const text = readFileSync(`${proc}/${pid}/cgroup`, "utf8");
@@ -108,7 +104,7 @@ function cgroupOf(pid: string, root: string, proc: string): string {
 
 /** What the kernel says of a cgroup's freezer. */
 export interface FreezerState {
-  /** Somebody asked for this very cgroup to be frozen. */
+  /** A write asked for this very cgroup to be frozen. */
   readonly requested: boolean;
   /** Everything in it stands still. */
   readonly frozen: boolean;
@@ -155,6 +151,5 @@ export function frozenFromAbove(path: string): boolean {
 
 /** ENODEV: the file was opened before its cgroup was removed. */
 function isGone(error: unknown): boolean {
-  const { code } = error as { code?: string };
-  return code === "ENOENT" || code === "ENODEV";
+  return hasCode(error, "ENOENT", "ENODEV");
 }

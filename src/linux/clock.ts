@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../util/errors.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
 /** Numbers of clocks, time.h, clock_gettime(2) */
@@ -114,7 +115,7 @@ function entriesOf(directory: string): string[] {
   try {
     return readdirSync(directory).sort();
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   }
 }

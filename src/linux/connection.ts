@@ -3,9 +3,17 @@
  * @module
  */
 import { readlinkSync } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 import { readPort, SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
+import {
+  IPPROTO_TCP,
+  SHUT_RD,
+  SHUT_RDWR,
+  TCP_CORK,
+  TCP_INFO,
+} from "./socket_constants.ts";
 import { parseTcpInfo, TCP_INFO_BYTES, type TcpInfo } from "./tcp_info.ts";
 
 /** One accepted connection. The inode tells it from a later one on its fd. */
@@ -15,17 +23,10 @@ export interface Connection {
   readonly peer: Peer;
 }
 
-/** shutdown(2) */
-const SHUT_RD = 0;
-const SHUT_RDWR = 2;
 /** ioctl(2), sockios.h: bytes sent and not yet acknowledged */
 const SIOCOUTQ = 0x5411n;
 /** The same, for bytes received and not yet read */
 const SIOCINQ = 0x541bn;
-/** tcp(7), netinet/tcp.h */
-const IPPROTO_TCP = 6;
-const TCP_CORK = 3;
-const TCP_INFO = 11;
 /** What an option is switched on with: an int. */
 const ON = Uint8Array.of(1, 0, 0, 0);
 
@@ -154,13 +155,12 @@ const SOCKET = "socket:[";
 export function inodeOf(fd: number): string | undefined {
   try {
     const target = readlinkSync(`/proc/self/fd/${fd}`);
-    // No regular expression: it would be compiled anew after a restore.
     return target.startsWith(SOCKET)
       ? target.slice(SOCKET.length, -1)
       : undefined;
   } catch (error) {
     // closed by now
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

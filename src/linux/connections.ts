@@ -5,7 +5,7 @@
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { errorCode } from "../util/errors.ts";
+import { hasCode } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
 import {
   ADDRESS,
@@ -54,7 +54,7 @@ export function descriptorsEnd(limit: number | undefined): number {
   try {
     status = readFileSync("/proc/self/status", "latin1");
   } catch (error) {
-    const starved = errorCode(error) === "EMFILE";
+    const starved = hasCode(error, "EMFILE");
     if (starved && limit !== undefined) return limit;
     throw error;
   }

@@ -3,31 +3,32 @@
  * @module
  */
 import { existsSync } from "node:fs";
+import { messageOf } from "../util/errors.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
 /** Room for 8192 CPUs, the most that Linux can be built for. */
 const MASK_BYTES = 1024;
 const SIZE = BigInt(MASK_BYTES);
 
-/** Who changes the masks of this process's threads now. */
+/** What changes the masks of this process's threads now. */
 let owner: string | undefined;
 
-/** Who changes the masks of this process's threads now, undefined if none does. */
+/** What changes the masks of this process's threads now; undefined if nothing. */
 export function maskOwner(): string | undefined {
   return owner;
 }
 
 /**
- * Must be called before the first mask is changed, and what it gives back once
- * all masks are as before: a mask that is read meanwhile is not the thread's own,
- * and to give it back later would leave the thread on one CPU for ever. Throws
- * while another owns them; `who` is what it will be told.
+ * Must be called before the first mask is changed, and the function that it gives
+ * once all masks are as before: a mask that is read meanwhile is not the thread's
+ * own, and to give it back later would leave the thread on one CPU for ever.
+ * Throws while something else changes masks; `what` is its name in that error.
  */
-export function ownMasks(who: string): () => void {
+export function ownMasks(what: string): () => void {
   if (owner !== undefined) {
     throw new Error(`Cannot change the CPUs of threads: ${owner} changes them`);
   }
-  owner = who;
+  owner = what;
   let owns = true;
   return () => {
     if (owns) owner = undefined;
@@ -81,7 +82,7 @@ export function giveOwedMasksBack(libc: Libc): FailedThread[] {
       giveMaskBack(libc, thread, mask);
       return [];
     } catch (error) {
-      return [{ thread, error: (error as Error).message }];
+      return [{ thread, error: messageOf(error) }];
     }
   });
 }

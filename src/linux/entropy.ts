@@ -3,6 +3,7 @@
  * @module
  */
 import { closeSync, constants, openSync, read } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 import { pause } from "./poll.ts";
 import { callOnPool } from "./pool_call.ts";
@@ -114,10 +115,7 @@ function open(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === "ENOENT" || code === "ENODEV" || code === "ENXIO") {
-      return undefined;
-    }
+    if (hasCode(error, "ENOENT", "ENODEV", "ENXIO")) return undefined;
     throw error;
   }
 }
@@ -130,9 +128,9 @@ function readSome(
   return new Promise((resolve, reject) => {
     read(source, into, 0, into.length, null, (error, count) => {
       if (error === null) resolve(count);
-      else if (error.code === "EAGAIN") resolve(0);
+      else if (hasCode(error, "EAGAIN")) resolve(0);
       // hw_random's answer where the device node exists and no driver does
-      else if (error.code === "ENODEV") resolve(undefined);
+      else if (hasCode(error, "ENODEV")) resolve(undefined);
       else reject(error);
     });
   });

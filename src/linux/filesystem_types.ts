@@ -18,14 +18,14 @@ const FOREIGN = new Set([
 /** On disks, though the device number of the mount is none of a disk. */
 const ON_DISKS = new Set(["btrfs", "bcachefs", "zfs", "ubifs"]);
 
-/** Whether somebody outside the kernel answers for a filesystem of this type. */
+/** Whether a program outside the kernel answers for a filesystem of this type. */
 export function isForeign(type: string): boolean {
   return FOREIGN.has(type) || type.startsWith("fuse.");
 }
 
 /**
  * Whether a path that leads through a filesystem of this type may wait for
- * somebody outside the kernel: a foreign one, or an automounter.
+ * a program outside the kernel: a foreign one, or an automounter.
  */
 export function mayNotAnswer(type: string): boolean {
   return type === "autofs" || isForeign(type);

@@ -25,7 +25,7 @@ export type FreezerOrder =
 export interface Thawed {
   readonly [key: string]: unknown;
   readonly thawed: readonly string[];
-  /** Somebody else had thawed them before. */
+  /** Another program had thawed them before. */
   readonly notFrozen: readonly string[];
   readonly failed: readonly string[];
   /** They thawed by themselves, because they were held too long. */

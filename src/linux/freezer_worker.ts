@@ -5,6 +5,7 @@
  * @module
  */
 import { closeSync, readlinkSync } from "node:fs";
+import { messageOf } from "../util/errors.ts";
 import { loadRuntime } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
 import type {
@@ -111,7 +112,7 @@ function freezeOne(libc: Libc, mount: MountedAt): "frozen" | "already" {
   return became;
 }
 
-/** The first thaw tells; whoever asks again gets the same answer. */
+/** Thaws once; each later call gets the same answer. */
 function thaw(libc: Libc, expired: boolean): Thawed {
   if (thawed !== undefined) return thawed;
   clearTimeout(timer);
@@ -158,8 +159,4 @@ function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
     }
   }
   return { thawed, failed };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { closeSync, constants, openSync } from "node:fs";
+import { errorText } from "../util/errors.ts";
 import {
   lastError,
   type Libc,
@@ -18,8 +19,8 @@ const FITHAW = 0xC0045878n;
 
 /**
  * Freezes the filesystem that the open descriptor lies on; blocks while it
- * writes the filesystem out, which may take long. "already": somebody froze it
- * before (EBUSY).
+ * writes the filesystem out, which may take long. "already": another program
+ * froze it before (EBUSY).
  */
 export function freezeFilesystem(
   libc: Libc,
@@ -72,8 +73,7 @@ function open(mountPoint: string): number {
   try {
     return openSync(mountPoint, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch (error) {
-    const { code } = error as { code?: string };
-    throw new Error(`Cannot open mount ${mountPoint}: ${code ?? error}`);
+    throw new Error(`Cannot open mount ${mountPoint}: ${errorText(error)}`);
   }
 }
 

@@ -3,7 +3,6 @@
  * cost 1.2 MB of every snapshot for all that comes with them.
  * @module
  */
-import { wholeNumber } from "./whole_number.ts";
 
 /** The 4 or 16 bytes of an address; undefined for what is none. */
 export function parseIp(text: string): Uint8Array | undefined {
@@ -37,12 +36,15 @@ export function unmapIp(address: Uint8Array): Uint8Array {
 
 const MAPPED = new Uint8Array(16).fill(0xff, 10, 12);
 
-/** Dotted quads only, without leading zeros: those are octal to some. */
+/** A number without leading zeros, which some programs read as octal. */
+const DECIMAL = /^(?:0|[1-9]\d{0,2})$/;
+
+/** Reads a dotted quad; undefined for any other form. */
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split(".").map(wholeNumber);
+  const parts = text.split(".");
   const valid = parts.length === 4 &&
-    parts.every((part) => part !== undefined && part < 256);
-  return valid ? Uint8Array.from(parts as number[]) : undefined;
+    parts.every((part) => DECIMAL.test(part) && Number(part) < 256);
+  return valid ? Uint8Array.from(parts, Number) : undefined;
 }
 
 /** RFC 4291, 2.2. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 import type { Input, Runtime } from "../runtime/types.ts";
 import { type Libc, requireSymbol } from "./libc.ts";
 
@@ -15,10 +16,7 @@ const SEEK_END = 2;
 const EAGAIN = 11;
 const EPIPE = 32;
 
-const COMMA = 44;
-const DIGIT_0 = 48;
-const SEMICOLON = 59;
-const LINE_END = 10;
+const decoder = new TextDecoder("latin1");
 
 /** New records since a moment, in order. */
 export interface KernelLog {
@@ -28,57 +26,34 @@ export interface KernelLog {
    * Reads what is new, up to this message of the kernel's own; `lost` where the
    * kernel overwrote some of it before it was read.
    */
-  find(message: KernelMessage): {
+  find(message: string): {
     readonly found: boolean;
     readonly lost: boolean;
   };
   close(): void;
 }
 
-/** A whole message, to look for. */
-export type KernelMessage = Uint8Array;
-
-/** The message as the log has it: ASCII. */
-export function kernelMessage(text: string): KernelMessage {
-  return new TextEncoder().encode(text);
-}
-
 /**
- * Whether a record of so many bytes is this message, whole, by the kernel itself:
- * `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE`, then lines of a
- * dictionary. Facility 0 is the kernel, and whoever writes to the log cannot
- * claim that one; line ends within a message are escaped. Byte by byte: a host
- * waits for the answer, and to make strings costs four times as much after a
- * restore, when all code runs for the first time.
+ * Whether a record of this many bytes holds exactly this message, and the kernel itself wrote it.
+ * A record is `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE`, then lines of a dictionary.
+ * The priority is facility * 8 + level. Facility 0 is the kernel: a program that writes to the
+ * log cannot claim it. The kernel escapes line ends within a message.
  */
 export function isFromKernel(
-  message: KernelMessage,
+  message: string,
   record: Uint8Array,
   length: number,
 ): boolean {
-  let at = 0;
-  let priority = 0;
-  for (; at < length && record[at] !== COMMA; at++) {
-    const digit = record[at] - DIGIT_0;
-    if (digit < 0 || digit > 9) return false;
-    priority = priority * 10 + digit;
-  }
-  // the priority is facility * 8 + level
-  if (at === 0 || priority > 7) return false;
-  while (at < length && record[at] !== SEMICOLON) at++;
-  at++;
-  for (let i = 0; i < message.length; i++) {
-    if (record[at + i] !== message[i]) return false;
-  }
-  at += message.length;
-  return at === length || (at < length && record[at] === LINE_END);
+  const text = decoder.decode(record.subarray(0, length));
+  const [, priority, found] = /^(\d+)[^;]*;([^\n]*)/.exec(text) ?? [];
+  return Number(priority) < 8 && found === message;
 }
 
 /** Opens the log; throws where this process may not read it (CAP_SYSLOG). */
 export function openKernelLog(libc: Libc, path = KERNEL_LOG): KernelLog {
   const log = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const buffer = new Uint8Array(RECORD_BYTES);
-  function find(message: KernelMessage) {
+  function find(message: string) {
     let lost = false;
     for (;;) {
       const count = readRecord(libc, log, buffer);
@@ -155,7 +130,7 @@ export class KernelLogWatch {
       await log.next();
     } catch (error) {
       // EPIPE: records were overwritten before they were read. They were new.
-      if (errorCode(error) !== "EPIPE") failure = error as Error;
+      if (!hasCode(error, "EPIPE")) failure = error as Error;
     }
     this.#pending = false;
     if (!this.#armed) return;
@@ -184,13 +159,8 @@ function readRecord(
   try {
     return readSync(log, buffer, 0, buffer.length, null);
   } catch (error) {
-    const code = errorCode(error);
-    if (code === "EAGAIN") return "none";
-    if (code === "EPIPE") return "lost";
+    if (hasCode(error, "EAGAIN")) return "none";
+    if (hasCode(error, "EPIPE")) return "lost";
     throw error;
   }
-}
-
-function errorCode(error: unknown): string | undefined {
-  return (error as { code?: string }).code;
 }

@@ -47,8 +47,6 @@ const SYMBOLS = {
   // clocks: clock_gettime(2); the struct is two 64-bit numbers
   clock_gettime: { args: ["i32", "buffer"], result: "i32" },
   clock_settime: { args: ["i32", "buffer"], result: "i32" },
-  // statx(2), since glibc 2.28
-  statx: { args: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   // one agent per runtime directory: flock(2)
   flock: { args: ["i32", "i32"], result: "i32" },
   // lseek(2), rename(2), sethostname(2), mkfifo(3)
@@ -107,8 +105,8 @@ export type Libc =
   & { errno?(): number };
 
 /**
- * The function, which has this name; fails where this libc has none. Who calls this
- * looks it up: V8 keeps no notes at a place that looks up many names.
+ * Returns a function of the C library that is known to be needed. Throws if this C library does
+ * not have it; the name is for the message.
  */
 export function requireSymbol<T extends (...args: never[]) => unknown>(
   call: T | undefined,

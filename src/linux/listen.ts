@@ -4,11 +4,12 @@
  */
 import { descriptorsOn } from "./connections.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
-
-const SOL_SOCKET = 1;
-const SO_ACCEPTCONN = 30;
-const IPPROTO_TCP = 6;
-const TCP_DEFER_ACCEPT = 9;
+import {
+  IPPROTO_TCP,
+  SO_ACCEPTCONN,
+  SOL_SOCKET,
+  TCP_DEFER_ACCEPT,
+} from "./socket_constants.ts";
 
 /** Seconds as the kernel takes them: an int. Made once, as a recovery's caller waits. */
 const SHOW = secondsOf(0);

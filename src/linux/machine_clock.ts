@@ -4,6 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 import type { HostClockFinder } from "./clock.ts";
 
 const SINCE_EPOCH = "/sys/class/rtc/rtc0/since_epoch";
@@ -30,7 +31,7 @@ export function hardwareClock(path = SINCE_EPOCH): MachineClock {
       try {
         return Number(readFileSync(path, "utf8")) * 1000;
       } catch (error) {
-        if ((error as { code?: string }).code === "ENOENT") return undefined;
+        if (hasCode(error, "ENOENT")) return undefined;
         throw error;
       }
     },

@@ -3,6 +3,7 @@
  * not return.
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import { timeout } from "../util/timeout.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type {
@@ -121,7 +122,7 @@ export class MountFreezer {
     try {
       return (await other.rescue(this.#frozen.toReversed(), limitMs)).failed;
     } catch (error) {
-      return [(error as Error).message];
+      return [messageOf(error)];
     } finally {
       await other.end();
     }
@@ -138,7 +139,7 @@ export class MountFreezer {
     else if (news.kind === "froze") this.#frozen.push(news.mount);
     else {
       this.#orders--;
-      // A freeze that ends when nobody waits for it is no answer to a thaw.
+      // A freeze that ends after it was given up is no answer to a thaw.
       if (this.#asked === news.order) this.#hear(news);
       if (this.#ending) this.end().catch(() => {});
     }

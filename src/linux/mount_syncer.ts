@@ -3,6 +3,7 @@
  * does not answer.
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMounts } from "./mountinfo.ts";
 import { chooseDisks } from "./mounts.ts";
@@ -79,10 +80,11 @@ export class MountSyncer {
       waiting = waiting.filter((disk) => {
         const { mountPoint } = disk.mounts[0];
         try {
-          if (!this.#advance(disk)) return true;
-          mounts.push(mountPoint);
+          const state = this.#advance(disk);
+          if (state === "waiting") return true;
+          if (state === "synced") mounts.push(mountPoint);
         } catch (error) {
-          reasons.push(`${mountPoint}: ${(error as Error).message}`);
+          reasons.push(`${mountPoint}: ${messageOf(error)}`);
         }
         return false;
       });
@@ -106,25 +108,26 @@ export class MountSyncer {
   }
 
   /**
-   * Goes on with the sync of one filesystem; true once it is synced. Throws why
-   * it is not.
+   * Goes on with the sync of one filesystem. Throws why it was not synced; one
+   * that was unmounted meanwhile needs no sync.
    */
-  #advance(disk: Disk): boolean {
+  #advance(disk: Disk): "waiting" | "synced" | "unmounted" {
     const { mounts: [{ device }] } = disk;
     const running = this.#syncs.get(device);
     if (running === undefined) {
       this.#begin(disk);
-      return false;
+      return "waiting";
     }
     if (!this.#hasEnded(running, device)) {
       const late = performance.now() - running.begun >= this.#limitMs;
-      if (disk.begun || !late) return false;
+      if (disk.begun || !late) return "waiting";
       throw new Error("a sync that an earlier prepare began has not ended yet");
     }
     // What was written since that one began is not on the disk yet.
     if (!disk.begun) return this.#advance(disk);
-    if (running.error !== undefined) throw new Error(running.error);
-    return true;
+    if (running.error === undefined) return "synced";
+    if (!running.opened && !this.#isMounted(device)) return "unmounted";
+    throw new Error(running.error);
   }
 
   /** Whether a sync has ended, well or not; it is forgotten then. */
@@ -139,6 +142,10 @@ export class MountSyncer {
       if (ended) this.#syncs.delete(device);
     }
     return ended;
+  }
+
+  #isMounted(device: string): boolean {
+    return this.#readMounts().some((mount) => mount.device === device);
   }
 
   #begin(disk: Disk): void {

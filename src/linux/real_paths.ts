@@ -4,6 +4,7 @@
  * @module
  */
 import { realpathSync } from "node:fs";
+import { errorText } from "../util/errors.ts";
 
 /** Each path, and what it is without links or the code of the error. */
 export type RealPaths = ReadonlyMap<
@@ -18,7 +19,6 @@ export function realPath(
   try {
     return { path: realpathSync(path) };
   } catch (error) {
-    const { code } = error as { code?: string };
-    return { error: code ?? String(error) };
+    return { error: errorText(error) };
   }
 }

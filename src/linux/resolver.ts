@@ -11,6 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 
 /** The file's text, undefined where there is none. */
 export function readResolver(path: string): string | undefined {
@@ -45,7 +46,7 @@ export function writeResolver(path: string, text: string | undefined): void {
     renameSync(fresh, file);
   } catch (error) {
     rmSync(fresh, { force: true });
-    if ((error as { code?: string }).code !== "EBUSY") throw error;
+    if (!hasCode(error, "EBUSY")) throw error;
     writeFileSync(file, text);
   }
 }
@@ -54,7 +55,7 @@ function orMissing<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

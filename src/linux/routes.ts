@@ -6,6 +6,7 @@
 import { ipv4Bytes } from "./ipv4.ts";
 import { type Netlink, NLM_F } from "./netlink.ts";
 import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
+import { AF_INET, AF_INET6 } from "./socket_constants.ts";
 
 /** linux/rtnetlink.h */
 const NEWROUTE = 24;
@@ -19,9 +20,6 @@ const RTN_LOCAL = 2;
 const RTNH_F_ONLINK = 4;
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6 } as const;
 const RTMSG_BYTES = 12;
-
-const AF_INET = 2;
-const AF_INET6 = 10;
 
 /** An IPv4 route of the main table through an interface. */
 export interface LinkRoute {

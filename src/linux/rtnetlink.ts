@@ -12,11 +12,10 @@ import {
   viewOf,
 } from "./netlink_bytes.ts";
 import { Routes } from "./routes.ts";
+import { AF_INET, AF_UNSPEC } from "./socket_constants.ts";
 
 /** linux/netlink.h */
 const NETLINK_ROUTE = 0;
-const AF_UNSPEC = 0;
-const AF_INET = 2;
 
 /** linux/rtnetlink.h */
 const RTM = {

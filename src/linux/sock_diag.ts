@@ -2,16 +2,12 @@
  * TCP connections of every process, and their end: sock_diag(7).
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import type { Libc } from "./libc.ts";
 import { hasErrno, Netlink, type NetlinkMessage } from "./netlink.ts";
-import {
-  type Attribute,
-  attributesOf,
-  payloadOf,
-  viewOf,
-} from "./netlink_bytes.ts";
-import { portFilter } from "./sock_diag_filter.ts";
+import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
 import { formatIpv6 } from "./socket_address.ts";
+import { AF_INET, AF_INET6, IPPROTO_TCP } from "./socket_constants.ts";
 
 /** linux/netlink.h */
 const NETLINK_SOCK_DIAG = 4;
@@ -19,10 +15,7 @@ const NETLINK_SOCK_DIAG = 4;
 const SOCK_DIAG_BY_FAMILY = 20;
 const SOCK_DESTROY = 21;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const FAMILIES = [AF_INET, AF_INET6] as const;
-const IPPROTO_TCP = 6;
 
 /**
  * Connections that have a peer (net/tcp_states.h): established, syn-sent,
@@ -41,6 +34,8 @@ const MESSAGE_IDENTITY = 4;
 /** struct inet_diag_sockid: ports, addresses, interface, cookie. */
 const IDENTITY_BYTES = 48;
 const COOKIE = 40;
+/** The identity in a request that lists every connection. */
+const ANY_SOCKET = new Uint8Array(IDENTITY_BYTES);
 /** struct inet_diag_req_v2: family, protocol, extensions, pad, states, identity. */
 const REQUEST_BYTES = 8 + IDENTITY_BYTES;
 /** The attribute with struct tcp_info, and its bit among the extensions. */
@@ -72,39 +67,23 @@ export interface SocketIdentity {
 /** What became of one that was to be destroyed. */
 export type Destroyed = "destroyed" | "gone" | { readonly failed: string };
 
-/** The kernel's table of TCP connections, as long as it is not disposed of. */
+/** The kernel's table of TCP connections. Holds a netlink socket until it is disposed of. */
 export class TcpTable implements Disposable {
-  /**
-   * The first one stays for good: V8 forgets what objects look like of which a
-   * collection has left none, and a fork would learn it anew.
-   */
-  static example: TcpTable | undefined;
   readonly #netlink: Netlink;
-  /** What lists the connections of one family, each. */
-  readonly #listers: readonly (() => NetlinkMessage[])[];
 
-  /**
-   * A table of the connections that have none of these local ports. Throws where
-   * this process gets no such socket.
-   */
-  constructor(libc: Libc, without: readonly number[] = []) {
+  /** Opens the table; throws if the kernel refuses the socket. */
+  constructor(libc: Libc) {
     this.#netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
-    const filter = portFilter(without);
-    this.#listers = FAMILIES.map((family) => this.#listerOf(family, filter));
-    TcpTable.example ??= this;
   }
 
   [Symbol.dispose](): void {
     this.#netlink[Symbol.dispose]();
   }
 
-  /** Lists the connections of both families; throws where the kernel cannot. */
+  /** Lists the connections of IPv4 and IPv6; throws if the kernel cannot list those of IPv4. */
   list(): TcpConnection[] {
-    const connections: TcpConnection[] = [];
-    for (const list of this.#listers) {
-      for (const { payload } of list()) connections.push(parse(payload));
-    }
-    return connections;
+    return FAMILIES.flatMap((family) => this.#listFamily(family))
+      .map(({ payload }) => parse(payload));
   }
 
   /**
@@ -123,45 +102,38 @@ export class TcpTable implements Disposable {
         return "destroyed";
       } catch (error) {
         if (hasErrno(error, "ENOENT")) return "gone";
-        return { failed: (error as Error).message };
+        return { failed: messageOf(error) };
       }
     });
   }
 
-  #listerOf(family: number, filter: readonly Attribute[]) {
-    const anybody = new Uint8Array(IDENTITY_BYTES);
-    const payload = requestFor(family, anybody, filter);
-    const list = this.#netlink.lister(
-      { type: SOCK_DIAG_BY_FAMILY, payload },
-      "the TCP connections",
-    );
-    return (): NetlinkMessage[] => {
-      try {
-        return list();
-      } catch (error) {
-        if (!hasErrno(error, "ENOENT")) throw error;
-        if (family === AF_INET6) return []; // a kernel without IPv6
-        throw new Error(
-          "Cannot list the TCP connections: the kernel's module tcp_diag is not loaded",
-          { cause: error },
-        );
-      }
-    };
+  #listFamily(family: number): NetlinkMessage[] {
+    const payload = requestFor(family, ANY_SOCKET);
+    try {
+      return this.#netlink.list(
+        { type: SOCK_DIAG_BY_FAMILY, payload },
+        "the TCP connections",
+      );
+    } catch (error) {
+      if (!hasErrno(error, "ENOENT")) throw error;
+      if (family === AF_INET6) return []; // a kernel without IPv6
+      throw new Error(
+        "Cannot list the TCP connections: the kernel's module tcp_diag is not loaded; " +
+          "load it with modprobe tcp_diag",
+        { cause: error },
+      );
+    }
   }
 }
 
-function requestFor(
-  family: number,
-  identity: Uint8Array,
-  attributes: readonly Attribute[] = [],
-): Uint8Array {
+function requestFor(family: number, identity: Uint8Array): Uint8Array {
   const request = new Uint8Array(REQUEST_BYTES);
   request[0] = family;
   request[1] = IPPROTO_TCP;
   request[2] = 1 << (INET_DIAG_INFO - 1);
   new DataView(request.buffer).setUint32(4, STATES, true);
   request.set(identity, 8);
-  return payloadOf(request, attributes);
+  return payloadOf(request);
 }
 
 function parse(payload: Uint8Array): TcpConnection {

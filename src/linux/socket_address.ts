@@ -4,13 +4,10 @@
  */
 import type { Peer } from "../runtime/types.ts";
 import { parseIp } from "./ip.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "./socket_constants.ts";
 
 /** Bytes of the largest address the kernel gives (sockaddr_storage). */
 export const SOCKET_ADDRESS_BYTES = 128;
-
-const AF_UNIX = 1;
-const AF_INET = 2;
-const AF_INET6 = 10;
 
 /**
  * The port of a `sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)), undefined for

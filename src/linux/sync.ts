@@ -21,7 +21,7 @@ export class DirectoryOpening {
 
   constructor(libc: Libc, path: string) {
     this.#libc = libc;
-    // The thread reads it: it must outlive whoever waits for the thread.
+    // The thread reads it: the path stays until the call has returned.
     const text = new TextEncoder().encode(`${path}\0`);
     this.#path = requireSymbol(libc.strdup, "strdup")(text);
     try {
@@ -91,6 +91,8 @@ export class FilesystemSync {
   readonly begun = performance.now();
   /** Why it failed, once `advance` has said that it has ended. */
   error: string | undefined;
+  /** Whether one of its mounts was opened. */
+  opened = false;
   readonly #libc: Libc;
   /** Mounts of this filesystem that are still to be tried. */
   readonly #mounts: Mount[];
@@ -133,7 +135,7 @@ export class FilesystemSync {
     return this.#opening === undefined && this.#syncing === undefined;
   }
 
-  /** Nobody waits for it any more; `advance` still tells when it has ended. */
+  /** Gives the sync up; `advance` still tells when it has ended. */
   abandon(): void {
     this.#abandoned = true;
     // A call that is under way holds the open file itself.
@@ -152,6 +154,7 @@ export class FilesystemSync {
       return this.#fail(`${mountPoint} is covered by another mount`);
     }
     this.error = undefined;
+    this.opened = true;
     this.#directory = directory;
     const fd = BigInt(directory.fd);
     try {

@@ -19,9 +19,9 @@ export function canCallOnThread(libc: Libc): boolean {
 }
 
 /**
- * One call on a thread of its own. A call cannot be stopped: who does not wait
- * for it any more looks again later, which frees what is left of the thread.
- * The errno of the call is lost with its thread.
+ * One call on a thread of its own. A call cannot be stopped: a caller that gives
+ * it up looks again later, which frees what is left of the thread. The errno of
+ * the call is lost with its thread.
  */
 export class ThreadCall {
   readonly #libc: Libc;

@@ -4,6 +4,7 @@
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../util/errors.ts";
 
 /** Where its driver is: since Linux 6.10 the first, before it the second. */
 const DRIVERS = [
@@ -21,7 +22,7 @@ function isDevice(path: string): boolean {
   try {
     return readlinkSync(path).includes("/devices/");
   } catch (error) {
-    if ((error as { code?: string }).code === "EINVAL") return false; // a file
+    if (hasCode(error, "EINVAL")) return false; // a file
     throw error;
   }
 }
@@ -30,7 +31,7 @@ function entriesOf(directory: string): string[] {
   try {
     return readdirSync(directory).map((name) => join(directory, name));
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   }
 }

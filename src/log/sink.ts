@@ -2,7 +2,6 @@
  * Queues log lines; a blocked stderr never blocks the agent.
  * @module
  */
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /** Maximum number of queued lines; beyond it, the oldest line is dropped. */
 const MAX_LINES = 1000;

@@ -11,8 +11,9 @@ import {
   writeSync,
 } from "node:fs";
 import { constants as system } from "node:os";
-import { errorCode } from "../util/errors.ts";
+import { hasCode } from "../util/errors.ts";
 import { lastError, type Libc } from "../linux/libc.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../linux/socket_constants.ts";
 import type { Write } from "./sink.ts";
 
 const STDERR = 2;
@@ -24,9 +25,6 @@ const STDERR = 2;
  */
 const PIPE_BUF = 4096;
 
-/** send(2) */
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 const FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 const { EPIPE, ECONNRESET, ENOTCONN } = system.errno;
 /** Errors after which the socket can never be written again. */
@@ -57,7 +55,7 @@ export function toFile(fd: number): Write {
     try {
       return writeSync(fd, bytes.subarray(0, PIPE_BUF));
     } catch (error) {
-      if (errorCode(error) === "EAGAIN") return undefined;
+      if (hasCode(error, "EAGAIN")) return undefined;
       throw error;
     }
   };

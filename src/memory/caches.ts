@@ -5,6 +5,7 @@
  */
 import { accessSync, constants } from "node:fs";
 import { open } from "node:fs/promises";
+import { errorText } from "../util/errors.ts";
 import { callOnPool } from "../linux/pool_call.ts";
 
 /** What to drop: pages of files, or those and inodes and names too. */
@@ -36,8 +37,7 @@ export function withoutCaches(directory = VM): string | undefined {
     accessSync(`${directory}/drop_caches`, constants.W_OK);
     return undefined;
   } catch (error) {
-    const { code } = error as { code?: string };
-    return `${directory} may not be written to: ${code ?? error}`;
+    return `${directory} may not be written to: ${errorText(error)}`;
   }
 }
 

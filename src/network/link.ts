@@ -2,6 +2,7 @@
  * Gives an interface the addresses and the routes of this fork's identity.
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import { announce } from "../linux/announce.ts";
 import type { Libc } from "../linux/libc.ts";
 import { hasErrno } from "../linux/netlink.ts";
@@ -69,7 +70,7 @@ function tell(libc: Libc, { network, link }: Work): Change {
     announce(libc, index, now.mac, addresses);
     return { what: "announced", undo() {} };
   } catch (error) {
-    return { what: `not announced: ${(error as Error).message}`, undo() {} };
+    return { what: `not announced: ${messageOf(error)}`, undo() {} };
   }
 }
 

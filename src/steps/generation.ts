@@ -1,5 +1,5 @@
 /**
- * Repair: the generation, where programs can read and watch it, and where a
+ * Repair: publishes the generation in a file, where programs can read and watch it and where a
  * restarted agent finds it again.
  * @module
  */
@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -15,24 +16,30 @@ import {
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import type { Repair } from "../lifecycle/step.ts";
-import { type FileCalls, nodeFiles } from "../linux/files.ts";
-import {
-  encode,
-  ExpectedDocument,
-  GenerationDocument,
-  type PublishedGeneration,
-  type Untimed,
-} from "./generation_document.ts";
+import { errorCode } from "../util/errors.ts";
 
 const NAME = "generation";
-/** What stands in a file that is ready, until a document is written over it. */
-const PLACE = "\n";
-/** Comes before all that a recovery publishes. */
-const NOTHING: Untimed = { generation: 0, operation: "", outcome: "restored" };
+
+/** The document in the file, as JSON. */
+const GenerationDocument = v.object({
+  /** Grows by one at every recovery; 0 before the first one. */
+  generation: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  /** The operation that the recovery ended, and its outcome. */
+  operation: v.string(),
+  outcome: v.picklist(["restored", "resumed", "expired", "aborted"]),
+  /** The wall clock at the time of publishing, RFC 3339. */
+  time: v.string(),
+});
+
+/** The document in the file. */
+export type PublishedGeneration = v.InferOutput<typeof GenerationDocument>;
+
+/** The document before its time is known. */
+type Untimed = Readonly<Omit<PublishedGeneration, "time">>;
 
 /**
- * What the last recovery published into this directory, undefined if there was
- * none since the boot. Throws where the file cannot be read or is not ours.
+ * Reads what the last recovery published into this directory; undefined if there was no recovery
+ * since the boot. Throws if the file cannot be read or holds something else.
  */
 export function readGeneration(
   directory: string,
@@ -42,7 +49,7 @@ export function readGeneration(
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw new Error(
       `Cannot read the generation: ${(error as Error).message}`,
       { cause: error },
@@ -58,7 +65,10 @@ export function readGeneration(
   }
 }
 
-/** The generation of a killed or restarted agent goes on, or it is told why not. */
+/**
+ * Reads the generation that a former agent published. If there is none, or if it cannot be read,
+ * the generation is 0; `onError` gets why it cannot be read.
+ */
 export function lastGeneration(
   directory: string,
   onError: (error: unknown) => void,
@@ -71,103 +81,72 @@ export function lastGeneration(
   }
 }
 
-/** What the file is called, and who writes it while a caller waits. */
-export interface GenerationFileOptions {
-  readonly name?: string;
-  readonly files?: FileCalls;
-}
-
-/** The file that tells programs of the generation. */
+/** Publishes the generation to programs in the guest, in a file. */
 export class GenerationFile {
   readonly path: string;
   readonly #nextPath: string;
-  readonly #files: FileCalls;
-  readonly #rename: () => void;
-  /**
-   * What the next recovery publishes, if it ends as they mostly do. There is always
-   * one: V8 forgets what objects look like of which there is none.
-   */
-  #expected = new ExpectedDocument(NOTHING, 0);
-  /** The descriptor of the file that will take its place. */
+  /** The descriptor of the file that the next document is written into. */
   #next: number | undefined;
-  /** Those of files that were published, the last one last. */
-  readonly #published: number[] = [];
 
-  constructor(
-    directory: string,
-    { name = NAME, files = nodeFiles }: GenerationFileOptions = {},
-  ) {
+  constructor(directory: string, name = NAME) {
     this.path = join(directory, name);
     this.#nextPath = `${this.path}.new`;
-    this.#files = files;
-    this.#rename = files.renamer(this.#nextPath, this.path);
-  }
-
-  /** Gets the document of a restore ready while nobody waits. */
-  expect(operation: string, generation: number): void {
-    const document = { generation, operation, outcome: "restored" } as const;
-    this.#expected = new ExpectedDocument(document, Date.now());
   }
 
   /**
-   * Opens what the next document will be written into, while nobody waits and
-   * no filesystem is frozen, and gives it its first page. Lets go of what was
-   * published, but for the last: while that is open, whoever takes its place
-   * need not wait until the kernel has freed it. Where it fails, publishing
-   * says why.
+   * Opens the file that the next document is written into, so that a recovery publishes even if it
+   * finds no free descriptor. If the file cannot be opened now, {@linkcode publish} opens it.
    */
   ready(): void {
-    if (this.#next !== undefined) closeSync(this.#next);
-    this.#next = undefined;
-    while (this.#published.length > 1) closeSync(this.#published.shift()!);
+    this.close();
     try {
       this.#next = openSync(this.#nextPath, "w", 0o644);
-      writeSync(this.#next, PLACE, 0);
     } catch {
-      // No directory yet, or it is gone: publishing makes it.
+      // The directory does not exist yet: publish creates it.
     }
   }
 
-  /** Publishes whole or not at all: readers never see half a document. */
+  /**
+   * Publishes the document by rename(2): readers see the whole former document or the whole new
+   * one.
+   */
   publish(document: Untimed): void {
-    const now = Date.now();
-    const bytes = this.#expected.at(document, now) ?? encode(document, now);
-    if (this.#publishInto(this.#next, bytes)) return;
-    const next = this.#nextPath;
+    const time = new Date().toISOString();
+    const text = `${JSON.stringify({ ...document, time })}\n`;
+    const bytes = new TextEncoder().encode(text);
+    if (this.#publishOpened(bytes)) return;
     try {
-      writeFileSync(next, bytes);
+      writeFileSync(this.#nextPath, bytes);
     } catch (error) {
-      if ((error as { code?: string }).code !== "ENOENT") throw error;
-      mkdirSync(dirname(next), { recursive: true, mode: 0o755 });
-      writeFileSync(next, bytes);
+      if (errorCode(error) !== "ENOENT") throw error;
+      mkdirSync(dirname(this.path), { recursive: true, mode: 0o755 });
+      writeFileSync(this.#nextPath, bytes);
     }
-    this.#rename();
+    renameSync(this.#nextPath, this.path);
   }
 
-  /** False where it has to be done from the beginning, for whatever reason. */
-  #publishInto(next: number | undefined, bytes: Uint8Array): boolean {
-    if (next === undefined) return false;
-    this.#next = undefined;
+  /** Publishes through the opened file; false if there is none, or if that failed. */
+  #publishOpened(bytes: Uint8Array): boolean {
+    if (this.#next === undefined) return false;
     try {
-      if (this.#files.write(next, bytes) !== bytes.length) return false;
-      this.#rename();
+      if (writeSync(this.#next, bytes) !== bytes.length) return false;
+      renameSync(this.#nextPath, this.path);
       return true;
     } catch {
-      return false; // somebody has removed it meanwhile, or the disk is full
+      return false; // another program removed the file, or the disk is full
     } finally {
-      this.#published.push(next);
+      this.close();
     }
   }
 
-  /** Closes whatever is open. */
+  /** Closes the opened file. */
   close(): void {
-    if (this.#next !== undefined) this.#published.push(this.#next);
+    if (this.#next !== undefined) closeSync(this.#next);
     this.#next = undefined;
-    for (const fd of this.#published.splice(0)) closeSync(fd);
   }
 }
 
-/** Effect: `generation`, `path`. Comes after the clock, whose time it tells. */
+/** Effect: `generation`, `path`. Runs after the clock's repair, because it publishes the time. */
 export function generationRepair(file: GenerationFile): Repair {
   return {
     repair({ generation, operation, outcome }) {
@@ -177,21 +156,16 @@ export function generationRepair(file: GenerationFile): Repair {
   };
 }
 
-/** The same with a file of another name, which is gone when it has been tried. */
-export function generationTrial(
-  directory: string,
-  files?: FileCalls,
-): Repair {
-  const file = new GenerationFile(directory, { name: `${NAME}.try`, files });
+/** For a dry run: publishes into a file of another name, and removes that file. */
+export function generationTrial(directory: string): Repair {
+  const file = new GenerationFile(directory, `${NAME}.try`);
   const { repair, ...rest } = generationRepair(file);
   return {
     ...rest,
     repair(context) {
       file.ready();
-      file.expect(context.operation, context.generation);
       const effect = repair(context);
       unlinkSync(file.path);
-      file.close();
       return effect;
     },
   };

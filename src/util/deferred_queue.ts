@@ -2,7 +2,6 @@
  * Work that a reply need not wait for.
  * @module
  */
-import { clearTimeout, setTimeout } from "./timers.ts";
 
 /**
  * Milliseconds from the settle until a turn comes by itself: mostly the machine has

@@ -19,8 +19,13 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** True if the error has one of these codes. */
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  const code = errorCode(error);
+  return code !== undefined && codes.includes(code);
+}
+
 /** The code if there is one, because messages differ between the runtimes. */
 export function errorText(error: unknown): string {
-  return errorCode(error) ??
-    (error instanceof Error ? error.message : String(error));
+  return errorCode(error) ?? messageOf(error);
 }

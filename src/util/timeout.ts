@@ -2,7 +2,6 @@
  * Timers that leave nothing behind when they are called off.
  * @module
  */
-import { clearTimeout, setTimeout } from "./timers.ts";
 
 /** Milliseconds at a time. */
 const PIECE_MS = 200;

@@ -84,7 +84,6 @@ export async function dryRun(
       observer.look();
       return await options.evidence();
     },
-    defer: (action) => queue.defer(action),
     onSettled: () => queue.schedule(),
     onRunning: onRecovered({
       guard,
@@ -134,7 +133,10 @@ function trialPlan(
     rehearsal: true,
   });
   const parts = {
-    ports: portsStep({ stop: () => Promise.resolve({}), start() {} }),
+    ports: portsStep({
+      stop: () => Promise.resolve({ ports: 0, connections: 0 }),
+      start() {},
+    }),
     connections: connectionsStep(
       {
         quiesce: () => Promise.resolve({ closed: 0, recorded: 0 }),
@@ -170,10 +172,7 @@ function trialPlan(
     }),
     network: networkRepair(libc),
     "reset-connections": connections.reset,
-    generation: generationTrial(
-      rest.runtimeDirectory,
-      rest.runtime.filesOf?.(libc),
-    ),
+    generation: generationTrial(rest.runtimeDirectory),
   };
   const limits = { hooksLimitMs: 0, workloadLimitMs: 0, freezeHoldMs: 0 };
   return { plan: plan(parts, limits), close: connections.close };

@@ -3,7 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { PROBLEMS } from "../../src/http/routes/problem.ts";
+import { PROBLEMS } from "../../src/util/problem.ts";
 import type { Reply } from "../support/wire.ts";
 import type { Life } from "./life.ts";
 import { SECRET } from "./scripts.ts";

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { FORK_WORDS } from "../../src/evidence/observer.ts";
-import { kernelMessage } from "../../src/linux/kmsg.ts";
 import type { Libc } from "../../src/linux/libc.ts";
 import { dryRun, type DryRunOptions } from "../../src/warm_up/dry_run.ts";
 import { temporary } from "../support/hooks.ts";
@@ -24,7 +23,7 @@ function options(libc: Libc, seen: string[]): DryRunOptions {
       look: () => void seen.push("look at the log"),
       pretend(log) {
         seen.push("pretend");
-        restored = log.find(kernelMessage(FORK_WORDS)).found;
+        restored = log.find(FORK_WORDS).found;
         return () => void seen.push("forget it");
       },
     },

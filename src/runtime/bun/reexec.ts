@@ -7,6 +7,7 @@
  */
 import { accessSync, constants, readFileSync } from "node:fs";
 import process from "node:process";
+import { messageOf } from "../../util/errors.ts";
 
 /** The settings; each was chosen by measurement. */
 const SETTINGS = {
@@ -51,7 +52,7 @@ export function reexecWithSettings(): string | undefined {
   try {
     execute();
   } catch (error) {
-    return `Cannot change settings of Bun: ${(error as Error).message}`;
+    return `Cannot change settings of Bun: ${messageOf(error)}`;
   }
 }
 

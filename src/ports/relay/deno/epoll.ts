@@ -9,6 +9,10 @@ import {
   loadLibc,
   requireSymbol,
 } from "../../../linux/libc.ts";
+import {
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+} from "../../../linux/socket_constants.ts";
 import { denoRuntime } from "../../../runtime/deno/mod.ts";
 import { Descriptors } from "../descriptors.ts";
 
@@ -21,9 +25,9 @@ export const EPOLLRDHUP = 0x2000;
 const EPOLLET = 0x8000_0000;
 const EPOLL_CTL_ADD = 1;
 /** Of every kind of descriptor: fcntl.h, sys/epoll.h and the others agree. */
-const CLOEXEC = 0o2000000;
-/** SOCK_NONBLOCK and SOCK_CLOEXEC, socket(2). */
-export const SOCK_FLAGS = 0o4000 | CLOEXEC;
+const CLOEXEC = SOCK_CLOEXEC;
+/** The flags of each socket here. */
+export const SOCK_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 /** struct epoll_event is packed on x86-64 alone. */
 const [EVENT_BYTES, TOKEN_OFFSET] = process.arch === "x64" ? [12, 4] : [16, 8];
