@@ -21,14 +21,14 @@ import {
 import { CorruptChange, NotUndone } from "./not_undone.ts";
 import { messageOf, since } from "../util/errors.ts";
 
-/** A change, as JSON. Only the repairer of its kind reads its fields. */
+/** What was changed, as JSON; only its own repairer understands it. */
 export type Change = Readonly<Record<string, unknown>>;
 
-/** A recorded change. */
+/** A change that is written down. */
 export interface Recorded {
-  /** Replaces the recorded change. */
+  /** Replaces what is written. */
   update(change: Change): void;
-  /** Removes the entry, because the change is undone. */
+  /** The change is undone. */
   erase(): void;
 }
 

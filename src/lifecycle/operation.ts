@@ -24,13 +24,13 @@ export interface Cause {
   readonly signal?: string;
 }
 
-/** The context of a recovery, for all its undos and repairs. */
+/** What all undos and repairs of a recovery may know. */
 export type UndoContext = Omit<RecoveryContext, "signal" | "operation">;
 
 /** A step that was done and can be undone. */
 interface UndoEntry {
   /** The position of the step in the plan; later steps are undone first. */
-  readonly position: number;
+  readonly place: number;
   readonly name: string;
   readonly limitMs: number;
   readonly undo: Undo;
@@ -73,7 +73,7 @@ export class Operation {
   readonly #undos: UndoEntry[] = [];
   readonly #running = new RunningWork();
   #cause: Cause | undefined;
-  #positions = 0;
+  #places = 0;
   /** The next operation, which undoes steps that end after it has begun. */
   #successor: Operation | undefined;
   /** The context of the undo, set when the undo begins. */
@@ -165,7 +165,7 @@ export class Operation {
   async #runStep(
     { name, limitMs, stopMs, needsIdle, quiesce }: PlannedStep,
   ): Promise<StepReport> {
-    const position = this.#positions++;
+    const place = this.#places++;
     const { id: operation, generation } = this;
     const { names } = this.#running;
     if (needsIdle && names !== undefined) {
@@ -180,7 +180,7 @@ export class Operation {
     const add = (value: Done | Skipped | undefined) => {
       if (value === undefined || !("undo" in value)) return;
       const { undo } = value;
-      if (undo !== undefined) this.#addUndo({ position, name, limitMs, undo });
+      if (undo !== undefined) this.#addUndo({ place, name, limitMs, undo });
     };
     add(ran.value);
     if (ran.running) this.#running.addStep(name, ran.running.then(add));
@@ -208,7 +208,7 @@ export class Operation {
   #addUndo(entry: UndoEntry): void {
     if (this.#successor !== undefined) return this.#successor.#addUndo(entry);
     this.#undos.push(entry);
-    this.#undos.sort((a, b) => a.position - b.position);
+    this.#undos.sort((a, b) => a.place - b.place);
     if (this.#undoing === undefined) return;
     this.#running.addUndo(entry.name, entry.limitMs, this.#undoAll());
   }

@@ -48,7 +48,7 @@ export interface Skipped {
   readonly skipped: string;
 }
 
-/** The result of a step that was done. Without an undo, nothing is left to undo. */
+/** A step that was done; without an undo it leaves nothing to take back. */
 export interface Done {
   readonly effect: Effect;
   readonly undo?: Undo;
