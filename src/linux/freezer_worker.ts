@@ -1,7 +1,7 @@
 /**
- * Freezes mounts in a thread of its own: a call on a mount may wait for ever, and
- * the limit of the hold must also hold while the agent itself is stuck in a write
- * to a frozen filesystem. Run as a worker by mount_freezer.ts.
+ * The worker that freezes mounts. A call on a mount may wait for ever, so it never runs on the main
+ * thread. The worker also thaws the mounts when the hold ends, even if the main thread is blocked in
+ * a write to a frozen filesystem. Started by mount_freezer.ts.
  * @module
  */
 import { closeSync, readlinkSync } from "node:fs";
@@ -31,7 +31,7 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 const loading = loadRuntime().then(loadLibc);
-/** The frozen mounts, with their descriptors, in the order of their thaw. */
+/** The frozen mounts with their descriptors, in the order in which to thaw them. */
 let held: { readonly mount: string; readonly fd: number }[] = [];
 let since = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,7 +46,7 @@ scope.onmessage = async ({ data: order }) => {
   }
 };
 
-// proc(5): /proc/thread-self is PID/task/TID
+// /proc/thread-self is a link to PID/task/TID, proc(5).
 const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
 scope.postMessage({ tid });
 
@@ -66,7 +66,7 @@ function carryOut(libc: Libc, order: FreezerOrder): FreezerAnswer {
   }
 }
 
-/** Before a call on that path. */
+/** Names the path of the next call, for the error if that call does not return. */
 function tell(path: string): void {
   scope.postMessage({ kind: "at", path });
 }
@@ -112,7 +112,7 @@ function freezeOne(libc: Libc, mount: MountedAt): "frozen" | "already" {
   return became;
 }
 
-/** The first thaw tells; whoever asks again gets the same answer. */
+/** Thaws the mounts once; each later call gets the same answer. */
 function thaw(libc: Libc, expired: boolean): Thawed {
   if (thawed !== undefined) return thawed;
   clearTimeout(timer);
