@@ -1,24 +1,23 @@
 /**
- * Collection in quiet moments. Bun's own timer is off, because it would wake a
- * quiesced guest for half a minute; so somebody has to give memory back while
- * the agent runs, and it is this.
+ * Collects garbage while the agent is idle. Bun's own timer for collections is off, because it would
+ * wake a quiesced guest for half a minute. This collector returns memory while the agent runs.
  * @module
  */
 import { timeout } from "../util/timeout.ts";
 import type { Runtime } from "../runtime/types.ts";
 
-/** Quiet time after work before a collection, in milliseconds. */
+/** Milliseconds without work before a collection. */
 const QUIET_MS = 3000;
-/** Under work that never pauses, a collection comes after this time. */
+/** Milliseconds until a collection if there is always work. */
 const PATIENCE_MS = 30_000;
 
-/** Collects once after work, then rests until there is work again. */
+/** Collects once after work, and again only after more work. */
 export class IdleCollector {
   readonly #collect: Runtime["collect"];
   readonly #quietMs: number;
   readonly #patienceMs: number;
   readonly #onError: (error: unknown) => void;
-  /** Calls off the look that is to come. */
+  /** Cancels the next check. */
   #callOff: (() => void) | undefined;
   #lastWork = 0;
   #firstWork = 0;
@@ -36,7 +35,7 @@ export class IdleCollector {
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
   }
 
-  /** Notes that something made garbage. */
+  /** Must be called after work that made garbage. */
   worked(): void {
     if (this.#resting) return;
     this.#lastWork = performance.now();
@@ -45,14 +44,14 @@ export class IdleCollector {
     this.#arm(this.#quietMs);
   }
 
-  /** No timer and no collection until {@linkcode resume}. */
+  /** Stops the timer and all collections until {@linkcode resume}. */
   rest(): void {
     this.#resting = true;
     this.#callOff?.();
     this.#callOff = undefined;
   }
 
-  /** Takes up work again; what the rest left behind counts as work. */
+  /** Starts again. The garbage of the time since `rest` counts as work. */
   resume(): void {
     this.#resting = false;
     this.worked();
