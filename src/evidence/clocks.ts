@@ -23,8 +23,8 @@ export function takeMark(clocks: readonly MachineClock[], at: number): Mark {
 }
 
 /**
- * Compares a clock with its reading at the mark. `now` is performance.now(). After a pause, more time
- * has passed on the clock than in the guest.
+ * Compares a clock with its reading at the mark. `now` is performance.now(). After a pause, more
+ * time has passed on the clock than in the guest.
  */
 export function compareClock(
   clock: MachineClock,

@@ -16,8 +16,8 @@ import { hasGenerationId } from "../linux/vmgenid.ts";
 import type { Runtime } from "../runtime/types.ts";
 
 /**
- * The VM-fork message: crng_vm_fork() in drivers/char/random.c, since Linux 5.18. Only a record with
- * exactly this message counts: another message may contain names of processes or disks.
+ * The VM-fork message: crng_vm_fork() in drivers/char/random.c, since Linux 5.18. Only a record
+ * with exactly this message counts: another message may contain names of processes or disks.
  */
 export const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
 
@@ -77,7 +77,7 @@ export class EvidenceObserver {
     return this.#watch.wakes;
   }
 
-  /** Sets the mark: evidence is what happens after it. Takes about a millisecond. */
+  /** Sets the mark: only pauses and restores after it count. Takes about a millisecond. */
   mark(): void {
     this.#lost = false;
     this.#forkSeenAt = undefined;
@@ -86,8 +86,8 @@ export class EvidenceObserver {
   }
 
   /**
-   * Calls back, once, as soon as the kernel log has the VM-fork message. The process wakes only if the
-   * kernel writes a record. Throws if the log cannot be watched.
+   * Calls back, once, as soon as the kernel log has the VM-fork message. The process wakes only
+   * if the kernel writes a record. Throws if the log cannot be watched.
    */
   watch(onFork: () => void): void {
     if (this.#log === undefined) throw new Error(this.#noLog);
@@ -103,8 +103,8 @@ export class EvidenceObserver {
   }
 
   /**
-   * Returns the evidence since the mark. Can be called any number of times. After the VM-fork message,
-   * it reads no clock: that would delay the caller and add nothing.
+   * Returns the evidence since the mark. Can be called any number of times. After the VM-fork
+   * message, it reads no clock: that would delay the caller and add nothing.
    */
   check(): Evidence {
     if (this.#forkSeenAt === undefined) this.#readLog();

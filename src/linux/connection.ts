@@ -37,7 +37,10 @@ export const ADDRESS = new Uint8Array(SOCKET_ADDRESS_BYTES);
 const LENGTH = new Uint32Array(1);
 const LENGTH_BYTES = new Uint8Array(LENGTH.buffer);
 
-/** Clears `ADDRESS`, and returns the length argument for it: a socket without a name fills only a few bytes. */
+/**
+ * Clears `ADDRESS`, and returns the length argument for it: a socket without a name fills only a
+ * few bytes.
+ */
 export function room(): Uint8Array {
   ADDRESS.fill(0);
   LENGTH[0] = ADDRESS.length;
@@ -78,13 +81,15 @@ export function unreadBytes(libc: Libc, { fd }: Connection): number {
     : 0;
 }
 
-/** Like {@linkcode shutdownConnection}, without the check whether it still is the same connection. */
+/**
+ * Like {@linkcode shutdownConnection}, without the check whether it still is the same connection.
+ */
 export function shutdownListed(libc: Libc, { fd }: Connection): boolean {
   return requireSymbol(libc.shutdown, "shutdown")(fd, SHUT_RDWR) === 0;
 }
 
 /**
- * Sets TCP_CORK (tcp(7)): the kernel holds back what is written next until a packet is full or the
+ * Sets TCP_CORK (tcp(7)): the kernel holds back written bytes until a packet is full or the
  * connection is closed, for at most 200 ms. False if the option cannot be set.
  */
 export function cork(libc: Libc, { fd }: Connection): boolean {
@@ -99,7 +104,9 @@ export function endReading(libc: Libc, { fd }: Connection): boolean {
   return requireSymbol(libc.shutdown, "shutdown")(fd, SHUT_RD) === 0;
 }
 
-/** Returns the bytes that the client has not acknowledged; undefined if the connection has ended. */
+/**
+ * Returns the bytes that the client has not acknowledged; undefined if the connection has ended.
+ */
 export function unacknowledgedBytes(
   libc: Libc,
   connection: Connection,

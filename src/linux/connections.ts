@@ -65,7 +65,9 @@ export function descriptorsEnd(limit: number | undefined): number {
   return Number(found[1]);
 }
 
-/** Returns the accepted connection on that descriptor; undefined if there is none or it has ended. */
+/**
+ * Returns the accepted connection on that descriptor; undefined if there is none or it has ended.
+ */
 export function connectionOf(libc: Libc, fd: number): Connection | undefined {
   const peer = peerOf(libc, fd);
   const inode = peer === undefined ? undefined : inodeOf(fd);

@@ -17,17 +17,17 @@ const POOL = "/dev/urandom";
 const HARDWARE = "/dev/hwrng";
 
 /**
- * The bytes to discard from a hardware source: the kernel may have fetched them before the snapshot,
- * and would give the same bytes to every fork. The core of hw_random and the virtio driver each
- * keep a buffer of at most 64 bytes (128 on some arm64 machines: a cache line), and one request may
- * be under way.
+ * The bytes to discard from a hardware source: the kernel may have fetched them before the
+ * snapshot, and would give the same bytes to every fork. The core of hw_random and the virtio
+ * driver each keep a buffer of at most 64 bytes (128 on some arm64 machines: a cache line), and
+ * one request may be under way.
  */
 const STALE_BYTES = 512;
 
 /**
  * Mixes bytes into the pool and credits them with 8 bits each. If the pool is already seeded, its
- * output changes only with {@linkcode reseed}. Throws a SystemCallError if the kernel refuses (needs
- * CAP_SYS_ADMIN).
+ * output changes only with {@linkcode reseed}. Throws a SystemCallError if the kernel refuses
+ * (needs CAP_SYS_ADMIN).
  */
 export function addEntropy(libc: Libc, bytes: Uint8Array): void {
   // struct rand_pool_info: bits to credit, size in bytes, the bytes

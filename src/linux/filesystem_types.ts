@@ -1,12 +1,12 @@
 /**
- * Types of filesystems, as named in /proc/self/mountinfo. Lull uses the type because the kernel sets
- * it. The source of a mount is any text that the mounting program gave.
+ * Types of filesystems, as named in /proc/self/mountinfo. Lull uses the type because the kernel
+ * sets it. The source of a mount is any text that the mounting program gave.
  * @module
  */
 
 /**
- * The types of foreign filesystems: a program in the guest (FUSE), the host (virtiofs, 9p), a server
- * or another node of a cluster (gfs2, ocfs2) answers each call, and may never answer.
+ * The types of foreign filesystems: a program in the guest (FUSE), the host (virtiofs, 9p), a
+ * server or another node of a cluster (gfs2, ocfs2) answers each call, and may never answer.
  */
 const FOREIGN = new Set([
   ...["fuse", "fuseblk", "virtiofs", "nfs", "nfs4", "cifs", "smb3", "smbfs"],

@@ -1,7 +1,7 @@
 /**
- * The worker that freezes mounts. A call on a mount may wait for ever, so it never runs on the main
- * thread. The worker also thaws the mounts when the hold ends, even if the main thread is blocked in
- * a write to a frozen filesystem. Started by mount_freezer.ts.
+ * The worker that freezes mounts. A call on a mount may wait for ever, so it never runs on the
+ * main thread. The worker also thaws the mounts when the hold ends, even if the main thread is
+ * blocked in a write to a frozen filesystem. Started by mount_freezer.ts.
  * @module
  */
 import { closeSync, readlinkSync } from "node:fs";

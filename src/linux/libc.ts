@@ -1,6 +1,6 @@
 /**
- * The C library, as a table of the functions that Lull calls. A function that this C library does not
- * have is undefined: then a feature is missing, and the agent starts all the same.
+ * The C library, as a table of the functions that Lull calls. A function that this C library does
+ * not have is undefined: then a feature is missing, and the agent starts all the same.
  * @module
  */
 import { constants } from "node:os";

@@ -108,9 +108,9 @@ export function parseFibTrie(text: string): Range[] {
 }
 
 /**
- * Reads the local routes of IPv6. A line has ten columns, the numbers in hexadecimal: destination,
- * length of its prefix, source, length of its prefix, next hop, metric, two counters, flags, name of
- * the interface.
+ * Reads the local routes of IPv6. A line has ten columns, the numbers in hexadecimal:
+ * destination, length of its prefix, source, length of its prefix, next hop, metric, two
+ * counters, flags, name of the interface.
  */
 export function parseIpv6Route(text: string): Range[] {
   return text.split("\n").flatMap((line) => {

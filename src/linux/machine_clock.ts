@@ -1,6 +1,6 @@
 /**
- * Clocks that continue while the machine is paused: the hardware clock, and the host's clock if a PTP
- * device gives it.
+ * Clocks that continue while the machine is paused: the hardware clock, and the host's clock if a
+ * PTP device gives it.
  * @module
  */
 import { readFileSync } from "node:fs";

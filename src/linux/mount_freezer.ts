@@ -84,8 +84,8 @@ export class MountFreezer {
   }
 
   /**
-   * Freezes the mounts in this order. If one cannot be frozen, the others are thawed. Rejects at the
-   * limit and when the signal aborts; `thaw` must be called then, too.
+   * Freezes the mounts in this order. If one cannot be frozen, the others are thawed. Rejects at
+   * the limit and when the signal aborts; `thaw` must be called then, too.
    */
   async freeze(
     mounts: readonly MountedAt[],
@@ -113,8 +113,8 @@ export class MountFreezer {
   }
 
   /**
-   * Thaws by another worker the mounts that were frozen, if the worker of this freezer is blocked by
-   * the next mount. Returns the reasons of the failures.
+   * Thaws by another worker the mounts that were frozen, if the worker of this freezer is blocked
+   * by the next mount. Returns the reasons of the failures.
    */
   async thawKnown(limitMs: number): Promise<readonly string[]> {
     if (this.#frozen.length === 0) return [];

@@ -45,8 +45,9 @@ interface Disk {
 }
 
 /**
- * Syncs by syncfs(2), which reports errors of a disk and does not touch network filesystems; sync(2)
- * does neither. At most one call per filesystem is under way, even if prepares give up their calls.
+ * Syncs by syncfs(2), which reports errors of a disk and does not touch network filesystems;
+ * sync(2) does neither. At most one call per filesystem is under way, even if prepares give up
+ * their calls.
  */
 export class MountSyncer {
   readonly #libc: Libc;
@@ -63,8 +64,9 @@ export class MountSyncer {
 
   /**
    * Syncs every writable filesystem on a disk, all at the same time. Rejects with a SyncError if
-   * filesystems failed or did not answer within the limit, and as soon as the signal aborts. If the
-   * call of an earlier prepare exceeds the limit, its filesystem fails at once until that call ends.
+   * filesystems failed or did not answer within the limit, and as soon as the signal aborts. If
+   * the call of an earlier prepare exceeds the limit, its filesystem fails at once until that
+   * call ends.
    */
   async sync(signal?: AbortSignal): Promise<SyncedMounts> {
     signal?.throwIfAborted();
@@ -104,8 +106,8 @@ export class MountSyncer {
   }
 
   /**
-   * Continues the sync of one filesystem without waiting. True if the filesystem is synced. Throws if
-   * the sync failed.
+   * Continues the sync of one filesystem without waiting. True if the filesystem is synced.
+   * Throws if the sync failed.
    */
   #advance(disk: Disk): boolean {
     const { mounts: [{ device }] } = disk;

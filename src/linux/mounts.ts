@@ -1,6 +1,6 @@
 /**
- * Chooses the mounts to sync and the mounts to freeze. Reads only mountinfo, because a call on a path
- * of a mount may wait for ever.
+ * Chooses the mounts to sync and the mounts to freeze. Reads only mountinfo, because a call on a
+ * path of a mount may wait for ever.
  * @module
  */
 import { readlinkSync } from "node:fs";
@@ -21,15 +21,15 @@ export interface Disks {
   /** For each filesystem on a disk, one to four of its mounts. */
   readonly disks: readonly (readonly Mount[])[];
   /**
-   * A mount point of each filesystem that is not synced: a call on it, or on each path to it, may wait
-   * for ever.
+   * A mount point of each filesystem that is not synced: a call on it, or on each path to it, may
+   * wait for ever.
    */
   readonly leftAlone: readonly string[];
 }
 
 /**
- * Divides the writable filesystems by their types. The source of a mount is not used: it is any text
- * that the mounting program gave.
+ * Divides the writable filesystems by their types. The source of a mount is not used: it is any
+ * text that the mounting program gave.
  */
 export function chooseDisks(mounts: readonly Mount[]): Disks {
   const foreign = new Map<string, string>();
@@ -112,8 +112,8 @@ function nameOf(fd: number): string {
 }
 
 /**
- * Returns the paths whose links must be resolved to choose the mounts to freeze. The name of a mount
- * point has no links.
+ * Returns the paths whose links must be resolved to choose the mounts to freeze. The name of a
+ * mount point has no links.
  */
 export function pathsToResolve(
   names: readonly string[],

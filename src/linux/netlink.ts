@@ -1,6 +1,6 @@
 /**
- * netlink(7): sends requests to the kernel and reads the answers. node:net cannot open such a socket.
- * The kernel answers before `send` returns, so reads never wait.
+ * netlink(7): sends requests to the kernel and reads the answers. node:net cannot open such a
+ * socket. The kernel answers before `send` returns, so reads never wait.
  * @module
  */
 import {

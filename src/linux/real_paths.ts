@@ -1,6 +1,6 @@
 /**
- * Resolves the links in paths (realpath(3)). The freezer's worker does this, because a filesystem on
- * the path may never answer.
+ * Resolves the links in paths (realpath(3)). The freezer's worker does this, because a filesystem
+ * on the path may never answer.
  * @module
  */
 import { realpathSync } from "node:fs";

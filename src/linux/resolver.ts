@@ -31,9 +31,9 @@ export function withServers(
 }
 
 /**
- * Replaces the file atomically; removes it if the text is undefined. If the path is a link, replaces
- * the file that the link names. A file that is a mount point cannot be replaced (EBUSY): it is
- * written in place.
+ * Replaces the file atomically; removes it if the text is undefined. If the path is a link,
+ * replaces the file that the link names. A file that is a mount point cannot be replaced (EBUSY):
+ * it is written in place.
  */
 export function writeResolver(path: string, text: string | undefined): void {
   if (text === undefined) return rmSync(path, { force: true });

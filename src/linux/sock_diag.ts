@@ -18,9 +18,9 @@ const SOCK_DESTROY = 21;
 const FAMILIES = [AF_INET, AF_INET6] as const;
 
 /**
- * The mask of the states with a peer (net/tcp_states.h): established, syn-sent, syn-recv, fin-wait-1,
- * fin-wait-2, close-wait, last-ack, closing. Without time-wait, in which no process uses the
- * connection.
+ * The mask of the states with a peer (net/tcp_states.h): established, syn-sent, syn-recv,
+ * fin-wait-1, fin-wait-2, close-wait, last-ack, closing. Without time-wait, in which no process
+ * uses the connection.
  */
 const STATES = [1, 2, 3, 4, 5, 8, 9, 11].reduce(
   (mask, state) => mask | 1 << state,

@@ -20,8 +20,8 @@ export function readPort(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * Reads the path of a `sockaddr_un` (unix(7)); undefined for any other family and for a socket without
- * a path.
+ * Reads the path of a `sockaddr_un` (unix(7)); undefined for any other family and for a socket
+ * without a path.
  */
 export function readUnixPath(bytes: Uint8Array): string | undefined {
   if (readFamily(bytes) !== AF_UNIX) return undefined;
@@ -41,8 +41,8 @@ export function readSocketAddress(bytes: Uint8Array): Peer | undefined {
 }
 
 /**
- * Makes the `sockaddr_in` or `sockaddr_in6` of an IP address; undefined if the text is none. Without
- * flow and scope, so not for link-local addresses.
+ * Makes the `sockaddr_in` or `sockaddr_in6` of an IP address; undefined if the text is none.
+ * Without flow and scope, so not for link-local addresses.
  */
 export function socketAddress(
   address: string,

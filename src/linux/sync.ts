@@ -1,7 +1,7 @@
 /**
- * Syncs one filesystem: syncfs(2) writes its dirty pages to the disk. Opening a path on the filesystem
- * and the sync may each take for ever. Both run on native threads (see `ThreadCall`), where the agent
- * can abandon them.
+ * Syncs one filesystem: syncfs(2) writes its dirty pages to the disk. Opening a path on the
+ * filesystem and the sync may each take for ever. Both run on native threads (see `ThreadCall`),
+ * where the agent can abandon them.
  * @module
  */
 import { closeSync, constants, openSync } from "node:fs";
@@ -10,8 +10,8 @@ import { type Mount, mountIdOf } from "./mountinfo.ts";
 import { ThreadCall } from "./thread.ts";
 
 /**
- * Opens a directory on a native thread by opendir(3): open(2) takes two arguments, and the function of
- * a thread takes one.
+ * Opens a directory on a native thread by opendir(3): open(2) takes two arguments, and the
+ * function of a thread takes one.
  */
 export class DirectoryOpening {
   readonly #libc: Libc;

@@ -1,6 +1,7 @@
 /**
  * Calls a C function that may block on a native thread. The event loop continues. A native thread
- * costs less than a worker, and it takes no thread of the runtime's pool (Bun has one for each CPU).
+ * costs less than a worker, and it takes no thread of the runtime's pool (Bun has one for each
+ * CPU).
  * @module
  */
 import { errnoName, type Libc, requireSymbol } from "./libc.ts";
@@ -18,9 +19,9 @@ export function canCallOnThread(libc: Libc): boolean {
 }
 
 /**
- * A call on a native thread of its own. The call cannot be stopped. A caller that gives the call up
- * checks `returned` again later, which frees the ended thread. The errno of the call is lost with the
- * thread.
+ * A call on a native thread of its own. The call cannot be stopped. A caller that gives the call
+ * up checks `returned` again later, which frees the ended thread. The errno of the call is lost
+ * with the thread.
  */
 export class ThreadCall {
   readonly #libc: Libc;
@@ -36,8 +37,8 @@ export class ThreadCall {
     // null is RTLD_DEFAULT: all libraries of this process are searched (dlsym(3)).
     const address = requireSymbol(libc.dlsym, "dlsym")(null, symbol);
     if (address === 0n) throw new Error(`Cannot find ${name}: no such symbol`);
-    // The function of a thread takes a pointer and returns one. By the calling conventions of x86-64
-    // and arm64, a function that takes an int and returns one works as well.
+    // The function of a thread takes a pointer and returns one. By the calling conventions of
+    // x86-64 and arm64, a function that takes an int and returns one works as well.
     const thread = new BigUint64Array(1);
     const handle = new Uint8Array(thread.buffer);
     const code = requireSymbol(libc.pthread_create, "pthread_create")(

@@ -27,8 +27,8 @@ export class CpuRotation {
   #release = () => {};
 
   /**
-   * Does not move the thread if there is only one CPU, if there is no C library, or if the mask of the
-   * thread may not be its own (see linux/cpu_mask.ts).
+   * Does not move the thread if there is only one CPU, if there is no C library, or if the mask
+   * of the thread may not be its own (see linux/cpu_mask.ts).
    */
   constructor(libc: Libc) {
     this.#libc = libc;

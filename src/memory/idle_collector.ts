@@ -1,6 +1,7 @@
 /**
- * Collects garbage while the agent is idle. Bun's own timer for collections is off, because it would
- * wake a quiesced guest for half a minute. This collector returns memory while the agent runs.
+ * Collects garbage while the agent is idle. Bun's own timer for collections is off, because it
+ * would wake a quiesced guest for half a minute. This collector returns memory while the agent
+ * runs.
  * @module
  */
 import { timeout } from "../util/timeout.ts";

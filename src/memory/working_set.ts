@@ -1,6 +1,7 @@
 /**
- * Drops pages of the program and its libraries from memory before a snapshot, except the working set:
- * the pages that a recovery needs. The disk has all these pages, so the snapshot need not have them.
+ * Drops pages of the program and its libraries from memory before a snapshot, except the working
+ * set: the pages that a recovery needs. The disk has all these pages, so the snapshot need not
+ * have them.
  * @module
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -30,10 +31,10 @@ export function canPageOut(libc: Libc): boolean {
 }
 
 /**
- * Asks the kernel to drop the mapped pages of files. Returns the number of mappings that it accepted.
- * Pages that run next are read from the disk again. Until `readAhead`, each page is read alone:
- * otherwise the kernel reads 128 KiB around each page, and half of the program would be in memory at
- * once. Anonymous memory stays, because it could only go to swap.
+ * Asks the kernel to drop the mapped pages of files. Returns the number of mappings that it
+ * accepted. Pages that run next are read from the disk again. Until `readAhead`, each page is
+ * read alone: otherwise the kernel reads 128 KiB around each page, and half of the program would
+ * be in memory at once. Anonymous memory stays, because it could only go to swap.
  */
 export function pageOutFiles(libc: Libc): number {
   const mappings = fileMappings();
@@ -82,9 +83,9 @@ export class WorkingSet {
   }
 
   /**
-   * Drops all pages outside of the working set; called in the settle. The first call drops nothing
-   * and adds all resident pages to the working set: a recovery may run the same code as the prepare
-   * before it.
+   * Drops all pages outside of the working set; called in the settle. The first call after a
+   * record drops nothing and adds the resident pages to the working set: a recovery may run the
+   * same code as the prepare before it.
    */
   trim(): void {
     if (this.#settled || this.#needed.size === 0) return this.pageOut();
@@ -110,7 +111,9 @@ export class WorkingSet {
     }
   }
 
-  /** Must be called when other code runs: pages that are in memory may not be of the working set. */
+  /**
+   * Must be called when other code runs: pages that are in memory may not be of the working set.
+   */
   invalidate(): void {
     this.#out = false;
   }

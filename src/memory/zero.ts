@@ -1,7 +1,7 @@
 /**
- * Zeroes free memory. Freed pages keep stale bytes, which a snapshot has to store. The kernel zeroes a
- * page before a process gets it, so taking free memory and giving it back leaves zeros, which a
- * snapshot need not store.
+ * Zeroes free memory. Freed pages keep stale bytes, which a snapshot has to store. The kernel
+ * zeroes a page before a process gets it, so taking free memory and giving it back leaves zeros,
+ * which a snapshot need not store.
  * @module
  */
 import { setImmediate as turn } from "node:timers/promises";
@@ -65,9 +65,10 @@ export class MemoryZeroer {
   }
 
   /**
-   * Zeroes at most `limitBytes`, and not more than was freed since the last call: a page that was never
-   * used takes no memory of the host. The kernel can reclaim the taken memory at any time, so the
-   * zeroing never causes an out-of-memory kill. Stops at `limitMs` and when the signal aborts.
+   * Zeroes at most `limitBytes`, and not more than was freed since the last call: a page that was
+   * never used takes no memory of the host. The kernel can reclaim the taken memory at any time,
+   * so the zeroing never causes an out-of-memory kill. Stops at `limitMs` and when the signal
+   * aborts.
    */
   async zero(
     limitBytes: number,
@@ -78,9 +79,9 @@ export class MemoryZeroer {
     const least = reserve();
     const stale = bytesEverFreed() - this.#freedBefore;
     const most = Math.min(stale, limitBytes);
-    // Each CPU has a list of pages that were freed there, up to megabytes. They do not count as free
-    // memory, and only a thread on that CPU gets them.
-    const tour = new CpuRotation(this.#libc);
+    // Each CPU has a list of pages that were freed there, up to megabytes. They do not count as
+    // free memory, and only a thread on that CPU gets them.
+    const rotation = new CpuRotation(this.#libc);
     const taken: Slice[] = [];
     let bytes = 0;
     let room = roomAbove(least);
@@ -88,7 +89,7 @@ export class MemoryZeroer {
       while (bytes < most && room >= LEAST_ROOM) {
         if (signal?.aborted || performance.now() > end) break;
         const size = wholePages(Math.min(SLICE, most - bytes, gently(room)));
-        tour.next();
+        rotation.next();
         taken.push({ address: this.#take(size), size });
         bytes += size;
         room -= size;
@@ -98,7 +99,7 @@ export class MemoryZeroer {
       }
     } finally {
       try {
-        tour.end();
+        rotation.end();
       } finally {
         for (const { address, size } of taken) this.#giveBack(address, size);
       }
@@ -177,10 +178,10 @@ function wholePages(bytes: number): number {
 }
 
 /**
- * Returns the bytes that must stay free, so that the zeroing does not make the kernel reclaim memory,
- * which drops pages of programs. The kernel reclaims below its low watermark. Zeroing can raise that
- * watermark by up to one and a half times the high watermark (vm.watermark_boost_factor), because
- * pages of one mobility type then take blocks of another.
+ * Returns the bytes that must stay free, so that the zeroing does not make the kernel reclaim
+ * memory, which drops pages of programs. The kernel reclaims below its low watermark. Zeroing can
+ * raise that watermark by up to one and a half times the high watermark
+ * (vm.watermark_boost_factor), because pages of one mobility type then take blocks of another.
  */
 function reserve(): number {
   return 2 * bytesKeptFree() + SLICE;

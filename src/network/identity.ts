@@ -8,8 +8,8 @@ import { fields, stated } from "../util/json_input.ts";
 import { ipVersion } from "../linux/ip.ts";
 import { ipv4Bytes } from "../linux/ipv4.ts";
 
-// The OpenAPI document contains these patterns. They have no flags, and no classes such as \d, which
-// match more characters in other languages.
+// The OpenAPI document contains these patterns. They have no flags, and no classes such as \d,
+// which match more characters in other languages.
 
 const OCTET = "(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])";
 /** The first octet of a host: not this network, loopback, multicast or reserved (RFC 6890). */
@@ -18,7 +18,9 @@ const FIRST_OCTET =
 const HOST = `${FIRST_OCTET}(?:\\.${OCTET}){3}`;
 const PREFIX = "(?:[1-9]|[12][0-9]|3[0-2])";
 
-/** A label of a host name (RFC 1123, 2.1): letters and digits at both ends, at most 63 characters. */
+/**
+ * A label of a host name (RFC 1123, 2.1): letters and digits at both ends, at most 63 characters.
+ */
 const LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
 
 const Ipv4 = v.pipe(
@@ -91,8 +93,8 @@ export const NetworkIdentity = v.pipe(
 );
 
 /**
- * Returns why no machine can have this identity, although each field is valid; undefined if a machine
- * can have it. No JSON Schema can describe this.
+ * Returns why no machine can have this identity, although each field is valid; undefined if a
+ * machine can have it. No JSON Schema can describe this.
  */
 export function contradictionIn(
   { address: cidr, gateway }: Identity,

@@ -4,8 +4,9 @@
  */
 
 /**
- * Milliseconds from `schedule`, at the end of the settle, until the queue runs. Hosts usually freeze
- * the machine before that. The queue then runs in each fork, at most this time after the restore.
+ * Milliseconds from `schedule`, at the end of the settle, until the queue runs. Hosts usually
+ * freeze the machine before that. The queue then runs in each fork, at most this time after the
+ * restore.
  */
 const SCHEDULED_MS = 300;
 
@@ -16,7 +17,7 @@ export class DeferredQueue {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * `onError` gets what deferred work throws: no caller waits for that work, and an error that
+   * `onError` gets the errors of deferred work: no caller waits for that work, and an error that
    * is not caught would end the process.
    */
   constructor(onError: (error: unknown) => void) {
@@ -24,8 +25,8 @@ export class DeferredQueue {
   }
 
   /**
-   * Schedules a run of the queue; called before a freeze. Work that is deferred until then waits for
-   * that run, so that it does not delay the first replies of a fork.
+   * Schedules a run of the queue; called before a freeze. Work that is deferred until then waits
+   * for that run, so that it does not delay the first replies of a fork.
    */
   schedule(): void {
     clearTimeout(this.#timer);

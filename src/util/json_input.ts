@@ -9,9 +9,9 @@ import * as v from "valibot";
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /**
- * Makes the schema of an object with these fields and no others. Differs from valibot's strictObject:
- * an array is not an object, and the error does not contain the unknown field, which is the caller's
- * input.
+ * Makes the schema of an object with these fields and no others. Differs from valibot's
+ * strictObject: an array is not an object, and the error does not contain the unknown field,
+ * which is the caller's input.
  */
 export function fields<const E extends v.ObjectEntries>(
   entries: E,
@@ -56,8 +56,8 @@ export function statementOf(action: object): JsonSchema | undefined {
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
 /**
- * Makes the schema of the same value in a query or a header, where all values are text: a text with the
- * form of a number becomes a number.
+ * Makes the schema of the same value in a query or a header, where all values are text: a text
+ * with the form of a number becomes a number.
  */
 export function asText<const S extends v.GenericSchema>(schema: S) {
   return v.pipe(
