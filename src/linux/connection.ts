@@ -41,7 +41,7 @@ const LENGTH_BYTES = new Uint8Array(LENGTH.buffer);
  * Clears `ADDRESS`, and returns the length argument for it: a socket without a name fills only a
  * few bytes.
  */
-export function room(): Uint8Array {
+export function addressLength(): Uint8Array {
   ADDRESS.fill(0);
   LENGTH[0] = ADDRESS.length;
   return LENGTH_BYTES;
@@ -149,7 +149,11 @@ export function isStillOpen(
 
 /** Whether the socket has a peer; if it does, `ADDRESS` holds the peer's address. */
 export function hasPeer(libc: Libc, fd: number): boolean {
-  return requireSymbol(libc.getpeername, "getpeername")(fd, ADDRESS, room()) ===
+  return requireSymbol(libc.getpeername, "getpeername")(
+    fd,
+    ADDRESS,
+    addressLength(),
+  ) ===
     0;
 }
 

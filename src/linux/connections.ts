@@ -9,10 +9,10 @@ import { hasCode } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
 import {
   ADDRESS,
+  addressLength,
   type Connection,
   hasPeer,
   inodeOf,
-  room,
 } from "./connection.ts";
 import type { Libc } from "./libc.ts";
 import { readPort, readSocketAddress, readUnixPath } from "./socket_address.ts";
@@ -38,7 +38,7 @@ export function isOn(
   fd: number,
   ports: readonly number[],
 ): boolean {
-  if (libc.getsockname?.(fd, ADDRESS, room()) !== 0) return false;
+  if (libc.getsockname?.(fd, ADDRESS, addressLength()) !== 0) return false;
   const port = readPort(ADDRESS);
   return port !== undefined && ports.includes(port);
 }
@@ -117,7 +117,7 @@ function boundDescriptors(
   if (getsockname === undefined) return [];
   return readdirSync("/proc/self/fd").map(Number).filter((fd) => {
     // -1: the descriptor is no socket, or it was closed, like the one that read the directory
-    return getsockname(fd, ADDRESS, room()) === 0 && isOurs(ADDRESS);
+    return getsockname(fd, ADDRESS, addressLength()) === 0 && isOurs(ADDRESS);
   });
 }
 

@@ -6,7 +6,7 @@ import type { MountedAt } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
 /** A command to the worker. */
-export type FreezerOrder =
+export type FreezerCommand =
   /** Resolve the links in these paths. */
   | { readonly kind: "resolve"; readonly paths: readonly string[] }
   | {
@@ -44,25 +44,25 @@ export interface Rescued {
 export type FreezerAnswer =
   | {
     readonly kind: "done";
-    readonly order: "resolve";
+    readonly command: "resolve";
     readonly paths: RealPaths;
   }
   | {
     readonly kind: "done";
-    readonly order: "freeze";
+    readonly command: "freeze";
     readonly frozen: readonly string[];
     readonly already: readonly string[];
   }
-  | ({ readonly kind: "done"; readonly order: "thaw" } & Thawed)
-  | ({ readonly kind: "done"; readonly order: "rescue" } & Rescued)
+  | ({ readonly kind: "done"; readonly command: "thaw" } & Thawed)
+  | ({ readonly kind: "done"; readonly command: "rescue" } & Rescued)
   | {
     readonly kind: "failed";
-    readonly order: FreezerOrder["kind"];
+    readonly command: FreezerCommand["kind"];
     readonly reason: string;
   };
 
 /** An event from the worker. */
-export type FreezerNews =
+export type FreezerEvent =
   /** The worker is about to make a call on this path, which may never return. */
   | { readonly kind: "at"; readonly path: string }
   | { readonly kind: "froze"; readonly mount: MountedAt }

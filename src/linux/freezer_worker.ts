@@ -10,8 +10,8 @@ import { loadRuntime } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
 import type {
   FreezerAnswer,
-  FreezerNews,
-  FreezerOrder,
+  FreezerCommand,
+  FreezerEvent,
   Rescued,
   Thawed,
 } from "./freezer_messages.ts";
@@ -25,8 +25,8 @@ import { type Libc, loadLibc } from "./libc.ts";
 import { realPath } from "./real_paths.ts";
 
 interface WorkerScope {
-  postMessage(message: FreezerNews | WorkerHello): void;
-  onmessage: ((event: MessageEvent<FreezerOrder>) => void) | null;
+  postMessage(message: FreezerEvent | WorkerHello): void;
+  onmessage: ((event: MessageEvent<FreezerCommand>) => void) | null;
 }
 
 const scope = globalThis as unknown as WorkerScope;
@@ -37,12 +37,12 @@ let since = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let thawed: Thawed | undefined;
 
-scope.onmessage = async ({ data: order }) => {
+scope.onmessage = async ({ data: command }) => {
   try {
-    scope.postMessage(carryOut(await loading, order));
+    scope.postMessage(run(await loading, command));
   } catch (error) {
     const reason = messageOf(error);
-    scope.postMessage({ kind: "failed", order: order.kind, reason });
+    scope.postMessage({ kind: "failed", command: command.kind, reason });
   }
 };
 
@@ -50,19 +50,19 @@ scope.onmessage = async ({ data: order }) => {
 const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
 scope.postMessage({ tid });
 
-function carryOut(libc: Libc, order: FreezerOrder): FreezerAnswer {
-  const { kind } = order;
+function run(libc: Libc, command: FreezerCommand): FreezerAnswer {
+  const { kind } = command;
   switch (kind) {
     case "resolve": {
-      const paths = new Map(order.paths.map((path) => [path, resolve(path)]));
-      return { kind: "done", order: kind, paths };
+      const paths = new Map(command.paths.map((path) => [path, resolve(path)]));
+      return { kind: "done", command: kind, paths };
     }
     case "freeze":
-      return { kind: "done", order: kind, ...freeze(libc, order) };
+      return { kind: "done", command: kind, ...freeze(libc, command) };
     case "thaw":
-      return { kind: "done", order: kind, ...thaw(libc, false) };
+      return { kind: "done", command: kind, ...thaw(libc, false) };
     case "rescue":
-      return { kind: "done", order: kind, ...rescue(libc, order.mounts) };
+      return { kind: "done", command: kind, ...rescue(libc, command.mounts) };
   }
 }
 
@@ -78,7 +78,7 @@ function resolve(path: string): ReturnType<typeof realPath> {
 
 function freeze(
   libc: Libc,
-  { mounts, holdMs }: FreezerOrder & { kind: "freeze" },
+  { mounts, holdMs }: FreezerCommand & { kind: "freeze" },
 ): { frozen: string[]; already: string[] } {
   const already: string[] = [];
   since = performance.now();

@@ -8,8 +8,8 @@ import { timeout } from "../util/timeout.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type {
   FreezerAnswer,
-  FreezerNews,
-  FreezerOrder,
+  FreezerCommand,
+  FreezerEvent,
   Rescued,
   Thawed,
 } from "./freezer_messages.ts";
@@ -30,8 +30,8 @@ export interface FrozenMounts {
   readonly already: readonly string[];
 }
 
-type Kind = FreezerOrder["kind"];
-type AnswerTo<K extends Kind> = FreezerAnswer & { kind: "done"; order: K };
+type Kind = FreezerCommand["kind"];
+type AnswerTo<K extends Kind> = FreezerAnswer & { kind: "done"; command: K };
 
 /** The action of each command, for error messages. */
 const ACTIONS: Record<Kind, string> = {
@@ -50,27 +50,27 @@ export class MountFreezer {
   readonly #worker: RuntimeWorker;
   readonly #frozen: MountedAt[] = [];
   /** The number of commands that the worker has not answered yet. */
-  #orders = 0;
+  #pending = 0;
   /** The path of the last call that the worker began. */
-  #at: string | undefined;
+  #path: string | undefined;
   #ending = false;
   #asked: Kind | undefined;
-  #hear: (answer: FreezerAnswer | Error) => void = () => {};
+  #settle: (answer: FreezerAnswer | Error) => void = () => {};
 
   constructor(options: MountFreezerOptions) {
     this.#options = options;
     this.#worker = options.runtime.startWorker(options.workerUrl, {
-      onMessage: (message) => this.#onNews(message as FreezerNews),
+      onMessage: (message) => this.#onEvent(message as FreezerEvent),
       onError: (error) => {
-        this.#orders = 0;
-        this.#hear(error);
+        this.#pending = 0;
+        this.#settle(error);
       },
     });
   }
 
   /** The path of the call that the worker waits for; undefined if it waits for none. */
   get waitsFor(): string | undefined {
-    return this.#orders > 0 ? this.#at : undefined;
+    return this.#pending > 0 ? this.#path : undefined;
   }
 
   /** Resolves the links in these paths. */
@@ -79,8 +79,8 @@ export class MountFreezer {
     limitMs: number,
     signal?: AbortSignal,
   ): Promise<RealPaths> {
-    const order = { kind: "resolve", paths } as const;
-    return (await this.#ask(order, limitMs, signal)).paths;
+    const command = { kind: "resolve", paths } as const;
+    return (await this.#ask(command, limitMs, signal)).paths;
   }
 
   /**
@@ -97,7 +97,7 @@ export class MountFreezer {
 
   /** Thaws in the reverse order. Rejects if the worker does not answer within the limit. */
   async thaw(limitMs: number): Promise<Thawed> {
-    const { kind: _, order: _order, ...thawed } = await this.#ask(
+    const { kind: _, command: _command, ...thawed } = await this.#ask(
       { kind: "thaw" },
       limitMs,
     );
@@ -131,50 +131,50 @@ export class MountFreezer {
   /** Ends the worker; a worker that is blocked ends as soon as its call returns. */
   async end(): Promise<void> {
     this.#ending = true;
-    if (this.#orders === 0) await this.#worker.terminate();
+    if (this.#pending === 0) await this.#worker.terminate();
   }
 
-  #onNews(news: FreezerNews): void {
-    if (news.kind === "at") this.#at = news.path;
-    else if (news.kind === "froze") this.#frozen.push(news.mount);
+  #onEvent(event: FreezerEvent): void {
+    if (event.kind === "at") this.#path = event.path;
+    else if (event.kind === "froze") this.#frozen.push(event.mount);
     else {
-      this.#orders--;
+      this.#pending--;
       // A freeze that ends after it was given up is no answer to a thaw.
-      if (this.#asked === news.order) this.#hear(news);
+      if (this.#asked === event.command) this.#settle(event);
       if (this.#ending) this.end().catch(() => {});
     }
   }
 
-  async #ask<O extends FreezerOrder>(
-    order: O,
+  async #ask<O extends FreezerCommand>(
+    command: O,
     limitMs: number,
     signal?: AbortSignal,
   ): Promise<AnswerTo<O["kind"]>> {
     const failed = (why: string) =>
-      new Error(`Cannot ${ACTIONS[order.kind]}: ${why}`);
-    let callOff = () => {};
+      new Error(`Cannot ${ACTIONS[command.kind]}: ${why}`);
+    let cancel = () => {};
     let onAbort = () => {};
     try {
       const answer = await new Promise<FreezerAnswer | Error>((resolve) => {
-        this.#asked = order.kind;
-        this.#hear = resolve;
+        this.#asked = command.kind;
+        this.#settle = resolve;
         onAbort = () => resolve(failed("given up with the prepare"));
         if (signal?.aborted) return onAbort();
         signal?.addEventListener("abort", onAbort);
         if (Number.isFinite(limitMs)) {
-          callOff = timeout(limitMs, () => {
-            const path = this.#at ?? "the worker";
+          cancel = timeout(limitMs, () => {
+            const path = this.#path ?? "the worker";
             resolve(failed(`${path} does not answer within ${limitMs} ms`));
           });
         }
-        if (this.#orders++ === 0) this.#at = undefined;
-        this.#worker.post(order);
+        if (this.#pending++ === 0) this.#path = undefined;
+        this.#worker.post(command);
       });
       if (answer instanceof Error) throw answer;
       if (answer.kind === "failed") throw new Error(answer.reason);
       return answer as AnswerTo<O["kind"]>;
     } finally {
-      callOff();
+      cancel();
       signal?.removeEventListener("abort", onAbort);
     }
   }

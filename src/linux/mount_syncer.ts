@@ -75,7 +75,7 @@ export class MountSyncer {
     const mounts: string[] = [];
     const reasons: string[] = [];
     let waiting = disks.map((mounts): Disk => ({ mounts, begun: false }));
-    const goOn = () => {
+    const advanceAll = () => {
       waiting = waiting.filter((disk) => {
         const { mountPoint } = disk.mounts[0];
         try {
@@ -88,7 +88,7 @@ export class MountSyncer {
       });
       return waiting.length === 0;
     };
-    await waitFor(goOn, this.#limitMs, signal);
+    await waitFor(advanceAll, this.#limitMs, signal);
     const why = signal?.aborted
       ? "given up with the prepare"
       : `no answer within ${this.#limitMs} ms`;

@@ -35,20 +35,20 @@ export async function callOnPool<T>(
   running = what;
   const returned = () => void (running = undefined);
   work.then(returned, returned);
-  let callOff = () => {};
+  let cancel = () => {};
   let onAbort = () => {};
   const givenUp = new Promise<never>((_, reject) => {
     onAbort = () => reject(failed("given up"));
     signal?.addEventListener("abort", onAbort);
     if (limitMs === Infinity) return;
-    callOff = timeout(limitMs, () => {
+    cancel = timeout(limitMs, () => {
       reject(failed(`no answer within ${limitMs} ms`));
     });
   });
   try {
     return await Promise.race([work, givenUp]);
   } finally {
-    callOff();
+    cancel();
     signal?.removeEventListener("abort", onAbort);
   }
 }

@@ -10,16 +10,16 @@ import type { Runtime } from "../runtime/types.ts";
 /** Milliseconds without work before a collection. */
 const QUIET_MS = 3000;
 /** Milliseconds until a collection if there is always work. */
-const PATIENCE_MS = 30_000;
+const LONGEST_MS = 30_000;
 
 /** Collects once after work, and again only after more work. */
 export class IdleCollector {
   readonly #collect: Runtime["collect"];
   readonly #quietMs: number;
-  readonly #patienceMs: number;
+  readonly #longestMs: number;
   readonly #onError: (error: unknown) => void;
   /** Cancels the next check. */
-  #callOff: (() => void) | undefined;
+  #cancel: (() => void) | undefined;
   #lastWork = 0;
   #firstWork = 0;
   #resting = false;
@@ -28,19 +28,19 @@ export class IdleCollector {
     readonly collect: Runtime["collect"];
     readonly onError: (error: unknown) => void;
     readonly quietMs?: number;
-    readonly patienceMs?: number;
+    readonly longestMs?: number;
   }) {
     this.#collect = options.collect;
     this.#onError = options.onError;
     this.#quietMs = options.quietMs ?? QUIET_MS;
-    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
+    this.#longestMs = options.longestMs ?? LONGEST_MS;
   }
 
   /** Must be called after work that made garbage. */
   worked(): void {
     if (this.#resting) return;
     this.#lastWork = performance.now();
-    if (this.#callOff !== undefined) return;
+    if (this.#cancel !== undefined) return;
     this.#firstWork = this.#lastWork;
     this.#arm(this.#quietMs);
   }
@@ -48,8 +48,8 @@ export class IdleCollector {
   /** Stops the timer and all collections until {@linkcode resume}. */
   rest(): void {
     this.#resting = true;
-    this.#callOff?.();
-    this.#callOff = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
   /** Starts again. The garbage of the time since `rest` counts as work. */
@@ -59,17 +59,17 @@ export class IdleCollector {
   }
 
   #arm(ms: number): void {
-    this.#callOff = timeout(ms, () => this.#look());
+    this.#cancel = timeout(ms, () => this.#check());
   }
 
-  #look(): void {
+  #check(): void {
     const now = performance.now();
     const quiet = now - this.#lastWork;
     const waited = now - this.#firstWork;
-    if (quiet < this.#quietMs && waited < this.#patienceMs) {
+    if (quiet < this.#quietMs && waited < this.#longestMs) {
       return this.#arm(this.#quietMs - quiet);
     }
-    this.#callOff = undefined;
+    this.#cancel = undefined;
     this.#collect().catch(this.#onError);
   }
 }
