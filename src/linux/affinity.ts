@@ -1,6 +1,6 @@
 /**
- * The agent on one CPU: sched_setaffinity(2) over every thread of this process.
- * Threads that are born meanwhile inherit the mask of the one that bore them.
+ * Pins every thread of this process to one CPU: sched_setaffinity(2). A thread that starts
+ * meanwhile inherits the mask of the thread that started it.
  * @module
  */
 import { readdirSync } from "node:fs";
@@ -18,30 +18,30 @@ import {
 } from "./cpu_mask.ts";
 import type { Libc } from "./libc.ts";
 
-/** What `restore` did: how many threads have their mask back. */
+/** The result of `restore`. */
 export interface Unpinned {
+  /** The number of threads that have their own mask again. */
   readonly threads: number;
   readonly failed: readonly FailedThread[];
 }
 
-/** A process on one CPU. */
+/** A process whose threads are pinned to one CPU. */
 export interface Pinned {
   readonly cpu: number;
-  /** How many threads were pinned. */
+  /** The number of threads that were pinned. */
   readonly threads: number;
   /**
-   * Gives every thread its former mask, exactly; threads born meanwhile get the
-   * main thread's. A thread that has ended is no error.
+   * Gives every thread exactly its former mask. A thread that started meanwhile gets the mask of
+   * the main thread. A thread that has ended is no error.
    */
   restore(): Unpinned;
 }
 
 /**
- * Pins every thread of this process to the last CPU that its main thread may
- * use: interrupts and the kernel's own work are usually on the first ones, and
- * after a restore the first reply waits for what shares its CPU. Fails where one
- * cannot be pinned, with the others as they were, and while the masks that the
- * threads have may not be their own.
+ * Pins every thread of this process to the last CPU that its main thread may use. Interrupts and
+ * the kernel's own work usually run on the first CPUs, and would delay the first reply after a
+ * restore. If a thread cannot be pinned, the others get their masks back and the call throws. It
+ * also throws if a thread may have a mask that is not its own (see cpu_mask.ts).
  */
 export function pinThreads(libc: Libc): Pinned {
   const failed = giveOwedMasksBack(libc);
@@ -82,13 +82,13 @@ export function pinThreads(libc: Libc): Pinned {
 }
 
 interface Former {
-  /** The own masks of the threads that were pinned. */
+  /** The former masks of the pinned threads. */
   readonly masks: ReadonlyMap<number, Uint8Array>;
-  /** The main thread's. */
+  /** The former mask of the main thread. */
   readonly main: Uint8Array;
 }
 
-/** Pins all threads; saves the mask of each that is its own. */
+/** Pins all threads. Saves each mask that is the own mask of its thread. */
 function pin(
   libc: Libc,
   masks: Map<number, Uint8Array>,
@@ -97,7 +97,7 @@ function pin(
   forEachThread((thread, isNew) => {
     const mask = readMask(libc, thread);
     if (mask === undefined) return;
-    // One that was born meanwhile may have it from a thread that is pinned.
+    // A thread that started meanwhile may have inherited the mask of a pinned thread.
     if (isNew && isSame(mask, target)) return;
     masks.set(thread, mask);
     writeMask(libc, thread, target);
@@ -123,8 +123,8 @@ function restore(libc: Libc, { masks, main }: Former): Unpinned {
 }
 
 /**
- * Visits each thread once, those too that appear on the way; they are new, unless
- * they were there before the first visit.
+ * Visits each thread once, including threads that start during the visits: `isNew` is true for a
+ * thread that was not there before the first visit.
  */
 function forEachThread(visit: (thread: number, isNew: boolean) => void): void {
   const seen = new Set<number>();

@@ -1,6 +1,6 @@
 /**
- * Tells the network who has an address now: without it, neighbours send to the
- * former MAC address until their own memory of it ends.
+ * Announces the machine's addresses on the network. Without the announcement, neighbours send to
+ * the former MAC address until their table of neighbours expires.
  * @module
  */
 import { ipv4Bytes } from "./ipv4.ts";
@@ -12,8 +12,8 @@ const ETH_P_ARP = [0x08, 0x06];
 const SOCKADDR_LL_BYTES = 20;
 
 /**
- * Sends an ARP announcement (RFC 5227, 2.3) of each address on a link. Throws a
- * SystemCallError where that is not possible (needs CAP_NET_RAW).
+ * Sends an ARP announcement (RFC 5227, 2.3) of each address on a link. Throws a SystemCallError if
+ * the kernel refuses (needs CAP_NET_RAW).
  */
 export function announce(
   libc: Libc,
@@ -54,7 +54,7 @@ export function announcement(
   address: Uint8Array,
 ): Uint8Array {
   return Uint8Array.of(
-    // Ethernet: to all, from us
+    // Ethernet: the broadcast address, the sender
     ...[0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
     ...mac,
     ...ETH_P_ARP,

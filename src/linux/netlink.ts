@@ -1,7 +1,6 @@
 /**
- * netlink(7): requests to the kernel and its answers, over a socket that
- * node:net cannot open. The kernel answers before `send` returns, so nothing
- * here waits.
+ * netlink(7): sends requests to the kernel and reads the answers. node:net cannot open such a
+ * socket. The kernel answers before `send` returns, so reads never wait.
  * @module
  */
 import {
@@ -23,19 +22,19 @@ import {
 /** Seconds until a read fails for which the kernel has no answer (SO_RCVTIMEO). */
 const TIMEOUT_SECONDS = 2n;
 
-/** Message types, linux/netlink.h */
+/** Types of messages, linux/netlink.h. */
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const HEADER = 16;
-/** The kernel's messages are at most 32 KiB. */
+/** The size of the receive buffer; the kernel's messages have at most 32 KiB. */
 const RECEIVE_BYTES = 65_536;
 
-/** Flags of a request, linux/netlink.h */
+/** Flags of a request, linux/netlink.h. */
 export const NLM_F = {
   REQUEST: 0x1,
   ACK: 0x4,
   DUMP_INTERRUPTED: 0x10,
-  /** With a request to list. */
+  /** Requests a list. */
   DUMP: 0x300,
   REPLACE: 0x100,
   EXCL: 0x200,
@@ -61,7 +60,7 @@ export class Netlink implements Disposable {
   readonly #buffer = new Uint8Array(RECEIVE_BYTES);
   #sequence = 0;
 
-  /** Opens a socket of a protocol, linux/netlink.h; throws where refused. */
+  /** Opens a socket for a protocol of linux/netlink.h. Throws if the kernel refuses. */
   constructor(libc: Libc, protocol: number) {
     this.#libc = libc;
     this.#socket = requireSymbol(libc.socket, "socket")(
@@ -86,8 +85,8 @@ export class Netlink implements Disposable {
   }
 
   /**
-   * Asks for one change. Throws a SystemCallError, whose number is the kernel's
-   * answer, where it refuses; `action` and `on` are for its message.
+   * Requests a change. If the kernel refuses, throws a SystemCallError with the number of the
+   * kernel's answer; `action` and `on` are for its message.
    */
   change(
     request: NetlinkMessage & { readonly flags?: number },
@@ -105,7 +104,7 @@ export class Netlink implements Disposable {
     if (answer.end !== 0) throw new SystemCallError(action, on, -answer.end);
   }
 
-  /** Asks for one thing, which comes in one message. */
+  /** Requests an object and returns the message with it. */
   ask(request: NetlinkMessage, what: string): NetlinkMessage {
     this.#send(request, NLM_F.REQUEST);
     const answer = this.#receive()[0];
@@ -117,7 +116,7 @@ export class Netlink implements Disposable {
     return answer;
   }
 
-  /** Asks for a list, which comes in one or more datagrams. */
+  /** Requests a list, which the kernel sends in one or more datagrams. */
   list(request: NetlinkMessage, what: string): NetlinkMessage[] {
     this.#send(request, NLM_F.REQUEST | NLM_F.DUMP);
     const listed: NetlinkMessage[] = [];
@@ -154,7 +153,7 @@ export class Netlink implements Disposable {
       0,
     );
     if (length < 0) {
-      throw lastError(this.#libc, "hear", "the kernel over netlink");
+      throw lastError(this.#libc, "read from", "the kernel over netlink");
     }
     const view = viewOf(this.#buffer);
     const answers: Answer[] = [];
@@ -177,7 +176,7 @@ function endOf(type: number, payload: Uint8Array): number | undefined {
   return payload.length < 4 ? 0 : viewOf(payload).getInt32(0, true);
 }
 
-/** Whether the kernel refused with this name of errno(3). */
+/** Whether the error is a SystemCallError with this name of errno(3). */
 export function hasErrno(error: unknown, name: string): boolean {
   return error instanceof SystemCallError && errnoName(error.errno) === name;
 }

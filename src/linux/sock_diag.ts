@@ -1,5 +1,5 @@
 /**
- * TCP connections of every process, and their end: sock_diag(7).
+ * Lists and destroys the TCP connections of every process: sock_diag(7).
  * @module
  */
 import { messageOf } from "../util/errors.ts";
@@ -9,18 +9,18 @@ import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
 import { formatIpv6 } from "./socket_address.ts";
 import { AF_INET, AF_INET6, IPPROTO_TCP } from "./socket_constants.ts";
 
-/** linux/netlink.h */
+/** The protocol of the netlink socket, linux/netlink.h. */
 const NETLINK_SOCK_DIAG = 4;
-/** linux/sock_diag.h; the second since Linux 4.5, CONFIG_INET_DIAG_DESTROY */
+/** Requests, linux/sock_diag.h. SOCK_DESTROY needs Linux 4.5 and CONFIG_INET_DIAG_DESTROY. */
 const SOCK_DIAG_BY_FAMILY = 20;
 const SOCK_DESTROY = 21;
 
 const FAMILIES = [AF_INET, AF_INET6] as const;
 
 /**
- * Connections that have a peer (net/tcp_states.h): established, syn-sent,
- * syn-recv, fin-wait-1, fin-wait-2, close-wait, last-ack, closing. Not those that
- * listen, nor time-wait, which ends by itself and hangs nobody.
+ * The mask of the states with a peer (net/tcp_states.h): established, syn-sent, syn-recv,
+ * fin-wait-1, fin-wait-2, close-wait, last-ack, closing. Without time-wait, in which no process
+ * uses the connection.
  */
 const STATES = [1, 2, 3, 4, 5, 8, 9, 11].reduce(
   (mask, state) => mask | 1 << state,
@@ -28,7 +28,7 @@ const STATES = [1, 2, 3, 4, 5, 8, 9, 11].reduce(
 );
 const ESTABLISHED = 1;
 
-/** struct inet_diag_msg: bytes, and where its socket's identity begins. */
+/** struct inet_diag_msg: its bytes, and the offset of the identity of the socket. */
 const MESSAGE_BYTES = 72;
 const MESSAGE_IDENTITY = 4;
 /** struct inet_diag_sockid: ports, addresses, interface, cookie. */
@@ -50,21 +50,21 @@ export interface TcpConnection {
   readonly remote: string;
   readonly remotePort: number;
   readonly established: boolean;
-  /** Milliseconds since the peer was last heard of, where the kernel tells. */
+  /** Milliseconds since the last packet of the peer; undefined if the kernel gives no number. */
   readonly silentMs: number | undefined;
-  /** The kernel's number for it, which no later one ever has. */
+  /** The kernel's number of the connection. No later connection has the same. */
   readonly cookie: number;
-  /** What the kernel calls it, the cookie included. */
+  /** The kernel's identity of the connection, including the cookie. */
   readonly identity: SocketIdentity;
 }
 
-/** A socket's family and its `inet_diag_sockid`, the cookie included. */
+/** The family of a socket and its `inet_diag_sockid`, which includes the cookie. */
 export interface SocketIdentity {
   readonly family: number;
   readonly bytes: Uint8Array;
 }
 
-/** What became of one that was to be destroyed. */
+/** The result of destroying a connection. */
 export type Destroyed = "destroyed" | "gone" | { readonly failed: string };
 
 /** The kernel's table of TCP connections. Holds a netlink socket until it is disposed of. */
@@ -87,8 +87,8 @@ export class TcpTable implements Disposable {
   }
 
   /**
-   * Ends connections: whoever reads or writes them gets ECONNABORTED at once. The
-   * kernel sends the peer a reset where it can. Never throws for a single one.
+   * Destroys connections: a program that reads or writes one gets ECONNABORTED at once. The kernel
+   * sends the peer a reset if it can. A connection that cannot be destroyed does not throw.
    */
   destroy(identities: readonly SocketIdentity[]): Destroyed[] {
     return identities.map(({ family, bytes }) => {
@@ -154,7 +154,7 @@ function parse(payload: Uint8Array): TcpConnection {
   };
 }
 
-/** An IPv4 address in IPv6 clothes comes out as IPv4. */
+/** Formats an address; an IPv4-mapped IPv6 address as IPv4. */
 function addressOf(family: number, bytes: Uint8Array): string {
   return family === AF_INET
     ? bytes.subarray(0, 4).join(".")

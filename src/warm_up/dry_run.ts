@@ -3,7 +3,6 @@
  * program's pages back from the disk while its caller waits.
  * @module
  */
-import { onRecovered } from "../agent/on_recovered.ts";
 import type { EvidenceObserver } from "../evidence/observer.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { LifecycleOptions } from "../lifecycle/options.ts";
@@ -85,12 +84,10 @@ export async function dryRun(
       return await options.evidence();
     },
     onSettled: () => queue.schedule(),
-    onRunning: onRecovered({
-      guard,
-      metrics: new Metrics(),
-      queue,
-      tell() {},
-    }),
+    onRunning(operation, recovery) {
+      new Metrics().ended(operation, recovery);
+      guard.forget();
+    },
     leaseSeconds: 60,
     newId: () => "rehearsal",
     onError: (error) => errors.push(error),
