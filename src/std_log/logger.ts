@@ -12,44 +12,44 @@ import {
 } from "./levels.ts";
 import { textOf } from "./_text.ts";
 
-/** Any function. A function as a message is called only if its result is logged. */
+/** Any function: a message that is made only when it is logged. */
 // deno-lint-ignore no-explicit-any
 export type GenericFunction = (...args: any[]) => any;
 
-/** The data of a record. */
+/** What a record is made of. */
 export interface LogRecordOptions {
   /** The message. */
   msg: string;
-  /** The arguments after the message. */
+  /** The arguments that came with it. */
   args: unknown[];
-  /** The number of the record's level. */
+  /** The number of its level. */
   level: LogLevel;
-  /** The name of the logger that created the record. */
+  /** The name of the logger that it came through. */
   loggerName: string;
 }
 
-/** The configuration of a logger in `setup`. */
+/** What `setup` makes a logger from. */
 export class LoggerConfig {
-  /** The minimum level that is logged; the default is INFO. */
+  /** The least serious level that is logged; INFO if absent. */
   level?: LevelName;
-  /** The names of the logger's handlers. Unknown names are ignored. */
+  /** The names of its handlers; names that no handler has are ignored. */
   handlers?: string[];
 }
 
-/** One message, with its level, its logger, its arguments and its time. */
+/** One message, with all that a formatter may want to say about it. */
 export class LogRecord {
   /** The message. */
   readonly msg: string;
-  /** The number of the record's level. */
+  /** The number of its level. */
   readonly level: LogLevel;
-  /** The name of the record's level. */
+  /** The name of its level. */
   readonly levelName: LevelName;
-  /** The name of the logger that created the record. */
+  /** The name of the logger that it came through. */
   readonly loggerName: string;
   readonly #args: readonly unknown[];
   readonly #epochMs: number;
 
-  /** Creates a record with the current time. Throws an Error if no level has this number. */
+  /** A record of now. Throws an Error for a number that no level has. */
   constructor(options: LogRecordOptions) {
     this.msg = options.msg;
     this.level = options.level;
@@ -59,12 +59,12 @@ export class LogRecord {
     this.#epochMs = Date.now();
   }
 
-  /** A copy of the arguments after the message. */
+  /** The arguments that came with the message: a fresh copy. */
   get args(): unknown[] {
     return [...this.#args];
   }
 
-  /** The time at which the record was created, as a new Date. */
+  /** When the record was made: a fresh copy. */
   get datetime(): Date {
     return new Date(this.#epochMs);
   }
