@@ -70,7 +70,7 @@ export class LogRecord {
   }
 }
 
-/** The options of a logger. */
+/** How a logger is made. */
 export interface LoggerOptions {
   /** The handlers that get the records; the default is none. */
   handlers?: BaseHandler[];
