@@ -157,7 +157,7 @@ describe("objects", () => {
     for (const wrong of [{}, ["db"], "db", [[]]]) {
       assert.equal(
         refused([], {}, inDefaultFile({ hooks: wrong })),
-        `Cannot use hooks in ${defaultFile}: expected a list of objects with name, url, and if need be limitMs and policy, got ${
+        `Cannot use hooks in ${defaultFile}: expected a list of objects with name, url, and optionally limitMs and policy, got ${
           JSON.stringify(wrong)
         }`,
       );
