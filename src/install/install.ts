@@ -3,7 +3,7 @@
  * @module
  */
 import { statSync } from "node:fs";
-import { readElf } from "./elf.ts";
+import { readElf } from "../linux/elf.ts";
 import { codeOf, InstallError } from "./error.ts";
 import { BINARY, isSealed, OPENRC_SCRIPT, UNIT } from "./service.ts";
 import { entryAt, Tree } from "./tree.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Evidence } from "../evidence/types.ts";
-import { DeferredRepairs, type Field, fieldsOf } from "./deferred_repairs.ts";
+import { DeferredRepairs, fieldsOf } from "./deferred_repairs.ts";
 import { Lease } from "./lease.ts";
 import { Machine, type Phase, type State } from "./machine.ts";
 import { type Cause, Operation, OtherOperation } from "./operation.ts";
@@ -16,7 +16,7 @@ import {
   type RecoveredOperation,
   type Recovery,
 } from "./recovery.ts";
-import type { PrepareRequest, RecoverRequest } from "./request.ts";
+import type { Field, PrepareRequest, RecoverRequest } from "./request.ts";
 
 /** The lifecycle of the agent; one transition at a time. */
 export class Lifecycle {
