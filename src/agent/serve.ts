@@ -121,9 +121,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     libc,
     failed("the program's pages that a recovery needs could not be noted"),
   );
-  const generationFile = new GenerationFile(config.runtimeDirectory, {
-    files: runtime.filesOf?.(libc),
-  });
+  const generationFile = new GenerationFile(config.runtimeDirectory);
   const { registry, owed } = makePrograms({
     config,
     newId,

@@ -27,7 +27,7 @@ const FORK = kernelMessage(FORK_WORDS);
 /** What the observer needs; tests give sources of their own. */
 export interface EvidenceOptions {
   readonly libc: Libc;
-  readonly runtime: Pick<Runtime, "openInput">;
+  readonly runtime: Pick<Runtime, "openWatch">;
   /** The watch ended by itself: from now on, only `check` finds a fork. */
   readonly onError: (error: Error) => void;
   readonly openLog?: () => KernelLog;

@@ -3,7 +3,7 @@
  * @module
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
-import type { Input, Runtime } from "../runtime/types.ts";
+import type { FileWatch, Runtime } from "../runtime/types.ts";
 import { type Libc, requireSymbol } from "./libc.ts";
 
 /** The device. */
@@ -106,8 +106,8 @@ export class KernelLogWatch {
   readonly #libc: Libc;
   readonly #onRecord: () => void;
   readonly #onError: (error: Error) => void;
-  readonly #open: () => Input;
-  #log: Input | undefined;
+  readonly #open: () => FileWatch;
+  #log: FileWatch | undefined;
   #armed = false;
   #pending = false;
   /** How often a record woke this process. */
@@ -115,7 +115,7 @@ export class KernelLogWatch {
 
   constructor(options: {
     readonly libc: Libc;
-    readonly runtime: Pick<Runtime, "openInput">;
+    readonly runtime: Pick<Runtime, "openWatch">;
     /** Something is new; what, {@linkcode KernelLog.find} knows. */
     readonly onRecord: () => void;
     /** The watch has ended by itself. */
@@ -126,7 +126,7 @@ export class KernelLogWatch {
     this.#onRecord = options.onRecord;
     this.#onError = options.onError;
     const { runtime, path = KERNEL_LOG } = options;
-    this.#open = () => runtime.openInput(path);
+    this.#open = () => runtime.openWatch(path);
   }
 
   /** Tells of every record from now on; throws where that is not possible. */
@@ -144,11 +144,11 @@ export class KernelLogWatch {
   }
 
   /** No caller waits for the next record: what goes wrong with it ends the watch. */
-  #begin(log: Input): void {
+  #begin(log: FileWatch): void {
     this.#wait(log).catch(this.#onError);
   }
 
-  async #wait(log: Input): Promise<void> {
+  async #wait(log: FileWatch): Promise<void> {
     this.#pending = true;
     let failure: Error | undefined;
     try {

@@ -4,8 +4,8 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { getHeapSpaceStatistics } from "node:v8";
 import type { Libc } from "../linux/libc.ts";
+import { nodeV8 } from "../util/lazy_builtins.ts";
 
 /** Such a page of V8's, at a multiple of its size. */
 const YOUNG_PAGE_BYTES = 256 * 1024;
@@ -69,7 +69,7 @@ function makeYoungRoom({ madvise }: RoomLibc): void {
 }
 
 function youngSpace() {
-  return getHeapSpaceStatistics().find(({ space_name }) =>
+  return nodeV8().getHeapSpaceStatistics().find(({ space_name }) =>
     space_name === "new_space"
   )!;
 }

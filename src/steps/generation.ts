@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -15,7 +16,6 @@ import {
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import type { Repair } from "../lifecycle/step.ts";
-import { type FileCalls, nodeFiles } from "../linux/files.ts";
 import {
   encode,
   ExpectedDocument,
@@ -71,18 +71,10 @@ export function lastGeneration(
   }
 }
 
-/** What the file is called, and who writes it while a caller waits. */
-export interface GenerationFileOptions {
-  readonly name?: string;
-  readonly files?: FileCalls;
-}
-
 /** The file that tells programs of the generation. */
 export class GenerationFile {
   readonly path: string;
   readonly #nextPath: string;
-  readonly #files: FileCalls;
-  readonly #rename: () => void;
   /**
    * What the next recovery publishes, if it ends as they mostly do. There is always
    * one: V8 forgets what objects look like of which there is none.
@@ -93,14 +85,9 @@ export class GenerationFile {
   /** Those of files that were published, the last one last. */
   readonly #published: number[] = [];
 
-  constructor(
-    directory: string,
-    { name = NAME, files = nodeFiles }: GenerationFileOptions = {},
-  ) {
+  constructor(directory: string, name = NAME) {
     this.path = join(directory, name);
     this.#nextPath = `${this.path}.new`;
-    this.#files = files;
-    this.#rename = files.renamer(this.#nextPath, this.path);
   }
 
   /** Gets the document of a restore ready while nobody waits. */
@@ -141,7 +128,7 @@ export class GenerationFile {
       mkdirSync(dirname(next), { recursive: true, mode: 0o755 });
       writeFileSync(next, bytes);
     }
-    this.#rename();
+    renameSync(this.#nextPath, this.path);
   }
 
   /** False where it has to be done from the beginning, for whatever reason. */
@@ -149,8 +136,8 @@ export class GenerationFile {
     if (next === undefined) return false;
     this.#next = undefined;
     try {
-      if (this.#files.write(next, bytes) !== bytes.length) return false;
-      this.#rename();
+      if (writeSync(next, bytes) !== bytes.length) return false;
+      renameSync(this.#nextPath, this.path);
       return true;
     } catch {
       return false; // somebody has removed it meanwhile, or the disk is full
@@ -178,11 +165,8 @@ export function generationRepair(file: GenerationFile): Repair {
 }
 
 /** The same with a file of another name, which is gone when it has been tried. */
-export function generationTrial(
-  directory: string,
-  files?: FileCalls,
-): Repair {
-  const file = new GenerationFile(directory, { name: `${NAME}.try`, files });
+export function generationTrial(directory: string): Repair {
+  const file = new GenerationFile(directory, `${NAME}.try`);
   const { repair, ...rest } = generationRepair(file);
   return {
     ...rest,

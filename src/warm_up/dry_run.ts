@@ -15,8 +15,7 @@ import type { IdleCollector } from "../memory/idle_collector.ts";
 import type { Sources } from "../agent/components.ts";
 import { Metrics } from "../http/metrics.ts";
 import { DeferredQueue } from "../util/deferred_queue.ts";
-import { openForkLog, wakeUp, watchOnce } from "./dry_run_log.ts";
-import type { Runtime } from "../runtime/types.ts";
+import { openForkLog, watchOnce } from "./dry_run_log.ts";
 import type { Guard } from "../http/guard.ts";
 import type { ConnectionTracker } from "../connections/tracker.ts";
 import type { Sweeper } from "../connections/sweeper.ts";
@@ -34,7 +33,6 @@ import { resetConnections } from "../steps/reset_connections.ts";
 /** What a rehearsal needs. */
 export interface DryRunOptions {
   readonly libc: Libc;
-  readonly runtime: Pick<Runtime, "tryInput" | "filesOf">;
   readonly observer: Pick<
     EvidenceObserver,
     "mark" | "unwatch" | "pretend" | "look"
@@ -65,7 +63,6 @@ export async function dryRun(
   options: DryRunOptions,
 ): Promise<readonly string[]> {
   const { libc, observer, guard } = options;
-  await wakeUp(options);
   await watchOnce(libc);
   const forkLog = openForkLog(options);
   let forget = () => {};
@@ -170,10 +167,7 @@ function trialPlan(
     }),
     network: networkRepair(libc),
     "reset-connections": connections.reset,
-    generation: generationTrial(
-      rest.runtimeDirectory,
-      rest.runtime.filesOf?.(libc),
-    ),
+    generation: generationTrial(rest.runtimeDirectory),
   };
   const limits = { hooksLimitMs: 0, workloadLimitMs: 0, freezeHoldMs: 0 };
   return { plan: plan(parts, limits), close: connections.close };

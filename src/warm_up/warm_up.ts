@@ -15,8 +15,6 @@ const WAIT_MS = 1000;
 export interface WarmUpOptions {
   /** `rehearse` of the module `rehearsal`, with all that it needs. */
   readonly rehearse: () => Promise<readonly string[]>;
-  /** How often, until it is routine. */
-  readonly rehearsals: number;
   /** Undefined where the program stays in memory as it is. */
   readonly program: Pick<WorkingSet, "pageOut" | "record"> | undefined;
   /** Hears what of a recovery will not work. */
@@ -73,16 +71,14 @@ export class WarmUp {
   }
 
   /**
-   * Rehearses, so that a host can still do something about what cannot work here,
-   * and again until that is routine; has what only the start needed leave the
+   * Rehearses, so that a host can still do something about what cannot work here; has what only the start needed leave the
    * memory, which no snapshot shall carry; and rehearses once more: what comes back
    * for that, stays.
    */
   async #work(): Promise<void> {
-    const { rehearse, rehearsals, program, warn, onError } = this.#options;
+    const { rehearse, program, warn, onError } = this.#options;
     try {
       for (const why of await rehearse()) warn(why);
-      for (let i = 1; i < rehearsals; i++) await rehearse();
       if (program === undefined) return;
       program.pageOut();
       await rehearse();
@@ -101,7 +97,7 @@ export function createWarmUp(
       DryRunOptions,
       "hold" | "askHealth" | "evidence" | "healthMayRecover" | "guard"
     >
-    & Omit<WarmUpOptions, "rehearse" | "rehearsals" | "program" | "queue">,
+    & Omit<WarmUpOptions, "rehearse" | "program" | "queue">,
 ): WarmUp {
   let times = 0;
   const all: DryRunOptions = {
@@ -115,7 +111,6 @@ export function createWarmUp(
   return new WarmUp({
     ...rest,
     queue: components.queue,
-    rehearsals: components.runtime.rehearsals,
     async rehearse() {
       const failures = await dryRun(all);
       generationFile.ready();

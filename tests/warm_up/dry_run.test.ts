@@ -15,9 +15,6 @@ function options(libc: Libc, seen: string[]): DryRunOptions {
   let restored = false;
   return {
     libc,
-    runtime: {
-      tryInput: () => Promise.reject(new Error("no right to the log")),
-    },
     observer: {
       mark: () => void seen.push("mark"),
       unwatch: () => void seen.push("unwatch"),

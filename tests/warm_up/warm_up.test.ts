@@ -5,15 +5,12 @@ import { WarmUp, type WarmUpOptions } from "../../src/warm_up/warm_up.ts";
 import { deferred } from "../support/deferred.ts";
 import { until } from "../support/until.ts";
 
-const REHEARSALS = 3;
-
 function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
   return new WarmUp({
     rehearse() {
       seen.push("rehearse");
       return Promise.resolve([]);
     },
-    rehearsals: REHEARSALS,
     program: {
       pageOut: () => void seen.push("out"),
       record: () => void seen.push("learn"),
@@ -26,8 +23,7 @@ function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
 }
 
 const WHOLE = [
-  ...new Array<string>(REHEARSALS).fill("rehearse"),
-  ...["out", "rehearse", "learn"],
+  ...["rehearse", "out", "rehearse", "learn"],
 ];
 
 function comesNoMore(
