@@ -52,10 +52,6 @@ const EXCEPTIONS: ReadonlySet<string> = new Set([
   "src/lifecycle/lifecycle.ts -> src/evidence/types.ts",
   "src/lifecycle/options.ts -> src/evidence/types.ts",
   "src/lifecycle/recovery.ts -> src/evidence/types.ts",
-  // The dry run is still wired by hand.
-  "src/warm_up/dry_run.ts -> src/agent/components.ts",
-  "src/warm_up/dry_run.ts -> src/agent/on_recovered.ts",
-  "src/warm_up/warm_up.ts -> src/agent/components.ts",
 ]);
 
 /** `import … from "./x.ts"`, `export … from "./x.ts"`, `import("./x.ts")`, `import "./x.ts"`. */

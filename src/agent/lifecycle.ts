@@ -9,7 +9,7 @@ import type { Evidence } from "../evidence/types.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Operation } from "../lifecycle/operation.ts";
-import { plan } from "../lifecycle/plan.ts";
+import { type Plan, plan } from "../lifecycle/plan.ts";
 import type { Recovery } from "../lifecycle/recovery.ts";
 import { holdLog, logOf, releaseLog } from "../log/mod.ts";
 import type { Components } from "./components.ts";
@@ -29,6 +29,7 @@ export interface CreateLifecycleOptions {
 /** The lifecycle, and what it is made with that others need, too. */
 export interface AgentLifecycle {
   readonly lifecycle: Lifecycle;
+  readonly plan: Plan;
   /** Looks for evidence of a restore; never rejects. */
   readonly evidence: () => Promise<Evidence | undefined>;
 }
@@ -39,7 +40,7 @@ export function createLifecycle(
   { metrics, guard, newId, failed }: CreateLifecycleOptions,
 ): AgentLifecycle {
   const { config, observer, program, generationFile, queue } = components;
-  const parts = createSteps(components);
+  const whole = plan(createSteps(components), config);
   const evidence = () => lookForEvidence(observer);
   function tell(operation: Operation, recovery: Recovery): void {
     const held = operation.quiescedMs !== undefined;
@@ -54,7 +55,7 @@ export function createLifecycle(
     );
   }
   const lifecycle = new Lifecycle({
-    plan: plan(parts, config),
+    plan: whole,
     leaseSeconds: config.lease,
     newId,
     generation: lastGeneration(
@@ -74,5 +75,5 @@ export function createLifecycle(
     onError: failed("the lifecycle had an error"),
     onRunning: onRecovered({ metrics, guard, queue, tell }),
   });
-  return { lifecycle, evidence };
+  return { lifecycle, evidence, plan: whole };
 }

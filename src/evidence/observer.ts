@@ -21,7 +21,7 @@ import type { Runtime } from "../runtime/types.ts";
  * drivers/char/random.c, crng_vm_fork(), since Linux 5.18; whole, so that no
  * name of a process or a disk inside another message passes for it.
  */
-export const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
+const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
 const FORK = kernelMessage(FORK_WORDS);
 
 /** What the observer needs; tests give sources of their own. */
@@ -49,14 +49,6 @@ export class EvidenceObserver {
   #forkSeenAt: number | undefined;
   #mark: Mark | undefined;
   #onFork: (() => void) | undefined;
-  /** Something is new in the kernel's log: is it the word for a fork? */
-  readonly look = (): void => {
-    this.#readLog();
-    if (this.#forkSeenAt === undefined) return;
-    const onFork = this.#onFork;
-    this.unwatch();
-    onFork?.();
-  };
 
   constructor(options: EvidenceOptions) {
     this.#options = options;
@@ -65,7 +57,7 @@ export class EvidenceObserver {
     this.#watch = new KernelLogWatch({
       libc: options.libc,
       runtime: options.runtime,
-      onRecord: this.look,
+      onRecord: () => this.#look(),
       onError: options.onError,
     });
   }
@@ -97,7 +89,7 @@ export class EvidenceObserver {
     if (this.#log === undefined) throw new Error(this.#noLog);
     this.#onFork = onFork;
     this.#watch.arm();
-    this.look(); // what came between the mark and this line
+    this.#look(); // what came between the mark and this line
   }
 
   /** Calls back no more. */
@@ -132,23 +124,13 @@ export class EvidenceObserver {
     };
   }
 
-  /**
-   * Takes another log for the kernel's until it is called back, and forgets then
-   * whatever was found: a rehearsal goes through this very object, because an
-   * engine's notes on how to reach its fields are good for nothing else.
-   */
-  pretend(log: KernelLog): () => void {
-    const own = this.#log;
-    const noLog = this.#noLog;
-    this.#log = log;
-    this.#noLog = undefined;
-    return () => {
-      this.#log = own;
-      this.#noLog = noLog;
-      this.#mark = undefined;
-      this.#forkSeenAt = undefined;
-      this.#lost = false;
-    };
+  /** Calls back if a new record of the kernel's log says that this machine is a fork. */
+  #look(): void {
+    this.#readLog();
+    if (this.#forkSeenAt === undefined) return;
+    const onFork = this.#onFork;
+    this.unwatch();
+    onFork?.();
   }
 
   #generationId(restored: boolean): EvidenceSource {

@@ -20,7 +20,7 @@ export function connectionsStep(
   queue: Pick<DeferredQueue, "defer">,
 ): Step {
   return {
-    async quiesce() {
+    async quiesce({ dryRun }) {
       const undo = ({ held }: Pick<RecoveryContext, "held">) => {
         queue.defer(() => sweeper.start());
         // Callers of a prepare that is undone still wait for their replies.
@@ -28,7 +28,8 @@ export function connectionsStep(
       };
       sweeper.stop();
       try {
-        return { effect: await quiesce(), undo };
+        const effect = dryRun ? { closed: 0, recorded: 0 } : await quiesce();
+        return { effect, undo };
       } catch (error) {
         undo({ held: false });
         throw error;

@@ -9,7 +9,6 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  unlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -85,8 +84,8 @@ export class GenerationFile {
   /** Those of files that were published, the last one last. */
   readonly #published: number[] = [];
 
-  constructor(directory: string, name = NAME) {
-    this.path = join(directory, name);
+  constructor(directory: string) {
+    this.path = join(directory, NAME);
     this.#nextPath = `${this.path}.new`;
   }
 
@@ -115,11 +114,14 @@ export class GenerationFile {
     }
   }
 
-  /** Publishes whole or not at all: readers never see half a document. */
-  publish(document: Untimed): void {
+  /**
+   * Publishes whole or not at all: readers never see half a document. In a dry run, the document
+   * is written into the file that would take the place of the published one, and stays there.
+   */
+  publish(document: Untimed, dryRun = false): void {
     const now = Date.now();
     const bytes = this.#expected.at(document, now) ?? encode(document, now);
-    if (this.#publishInto(this.#next, bytes)) return;
+    if (this.#publishInto(this.#next, bytes, dryRun)) return;
     const next = this.#nextPath;
     try {
       writeFileSync(next, bytes);
@@ -128,16 +130,20 @@ export class GenerationFile {
       mkdirSync(dirname(next), { recursive: true, mode: 0o755 });
       writeFileSync(next, bytes);
     }
-    renameSync(this.#nextPath, this.path);
+    if (!dryRun) renameSync(next, this.path);
   }
 
   /** False where it has to be done from the beginning, for whatever reason. */
-  #publishInto(next: number | undefined, bytes: Uint8Array): boolean {
+  #publishInto(
+    next: number | undefined,
+    bytes: Uint8Array,
+    dryRun: boolean,
+  ): boolean {
     if (next === undefined) return false;
     this.#next = undefined;
     try {
       if (writeSync(next, bytes) !== bytes.length) return false;
-      renameSync(this.#nextPath, this.path);
+      if (!dryRun) renameSync(this.#nextPath, this.path);
       return true;
     } catch {
       return false; // somebody has removed it meanwhile, or the disk is full
@@ -157,26 +163,9 @@ export class GenerationFile {
 /** Effect: `generation`, `path`. Comes after the clock, whose time it tells. */
 export function generationRepair(file: GenerationFile): Repair {
   return {
-    repair({ generation, operation, outcome }) {
-      file.publish({ generation, operation, outcome });
+    repair({ generation, operation, outcome, dryRun }) {
+      file.publish({ generation, operation, outcome }, dryRun);
       return { generation, path: file.path };
-    },
-  };
-}
-
-/** The same with a file of another name, which is gone when it has been tried. */
-export function generationTrial(directory: string): Repair {
-  const file = new GenerationFile(directory, `${NAME}.try`);
-  const { repair, ...rest } = generationRepair(file);
-  return {
-    ...rest,
-    repair(context) {
-      file.ready();
-      file.expect(context.operation, context.generation);
-      const effect = repair(context);
-      unlinkSync(file.path);
-      file.close();
-      return effect;
     },
   };
 }

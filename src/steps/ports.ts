@@ -5,9 +5,7 @@
 import type { Step } from "../lifecycle/step.ts";
 
 /**
- * What the step needs of the port subsystem. Functions on their own, already bound:
- * an engine's notes on one object are no good for another, and those of a rehearsal
- * shall be good for the recovery.
+ * What the step needs of the port subsystem. The functions are already bound.
  */
 export interface Ports {
   /**

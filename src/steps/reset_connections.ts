@@ -29,16 +29,12 @@ export interface ResetOptions {
   readonly open?: (
     without: readonly number[],
   ) => Pick<TcpTable, "list" | "destroy"> & Disposable;
-  /** For a rehearsal: destroys none, and looks at connections on loopback too. */
-  readonly rehearsal?: boolean;
 }
 
 /** The step that records, and the repair that destroys what it recorded. */
 export interface ResetConnections {
   readonly record: Step;
   readonly reset: Repair;
-  /** Lets go of the kernel's table; the next prepare opens another. */
-  close(): void;
 }
 
 /**
@@ -47,7 +43,7 @@ export interface ResetConnections {
  * connections in the agent's network namespace are seen.
  */
 export function resetConnections(options: ResetOptions): ResetConnections {
-  const { libc, ownPorts, restoredAt, rehearsal = false } = options;
+  const { libc, ownPorts, restoredAt } = options;
   const { open = (without) => new TcpTable(libc, without) } = options;
   let recorded: readonly TcpConnection[] | undefined;
   // Stays open: to open it, and to close it, takes time of a recovery's caller.
@@ -59,7 +55,6 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     table = undefined;
   };
   return {
-    close,
     record: {
       quiesce() {
         forget();
@@ -80,7 +75,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
       },
     },
     reset: {
-      repair({ outcome, request }) {
+      repair({ outcome, request, dryRun }) {
         // Kept for a host that says later that the machine was restored.
         if (outcome !== "restored") {
           return { skipped: `left alone at outcome ${outcome}` };
@@ -90,9 +85,15 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         if (stale === undefined || table === undefined) {
           return { skipped: "no connections were recorded at the prepare" };
         }
+        if (dryRun) {
+          // Lists them as a fork does; the next prepare opens a table of its own.
+          silentSince(table, performance.now());
+          close();
+          return summary(NONE);
+        }
         const { network } = request;
         const silent = silentSince(table, restoredAt());
-        if (rehearsal || (stale === NONE && silent === NONE)) {
+        if (stale === NONE && silent === NONE) {
           return summary(NONE); // mostly
         }
         const remote = network?.address === undefined
@@ -122,7 +123,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   /** Not on loopback, which the snapshot holds whole. */
   function foreign(connections: readonly TcpConnection[]): TcpConnection[] {
     return connections.filter(({ local, remote }) =>
-      rehearsal || (!isLoopback(local) && !isLoopback(remote))
+      !isLoopback(local) && !isLoopback(remote)
     );
   }
 
