@@ -19,12 +19,12 @@ import type { Runtime } from "../runtime/types.ts";
  * The VM-fork message: crng_vm_fork() in drivers/char/random.c, since Linux 5.18. Only a record
  * with exactly this message counts: another message may contain names of processes or disks.
  */
-export const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
+const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
 
 /** What the observer needs. Tests replace the sources. */
 export interface EvidenceOptions {
   readonly libc: Libc;
-  readonly runtime: Pick<Runtime, "openInput">;
+  readonly runtime: Pick<Runtime, "openWatch">;
   /** Called when an error ended the watch: from then on, only `check` finds a fork. */
   readonly onError: (error: Error) => void;
   readonly openLog?: () => KernelLog;
@@ -46,14 +46,6 @@ export class EvidenceObserver {
   #forkSeenAt: number | undefined;
   #mark: Mark | undefined;
   #onFork: (() => void) | undefined;
-  /** Reads the new records of the kernel log, and calls back if one is the VM-fork message. */
-  readonly look = (): void => {
-    this.#readLog();
-    if (this.#forkSeenAt === undefined) return;
-    const onFork = this.#onFork;
-    this.unwatch();
-    onFork?.();
-  };
 
   constructor(options: EvidenceOptions) {
     this.#options = options;
@@ -62,7 +54,7 @@ export class EvidenceObserver {
     this.#watch = new KernelLogWatch({
       libc: options.libc,
       runtime: options.runtime,
-      onRecord: this.look,
+      onRecord: () => this.#look(),
       onError: options.onError,
     });
   }
@@ -93,7 +85,7 @@ export class EvidenceObserver {
     if (this.#log === undefined) throw new Error(this.#noLog);
     this.#onFork = onFork;
     this.#watch.arm();
-    this.look(); // records since the mark
+    this.#look(); // records since the mark
   }
 
   /** Ends the watch. */
@@ -127,23 +119,13 @@ export class EvidenceObserver {
     };
   }
 
-  /**
-   * Takes another log for the kernel's until it is called back, and forgets then
-   * whatever was found: a rehearsal goes through this very object, because an
-   * engine's notes on how to reach its fields are good for nothing else.
-   */
-  pretend(log: KernelLog): () => void {
-    const own = this.#log;
-    const noLog = this.#noLog;
-    this.#log = log;
-    this.#noLog = undefined;
-    return () => {
-      this.#log = own;
-      this.#noLog = noLog;
-      this.#mark = undefined;
-      this.#forkSeenAt = undefined;
-      this.#lost = false;
-    };
+  /** Calls back if a new record of the kernel's log says that this machine is a fork. */
+  #look(): void {
+    this.#readLog();
+    if (this.#forkSeenAt === undefined) return;
+    const onFork = this.#onFork;
+    this.unwatch();
+    onFork?.();
   }
 
   #generationId(restored: boolean): EvidenceSource {

@@ -7,7 +7,7 @@
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { errorCode, errorText, hasCode, messageOf } from "../util/errors.ts";
-import { readElf } from "../install/elf.ts";
+import { readElf } from "../linux/elf.ts";
 import { errnoName } from "../linux/libc.ts";
 import { foreignMachine, hasOtherFormats, headOf, isElf } from "./file_head.ts";
 

@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { errorText } from "../util/errors.ts";
-import { readElf } from "./elf.ts";
+import { readElf } from "../linux/elf.ts";
 import { InstallError } from "./error.ts";
 import { BINARY, isSealed, OPENRC_SCRIPT, UNIT } from "./service.ts";
 import { entryAt, Tree } from "./tree.ts";

@@ -12,9 +12,19 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { hasCode } from "../util/errors.ts";
-import type { Change, Recorded } from "./journal.ts";
 
 const NAME = /^(\d{8})-([a-z]+)\.json$/;
+
+/** What was changed, as JSON; only its own repairer understands it. */
+export type Change = Readonly<Record<string, unknown>>;
+
+/** A change that is written down. */
+export interface Recorded {
+  /** Replaces what is written. */
+  update(change: Change): void;
+  /** The change is undone. */
+  erase(): void;
+}
 
 /** One file of the journal. */
 export interface Entry {

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import type { Change } from "./journal.ts";
+import type { Change } from "./journal_entries.ts";
 
 /** The data of a {@linkcode NotUndone}. */
 export interface NotUndoneOptions {

@@ -11,6 +11,11 @@ import type { RecoverRequest } from "./request.ts";
 /** What the lifecycle needs. */
 export interface LifecycleOptions {
   readonly plan: Plan;
+  /**
+   * Makes a dry run of it: only the steps and repairs that the plan marks take part, and their
+   * contexts say so. False if not given.
+   */
+  readonly dryRun?: boolean;
   readonly leaseSeconds: number;
   readonly newId: () => string;
   /** The current generation, which the next recovery increases; 0 if not given. */

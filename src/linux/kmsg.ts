@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { hasCode } from "../util/errors.ts";
-import type { Input, Runtime } from "../runtime/types.ts";
+import type { FileWatch, Runtime } from "../runtime/types.ts";
 import { type Libc, requireSymbol } from "./libc.ts";
 
 /** The device of the kernel log. */
@@ -81,8 +81,8 @@ export class KernelLogWatch {
   readonly #libc: Libc;
   readonly #onRecord: () => void;
   readonly #onError: (error: Error) => void;
-  readonly #open: () => Input;
-  #log: Input | undefined;
+  readonly #open: () => FileWatch;
+  #log: FileWatch | undefined;
   #armed = false;
   #pending = false;
   /** The number of times that a record woke this process. */
@@ -90,7 +90,7 @@ export class KernelLogWatch {
 
   constructor(options: {
     readonly libc: Libc;
-    readonly runtime: Pick<Runtime, "openInput">;
+    readonly runtime: Pick<Runtime, "openWatch">;
     /** Called when there is a new record, which {@linkcode KernelLog.find} reads. */
     readonly onRecord: () => void;
     /** Called when the watch has ended because of an error. */
@@ -101,7 +101,7 @@ export class KernelLogWatch {
     this.#onRecord = options.onRecord;
     this.#onError = options.onError;
     const { runtime, path = KERNEL_LOG } = options;
-    this.#open = () => runtime.openInput(path);
+    this.#open = () => runtime.openWatch(path);
   }
 
   /** Starts to call back for each new record. Throws if the log cannot be watched. */
@@ -119,11 +119,11 @@ export class KernelLogWatch {
   }
 
   /** Waits for the next record. An error ends the watch, because no caller waits for the record. */
-  #begin(log: Input): void {
+  #begin(log: FileWatch): void {
     this.#wait(log).catch(this.#onError);
   }
 
-  async #wait(log: Input): Promise<void> {
+  async #wait(log: FileWatch): Promise<void> {
     this.#pending = true;
     let failure: Error | undefined;
     try {

@@ -154,7 +154,7 @@ export function lastError(
 const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 /** Loads the C library of this process. Empty if there is none, or if FFI is not available. */
-export function loadLibc(runtime: Runtime): Libc {
+export function loadLibc(runtime: Pick<Runtime, "openLibrary">): Libc {
   for (const name of NAMES) {
     const library = runtime.openLibrary(name);
     if (library !== undefined) return bind(library);

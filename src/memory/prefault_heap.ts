@@ -5,8 +5,8 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { getHeapSpaceStatistics } from "node:v8";
 import type { Libc } from "../linux/libc.ts";
+import { nodeV8 } from "../util/lazy_builtins.ts";
 
 /** The bytes of a page of V8, which lies at a multiple of its size. */
 const YOUNG_PAGE_BYTES = 256 * 1024;
@@ -69,7 +69,7 @@ function prefaultYoungPages({ madvise }: HeapLibc): void {
 }
 
 function youngSpace() {
-  return getHeapSpaceStatistics().find(({ space_name }) =>
+  return nodeV8().getHeapSpaceStatistics().find(({ space_name }) =>
     space_name === "new_space"
   )!;
 }

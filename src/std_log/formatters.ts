@@ -2,7 +2,7 @@
  * Formatters for handlers.
  * @module
  */
-import type { LogRecord } from "./logger.ts";
+import type { LogRecord } from "./_record.ts";
 
 /**
  * Formats a record as one line of JSON: level (the name), datetime (milliseconds

@@ -3,7 +3,11 @@
  * @module
  */
 import { messageOf } from "../util/errors.ts";
-import type { RecoverRequest, Repair } from "../lifecycle/step.ts";
+import {
+  type RecoverRequest,
+  type Repair,
+  SKIPPED_IN_DRY_RUN,
+} from "../lifecycle/step.ts";
 import {
   type HostClock,
   setWallClock,
@@ -42,11 +46,12 @@ interface Reference {
 export function clockRepair(options: ClockOptions): Repair {
   const { libc, toleranceMs = TOLERANCE_MS, hostClock } = options;
   return {
-    repair({ request }) {
+    repair({ request, dryRun }) {
       if (libc.clock_settime === undefined) {
         return { skipped: "the C library could not be loaded" };
       }
       const reference = fromRequest(request) ?? fromDevice(hostClock());
+      if (dryRun) return SKIPPED_IN_DRY_RUN;
       if (reference === undefined) {
         return {
           skipped: "no host time was given and there is no PTP clock of " +

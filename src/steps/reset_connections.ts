@@ -27,16 +27,12 @@ export interface ResetOptions {
   readonly restoredAt: () => number | undefined;
   /** Opens the kernel's table of connections. */
   readonly open?: () => Pick<TcpTable, "list" | "destroy"> & Disposable;
-  /** For a rehearsal: destroys none, and looks at connections on loopback too. */
-  readonly rehearsal?: boolean;
 }
 
 /** The step that records, and the repair that destroys what it recorded. */
 export interface ResetConnections {
   readonly record: Step;
   readonly reset: Repair;
-  /** Lets go of the kernel's table; the next prepare opens another. */
-  close(): void;
 }
 
 /**
@@ -45,7 +41,7 @@ export interface ResetConnections {
  * connections in the agent's network namespace are seen.
  */
 export function resetConnections(options: ResetOptions): ResetConnections {
-  const { libc, ownPorts, restoredAt, rehearsal = false } = options;
+  const { libc, ownPorts, restoredAt } = options;
   const { open = () => new TcpTable(libc) } = options;
   let recorded: readonly TcpConnection[] | undefined;
   // Stays open: to open it, and to close it, takes time of a recovery's caller.
@@ -57,7 +53,6 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     table = undefined;
   };
   return {
-    close,
     record: {
       quiesce() {
         forget();
@@ -78,7 +73,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
       },
     },
     reset: {
-      repair({ outcome, request }) {
+      repair({ outcome, request, dryRun }) {
         // Kept for a host that says later that the machine was restored.
         if (outcome !== "restored") {
           return { skipped: `left alone at outcome ${outcome}` };
@@ -88,9 +83,15 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         if (stale === undefined || table === undefined) {
           return { skipped: "no connections were recorded at the prepare" };
         }
+        if (dryRun) {
+          // Lists them as a fork does; the next prepare opens a table of its own.
+          silentSince(table, performance.now());
+          close();
+          return summary([]);
+        }
         const { network } = request;
         const silent = silentSince(table, restoredAt());
-        if (rehearsal || stale.length + silent.length === 0) return summary([]);
+        if (stale.length + silent.length === 0) return summary([]);
         const remote = network?.address === undefined
           ? spareLocal(stale)
           : stale;
@@ -115,8 +116,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   function foreign(connections: readonly TcpConnection[]): TcpConnection[] {
     const own = ownPorts();
     return connections.filter(({ local, localPort, remote }) =>
-      !own.includes(localPort) &&
-      (rehearsal || (!isLoopback(local) && !isLoopback(remote)))
+      !own.includes(localPort) && !isLoopback(local) && !isLoopback(remote)
     );
   }
 

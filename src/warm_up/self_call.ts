@@ -65,17 +65,6 @@ export class SelfCall {
     return true;
   }
 
-  /**
-   * Connects and says nothing, until it is called back: somebody whom the kernel
-   * has in its table. Nobody connects where there is no TCP port.
-   */
-  hold(): () => void {
-    const [listener] = listenersOn(this.#libc, this.#ports());
-    if (listener === undefined) return () => {};
-    const socket = this.#connect(this.#nameOf(listener));
-    return () => void requireSymbol(this.#libc.close, "close")(socket);
-  }
-
   /** A socket on its way to the address. */
   #connect(address: Uint8Array): number {
     const family = address[0] | address[1] << 8;

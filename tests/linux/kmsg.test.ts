@@ -164,7 +164,7 @@ describe("the watch of the kernel's log", { skip }, () => {
   it("tells of an error behind a record, which no caller waits for", async () => {
     const errors: unknown[] = [];
     const watch = new KernelLogWatch({
-      runtime: { openInput: () => ({ fd: -1, next: () => Promise.resolve() }) },
+      runtime: { openWatch: () => ({ fd: -1, next: () => Promise.resolve() }) },
       libc: { lseek: () => 0 },
       onRecord() {
         throw new Error("no descriptor is free");

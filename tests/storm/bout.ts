@@ -42,7 +42,7 @@ export async function bout(stage: Stage, random: Random): Promise<Life> {
   const { target, guest, client, life } = stage;
   const hosts = random.between(2, 8);
   const moody = random.chance(0.6);
-  const rival = random.chance(0.2);
+  const rival = random.chance(0.3);
   const ms = random.between(200, 3000);
   const end = random.weighted<End>([
     [3, "recover"],
@@ -111,7 +111,8 @@ async function storm(
     return live(host, random.fork(), isOver);
   });
   actors.push(stopAndGo(stage, random.fork(), isOver));
-  if (rival) {
+  // One that starts while the first one ends would take its place.
+  if (rival && (end === "recover" || end === "lease")) {
     client.note("another agent starts on the same directory");
     actors.push(startAnother(stage.target, stage.guest.flags));
   }

@@ -13,7 +13,7 @@ import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
 } from "../../../linux/socket_constants.ts";
-import { denoRuntime } from "../../../runtime/deno/mod.ts";
+import { openLibrary } from "../../../runtime/deno/library.ts";
 import { Descriptors } from "../descriptors.ts";
 
 // sys/epoll.h
@@ -41,7 +41,7 @@ const WAIT_MS = 1000;
 const ROUNDS = 16;
 
 /** The C library of this thread. */
-export const libc: Libc = loadLibc(denoRuntime);
+export const libc: Libc = loadLibc({ openLibrary });
 
 /**
  * What this thread has open. The events lie in the same memory: a wait that is
@@ -52,7 +52,7 @@ export const descriptors = new Descriptors({
   more: EVENT_BYTES * MOST_EVENTS,
 });
 const events = descriptors.more as Uint8Array as Uint8Array<ArrayBuffer>;
-const view = new DataView(descriptors.memory, events.byteOffset);
+const view = new DataView(events.buffer, events.byteOffset);
 
 /** Leaves the event loop free: it waits on a thread of Deno's pool. */
 const waiting = Deno.dlopen("libc.so.6", { // there is no Deno for musl

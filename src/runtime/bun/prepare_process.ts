@@ -37,7 +37,7 @@ const MARKER = "LULL_FORMER_ENVIRONMENT";
  * Executes this process again with the settings, once; gives back the reason
  * where that is not possible, and undefined where they are in force.
  */
-export function reexecWithSettings(): string | undefined {
+export function prepareProcess(): string | undefined {
   const missing = Object.entries(SETTINGS)
     .filter(([name, value]) => process.env[name] !== value)
     .map(([name]) => name);
