@@ -15,14 +15,14 @@ import { hasCode } from "../util/errors.ts";
 
 const NAME = /^(\d{8})-([a-z]+)\.json$/;
 
-/** What was changed, as JSON; only its own repairer understands it. */
+/** A change, as JSON. Only the repairer of its kind reads its fields. */
 export type Change = Readonly<Record<string, unknown>>;
 
-/** A change that is written down. */
+/** A recorded change. */
 export interface Recorded {
-  /** Replaces what is written. */
+  /** Replaces the recorded change. */
   update(change: Change): void;
-  /** The change is undone. */
+  /** Removes the entry, because the change is undone. */
   erase(): void;
 }
 

@@ -24,7 +24,7 @@ export interface Cause {
   readonly signal?: string;
 }
 
-/** What all undos and repairs of a recovery may know. */
+/** The context of a recovery, for all its undos and repairs. */
 export type UndoContext = Omit<
   RecoveryContext,
   "signal" | "operation" | "dryRun"

@@ -57,7 +57,7 @@ export const SKIPPED_IN_DRY_RUN: Skipped = {
   skipped: "a dry run changes nothing",
 };
 
-/** A step that was done; without an undo it leaves nothing to take back. */
+/** The result of a step that was done. Without an undo, nothing is left to undo. */
 export interface Done {
   readonly effect: Effect;
   readonly undo?: Undo;

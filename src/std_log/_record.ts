@@ -1,31 +1,31 @@
 import { getLevelName, type LevelName, type LogLevel } from "./levels.ts";
 
-/** What a record is made of. */
+/** The data of a record. */
 export interface LogRecordOptions {
   /** The message. */
   msg: string;
-  /** The arguments that came with it. */
+  /** The arguments after the message. */
   args: unknown[];
-  /** The number of its level. */
+  /** The number of the record's level. */
   level: LogLevel;
-  /** The name of the logger that it came through. */
+  /** The name of the logger that created the record. */
   loggerName: string;
 }
 
-/** One message, with all that a formatter may want to say about it. */
+/** One message, with its level, its logger, its arguments and its time. */
 export class LogRecord {
   /** The message. */
   readonly msg: string;
-  /** The number of its level. */
+  /** The number of the record's level. */
   readonly level: LogLevel;
-  /** The name of its level. */
+  /** The name of the record's level. */
   readonly levelName: LevelName;
-  /** The name of the logger that it came through. */
+  /** The name of the logger that created the record. */
   readonly loggerName: string;
   readonly #args: readonly unknown[];
   readonly #epochMs: number;
 
-  /** A record of now. Throws an Error for a number that no level has. */
+  /** Creates a record with the current time. Throws an Error if no level has this number. */
   constructor(options: LogRecordOptions) {
     this.msg = options.msg;
     this.level = options.level;
@@ -35,12 +35,12 @@ export class LogRecord {
     this.#epochMs = Date.now();
   }
 
-  /** The arguments that came with the message: a fresh copy. */
+  /** A copy of the arguments after the message. */
   get args(): unknown[] {
     return [...this.#args];
   }
 
-  /** When the record was made: a fresh copy. */
+  /** The time at which the record was created, as a new Date. */
   get datetime(): Date {
     return new Date(this.#epochMs);
   }

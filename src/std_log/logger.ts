@@ -15,19 +15,19 @@ import { textOf } from "./_text.ts";
 
 export { LogRecord, type LogRecordOptions } from "./_record.ts";
 
-/** Any function: a message that is made only when it is logged. */
+/** Any function. A function as a message is called only if its result is logged. */
 // deno-lint-ignore no-explicit-any
 export type GenericFunction = (...args: any[]) => any;
 
-/** What `setup` makes a logger from. */
+/** The configuration of a logger in `setup`. */
 export class LoggerConfig {
-  /** The least serious level that is logged; INFO if absent. */
+  /** The minimum level that is logged; the default is INFO. */
   level?: LevelName;
-  /** The names of its handlers; names that no handler has are ignored. */
+  /** The names of the logger's handlers. Unknown names are ignored. */
   handlers?: string[];
 }
 
-/** How a logger is made. */
+/** The options of a logger. */
 export interface LoggerOptions {
   /** The handlers that get the records; the default is none. */
   handlers?: BaseHandler[];
