@@ -1,24 +1,24 @@
 /**
- * Why the agent does not start.
+ * Errors that end the start of the agent, and their one line on stderr.
  * @module
  */
 import { ConfigError } from "./error.ts";
 
 /**
- * The agent cannot start. The message is one sentence for the user: it says what cannot be
- * done, why, and what to do.
+ * The agent cannot start. The message is one sentence for the user: it names the action that
+ * failed, the reason, and what to do.
  */
 export class StartError extends Error {
   override readonly name = "StartError";
 }
 
-/** What the process says on stderr, in one line, and its exit code: 2 is for wrong usage. */
+/** The line that the process prints on stderr, and its exit code: 2 means wrong usage. */
 export interface Failure {
   readonly line: string;
   readonly exitCode: 1 | 2;
 }
 
-/** Makes the failure of whatever the start threw. Never contains a stack trace. */
+/** Converts an error of the start to its line and exit code, without a stack trace. */
 export function failureOf(error: unknown): Failure {
   const text = (error instanceof Error ? error.message : String(error))
     .trim().replaceAll(/\s*\n\s*/g, " ");

@@ -1,5 +1,5 @@
 /**
- * Evidence of a restore: what the lifecycle asks for at a recovery, and src/evidence/ finds.
+ * Evidence of a restore: the type of the lifecycle, which src/evidence/ implements.
  * @module
  */
 
@@ -19,7 +19,7 @@ export interface Evidence {
   readonly conclusive: boolean;
   /** The kernel reports that this machine is a fork. */
   readonly restored: boolean;
-  /** The machine stood still: it was paused or restored. */
+  /** The machine was paused or restored. */
   readonly paused: boolean;
   readonly sources: readonly EvidenceSource[];
 }

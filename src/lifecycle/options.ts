@@ -12,7 +12,7 @@ import type { RecoverRequest } from "./request.ts";
 export interface LifecycleOptions {
   readonly plan: Plan;
   /**
-   * Makes a dry run of it: only the steps and repairs that the plan marks take part, and their
+   * Makes this lifecycle a dry run: only the steps and repairs that the plan marks take part, and their
    * contexts say so. False if not given.
    */
   readonly dryRun?: boolean;

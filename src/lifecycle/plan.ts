@@ -183,7 +183,7 @@ export function plan(parts: Partial<Parts>, limits: Limits): Plan {
   };
 }
 
-/** What of a plan takes part in a dry run: only what the rows above allow. */
+/** The plan of a dry run: only the steps and repairs whose row has `inDryRun`. */
 export function dryRunOf({ beforeReply, settle, repairs }: Plan): Plan {
   return {
     beforeReply: beforeReply.filter(({ inDryRun }) => inDryRun),
