@@ -1,5 +1,5 @@
 /**
- * Answers requests by the table of routes.
+ * Replies to requests according to the table of routes.
  * @module
  */
 import { Hono } from "hono";
@@ -20,25 +20,25 @@ import type { Bindings } from "../connections/exchange.ts";
 import { callOf, type Guard } from "./guard.ts";
 import type { ConnectionTracker } from "../connections/tracker.ts";
 
-/** The parts that routes speak to. */
+/** The parts of the agent that routes use. */
 export interface Agent {
   readonly lifecycle: Lifecycle;
   readonly runtime: Pick<Runtime, "name" | "version">;
   readonly tracker: Pick<ConnectionTracker, "keepAlive">;
   readonly ports?: Pick<PortSubsystem, "status">;
   readonly metrics: Metrics;
-  /** What a killed agent had left, and this one took back at its start. */
+  /** The changes that a killed agent left, and that this one undid at its start. */
   readonly repaired: readonly Repaired[];
-  /** The thaws that hooks are owed now. */
+  /** The thaws that are owed to hooks. */
   readonly owed?: Pick<OwedThaws, "names">;
-  /** Names for requests. */
+  /** Makes ids for requests. */
   readonly newId: () => string;
   readonly log: Log;
   readonly bodyLimitBytes: number;
   readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
-  /** Whether calls need the token, health checks excepted. */
+  /** Whether calls other than health checks need the token. */
   readonly tokenNeeded: boolean;
-  /** Whether a health check may end what is quiesced. */
+  /** Whether a health check may recover a quiesced guest. */
   readonly healthMayRecover: () => boolean;
 }
 
