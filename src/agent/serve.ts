@@ -201,8 +201,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     fetch: tracker.wrap(async (request, exchange) => {
       idle.worked();
       if (request.method === "POST") await warmUp.ended();
-      const rehearsal = selfCall.isFrom(exchange.peer);
-      const response = await app.fetch(request, { exchange, rehearsal });
+      const isSelfCall = selfCall.isFrom(exchange.peer);
+      const response = await app.fetch(request, { exchange, isSelfCall });
       warmUp.replied();
       return response;
     }),

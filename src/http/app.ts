@@ -57,7 +57,7 @@ export function createApp(agent: Agent): App {
   });
   app.use(requestId({ generator: newId }));
   app.use(async (c, next) => {
-    if (c.env.rehearsal) return await next(); // a request of the agent itself
+    if (c.env.isSelfCall) return await next(); // a request of the agent itself
     const start = performance.now();
     metrics.requested();
     await next();

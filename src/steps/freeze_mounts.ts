@@ -130,7 +130,7 @@ async function find(
   }
 }
 
-/** Thaws the mounts, and erases the record when none of them is frozen any more. */
+/** Thaws the mounts, and erases the record when no mount is frozen. */
 async function thaw(
   freezer: Freezer,
   recorded: Recorded,
