@@ -44,34 +44,37 @@ export interface Agent {
 
 type App = Hono<{ Bindings: Bindings }>;
 
+/** The paths whose replies name the operation. */
+const NAMING_PATHS = new Set(
+  ROUTES.filter(({ namesOperation }) => namesOperation).map(({ path }) => path),
+);
+
 /** Makes the app that replies to every request; it does not listen. */
 export function createApp(agent: Agent): App {
   const { lifecycle, metrics, log, newId } = agent;
   const app: App = new Hono();
-  app.use(async (c, next) => {
-    await next();
-    if (c.req.method !== "HEAD") return;
-    // Hono removes the body of a reply to HEAD, and the length would be that of no body.
-    const { byteLength } = await c.res.clone().arrayBuffer();
-    c.header("content-length", String(byteLength));
-  });
   app.use(requestId({ generator: newId }));
   app.use(async (c, next) => {
-    if (c.env.isSelfCall) return await next(); // a request of the agent itself
     const start = performance.now();
-    metrics.requested();
+    const { method, path } = c.req;
+    const counts = !c.env.isSelfCall;
+    if (counts) metrics.requested();
     await next();
+    if (NAMING_PATHS.has(path)) nameOperation(c, lifecycle);
+    if (method === "HEAD") {
+      // Hono removes the body of a reply to HEAD, and the length would be that of no body.
+      const { byteLength } = await c.res.clone().arrayBuffer();
+      c.res.headers.set("content-length", String(byteLength));
+    }
+    if (!counts) return;
     logRequest(log, {
       request: c.get("requestId"),
-      method: c.req.method,
-      path: c.req.path,
+      method,
+      path,
       status: c.res.status,
       ms: performance.now() - start,
     });
   });
-  for (const { path, namesOperation } of ROUTES) {
-    if (namesOperation) app.use(path, nameOperation(lifecycle));
-  }
   app.use(async (c, next) => {
     c.set("bodyLimitBytes", agent.bodyLimitBytes);
     const refusal = agent.guard.refusal(callOf(c));
