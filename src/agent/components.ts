@@ -1,5 +1,5 @@
 /**
- * What the agent's steps and repairs are made from.
+ * The components of the agent, from which its steps and repairs are made.
  * @module
  */
 import type { Config } from "../config/mod.ts";
@@ -17,14 +17,14 @@ import type { ConnectionTracker } from "../connections/tracker.ts";
 import type { Sweeper } from "../connections/sweeper.ts";
 import type { GenerationFile } from "../steps/generation.ts";
 
-/** What steps act on. */
+/** The components of the agent. */
 export interface Components {
   readonly runtime: Runtime;
   readonly config: Config;
   readonly libc: Libc;
   readonly idle: IdleCollector;
   readonly tracker: ConnectionTracker;
-  /** What runs on timers while the guest runs, and rests while it is quiesced. */
+  /** Work on timers: runs while the guest runs, and stops while it is quiesced. */
   readonly sweeper: Pick<Sweeper, "start" | "stop">;
   readonly ports: PortSubsystem | undefined;
   readonly registry: HookRegistry;
@@ -37,20 +37,20 @@ export interface Components {
   readonly ownPorts: () => readonly number[];
   /** The module of the thread that freezes mounts. */
   readonly freezerUrl: URL;
-  /** Called when there is evidence of a restore and nobody has called. */
+  /** Recovers, if there is evidence of a restore and the host has not called. */
   readonly recover: () => void;
-  /** Hears of what went wrong after its step had ended. */
+  /** Gets errors that occur after the end of their step. */
   readonly onError: (error: unknown) => void;
 }
 
-/** What repairs ask about the guest and its machine. */
+/** What repairs need to know about the guest and its machine. */
 export interface Sources {
   readonly kernelReseeded: () => boolean;
   readonly hostClock: () => HostClock | undefined;
   readonly restoredAt: () => number | undefined;
 }
 
-/** The real ones. */
+/** The sources of the real machine. */
 export function sourcesOf(
   { observer, hostClocks }: Pick<Components, "observer" | "hostClocks">,
 ): Sources {

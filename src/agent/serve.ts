@@ -1,5 +1,5 @@
 /**
- * Puts the agent together and serves until a signal ends it.
+ * Builds the agent from its components and serves until a signal ends it.
  * @module
  */
 import { createApp } from "../http/app.ts";
@@ -44,14 +44,14 @@ import { WarmUp } from "../warm_up/warm_up.ts";
 export interface ServeOptions {
   readonly runtime: Runtime;
   readonly config: Config;
-  /** Why the process could not be prepared as it should, if it could not. */
+  /** Why the process could not be prepared; undefined if it was. */
   readonly degraded: string | undefined;
-  /** The modules of the threads that forward ports and freeze mounts. */
+  /** The modules of the workers that forward ports and freeze mounts. */
   readonly forwarderUrl: URL;
   readonly freezerUrl: URL;
 }
 
-/** What is logged of each change that a killed agent had left. */
+/** The log message for each change that a killed agent left. */
 const REPAIRED = {
   repaired: "took back what a killed agent had left",
   owed: "hooks are owed the thaw that a killed agent did not call",
@@ -65,7 +65,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const libc = loadLibc(runtime);
   setupLog({ level: config.logLevel, format: config.logFormat, libc });
   const log = logOf("main");
-  // Before all else: a second agent must touch nothing that the first one has changed.
+  // First of all: a second agent must not touch what the first one has changed.
   claimRuntimeDirectory(libc, config.runtimeDirectory, log);
   surviveErrors(log);
   const failed = (what: string) => (error: unknown) =>
@@ -152,7 +152,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     onError: failed("a step failed after its end"),
   };
 
-  // Before anything listens: nothing that a killed agent froze stays frozen.
+  // Before the agent listens: what a killed agent froze must not stay frozen.
   const repaired = await repairAfterCrash(
     journalDirectory(config.runtimeDirectory),
     createRepairers(components),
@@ -209,8 +209,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     fetch: tracker.wrap(async (request, exchange) => {
       idle.worked();
       if (request.method === "POST") await warmUp.ended();
-      const rehearsal = selfCall.isFrom(exchange.peer);
-      const response = await app.fetch(request, { exchange, rehearsal });
+      const isSelfCall = selfCall.isFrom(exchange.peer);
+      const response = await app.fetch(request, { exchange, isSelfCall });
       warmUp.replied();
       return response;
     }),
@@ -226,7 +226,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     registry,
     log,
   });
-  // Whatever of this fails, the process ends.
+  // If a part of this fails, the process ends nevertheless.
   shutDownOnSignal(lifecycle, async () => {
     queue.flush();
     await ports?.stop().catch(failed("the forwarder did not stop"));

@@ -1,5 +1,5 @@
 /**
- * The end of the agent.
+ * Ends the agent at a signal.
  * @module
  */
 import process from "node:process";
@@ -8,8 +8,8 @@ import { messageOf } from "../util/errors.ts";
 import { logOf } from "../log/mod.ts";
 
 /**
- * Ends the process at SIGTERM or SIGINT. A quiesced guest recovers first: the
- * agent exits only from the state running, and no prepare begins any more.
+ * Ends the process at SIGTERM or SIGINT. From the signal on, no prepare begins. A quiesced guest
+ * recovers first: the agent exits only in the state running.
  */
 export function shutDownOnSignal(
   lifecycle: Pick<Lifecycle, "end" | "state">,

@@ -1,5 +1,5 @@
 /**
- * Makes the steps and repairs of the plan from what they need.
+ * Makes the steps and repairs of the plan from the components of the agent.
  * @module
  */
 import type { Hook } from "../hooks/hook.ts";
@@ -38,7 +38,7 @@ import { zeroStep } from "../steps/zero.ts";
 import { resetConnections } from "../steps/reset_connections.ts";
 import { thawWorkload, workloadStep } from "../steps/workload.ts";
 
-/** Makes every step and repair. */
+/** Makes all steps and repairs. */
 export function createSteps(components: Components): Parts {
   const { runtime, config, libc, tracker, sweeper, ports, observer, queue } =
     components;
@@ -104,7 +104,7 @@ export function createSteps(components: Components): Parts {
   };
 }
 
-/** How to take back what a killed agent left, by the kind of its change. */
+/** Makes the functions that undo the changes of a killed agent, by kind of change. */
 export function createRepairers(
   { config, registry, owed, runtime, freezerUrl }: Pick<
     Components,
@@ -119,7 +119,7 @@ export function createRepairers(
         try {
           scripts = scriptsOf(config);
         } catch (error) {
-          // The programs are called all the same; the scripts stay owed.
+          // The programs get their thaw nevertheless; the scripts are still owed theirs.
           log.error("hooks cannot be found", { error: messageOf(error) });
         }
         return [...scripts, ...registry.hooks()];
@@ -138,7 +138,7 @@ function startFreezer(
   return new MountFreezer({ runtime, workerUrl: freezerUrl });
 }
 
-/** Where the journal of a runtime directory lies. */
+/** The directory of the journal. */
 export function journalDirectory(runtimeDirectory: string): string {
   return `${runtimeDirectory}/journal`;
 }
@@ -151,7 +151,7 @@ function scriptsOf(config: Components["config"]): Hook[] {
   });
 }
 
-/** A guest without hooks and cgroups needs no directory, nor the right to it. */
+/** Creates the journal at the first change: an agent that changes nothing needs no directory. */
 function lazyJournal(runtimeDirectory: string): Recorder {
   let journal: Journal | undefined;
   return {
@@ -183,7 +183,7 @@ function turnedOff(step: Parts["hooks"]): Parts["hooks"] {
   };
 }
 
-/** The host's wall clock as of now, for hooks; RFC 3339. */
+/** The host's wall clock now, for hooks, in the form of RFC 3339. */
 function hostTime({ request }: RecoveryContext): string | undefined {
   const { hostTime, receivedAt } = request;
   if (hostTime === undefined) return undefined;

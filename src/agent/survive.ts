@@ -1,6 +1,6 @@
 /**
- * The last line of defence against errors that no code has caught. It replaces no catch: work that
- * is deferred is caught where it is deferred.
+ * Logs errors that no code has caught. This replaces no catch: errors of deferred work are caught
+ * where the work is deferred.
  * @module
  */
 import process from "node:process";

@@ -37,5 +37,5 @@ export class Exchange {
 export interface Bindings {
   readonly exchange: Exchange;
   /** True if the request comes from the agent itself, as part of a dry run. */
-  readonly rehearsal?: boolean;
+  readonly isSelfCall?: boolean;
 }

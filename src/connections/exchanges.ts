@@ -50,7 +50,7 @@ export class Exchanges {
   }
 
   /**
-   * Begins to forget connections that do not exist any more. The returned function ends it: it
+   * Begins to forget connections that no longer exist. The returned function ends it: it
    * forgets the counts of the connections that were known at the beginning and are not among the
    * live ones.
    */

@@ -46,7 +46,7 @@ export class ConnectionTracker {
   /** The descriptors of the listening sockets. */
   #listeners: readonly number[] = [];
   #keepAlive = true;
-  #rehearsing: ((peer: Peer | undefined) => boolean) | undefined;
+  #endsWithReply: ((peer: Peer | undefined) => boolean) | undefined;
 
   constructor(options: TrackerOptions) {
     this.#options = options;
@@ -175,13 +175,13 @@ export class ConnectionTracker {
    * the connection of a prepare.
    */
   endWithReply(isOwn: (peer: Peer | undefined) => boolean): () => void {
-    this.#rehearsing = isOwn;
-    return () => void (this.#rehearsing = undefined);
+    this.#endsWithReply = isOwn;
+    return () => void (this.#endsWithReply = undefined);
   }
 
   /** Whether the connection stays open after its reply, as far as is known now. */
   #keeps(peer: Peer | undefined): boolean {
-    return this.#keepAlive && this.#rehearsing?.(peer) !== true;
+    return this.#keepAlive && this.#endsWithReply?.(peer) !== true;
   }
 
   #closeIdle(

@@ -6,9 +6,9 @@
 import type { ListenAddress } from "../runtime/types.ts";
 
 /**
- * Milliseconds to the first try after the start and after each recovery, which may have brought
- * the address. The pauses double up to the longest one: a try takes some 50 µs, and no caller
- * misses an address for longer than that.
+ * Milliseconds to the first try after the start and after each recovery, which may have configured
+ * the address. The pauses double up to the longest one: a try takes some 50 µs, and callers wait for
+ * a new address no longer than the longest pause.
  */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2000;
@@ -17,11 +17,11 @@ const LONGEST_PAUSE_MS = 2000;
 export interface AddressWaitOptions {
   /** Tries to listen; false if the machine still does not have the address. */
   readonly tryToListen: (at: ListenAddress) => Promise<boolean>;
-  /** Gets what a try threw, once for as long as the reason stays the same. */
+  /** Gets the error of a try; an error with the same reason as the one before is not repeated. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Tries again, with growing pauses, as long as an address is missing and nothing is quiesced. */
+/** Tries again, with growing pauses, while an address is missing and the guest is not quiesced. */
 export class AddressWait {
   readonly #options: AddressWaitOptions;
   #missing: readonly ListenAddress[] = [];
@@ -34,32 +34,32 @@ export class AddressWait {
     this.#options = options;
   }
 
-  /** What it waits for. */
+  /** The addresses that are missing. */
   get missing(): readonly ListenAddress[] {
     return this.#missing;
   }
 
-  /** Waits for this address, too. */
+  /** Adds an address to wait for. */
   add(at: ListenAddress): void {
     this.#missing = [...this.#missing, at];
     this.#schedule();
   }
 
-  /** No timer until {@linkcode resume}: it would wake a quiesced guest. */
+  /** Stops the timer until {@linkcode resume}, because a timer would wake a quiesced guest. */
   pause(): void {
     this.#paused = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  /** Goes on, with the first pause. */
+  /** Waits again, beginning with the first pause. */
   resume(): void {
     this.#paused = false;
     this.#pauseMs = FIRST_PAUSE_MS;
     this.#schedule();
   }
 
-  /** Waits for nothing any more. */
+  /** Forgets all addresses. */
   stop(): void {
     this.pause();
     this.#missing = [];

@@ -1,5 +1,5 @@
 /**
- * Answers requests by the table of routes.
+ * Replies to requests according to the table of routes.
  * @module
  */
 import { Hono } from "hono";
@@ -10,39 +10,69 @@ import { problem, ProblemError } from "./routes/problem.ts";
 import { allowedMethods } from "./routes/route.ts";
 import { ROUTES } from "./routes/table.ts";
 import type { Bindings } from "../connections/exchange.ts";
+<<<<<<< HEAD
 import type { Agent } from "./context.ts";
 import { callOf } from "./guard.ts";
+=======
+import { callOf, type Guard } from "./guard.ts";
+import type { ConnectionTracker } from "../connections/tracker.ts";
+
+/** The parts of the agent that routes use. */
+export interface Agent {
+  readonly lifecycle: Lifecycle;
+  readonly runtime: Pick<Runtime, "name" | "version">;
+  readonly tracker: Pick<ConnectionTracker, "keepAlive">;
+  readonly ports?: Pick<PortSubsystem, "status">;
+  readonly metrics: Metrics;
+  /** The changes that a killed agent left, and that this one undid at its start. */
+  readonly repaired: readonly Repaired[];
+  /** The thaws that are owed to hooks. */
+  readonly owed?: Pick<OwedThaws, "names">;
+  /** Makes ids for requests. */
+  readonly newId: () => string;
+  readonly log: Log;
+  readonly bodyLimitBytes: number;
+  readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
+  /** Whether calls other than health checks need the token. */
+  readonly tokenNeeded: boolean;
+  /** Whether a health check may recover a quiesced guest. */
+  readonly healthMayRecover: () => boolean;
+}
+>>>>>>> tuning
 
 type App = Hono<{ Bindings: Bindings }>;
+
+/** The paths whose replies name the operation. */
+const NAMING_PATHS = new Set(
+  ROUTES.filter(({ namesOperation }) => namesOperation).map(({ path }) => path),
+);
 
 /** Makes the app that replies to every request; it does not listen. */
 export function createApp(agent: Agent): App {
   const { lifecycle, metrics, log, newId } = agent;
   const app: App = new Hono();
-  app.use(async (c, next) => {
-    await next();
-    if (c.req.method !== "HEAD") return;
-    // Hono removes the body of a reply to HEAD, and the length would be that of no body.
-    const { byteLength } = await c.res.clone().arrayBuffer();
-    c.header("content-length", String(byteLength));
-  });
   app.use(requestId({ generator: newId }));
   app.use(async (c, next) => {
-    if (c.env.rehearsal) return await next(); // a request of the agent itself
     const start = performance.now();
-    metrics.requested();
+    const { method, path } = c.req;
+    const counts = !c.env.isSelfCall;
+    if (counts) metrics.requested();
     await next();
+    if (NAMING_PATHS.has(path)) nameOperation(c, lifecycle);
+    if (method === "HEAD") {
+      // Hono removes the body of a reply to HEAD, and the length would be that of no body.
+      const { byteLength } = await c.res.clone().arrayBuffer();
+      c.res.headers.set("content-length", String(byteLength));
+    }
+    if (!counts) return;
     logRequest(log, {
       request: c.get("requestId"),
-      method: c.req.method,
-      path: c.req.path,
+      method,
+      path,
       status: c.res.status,
       ms: performance.now() - start,
     });
   });
-  for (const { path, namesOperation } of ROUTES) {
-    if (namesOperation) app.use(path, nameOperation(lifecycle));
-  }
   app.use(async (c, next) => {
     c.set("bodyLimitBytes", agent.bodyLimitBytes);
     const refusal = agent.guard.refusal(callOf(c));

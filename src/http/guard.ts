@@ -1,7 +1,7 @@
 /**
- * Who may call. Everything but the kernel's word for where a call comes from,
- * and the token, is what the caller says of itself (Host, Forwarded and the
- * like) and is not looked at.
+ * Decides which calls are allowed. The decision uses the address that the kernel reports, the token,
+ * and the headers that only browsers send. It ignores what callers say about themselves (Host,
+ * Forwarded).
  * @module
  */
 import type { Context } from "hono";
@@ -9,39 +9,39 @@ import type { Peer } from "../runtime/types.ts";
 import type { Bindings } from "../connections/exchange.ts";
 import type { TokenFile } from "./token.ts";
 
-/** Why a request is refused; each is a kind of problem. */
+/** Why a request is refused. Each value is a kind of problem. */
 export type Refusal = "guest-call" | "browser-call" | "token-needed";
 
-/** How the guard decides. */
+/** The rules of the guard. */
 export interface GuardOptions {
   /** Whether programs inside the guest may change the agent's state. */
   readonly guestCalls: "refuse" | "allow";
-  /** With it, whoever shows the token is let in, and nobody else. */
+  /** If there is a token, calls with the token are allowed, and no others. */
   readonly token?: Pick<TokenFile, "admits">;
-  /** Whether an address is this machine's own at this moment. */
+  /** Whether an address belongs to this machine at this moment. */
   readonly isLocal: (address: string) => boolean;
 }
 
-/** What the guard looks at. */
+/** The parts of a request that the guard uses. */
 export interface Call {
   readonly method: string;
   readonly path: string;
   readonly headers: Headers;
-  /** Undefined where the runtime does not know it. */
+  /** Undefined if the runtime does not know it. */
   readonly peer?: Peer;
 }
 
-/** Decides on every call. */
+/** Decides on each call. */
 export class Guard {
   readonly #options: GuardOptions;
-  /** The last caller that the kernel was asked about; no longer than an operation. */
+  /** The result for the last caller, kept for one operation at most. */
   #asked: { readonly address: string; readonly isLocal: boolean } | undefined;
 
   constructor(options: GuardOptions) {
     this.#options = options;
   }
 
-  /** Why this call is refused, or undefined. Reading is free without a token. */
+  /** Why this call is refused, or undefined. Without a token file, every GET is allowed. */
   refusal(call: Call): Refusal | undefined {
     if (call.method === "POST") {
       this.#asked = undefined;
@@ -54,9 +54,9 @@ export class Guard {
   }
 
   /**
-   * Whether a health check may recover what is quiesced: a program in the guest
-   * that polls, or a page in a browser, must not undo a prepare. The token is
-   * not asked for: hosts poll without one.
+   * Whether a health check may recover a quiesced guest. A program in the guest that polls, or a page
+   * in a browser, must not undo a prepare. A host may, even without the token, because hosts poll
+   * without it.
    */
   mayRecoverByHealth(call: Call): boolean {
     if (isBrowser(call.headers)) return false;
@@ -65,7 +65,7 @@ export class Guard {
   }
 
   #whyNotControl({ headers, peer }: Call): Refusal | undefined {
-    // Before the token: a browser may have been told it by a page.
+    // Checked before the token, because a page may have given the token to the browser.
     if (isBrowser(headers)) return "browser-call";
     const { token } = this.#options;
     if (token !== undefined) {
@@ -74,29 +74,29 @@ export class Guard {
     return this.#isGuest(peer) ? "guest-call" : undefined;
   }
 
-  /** Whoever cannot be told from a guest is one. */
+  /** Whether the caller is inside the guest. A caller of unknown origin is treated as such. */
   #isGuest(peer: Peer | undefined): boolean {
     const { guestCalls, isLocal } = this.#options;
     if (guestCalls === "allow") return false;
     if (peer === undefined) return true;
-    // The mode of the socket's file says who may connect: nobody but its owner.
+    // The mode of the socket's file allows only its owner to connect.
     if (peer.unix) return false;
     const { address } = peer;
-    // A health check mostly comes from where the prepare came from, and the one
-    // after a restore need not wait until the kernel has been asked again.
+    // A health check usually comes from the address of the prepare. The cached result saves the
+    // health check after a restore the question to the kernel.
     if (this.#asked?.address !== address) {
       this.#asked = { address, isLocal: isLocal(address) };
     }
     return this.#asked.isLocal;
   }
 
-  /** Asks the kernel anew about every caller: a recovery may bring new addresses. */
+  /** Forgets the cached result, because a recovery may have changed the addresses. */
   forget(): void {
     this.#asked = undefined;
   }
 }
 
-/** What the guard looks at in a request. */
+/** The parts of a request that the guard uses. */
 export function callOf(c: Context<{ Bindings: Bindings }>): Call {
   const { method, path, raw } = c.req;
   return { method, path, headers: raw.headers, peer: c.env.exchange.peer };
@@ -107,9 +107,9 @@ function isHealth({ method, path }: Call): boolean {
 }
 
 /**
- * Browsers send Origin with every POST, also to a name that was rebound to this
- * address, and Sec-Fetch-Site with all calls between sites that they trust. No
- * other program sends either.
+ * True if a browser sent the request. Browsers send Origin with every POST, also to a name that was
+ * rebound to this address, and Sec-Fetch-Site with every request to a trustworthy URL. No other
+ * program sends either header.
  */
 function isBrowser(headers: Headers): boolean {
   return headers.has("origin") || headers.has("sec-fetch-site");

@@ -1,5 +1,5 @@
 /**
- * Why the agent cannot listen on an address, and what its user can do.
+ * Says why the agent cannot listen on an address, and what its user can do.
  * @module
  */
 import { nodeDns } from "../util/lazy_builtins.ts";
@@ -19,7 +19,7 @@ export function isMissingAddress(at: ListenAddress, error: unknown): boolean {
     isAddress(at.host);
 }
 
-/** The error for the user: what {@linkcode Runtime.serve} threw, and what to do. */
+/** Makes the error for the user: what {@linkcode Runtime.serve} threw, and what to do. */
 export async function listenFailure(
   at: ListenAddress,
   error: unknown,

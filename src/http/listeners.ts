@@ -20,7 +20,7 @@ interface Open {
   readonly server: RuntimeServer;
 }
 
-/** Where to listen: what `listen` names, else host and port. */
+/** The addresses to listen on: those of `listen`, or host and port if `listen` is empty. */
 export function addressesOf(
   config: {
     readonly host: string;
@@ -37,18 +37,21 @@ export function addressesOf(
   });
 }
 
-/** How to listen, and who hears of it. */
+/** How to listen, and what to call. */
 export interface ListenersOptions
   extends Pick<ServeOptions, "fetch" | "onError" | "onListenAgain"> {
-  /** The machine has the address now, and the agent listens on it; port 0 is a unix socket's. */
+  /**
+   * Called when the machine has got an address and the agent listens on it. The port of a unix
+   * socket is 0.
+   */
   readonly onAppeared?: (address: string, port: number) => void;
 }
 
-/** None before {@linkcode open}; then all of them that the machine has, or none. */
+/** The servers. Before {@linkcode open} there are none. */
 export class Listeners implements Listening {
   readonly #runtime: Pick<Runtime, "serve">;
   #open: readonly Open[] = [];
-  /** Of the TCP ones: asked for while somebody waits. */
+  /** The ports of the TCP servers; cached, because a recovery asks for them. */
   #ports: readonly number[] = [];
   #wait: AddressWait | undefined;
 
@@ -107,7 +110,7 @@ export class Listeners implements Listening {
           try {
             options.onAppeared?.(addressOf(open), open.server.port);
           } catch (error) {
-            onError(error); // it listens all the same
+            onError(error); // the agent listens nevertheless
           }
         }
         return true;
@@ -125,17 +128,17 @@ export class Listeners implements Listening {
     return this.#open.flatMap(({ at }) => "path" in at ? [at.path] : []);
   }
 
-  /** As a user would write them, with the ports that the kernel gave. */
+  /** The addresses in the form of the option `listen`, with the ports that the kernel chose. */
   get addresses(): string[] {
     return this.#open.map(addressOf);
   }
 
-  /** Those that the machine does not have yet, as a user would write them. */
+  /** The addresses that the machine does not have yet, in the form of the option `listen`. */
   get missing(): string[] {
     return this.#wait?.missing.map(addressText) ?? [];
   }
 
-  /** Waits for no address until {@linkcode resume}: the guest is quiesced. */
+  /** Stops the wait for addresses until {@linkcode resume}, because the guest is quiesced. */
   pause(): void {
     this.#wait?.pause();
   }
@@ -150,18 +153,19 @@ export class Listeners implements Listening {
     for (const { server } of this.#open) server.closeIdle();
   }
 
+  /** Stops all servers. */
   stop(): void {
     this.#wait?.stop();
     this.#wait = undefined;
     for (const { server } of this.#open) server.stop();
-    // Bun removes the file at once, Deno where the process lives long enough.
+    // Bun removes the file at once. Deno removes it later, if the process still runs.
     for (const path of this.paths) rmSync(path, { force: true });
     this.#open = [];
     this.#ports = [];
   }
 }
 
-/** With the port that the kernel gave. */
+/** The address with the port that the kernel chose. */
 function addressOf({ at, server }: Open): string {
   return addressText("path" in at ? at : { ...at, port: server.port });
 }

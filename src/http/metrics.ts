@@ -9,7 +9,7 @@ import type { Recovery } from "../lifecycle/recovery.ts";
 export const OPEN_METRICS =
   "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/** What the agent counts; plain numbers, so that counting makes no garbage. */
+/** The counters. They are plain numbers, so that counting creates no garbage. */
 export class Metrics {
   #requests = 0;
   #prepares = { held: 0, failed: 0 };
@@ -25,6 +25,7 @@ export class Metrics {
     recovery: undefined,
   };
 
+  /** Counts a request. */
   requested(): void {
     this.#requests++;
   }
@@ -42,7 +43,7 @@ export class Metrics {
     this.#last.recovery = recovery.ms;
   }
 
-  /** The text; the gauges are the agent's to give. */
+  /** The text of the metrics, with these gauges. */
   text(
     gauges: { generation: number; quiesced: boolean; resident: number },
   ): string {

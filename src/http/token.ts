@@ -1,7 +1,6 @@
 /**
- * The token that callers show. Hono has a bearer-auth middleware; it knows one
- * header, no second one beside it, and answers in its own words instead of a
- * problem document, so little of it would be left.
+ * Checks the token of callers. Hono's bearer-auth middleware is not used: it accepts only one header,
+ * and its replies are no problem documents.
  * @module
  */
 import { readFileSync, type Stats, statSync } from "node:fs";
@@ -9,10 +8,10 @@ import { nodeCrypto } from "../util/lazy_builtins.ts";
 import { errorText } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 
-/** Group and others, reading and writing: inode(7). */
+/** The mode bits that let the group and others read and write, inode(7). */
 const NOT_THE_OWNER = 0o066;
 
-/** A token in a file, which may be replaced at any time, and which may be missing at first. */
+/** A token in a file. The file may be replaced at any time, and may be missing at first. */
 export class TokenFile {
   readonly #path: string;
   readonly #log: Pick<Log, "warn" | "error">;
@@ -21,19 +20,19 @@ export class TokenFile {
   #hash: Uint8Array | undefined;
   #reported: string | undefined;
 
-  /** Reads the file; as long as that is impossible, no token is admitted. */
+  /** Reads the file. While the file cannot be read, no token is admitted. */
   constructor(path: string, log: Pick<Log, "warn" | "error">) {
     this.#path = path;
     this.#log = log;
     this.#refresh();
   }
 
-  /** Whether the request shows the token that is in the file now. */
+  /** Whether the request has the token that is in the file now. */
   admits(headers: Headers): boolean {
     this.#refresh();
     const shown = shownIn(headers);
     if (shown === undefined || this.#hash === undefined) return false;
-    // Hashes, because timingSafeEqual takes only equal lengths.
+    // Compares hashes, because timingSafeEqual takes only equal lengths.
     return nodeCrypto().timingSafeEqual(this.#hash, hash(shown));
   }
 

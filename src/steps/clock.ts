@@ -1,5 +1,5 @@
 /**
- * Repair: the wall clock is the host's again.
+ * Repair: sets the wall clock to the host's time.
  * @module
  */
 import { messageOf } from "../util/errors.ts";
@@ -16,18 +16,18 @@ import {
 } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
 
-/** A skew up to this many milliseconds is left to NTP. */
+/** A skew up to this many milliseconds is not corrected: NTP does that. */
 const TOLERANCE_MS = 50;
 
 /** What the repair needs. */
 export interface ClockOptions {
   readonly libc: Libc;
   readonly toleranceMs?: number;
-  /** The clock to ask where the caller told nothing. */
+  /** The clock to read if the caller gave no time. */
   readonly hostClock: () => HostClock | undefined;
 }
 
-/** A time, and who says so. */
+/** A clock to set the wall clock by, and its name. */
 interface Reference {
   readonly source: string;
   now(): number;
@@ -35,12 +35,11 @@ interface Reference {
 
 /**
  * Effect: `source` ("request", or the device), `skewBeforeMs` and
- * `skewAfterMs` (the guest's clock less the host's: negative is late),
- * `stepped`. The host is believed, also where it says that it is earlier than the
- * guest's boot was by the guest's own clock: a template is snapshotted soon after
- * its boot, and its clock may have been wrong. The effect then has `beforeBoot`.
- * No other clock is affected: CLOCK_MONOTONIC and CLOCK_BOOTTIME go on. The kernel
- * refuses a time that is less than its CLOCK_MONOTONIC after 1970
+ * `skewAfterMs` (the guest's clock minus the host's: negative if the guest is late),
+ * `stepped`. The repair also accepts a host time that is before the guest's boot by the guest's own
+ * clock: a template is snapshotted soon after its boot, and its clock may have been wrong. The
+ * effect then has `beforeBoot`. Other clocks do not change: CLOCK_MONOTONIC and CLOCK_BOOTTIME
+ * continue. The kernel refuses a time that is less than its CLOCK_MONOTONIC after 1970
  * (clock_settime(2), EINVAL).
  */
 export function clockRepair(options: ClockOptions): Repair {
@@ -104,7 +103,7 @@ function fromDevice(clock: HostClock | undefined): Reference | undefined {
   return clock && { source: clock.name, now: () => clock.read() };
 }
 
-/** To the microsecond. */
+/** Rounds milliseconds to the microsecond. */
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }

@@ -1,5 +1,5 @@
 /**
- * Step: no garbage is left, and the memory is back with the kernel.
+ * Step: collects the agent's garbage and returns the memory to the kernel.
  * @module
  */
 import type { Step } from "../lifecycle/step.ts";
@@ -9,9 +9,8 @@ import { residentBytes } from "../memory/resident.ts";
 import type { Runtime } from "../runtime/types.ts";
 
 /**
- * The undo does not collect at once: the next garbage is that of the recovery
- * itself, and a collection would hold up the reply to the health check. The idle
- * collector takes it soon after.
+ * The undo does not collect: a collection would delay the reply to the health check. The idle
+ * collector removes the garbage of the recovery soon after.
  */
 export function collectStep(
   collect: Runtime["collect"],

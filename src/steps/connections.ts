@@ -1,5 +1,5 @@
 /**
- * Steps: nobody stays connected but those who wait for a reply; they go with it.
+ * Steps: close the agent's connections. A connection that waits for a reply is closed after its reply.
  * @module
  */
 import type { RecoveryContext, Step } from "../lifecycle/step.ts";
@@ -7,7 +7,10 @@ import type { ConnectionTracker } from "../connections/tracker.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Sweeper } from "../connections/sweeper.ts";
 
-/** Closes and records at prepare, closes the recorded ones at recovery. */
+/**
+ * At prepare, closes the connections that wait for no reply and records the others; at recovery,
+ * closes the recorded ones.
+ */
 export function connectionsStep(
   tracker: Pick<ConnectionTracker, "quiesce" | "recover">,
   sweeper: Pick<Sweeper, "start" | "stop">,
@@ -17,7 +20,7 @@ export function connectionsStep(
     async quiesce({ dryRun }) {
       const undo = ({ held }: Pick<RecoveryContext, "held">) => {
         queue.defer(() => sweeper.start());
-        // Callers of a prepare that is undone still wait for their replies.
+        // If the prepare failed, its caller still waits for the reply.
         return tracker.recover(held ? "close" : "keep");
       };
       sweeper.stop();
@@ -35,8 +38,8 @@ export function connectionsStep(
 }
 
 /**
- * In the settle: closes those whose request might still have come when the
- * others were closed. Before the collection, which takes what they leave.
+ * In the settle: closes the connections that were too new to be closed at the prepare and have still
+ * sent no request. Runs before the collection, which removes their memory.
  */
 export function lateConnectionsStep(
   tracker: Pick<ConnectionTracker, "closeLate">,

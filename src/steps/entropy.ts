@@ -1,5 +1,5 @@
 /**
- * Repair: the kernel's random pool differs from that of every other fork.
+ * Repair: makes the kernel's random pool different from that of every other fork.
  * @module
  */
 import {
@@ -13,7 +13,7 @@ import { addEntropy, readHardware, reseed } from "../linux/entropy.ts";
 import type { Libc } from "../linux/libc.ts";
 import { messageOf } from "../util/errors.ts";
 
-/** Bytes taken from a hardware source: as many as the kernel's key has. */
+/** The number of bytes to read from a hardware source: the size of the kernel's key. */
 const HARDWARE_BYTES = 32;
 const HARDWARE_LIMIT_MS = 250;
 
@@ -25,14 +25,14 @@ export interface EntropyOptions {
   readonly libc: Libc;
   /** True if the kernel said that it reseeded for a fork of this machine. */
   readonly kernelReseeded: () => boolean;
-  /** Bytes of a hardware source, undefined where there is none. */
+  /** Reads bytes from a hardware source; undefined if there is none. */
   readonly hardware?: (signal: AbortSignal) => Promise<Uint8Array | undefined>;
 }
 
 /**
- * Effect: `sources` that gave something new, `bytes` from the caller and the
- * hardware, `accepted` by the kernel, `reseeded`. The last is true only where
- * something from outside the snapshot is in the kernel's new key.
+ * Effect: `sources` that gave entropy, `bytes` from the caller and the hardware, `accepted` by the
+ * kernel, `reseeded`. The last is true only if the kernel's new key contains entropy from outside
+ * the snapshot.
  */
 export function entropyRepair(options: EntropyOptions): Repair {
   const { libc, kernelReseeded } = options;
@@ -43,8 +43,12 @@ export function entropyRepair(options: EntropyOptions): Repair {
     repair(context) {
       const { entropy } = context.request;
       const byKernel = kernelReseeded();
+<<<<<<< HEAD
       if (context.dryRun) return SKIPPED_IN_DRY_RUN;
       // The kernel made a new key for this fork: another would be no newer.
+=======
+      // The kernel has already made a new key for this fork.
+>>>>>>> tuning
       return byKernel && entropy === undefined
         ? { sources: ["kernel"], bytes: 0, accepted: false, reseeded: true }
         : renew(context, byKernel);
@@ -62,8 +66,8 @@ export function entropyRepair(options: EntropyOptions): Repair {
     const problems: string[] = [];
     const given = new Map<string, Uint8Array>();
     if (entropy !== undefined) given.set("request", entropy);
-    // A hardware source takes 10 ms of the first reply: only where nobody
-    // else gave what other forks do not have.
+    // A hardware source delays the first reply by 10 ms, so it is read only if there is no other
+    // entropy that other forks do not have.
     if (entropy === undefined && !byKernel) {
       try {
         const bytes = await hardware(signal);
@@ -105,8 +109,8 @@ function mix(
     }
   }
   try {
-    // Even where nothing came in: the CPU's own generator is mixed in by this,
-    // where it has one. That cannot be told from here, so it does not count.
+    // Even without new entropy: the kernel mixes in the CPU's own generator if it has one. The agent
+    // cannot see whether it has one, so this does not count as reseeded.
     reseed(libc);
   } catch (error) {
     problems.push(messageOf(error));

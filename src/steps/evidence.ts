@@ -1,6 +1,6 @@
 /**
- * Step: from here on the guest looks out for a restore, without being woken by
- * anything else than the kernel's word for it.
+ * Step: watches the kernel log for the VM-fork message, which says that the guest was restored.
+ * Nothing else wakes the guest for this.
  * @module
  */
 import type { EvidenceObserver } from "../evidence/observer.ts";
@@ -9,12 +9,12 @@ import type { Step } from "../lifecycle/step.ts";
 import { messageOf } from "../util/errors.ts";
 
 /**
- * Guest time in which a host may still call, in milliseconds, before the guest
- * recovers on its own: the host knows the time, and this fork's name, better.
+ * Milliseconds of guest time from the VM-fork message until the guest recovers without a call. A
+ * host that calls before gives data that the guest lacks: the time, and this fork's network identity.
  */
 export const GRACE_MS = 300;
 
-/** `recover` is called once there is evidence and nobody has called since. */
+/** Calls `recover` if there is evidence of a restore and the host has not called since then. */
 export function evidenceStep(
   observer: Pick<EvidenceObserver, "mark" | "watch" | "unwatch">,
   recover: () => void,

@@ -1,14 +1,11 @@
 /**
- * Step: what was written is on the disk, so that the disk is whole even when it
- * is used without the memory.
+ * Step: writes all dirty data to the disk, so that the disk is consistent even if it is used without
+ * the memory.
  * @module
  */
 import type { Effect, Step } from "../lifecycle/step.ts";
 
-/**
- * `sync` resolves when every filesystem was synced; undefined where there is no
- * C library to do it.
- */
+/** `sync` resolves when all filesystems are synced; it is undefined if there is no C library. */
 export function filesystemStep(
   sync: ((signal: AbortSignal) => Promise<Effect>) | undefined,
 ): Step {

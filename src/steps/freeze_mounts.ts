@@ -1,6 +1,6 @@
 /**
- * Step: named filesystems are whole on their disks and take no writes, for a
- * snapshot that takes the disk without the memory.
+ * Step: freezes the named filesystems, for a snapshot of the disk without the memory. A frozen
+ * filesystem is consistent on its disk and accepts no writes.
  * @module
  */
 import * as v from "valibot";
@@ -24,9 +24,9 @@ import {
 
 /** Milliseconds to find the mounts of the named paths. */
 const FIND_MS = 5000;
-/** Milliseconds for a thaw, which writes little. */
+/** Milliseconds that a thaw may take. */
 const THAW_MS = 5000;
-/** Milliseconds after which a thread that was given up counts as stuck. */
+/** Milliseconds that an abandoned thread may take to end; then it counts as stuck. */
 const STUCK_MS = 1000;
 
 /** What the step needs. */
@@ -34,15 +34,15 @@ export interface FreezeMountsOptions {
   /** Mount points. */
   readonly mounts: readonly string[];
   /**
-   * Milliseconds that the freeze may take and the hold may last, together;
-   * after them the mounts thaw by themselves.
+   * The most milliseconds from the beginning of the freeze until the thaw; then the mounts thaw by
+   * themselves.
    */
   readonly holdMs: number;
-  /** What the agent writes meanwhile; empty where the user gave that up. */
+  /** The paths that the agent writes to meanwhile; empty if the user allows to freeze them. */
   readonly needed: () => readonly Needed[];
   readonly journal: Recorder;
   readonly freezer: () => Freezer;
-  /** Hears of a thread that got free long after its limit, or never. */
+  /** Gets the error of a thread that ended long after its limit, or never. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -52,11 +52,11 @@ type Freezer = Pick<
 >;
 
 /**
- * Freezes the last mounted first, thaws the first mounted first. A filesystem
- * that the guest froze itself is left so. The report of the recovery says
- * `expired` where the hold ran out before it: a disk that was copied later than
- * that is not the one that was made whole. While a mount of an earlier prepare
- * does not answer, the step fails at once: no second thread waits for it.
+ * Freezes the mounts in reverse order of mounting, and thaws them in order. A filesystem that the
+ * guest froze itself stays frozen. The report of the recovery says `expired` if the mounts thawed by
+ * themselves before it: a disk that was copied later than that is not consistent. If a mount of an
+ * earlier prepare still does not answer, the step fails at once, so that no second thread waits for
+ * that mount.
  */
 export function freezeMountsStep(options: FreezeMountsOptions): Step {
   const { mounts, holdMs, journal, onError } = options;
@@ -107,7 +107,7 @@ function refuseWhileStuck(stuck: Freezer | undefined): void {
   );
 }
 
-/** A thread, and the mounts to freeze; `onStuck` hears of one that is stuck. */
+/** Starts a thread and finds the mounts to freeze; `onStuck` gets a thread that is stuck. */
 async function find(
   { mounts: names, needed, freezer: start, onError }: FreezeMountsOptions,
   signal: AbortSignal,
@@ -130,7 +130,7 @@ async function find(
   }
 }
 
-/** Thaws, and erases the record once nothing can be frozen any more. */
+/** Thaws the mounts, and erases the record when no mount is frozen. */
 async function thaw(
   freezer: Freezer,
   recorded: Recorded,
@@ -142,14 +142,14 @@ async function thaw(
     throw new Error(`Cannot thaw every mount: ${thawed.failed.join("; ")}`);
   }
   recorded.erase();
-  // Everything is thawed: a thread that lingers makes no failure of that.
+  // Everything is thawed: a thread that does not end is no failure of the thaw.
   await freezer.end().catch(onError);
   return thawed;
 }
 
 /**
- * The thread may be stuck in the kernel: what is frozen by now must not wait
- * for it, and what it froze last it thaws as soon as it is free.
+ * Undoes a freeze that failed. The thread may be stuck in the kernel: then the mounts that are
+ * frozen are thawed without it, and the thread thaws its last mount as soon as the kernel returns.
  */
 async function giveUp(
   freezer: Freezer,
@@ -174,8 +174,8 @@ function mountedAt({ mountPoint, device }: Mount): MountedAt {
 }
 
 /**
- * Thaws what a killed agent left frozen, for `repairAfterCrash`. Fails for a
- * mount that does not answer, whose thaw then stays recorded.
+ * Thaws the mounts that a killed agent left frozen, for `repairAfterCrash`. Fails if a mount does not
+ * answer; the thaw of that mount stays recorded.
  */
 export function thawMounts(
   startFreezer: () => Pick<MountFreezer, "rescue" | "end">,
@@ -183,7 +183,7 @@ export function thawMounts(
   return async (change) => {
     const { mounts } = v.parse(changeSchema, change);
     const there = readMounts();
-    // Another filesystem in its place may be frozen for reasons of its own.
+    // Another filesystem that is mounted there now may have been frozen by another program.
     const isThere = ({ mountPoint, device }: MountedAt) =>
       there.findLast((mount) => mount.mountPoint === mountPoint)?.device ===
         device;

@@ -1,6 +1,5 @@
 /**
- * Step: the guest's own programs have their say before the freeze, and get
- * their call after it.
+ * Step: calls the guest's own programs (hooks) before the freeze and after it.
  * @module
  */
 import {
@@ -30,21 +29,21 @@ import type { Log } from "../log/mod.ts";
 
 /** What the step needs. */
 export interface HooksStepOptions {
-  /** The hooks that take part now, in the order of freeze. */
+  /** Lists the hooks that take part now, in the order of freeze. */
   readonly hooks: () => readonly Hook[];
-  /** Milliseconds for all of them together: for freeze, and for thaw again. */
+  /** Milliseconds that all freezes together may take, and all thaws together. */
   readonly limitMs: number;
   readonly journal: Recorder;
   readonly owed: Pick<OwedThaws, "begin" | "settle" | "end" | "names">;
-  /** Gets what the hooks said. */
+  /** Gets the output of the hooks. */
   readonly log: Pick<Log, "info">;
-  /** Keeps the registrations: no hook is frozen that a next agent does not know. */
+  /** Saves the registrations, so that a restarted agent knows every hook that was frozen. */
   readonly save?: () => void;
-  /** The host's wall clock, where a recovery was told it. */
+  /** The host's wall clock, if the recovery's request has it. */
   readonly hostTime?: (context: RecoveryContext) => string | undefined;
 }
 
-/** Hooks that did not hold; what each did is in `effect`. */
+/** Hooks failed; `effect` has the result of each. */
 export class HooksError extends Error {
   override readonly name = "HooksError";
   constructor(message: string, readonly effect: Effect) {
@@ -53,18 +52,16 @@ export class HooksError extends Error {
 }
 
 /**
- * Freeze in order, thaw in reverse: each hook that got its freeze gets its
- * thaw, whether it ended well or not, and all thaws run whatever fails. A
- * program whose connection ends before it has acknowledged has failed. A thaw
- * that failed is owed: it stays in the journal, and a program gets it when it
- * registers again.
+ * Calls freeze in order and thaw in reverse order. Each hook that was called for freeze is called for
+ * thaw, even if its freeze failed, and a failing thaw does not stop the other thaws. A program fails
+ * if its connection ends before it has acknowledged the event. A thaw that failed is owed: it stays
+ * in the journal, and a program gets it when it registers again.
  */
 export function hooksStep(options: HooksStepOptions): Step {
   return {
     async quiesce(context) {
       const hooks = options.hooks();
-      // A program that is owed a thaw may register at any time, but gets it
-      // after the round.
+      // A program that is owed a thaw may register at any time. It gets the thaw after the round.
       if (hooks.length === 0 && options.owed.names.length === 0) {
         return { skipped: "there are no hooks" };
       }
@@ -75,7 +72,7 @@ export function hooksStep(options: HooksStepOptions): Step {
   };
 }
 
-/** From before the first freeze to after the last thaw. */
+/** One round of hook calls, from the first freeze to the last thaw. */
 class Round {
   readonly #options: HooksStepOptions;
   readonly #started: Hook[] = [];
@@ -127,7 +124,7 @@ class Round {
     );
   }
 
-  /** Why it does not hold, undefined if it does. */
+  /** Calls the hooks; returns why the freeze failed, or undefined. */
   async #freeze(
     hooks: readonly Hook[],
     { operation, generation, signal }: StepContext,
@@ -154,7 +151,7 @@ class Round {
         try {
           recorded.update(change());
         } catch (error) {
-          // Not written down, so not started; the others still get their thaw.
+          // A hook that is not recorded is not called; the others still get their thaw.
           this.#started.pop();
           throw error;
         }

@@ -1,18 +1,18 @@
 /**
- * Step: the kernel's caches are dropped, and free memory lies together.
+ * Step: drops the kernel's caches and compacts free memory.
  * @module
  */
 import type { Effect, Step } from "../lifecycle/step.ts";
 import { compactMemory, dropCaches, withoutCaches } from "../memory/caches.ts";
 import { memoryInfo } from "../memory/info.ts";
 
-/** What the step does; the same names as in the configuration. */
+/** What the step does; the names are those of the configuration. */
 export interface MemoryOptions {
   readonly dropCaches: "off" | "pagecache" | "all";
   readonly compactMemory: boolean;
 }
 
-/** What it works on, other than the real kernel in tests. */
+/** The operations of the step; tests replace them. */
 export interface MemoryTools {
   readonly without: typeof withoutCaches;
   readonly drop: typeof dropCaches;
@@ -28,8 +28,8 @@ const KERNEL: MemoryTools = {
 };
 
 /**
- * Comes after the filesystem step: what is dirty is never dropped. There is no
- * undo: a command that the kernel has begun ends by itself.
+ * Runs after the filesystem step, because the kernel drops only pages that are written to the disk.
+ * There is no undo: a command that the kernel has begun ends by itself.
  */
 export function memoryStep(
   options: MemoryOptions,

@@ -1,5 +1,5 @@
 /**
- * Repair: this fork has the address and the name that its host gave it.
+ * Repair: gives this fork the addresses, routes and names that the host sent.
  * @module
  */
 import type { Repair } from "../lifecycle/step.ts";
@@ -15,8 +15,8 @@ import { type Change, changeLink } from "../network/link.ts";
 const RESOLVER = "/etc/resolv.conf";
 
 /**
- * Effect: `interface` and `changed`, in the order it was done. Where a change
- * fails, those before it are taken back, and the error says so.
+ * Effect: `interface` and `changed`, in the order of the changes. If a change fails, the changes
+ * before it are undone, and the error says so.
  */
 export function networkRepair(libc: Libc, resolver = RESOLVER): Repair {
   return {
@@ -28,7 +28,7 @@ export function networkRepair(libc: Libc, resolver = RESOLVER): Repair {
   };
 }
 
-/** Applies an identity, whole or not at all; throws where it cannot. */
+/** Applies the whole identity. If a part fails, throws and changes nothing. */
 export function applyIdentity(
   libc: Libc,
   identity: NetworkIdentity,
@@ -68,7 +68,7 @@ function changeNames(
   }
 }
 
-/** Last first; says what could not be taken back. */
+/** Undoes the changes, the last one first; returns text that says what could not be undone. */
 function takeBack(done: Change[]): string {
   const failed = done.reverse().flatMap(({ what = "routes", undo }) => {
     try {
@@ -78,6 +78,6 @@ function takeBack(done: Change[]): string {
       return [`${what} (${messageOf(error)})`];
     }
   });
-  if (failed.length > 0) return `not taken back: ${failed.join(", ")}`;
-  return "what was changed before is taken back";
+  if (failed.length > 0) return `not undone: ${failed.join(", ")}`;
+  return "the changes before it were undone";
 }

@@ -1,6 +1,6 @@
 /**
- * Step: every thread of the agent on one CPU, so that whatever still runs, runs
- * one thing at a time and no freeze lands between two of them.
+ * Step: moves every thread of the agent onto one CPU, so that only one thread runs at a time and a
+ * freeze never interrupts two of them.
  * @module
  */
 import type { Effect, Step } from "../lifecycle/step.ts";
@@ -8,8 +8,8 @@ import { type Pinned, pinThreads } from "../linux/affinity.ts";
 import type { Libc } from "../linux/libc.ts";
 
 /**
- * Undone by giving each thread its former mask back, exactly. Where that fails,
- * the next pinning tries it again first.
+ * The undo sets the former mask of each thread exactly. If that fails, the next prepare first tries
+ * it again.
  */
 export function parallelismStep(libc: Libc): Step {
   return {
@@ -30,7 +30,7 @@ function unpin(pinned: Pinned): Effect {
   const effect = { threads, failed };
   if (failed.length === 0) return effect;
   const error = new Error(
-    `Cannot give every thread its CPUs back: ${failed[0].error}`,
+    `Cannot set the former CPUs of every thread: ${failed[0].error}`,
   );
   throw Object.assign(error, { effect });
 }

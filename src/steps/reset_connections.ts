@@ -1,6 +1,6 @@
 /**
- * Step and repair: connections of the workload whose peer stayed behind in
- * another time are destroyed, so that clients fail fast and connect again.
+ * Step and repair: destroy the workload's stale connections after a restore. Their peers do not know
+ * the restored guest; a destroyed connection makes its client fail at once and connect again.
  * @module
  */
 import type { RecoveryContext, Repair, Step } from "../lifecycle/step.ts";
@@ -18,33 +18,47 @@ import {
  */
 const MARGIN_MS = 100;
 
-/** What the pair needs. */
+/** What the step and the repair need. */
 export interface ResetOptions {
   readonly libc: Libc;
-  /** Ports of the agent, whose connections have a keeper of their own. */
+  /** The ports of the agent; the connection tracker handles their connections. */
   readonly ownPorts: () => readonly number[];
-  /** performance.now() of the restore, where there is evidence of when. */
+  /** performance.now() of the restore, if there is evidence of the time. */
   readonly restoredAt: () => number | undefined;
+<<<<<<< HEAD
   /** Opens the kernel's table of connections. */
   readonly open?: () => Pick<TcpTable, "list" | "destroy"> & Disposable;
+=======
+  /** Opens a table of the connections, without those of these local ports. */
+  readonly open?: (
+    without: readonly number[],
+  ) => Pick<TcpTable, "list" | "destroy"> & Disposable;
+  /** For a dry run: destroys no connection, and lists connections on loopback too. */
+  readonly rehearsal?: boolean;
+>>>>>>> tuning
 }
 
-/** The step that records, and the repair that destroys what it recorded. */
+/** The step that records connections, and the repair that destroys the recorded ones. */
 export interface ResetConnections {
   readonly record: Step;
   readonly reset: Repair;
+<<<<<<< HEAD
+=======
+  /** Closes the kernel's table; the next prepare opens another one. */
+  close(): void;
+>>>>>>> tuning
 }
 
 /**
- * The step's effect: `recorded`. The repair's: `destroyed`, `gone` (ended by
- * themselves), `failed` (kernel's reasons, each once, with a count). Only
- * connections in the agent's network namespace are seen.
+ * The step's effect: `recorded`. The repair's effect: `destroyed`, `gone` (the connection had ended),
+ * `failed` (each reason of the kernel, with a count). Both see only connections in the agent's
+ * network namespace.
  */
 export function resetConnections(options: ResetOptions): ResetConnections {
   const { libc, ownPorts, restoredAt } = options;
   const { open = () => new TcpTable(libc) } = options;
   let recorded: readonly TcpConnection[] | undefined;
-  // Stays open: to open it, and to close it, takes time of a recovery's caller.
+  // Stays open, because the caller of a recovery would wait for the open and the close.
   let table: ReturnType<typeof open> | undefined;
   const forget = () => void (recorded = undefined);
   const close = () => {
@@ -63,7 +77,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         try {
           recorded = foreign(table.list());
         } catch (error) {
-          close(); // the next prepare begins with another
+          close(); // the next prepare opens another table
           throw error;
         }
         const undo = ({ held }: RecoveryContext) => {
@@ -73,8 +87,13 @@ export function resetConnections(options: ResetOptions): ResetConnections {
       },
     },
     reset: {
+<<<<<<< HEAD
       repair({ outcome, request, dryRun }) {
         // Kept for a host that says later that the machine was restored.
+=======
+      repair({ outcome, request }) {
+        // The record is kept, because a host may say later that the machine was restored.
+>>>>>>> tuning
         if (outcome !== "restored") {
           return { skipped: `left alone at outcome ${outcome}` };
         }
@@ -100,7 +119,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     },
   };
 
-  /** Those that came up between the record and the freeze, and are silent. */
+  /** Lists connections that were opened between the record and the freeze and are silent. */
   function silentSince(
     table: Pick<TcpTable, "list">,
     at: number | undefined,
@@ -112,7 +131,11 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     ) => established && silentMs !== undefined && silentMs > ago);
   }
 
+<<<<<<< HEAD
   /** Not the agent's own, and not on loopback, which the snapshot holds whole. */
+=======
+  /** Without connections on loopback: both of their ends are in the snapshot. */
+>>>>>>> tuning
   function foreign(connections: readonly TcpConnection[]): TcpConnection[] {
     const own = ownPorts();
     return connections.filter(({ local, localPort, remote }) =>
@@ -134,8 +157,8 @@ export function resetConnections(options: ResetOptions): ResetConnections {
 }
 
 /**
- * Without those whose other end is in the list too: both ends are in this
- * machine and were in the snapshot, on whatever address.
+ * Without connections whose other end is in the list too: both ends are in this machine and were in
+ * the snapshot.
  */
 function spareLocal(connections: readonly TcpConnection[]): TcpConnection[] {
   const ends = new Set(
@@ -148,7 +171,7 @@ function spareLocal(connections: readonly TcpConnection[]): TcpConnection[] {
   );
 }
 
-/** Each once. */
+/** The identities of the connections, each once. */
 function identitiesOf(connections: readonly TcpConnection[]): SocketIdentity[] {
   const seen = new Set<number>();
   return connections.flatMap(({ cookie, identity }) => {
@@ -159,6 +182,6 @@ function identitiesOf(connections: readonly TcpConnection[]): SocketIdentity[] {
 }
 
 function isLoopback(address: string): boolean {
-  // As the kernel gives them: nothing else begins like this.
+  // In the form that the kernel gives; no other address begins like this.
   return address === "::1" || address.startsWith("127.");
 }

@@ -1,5 +1,5 @@
 /**
- * Step: the workload stands still, confirmed by the kernel.
+ * Step: freezes the workload's cgroups, and waits until the kernel reports them frozen.
  * @module
  */
 import * as v from "valibot";
@@ -18,19 +18,18 @@ import { waitFor } from "../linux/poll.ts";
 
 /** What the step needs. */
 export interface WorkloadStepOptions {
-  /** Names of cgroups, below the root of cgroup v2, or whole paths. */
+  /** Names of cgroups below the root of cgroup v2, or absolute paths. */
   readonly cgroups: readonly string[];
-  /** Milliseconds until all are frozen, and again until all are thawed. */
+  /** Milliseconds that the freeze of all cgroups may take, and the thaw of all. */
   readonly limitMs: number;
   readonly journal: Recorder;
 }
 
 /**
- * Freezes all cgroups at once and waits until the kernel says that they are.
- * A cgroup that the guest froze itself is left as it was, now and at the thaw.
- * One that does not exist, or is removed meanwhile, is `gone` in the effect: the
- * service whose cgroup it was has ended, and there is nothing to freeze.
- * Past the limit all are thawed and the step fails.
+ * Freezes all cgroups at once and waits until the kernel reports them frozen. A cgroup that the guest
+ * froze itself stays frozen, at the thaw too. A cgroup that does not exist, or is removed meanwhile,
+ * is `gone` in the effect: its service has ended, and there is nothing to freeze. If the limit is
+ * exceeded, all cgroups are thawed and the step fails.
  */
 export function workloadStep(options: WorkloadStepOptions): Step {
   const { cgroups, limitMs, journal } = options;
@@ -69,7 +68,7 @@ export function workloadStep(options: WorkloadStepOptions): Step {
   };
 }
 
-/** The directories of those that exist, each once, and the names of the others. */
+/** Returns the directories of the cgroups that exist, each once, and the names of the others. */
 function find(names: readonly string[]): [string[], string[]] {
   const root = findCgroupRoot();
   const found = new Set<string>();
@@ -98,17 +97,17 @@ function effectOf(
   };
 }
 
-/** Thaws what a killed agent left frozen, for `repairAfterCrash`. */
+/** Thaws the cgroups that a killed agent left frozen, for `repairAfterCrash`. */
 export function thawWorkload(limitMs: number): Repairer {
   return (change) => thaw(readChange(Change, change).cgroups, limitMs);
 }
 
-/** What the journal has of frozen cgroups: their paths. */
+/** The journal entry of frozen cgroups: their paths. */
 const Change = v.object({ cgroups: v.array(v.string()) });
 
 /**
- * Asks all first, so that none waits for another; then confirms. Throws
- * {@linkcode NotUndone} with those that stay frozen.
+ * Requests the thaw of all cgroups, then waits until they are thawed. Throws {@linkcode NotUndone}
+ * with the cgroups that stay frozen.
  */
 async function thaw(
   paths: readonly string[],
@@ -144,7 +143,7 @@ async function thaw(
   });
 }
 
-/** Those to freeze, and those that the guest froze itself. */
+/** Separates the cgroups to freeze from those that the guest froze itself. */
 function split(paths: readonly string[]): [string[], string[]] {
   const ours: string[] = [];
   const theirs: string[] = [];

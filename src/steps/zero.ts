@@ -1,6 +1,6 @@
 /**
- * Step of the settle: the agent's own clean pages are out of memory, and free
- * memory is zeros, which a snapshot does not carry.
+ * Step of the settle: removes the agent's own clean pages from memory and zeroes free memory. A
+ * snapshot stores no pages of zeros.
  * @module
  */
 import type { Step } from "../lifecycle/step.ts";
@@ -14,19 +14,19 @@ const ZERO_AFTER_MS = 2000;
 
 /** What the step does. */
 export interface ZeroOptions {
-  /** Takes the agent's own program out of memory, where it is to go. */
+  /** Removes the agent's own program from memory; undefined if the program stays there. */
   readonly pageOut?: () => void;
-  /** Called at the recovery after that. */
+  /** Undoes `pageOut`, at the recovery. */
   readonly undo?: () => void;
-  /** Called when all else is done; as the runtime has it. */
+  /** Called at the end of the step. */
   readonly prefaultHeap?: (libc: Libc) => void;
   /** Bytes of free memory that may be zeroed; 0 switches it off. */
   readonly zeroBytes: number;
 }
 
 /**
- * Comes after the collection, whose memory it zeroes too. The program goes out
- * last: whatever runs after that comes back from the disk.
+ * Runs after the collection, to zero its memory too. The program is removed last, because each part
+ * of it that runs later is read from the disk again.
  */
 export function zeroStep(libc: Libc, options: ZeroOptions): Step {
   const zeroer = new MemoryZeroer(libc);
@@ -48,7 +48,7 @@ export function zeroStep(libc: Libc, options: ZeroOptions): Step {
         const residentBefore = residentBytes();
         pageOut();
         const residentAfter = residentBytes();
-        // What was the program a moment ago is what the kernel hands out next.
+        // The kernel reuses the memory that held the program first: zeroes that, too.
         const most = Math.min(zeroBytes, residentBefore - residentAfter);
         const zeroedAfter = await zeroer.zero(most, ZERO_AFTER_MS, signal);
         prefaultHeap?.(libc);

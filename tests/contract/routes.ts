@@ -62,9 +62,8 @@ export function routes(target: Target): void {
       assert.equal(health.generation, 0);
     });
 
-    test("a health check is the same whichever way it takes", async () => {
+    test("a health check is the same with a given id and with a query", async () => {
       const plain = await agent.health();
-      // a given id takes it through the router
       const routed = await agent.ask("GET", "/health", "", {
         "x-request-id": "host-6",
       });

@@ -41,10 +41,10 @@ function start(steps: FakeStep[]) {
     lines,
     metrics,
     refuse: (why: Refusal) => void (refusal = why),
-    async call(method: string, path: string, rehearsal = false) {
+    async call(method: string, path: string, isSelfCall = false) {
       const request = new Request(`http://lull${path}`, { method });
       const exchange = new Exchange(undefined);
-      const reply = await app.fetch(request, { exchange, rehearsal });
+      const reply = await app.fetch(request, { exchange, isSelfCall });
       return {
         status: reply.status,
         operation: reply.headers.get("lull-operation"),

@@ -151,7 +151,7 @@ describe("the network repair", () => {
     }, { refuse: true });
     assert.equal(
       error,
-      "Cannot set the host name: EPERM; what was changed before is taken back",
+      "Cannot set the host name: EPERM; the changes before it were undone",
     );
     assert.deepEqual({ ...after, neighbours: [] }, {
       ...before,

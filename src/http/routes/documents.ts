@@ -1,6 +1,6 @@
 /**
- * What goes out, as valibot schemas: they type the replies, and make their part
- * of the OpenAPI document.
+ * The documents of replies, as valibot schemas. The types of the replies and their part of the OpenAPI
+ * document are made from them.
  * @module
  */
 import * as v from "valibot";
@@ -9,7 +9,7 @@ const Outcomes = ["restored", "resumed", "expired", "aborted"] as const;
 
 const Milliseconds = v.pipe(v.number(), v.minValue(0));
 
-/** What became of one step. */
+/** The report of one step. */
 export const StepReport = v.object({
   name: v.string(),
   status: v.picklist(["done", "skipped", "failed", "timeout", "overtaken"]),
@@ -18,7 +18,7 @@ export const StepReport = v.object({
   reason: v.optional(v.string()),
 });
 
-/** What the kernel and the clocks say. */
+/** The evidence of a restore, from the kernel and the clocks. */
 export const Evidence = v.object({
   conclusive: v.boolean(),
   restored: v.boolean(),
@@ -55,14 +55,14 @@ export const RecoveryReport = v.object({
 const Late = v.pipe(
   v.array(StepReport),
   v.readonly(),
-  v.description("Repairs done after the recovery, when the host's word came."),
+  v.description("Repairs after the recovery, when the host sent its data."),
 );
 
 /** The reply of a recover. */
 export const RecoverReply = v.object({
   recovered: v.pipe(
     v.boolean(),
-    v.description("False where there was nothing to recover."),
+    v.description("False if there was nothing to recover."),
   ),
   recovery: v.optional(RecoveryReport),
   late: v.optional(Late),
@@ -92,7 +92,7 @@ export const PrepareReport = v.object({
   steps: v.pipe(v.array(StepReport), v.readonly()),
 });
 
-/** What a killed agent had left, and the next one took back. */
+/** A change that a killed agent left, and that this one undid at its start. */
 export const Repaired = v.object({
   kind: v.string(),
   status: v.picklist(["repaired", "owed", "failed", "corrupt"]),
@@ -101,7 +101,7 @@ export const Repaired = v.object({
   owed: v.optional(v.pipe(
     v.array(v.string()),
     v.readonly(),
-    v.description("Hooks that have not had their thaw yet."),
+    v.description("Hooks that are still owed their thaw."),
   )),
   reason: v.optional(v.string()),
 });
@@ -121,7 +121,7 @@ export const Status = v.object({
   operation: v.optional(PrepareReport),
   lastRecovery: v.optional(RecoveryReport),
   late: v.optional(Late),
-  /** What a killed agent had left, and this one took back at its start. */
+  /** The changes that a killed agent left, and that this one undid at its start. */
   repaired: v.optional(v.pipe(v.array(Repaired), v.readonly())),
   owedThaws: v.optional(v.pipe(
     v.array(v.string()),
@@ -144,7 +144,7 @@ export const Status = v.object({
   })),
 });
 
-/** RFC 9457. */
+/** A problem document (RFC 9457). */
 export const Problem = v.object({
   type: v.string(),
   title: v.string(),

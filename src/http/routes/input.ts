@@ -1,5 +1,5 @@
 /**
- * Reads what a caller sent, whole and within its bounds, and checks it.
+ * Reads and checks the body, the query and the headers of a request, within their limits.
  * @module
  */
 import type { Context } from "hono";
@@ -12,12 +12,12 @@ const BODY_LIMIT_MS = 10_000;
 
 declare module "hono" {
   interface ContextVariableMap {
-    /** The most bytes that a body may have. */
+    /** The largest number of bytes of a body. */
     bodyLimitBytes: number;
   }
 }
 
-/** The body as JSON, checked; no body is an empty object. */
+/** Reads the body as JSON and checks it. If there is no body, the value is an empty object. */
 export async function readBody<S extends v.GenericSchema>(
   c: Context<{ Bindings: Bindings }>,
   schema: S,
@@ -33,7 +33,7 @@ export async function readBody<S extends v.GenericSchema>(
   return check(schema, value);
 }
 
-/** The query, checked. */
+/** Reads the query and checks it. */
 export function readQuery<S extends v.GenericSchema>(
   c: Context<{ Bindings: Bindings }>,
   schema: S,
@@ -45,7 +45,7 @@ export function readQuery<S extends v.GenericSchema>(
   return check(schema, Object.fromEntries(values));
 }
 
-/** The header, checked; undefined where the caller sent none. */
+/** Reads the header and checks it; undefined if the caller sent none. */
 export function readHeader<S extends v.GenericSchema>(
   c: Context<{ Bindings: Bindings }>,
   name: string,
@@ -58,11 +58,11 @@ export function readHeader<S extends v.GenericSchema>(
   throw wrong(`header ${name}`, expectedBy(result.issues[0]));
 }
 
-/** The body as text; its bytes are counted as they come, and its time is limited. */
+/** Reads the body as text, within the limits of size and time. */
 async function receive(c: Context<{ Bindings: Bindings }>): Promise<string> {
   const { headers } = c.req.raw;
-  // A message without either header has no body (RFC 9112, 6.3), and with both the
-  // length says nothing.
+  // A message without either header has no body; if it has both, content-length is ignored (RFC
+  // 9112, 6.3).
   const chunked = headers.has("transfer-encoding");
   const length = Number(headers.get("content-length") ?? 0);
   if (!chunked && length === 0) return "";
@@ -118,8 +118,8 @@ function wrong(path: string, expected: string): ProblemError {
 }
 
 /**
- * The path to the wrong field. To an unknown one it is that of the object which the
- * field is in: its name is the caller's, and does not come back.
+ * The path to the wrong field. For an unknown field it is the path to the object that contains the
+ * field, because a reply does not repeat names that the caller chose.
  */
 function knownPath({ path, expected }: v.BaseIssue<unknown>): string {
   const keys: readonly v.IssuePathItem[] = path ?? [];
@@ -127,8 +127,8 @@ function knownPath({ path, expected }: v.BaseIssue<unknown>): string {
   return known.map(({ key }) => key).join(".");
 }
 
-/** What was expected; never what came. */
+/** The expected value, without the received one. */
 function expectedBy({ message, expected }: v.BaseIssue<unknown>): string {
-  // Valibot's own messages, unlike ours, say both.
+  // Valibot's own messages contain the received value; those of Lull's schemas do not.
   return message.startsWith("Invalid ") ? expected ?? "another value" : message;
 }

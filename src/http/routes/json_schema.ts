@@ -1,6 +1,6 @@
 /**
- * JSON Schemas from the schemas that validate. What cannot be converted exactly is an
- * error: the document must not allow what the agent refuses.
+ * Converts the schemas that validate to JSON Schemas. A schema that cannot be converted exactly is an
+ * error, because the document must not allow what the agent refuses.
  * @module
  */
 import {
@@ -11,7 +11,7 @@ import {
 import type { GenericSchema } from "valibot";
 import { type JsonSchema, statementOf } from "../../util/json_input.ts";
 
-/** Where the OpenAPI document keeps the schemas that have a name. */
+/** The place of named schemas in the OpenAPI document. */
 const COMPONENTS = "#/components/schemas/";
 
 type Definitions = Readonly<Record<string, GenericSchema>>;
@@ -27,15 +27,15 @@ function config(typeMode: "input" | "output"): ConversionConfig {
         const says = statementOf(valibotAction);
         return says && { ...jsonSchema, ...says };
       }
-      // Replies are read-only; and in the output of a text its last transformation
-      // is of no concern: see `textSchemaOf`.
+      // Replies are read-only. In the output of a text, its last transformation does not matter: see
+      // `textSchemaOf`.
       const silent = ["readonly", "transform"].includes(valibotAction.type);
       return silent ? jsonSchema : undefined;
     },
   };
 }
 
-/** The schema of what is sent in JSON; the named ones are referred to. */
+/** The schema of a JSON value; named schemas are referenced. */
 export function schemaOf(
   schema: GenericSchema,
   definitions: Definitions = {},
@@ -53,8 +53,8 @@ export function componentsOf(definitions: Definitions): JsonSchema {
 }
 
 /**
- * The schema of what a text in a query or a header stands for (`asText`): a client
- * that has a number writes it as text by itself.
+ * The schema of the value that a text in a query or a header represents (`asText`): a client that has
+ * a number writes the number as text.
  */
 export function textSchemaOf(schema: GenericSchema): JsonSchema {
   const { $schema: _, ...rest } = toJsonSchema(schema, config("output"));

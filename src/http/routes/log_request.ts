@@ -1,10 +1,10 @@
 /**
- * One line in the log for each request.
+ * Logs requests.
  * @module
  */
 import type { Log } from "../../log/mod.ts";
 
-/** What the line says; `request` is the request's id. */
+/** The fields of the line; `request` is the request's id. */
 export interface Answered {
   readonly request: string;
   readonly method: string;
@@ -13,7 +13,7 @@ export interface Answered {
   readonly ms: number;
 }
 
-/** Polls are many and say little; what changes the agent is worth a line. */
+/** Logs one line. A GET without an error is logged at level debug, because hosts poll often. */
 export function logRequest(log: Log, answered: Answered): void {
   const { method, status, ms } = answered;
   const level = status >= 500

@@ -7,7 +7,7 @@ import type { Agent } from "../context.ts";
 import { residentBytes } from "../../memory/resident.ts";
 import { OPEN_METRICS } from "../metrics.ts";
 
-/** The metrics, as OpenMetrics text. */
+/** Replies with the metrics as OpenMetrics text. */
 export function metrics(c: Context, { lifecycle, metrics }: Agent): Response {
   const text = metrics.text({
     generation: lifecycle.generation,

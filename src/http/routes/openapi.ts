@@ -1,5 +1,5 @@
 /**
- * The OpenAPI 3.1 document, from the table of routes.
+ * Makes the OpenAPI 3.1 document from the table of routes.
  * @module
  */
 import type { GenericSchema } from "valibot";
@@ -10,13 +10,13 @@ import { content, HEADERS, responsesOf, SHARED } from "./openapi_replies.ts";
 import { problemType } from "../../util/problem.ts";
 import { allowedMethods, type Route } from "./route.ts";
 
-/** The ways to show the token; either is enough. */
+/** The two ways to send the token. */
 const SECURITY_SCHEMES = {
   bearer: { type: "http", scheme: "bearer" },
   accessToken: { type: "apiKey", in: "header", name: "X-Access-Token" },
 } as const;
 
-/** The document; with `tokenNeeded` all calls but the open ones need the token. */
+/** Makes the document. With `tokenNeeded`, all calls except the open ones need the token. */
 export function openapi(
   routes: readonly Route[],
   tokenNeeded: boolean,
@@ -76,7 +76,7 @@ function operation(
   };
 }
 
-/** A call that needs none may show one: an open call is then the host's. */
+/** An open call may have the token, too: it is then treated as a call of the host. */
 function securityOf({ open }: Route, tokenNeeded: boolean): JsonSchema[] {
   if (!tokenNeeded) return [];
   const schemes = Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] }));

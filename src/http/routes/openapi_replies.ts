@@ -1,5 +1,5 @@
 /**
- * The replies in the OpenAPI document.
+ * Makes the replies of the OpenAPI document.
  * @module
  */
 import type { GenericSchema } from "valibot";
@@ -52,7 +52,7 @@ export function content(type: string, schema?: GenericSchema): JsonSchema {
   return { [type]: schema ? { schema: schemaOf(schema, SHARED) } : {} };
 }
 
-/** All replies of a route, by their status; `allow` is what a 405 says. */
+/** All replies of a route, by their status. `allow` is the value of the header Allow of a 405. */
 export function responsesOf(route: Route, allow: string): JsonSchema {
   const replies = Object.entries(route.replies).map(([status, reply]) => [
     status,
@@ -81,7 +81,7 @@ function linksOf(links: NonNullable<Reply["links"]>): JsonSchema {
   );
 }
 
-/** By status: several kinds may have the same one. */
+/** The problem replies of a route, by status. Several kinds of problem may have the same status. */
 function problemResponses(route: Route, allow: string): JsonSchema {
   const kinds = problemsOf(route);
   const statuses = new Set(kinds.map((kind) => PROBLEMS[kind][0]));

@@ -2,7 +2,7 @@
  * The header that names the operation of a reply.
  * @module
  */
-import type { MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
 
 declare module "hono" {
@@ -13,16 +13,14 @@ declare module "hono" {
 }
 
 /**
- * Adds the header to every reply of a path, problems too. If the route does not say which operation
- * the reply is about, it is the operation under way, or the last one; before the first operation
- * there is no header.
+ * Adds the header to a reply, to a problem too. If the route does not say which operation the reply
+ * is about, it is the operation under way, or the last one; before the first operation there is no
+ * header.
  */
 export function nameOperation(
-  lifecycle: Pick<Lifecycle, "operation">,
-): MiddlewareHandler {
-  return async (c, next) => {
-    await next();
-    const id = c.get("operation") ?? lifecycle.operation?.id;
-    if (id !== undefined) c.res.headers.set("lull-operation", id);
-  };
+  c: Context,
+  { operation }: Pick<Lifecycle, "operation">,
+): void {
+  const id = c.get("operation") ?? operation?.id;
+  if (id !== undefined) c.res.headers.set("lull-operation", id);
 }

@@ -14,7 +14,7 @@ import { problemOf } from "./refusal.ts";
 import type { PrepareReportDocument } from "./documents.ts";
 import { PrepareBody, PrepareQuery } from "./schemas.ts";
 
-/** 204 once quiesced, or 200 and the report once settled. */
+/** Replies with 204 at the quiesced state, or with 200 and the report after the settle. */
 export async function prepare(
   c: Context<{ Bindings: Bindings }>,
   lifecycle: Lifecycle,
@@ -25,8 +25,8 @@ export async function prepare(
   c.header("cache-control", "no-store");
   c.set("operation", operation.id);
   if (request.wait === undefined) {
-    // The settle begins when the caller has this reply: whatever the reply
-    // allocates is garbage by then, and its connection is closed.
+    // The settle begins when the caller has this reply: then the memory of the reply is garbage that
+    // the settle collects, and the connection is closed.
     c.env.exchange.afterReply(() => void lifecycle.settle(operation));
     return c.body(null, 204);
   }
@@ -34,7 +34,7 @@ export async function prepare(
   return c.json(withOutput(reportOf(operation)));
 }
 
-/** The report of an operation's way from running to quiesced. */
+/** The report of an operation, from the request to the settle. */
 export function reportOf(operation: Operation): PrepareReportDocument {
   const { id, quiescedMs, settledMs, reports } = operation;
   return {

@@ -14,8 +14,8 @@ import { problemOf } from "./refusal.ts";
 import { NoQuery, RecoverBody } from "./schemas.ts";
 
 /**
- * 200 and the report of the recovery, or that there was nothing to recover. A
- * field that could not be applied is an error: no reply is 200 then.
+ * Replies with 200 and the report of the recovery, or with `recovered: false` if there was nothing to
+ * recover. If a field could not be applied, the reply is a problem, never 200.
  */
 export async function recover(
   c: Context<{ Bindings: Bindings }>,
@@ -25,7 +25,7 @@ export async function recover(
   readQuery(c, NoQuery);
   const request = { ...await readBody(c, RecoverBody), receivedAt };
   const { notApplied, ...recovered } = await tryRecover(lifecycle, request);
-  // What the hooks said is for the caller that this recovery belongs to.
+  // Only the caller that triggered this recovery gets the output of the hooks.
   const recovery = recovered.recovery?.trigger === "recover"
     ? withOutput(recovered.recovery)
     : recovered.recovery;

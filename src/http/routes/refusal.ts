@@ -1,12 +1,12 @@
 /**
- * Refusals of the lifecycle as problems.
+ * Turns refusals of the lifecycle into problems.
  * @module
  */
 import { OtherOperation } from "../../lifecycle/operation.ts";
 import { Ending } from "../../lifecycle/recovery.ts";
 import { ProblemError } from "./problem.ts";
 
-/** The problem that tells of an error of the lifecycle; other errors stay. */
+/** The problem for an error of the lifecycle; any other error is returned as it is. */
 export function problemOf(error: unknown): unknown {
   if (error instanceof OtherOperation) {
     return new ProblemError("other-operation");

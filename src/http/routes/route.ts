@@ -1,5 +1,5 @@
 /**
- * What a route is: enough to serve it and to describe it.
+ * The type of a route: everything that serving and describing the route need.
  * @module
  */
 import type { Context } from "hono";
@@ -8,49 +8,49 @@ import type { Agent } from "../context.ts";
 import type { Bindings } from "../../connections/exchange.ts";
 import type { ProblemKind } from "../../util/problem.ts";
 
-/** A reply that is no problem. */
+/** A reply that is not a problem. */
 export interface Reply {
   readonly description: string;
-  /** Without one the reply has no body. */
+  /** The media type; undefined if the reply has no body. */
   readonly type?: string;
-  /** Of a reply in JSON. */
+  /** The schema of a reply in JSON. */
   readonly schema?: GenericSchema;
-  /** The calls that come next, by their operationId, and what they may say then. */
+  /** The calls that may follow this reply, by their operationId. */
   readonly links?: Readonly<Record<string, Link>>;
 }
 
-/** A call that follows a reply. */
+/** A call that may follow a reply. */
 export interface Link {
   readonly description: string;
-  /** Fields of its body, or expressions for them (OpenAPI 3.1, 4.8.20.4). */
+  /** The fields of its body, or runtime expressions (OpenAPI 3.1, 4.8.20.4). */
   readonly requestBody?: Readonly<Record<string, string>>;
 }
 
-/** One route. A GET answers HEAD as well, and any other method is a 405. */
+/** One route. A GET route also serves HEAD; the reply to any other method is 405. */
 export interface Route {
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** Its name in programs that are made from the OpenAPI document. */
+  /** The name of the call in clients that are generated from the OpenAPI document. */
   readonly operationId: string;
   readonly summary: string;
   readonly handler: (
     c: Context<{ Bindings: Bindings }>,
     agent: Agent,
   ) => Response | Promise<Response>;
-  /** True where it answers without the token that others need. */
+  /** True if the route never needs the token. */
   readonly open?: boolean;
-  /** What it takes, each as its handler checks it. */
+  /** The schemas of the input; the handler checks the input against them. */
   readonly query?: GenericSchema;
   readonly headers?: Readonly<Record<string, GenericSchema>>;
   readonly body?: GenericSchema;
   readonly replies: Readonly<Record<number, Reply>>;
-  /** The kinds of its own, beside those that follow from what it takes. */
+  /** The kinds of problem of this route, without those that follow from its input. */
   readonly problems?: readonly ProblemKind[];
-  /** True where its replies name the operation in a header. */
+  /** True if its replies name the operation in the header Lull-Operation. */
   readonly namesOperation?: boolean;
 }
 
-/** All kinds of problem that the route answers with. */
+/** All kinds of problem that the route replies with. */
 export function problemsOf(route: Route): ProblemKind[] {
   const { method, query, headers, body, open, problems = [] } = route;
   const kinds: ProblemKind[] = ["method-not-allowed", "internal", ...problems];
@@ -61,7 +61,7 @@ export function problemsOf(route: Route): ProblemKind[] {
   return kinds;
 }
 
-/** The methods of each path, for the header Allow. */
+/** The methods of each path, in the form of the header Allow. */
 export function allowedMethods(
   routes: readonly Route[],
 ): ReadonlyMap<string, string> {

@@ -1,6 +1,6 @@
 /**
- * What comes in, as valibot schemas: they validate, and make their part of the
- * OpenAPI document.
+ * The input of the routes, as valibot schemas. They validate requests, and their part of the OpenAPI
+ * document is made from them.
  * @module
  */
 import * as v from "valibot";
@@ -20,7 +20,7 @@ const OperationId = v.pipe(
 
 const NewOperationId = v.pipe(
   OperationId,
-  v.description("Id of the operation; made by the agent where none is given."),
+  v.description("Id of the operation; the agent makes one if none is given."),
 );
 
 const Lease = v.pipe(
@@ -44,17 +44,17 @@ export const PrepareBody = fields({
   operation: v.optional(NewOperationId),
 });
 
-/** The query of a prepare: the same fields, as text. */
+/** The query of a prepare: the fields of the body, as text. */
 export const PrepareQuery = fields({
   wait: v.optional(Wait),
   lease: v.optional(asText(Lease)),
   operation: v.optional(NewOperationId),
 });
 
-/** The query of a route that takes none. */
+/** The query of a route that takes no query. */
 export const NoQuery = fields({});
 
-/** 2000-01-01 to 2200-01-01: other wall clocks are mistakes of a unit. */
+/** 2000-01-01 to 2200-01-01. A time outside of this range is probably in a wrong unit. */
 const WALL_CLOCK = { least: 946_684_800_000, most: 7_258_118_400_000 } as const;
 const WALL_CLOCK_WORDS =
   "a time of RFC 3339 or milliseconds since 1970, from 2000 to 2199";
@@ -66,13 +66,13 @@ const LEAP_YEAR = "(?:2000|2[01](?:0[48]|[2468][048]|[13579][26]))";
 const DATE =
   `(?:2[01][0-9]{2}-(?:${MONTH_OF_31}|${MONTH_OF_30}|${FEBRUARY})|${LEAP_YEAR}-02-29)`;
 const HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]";
-/** Without leap seconds: no engine reads them. */
+/** A time of day without leap seconds, which Date.parse does not accept. */
 const TIME = `${HOUR_MINUTE}:[0-5][0-9](?:\\.[0-9]{1,9})?`;
 const RFC_3339 = new RegExp(
   `^${DATE}[Tt]${TIME}(?:[Zz]|[+-]${HOUR_MINUTE})$`,
 );
 
-/** The host's wall clock; given out in milliseconds since 1970. */
+/** The host's wall clock; the output is in milliseconds since 1970. */
 export const HostTime = v.pipe(
   v.union([
     v.pipe(
@@ -86,10 +86,10 @@ export const HostTime = v.pipe(
       v.transform((text) => Date.parse(text.toUpperCase())),
     ),
   ], WALL_CLOCK_WORDS),
-  v.description("The host's wall clock as it sent this call."),
+  v.description("The host's wall clock at the time of this call."),
 );
 
-/** The same in a header. */
+/** The host's wall clock in a header. */
 export const HostTimeHeader = asText(HostTime);
 
 const ENTROPY_WORDS =
@@ -104,7 +104,7 @@ const Entropy = v.pipe(
   ),
 );
 
-/** Base64 (RFC 4648, 4) of so many bytes, with its padding and nothing else. */
+/** Matches base64 (RFC 4648, 4) of this number of bytes, with padding. */
 function base64({ least, most }: { least: number; most: number }): RegExp {
   const digit = "[A-Za-z0-9+/]";
   const whole = (bytes: number) => Math.floor(bytes / 3);
@@ -121,7 +121,7 @@ export const RecoverBody = fields({
   operation: v.optional(v.pipe(
     OperationId,
     v.description(
-      "Id of the operation that is meant; any if none is given.",
+      "Id of the operation to recover; any operation if none is given.",
     ),
   )),
   outcome: v.optional(v.pipe(
@@ -136,13 +136,15 @@ export const RecoverBody = fields({
     v.number("a number of milliseconds"),
     v.minValue(0, "at least 0 milliseconds"),
     v.maxValue(60_000, "at most 60000 milliseconds"),
-    v.description("How long a call takes there and back; half is added."),
+    v.description(
+      "Round-trip time of a call; half of it is added to the time.",
+    ),
   )),
   entropy: v.optional(Entropy),
   requireEntropy: v.optional(v.pipe(
     v.boolean("true or false"),
     v.description(
-      "Answer 503, now and to health checks, until the random pool is new.",
+      "Reply with 503, to health checks too, until the random pool is new.",
     ),
   )),
   network: v.optional(NetworkIdentity),

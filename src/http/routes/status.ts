@@ -8,7 +8,7 @@ import { VERSION } from "../../version.ts";
 import { reportOf } from "./prepare.ts";
 import type { StatusDocument } from "./documents.ts";
 
-/** The status document; reading it changes nothing. */
+/** Replies with the status document; changes nothing. */
 export function status(c: Context, agent: Agent): Response {
   const { lifecycle, runtime, tracker, ports, repaired } = agent;
   const { operation, lastRecovery, lease } = lifecycle;

@@ -1,6 +1,5 @@
 /**
- * Every route on one screen. The agent serves this table, and its OpenAPI document
- * is made from it.
+ * The table of all routes. The agent serves this table, and the OpenAPI document is made from it.
  * @module
  */
 import { OPEN_METRICS } from "../metrics.ts";
@@ -22,13 +21,13 @@ import { status } from "./status.ts";
 
 const JSON_TYPE = "application/json";
 
-/** What a host calls when the machine runs again. */
+/** The calls of a host when the machine runs again. */
 const AFTER_PREPARE = {
   recover: {
-    description: "Recovers this very operation.",
+    description: "Recovers this operation.",
     requestBody: { operation: "$response.header.Lull-Operation" },
   },
-  health: { description: "Recovers, and says that the guest is healthy." },
+  health: { description: "Recovers, and replies that the guest is healthy." },
 } as const;
 
 /** The routes, in the order of the README. */
@@ -77,7 +76,7 @@ export const ROUTES: readonly Route[] = [
     method: "GET",
     path: "/snapshot",
     operationId: "status",
-    summary: "Read the status, changing nothing",
+    summary: "Read the status without changing it",
     handler: status,
     replies: {
       200: {
@@ -92,7 +91,7 @@ export const ROUTES: readonly Route[] = [
     method: "POST",
     path: "/snapshot/recover",
     operationId: "recover",
-    summary: "Recover; with nothing to recover it says so",
+    summary: "Recover; the reply says if there was nothing to recover",
     handler: recover,
     query: NoQuery,
     body: RecoverBody,
