@@ -46,14 +46,6 @@ export class EvidenceObserver {
   #forkSeenAt: number | undefined;
   #mark: Mark | undefined;
   #onFork: (() => void) | undefined;
-  /** Reads the new records of the kernel log, and calls back if one is the VM-fork message. */
-  readonly look = (): void => {
-    this.#readLog();
-    if (this.#forkSeenAt === undefined) return;
-    const onFork = this.#onFork;
-    this.unwatch();
-    onFork?.();
-  };
 
   constructor(options: EvidenceOptions) {
     this.#options = options;
@@ -62,7 +54,7 @@ export class EvidenceObserver {
     this.#watch = new KernelLogWatch({
       libc: options.libc,
       runtime: options.runtime,
-      onRecord: this.look,
+      onRecord: () => this.look(),
       onError: options.onError,
     });
   }
@@ -94,6 +86,15 @@ export class EvidenceObserver {
     this.#onFork = onFork;
     this.#watch.arm();
     this.look(); // records since the mark
+  }
+
+  /** Reads the new records of the kernel log, and calls back if one is the VM-fork message. */
+  look(): void {
+    this.#readLog();
+    if (this.#forkSeenAt === undefined) return;
+    const onFork = this.#onFork;
+    this.unwatch();
+    onFork?.();
   }
 
   /** Ends the watch. */
