@@ -10,35 +10,8 @@ import { problem, ProblemError } from "./routes/problem.ts";
 import { allowedMethods } from "./routes/route.ts";
 import { ROUTES } from "./routes/table.ts";
 import type { Bindings } from "../connections/exchange.ts";
-<<<<<<< HEAD
 import type { Agent } from "./context.ts";
 import { callOf } from "./guard.ts";
-=======
-import { callOf, type Guard } from "./guard.ts";
-import type { ConnectionTracker } from "../connections/tracker.ts";
-
-/** The parts of the agent that routes use. */
-export interface Agent {
-  readonly lifecycle: Lifecycle;
-  readonly runtime: Pick<Runtime, "name" | "version">;
-  readonly tracker: Pick<ConnectionTracker, "keepAlive">;
-  readonly ports?: Pick<PortSubsystem, "status">;
-  readonly metrics: Metrics;
-  /** The changes that a killed agent left, and that this one undid at its start. */
-  readonly repaired: readonly Repaired[];
-  /** The thaws that are owed to hooks. */
-  readonly owed?: Pick<OwedThaws, "names">;
-  /** Makes ids for requests. */
-  readonly newId: () => string;
-  readonly log: Log;
-  readonly bodyLimitBytes: number;
-  readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
-  /** Whether calls other than health checks need the token. */
-  readonly tokenNeeded: boolean;
-  /** Whether a health check may recover a quiesced guest. */
-  readonly healthMayRecover: () => boolean;
-}
->>>>>>> tuning
 
 type App = Hono<{ Bindings: Bindings }>;
 

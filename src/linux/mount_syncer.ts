@@ -9,7 +9,7 @@ import { chooseDisks } from "./mounts.ts";
 import { waitFor } from "./poll.ts";
 import { FilesystemSync } from "./sync.ts";
 
-/** Milliseconds for all filesystems together: they are synced at once. */
+/** The limit in milliseconds for all filesystems: they are synced at the same time. */
 const LIMIT_MS = 9500;
 
 /** The filesystems that were synced. */

@@ -7,7 +7,7 @@ import { type Netlink, NLM_F } from "./netlink.ts";
 import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
 import { AF_INET, AF_INET6 } from "./socket_constants.ts";
 
-/** linux/rtnetlink.h */
+/** Types of messages, and values of their fields, linux/rtnetlink.h. */
 const NEWROUTE = 24;
 const DELROUTE = 25;
 const GETROUTE = 26;
@@ -39,6 +39,7 @@ export class Routes {
     this.#netlink = netlink;
   }
 
+  /** Lists the IPv4 routes of the main table. */
   list(): LinkRoute[] {
     const struct = new Uint8Array(RTMSG_BYTES);
     struct[0] = AF_INET;
@@ -98,6 +99,7 @@ export class Routes {
     this.restore({ gateway, payload });
   }
 
+  /** Adds a route again that was listed before, or replaces it. */
   restore({ gateway, payload }: Pick<LinkRoute, "gateway" | "payload">) {
     const { CREATE, REPLACE } = NLM_F;
     const flags = CREATE | REPLACE;
@@ -106,6 +108,7 @@ export class Routes {
     this.#netlink.change({ type, payload, flags }, "add a route by", on);
   }
 
+  /** Removes a route. */
   remove({ gateway, payload }: LinkRoute): void {
     const type = DELROUTE;
     const on = gateway ?? "a link";

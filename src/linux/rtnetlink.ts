@@ -75,6 +75,7 @@ export class Network implements Disposable {
     this.#netlink[Symbol.dispose]();
   }
 
+  /** Lists the interfaces. */
   links(): Link[] {
     const struct = new Uint8Array(IFINFOMSG_BYTES);
     return this.#list(RTM.GETLINK, struct, "the links").map((payload) => {
@@ -90,14 +91,17 @@ export class Network implements Disposable {
     });
   }
 
+  /** Sets the MAC address of an interface. */
   setMac(link: number, mac: Uint8Array): void {
     this.#setLink(link, 0, 0, [[IFLA.ADDRESS, mac]]);
   }
 
+  /** Sets an interface up or down. */
   setUp(link: number, up: boolean): void {
     this.#setLink(link, up ? IFF_UP : 0, IFF_UP, []);
   }
 
+  /** Lists the IPv4 addresses of an interface. */
   addresses(link: number): LinkAddress[] {
     const struct = new Uint8Array(IFADDRMSG_BYTES);
     struct[0] = AF_INET;
@@ -110,6 +114,7 @@ export class Network implements Disposable {
       });
   }
 
+  /** Adds an IPv4 address with its prefix length. */
   addAddress(link: number, address: string, prefix: number): void {
     const struct = new Uint8Array(IFADDRMSG_BYTES);
     struct[0] = AF_INET;
@@ -124,6 +129,7 @@ export class Network implements Disposable {
     this.restoreAddress({ address, payload: payloadOf(struct, attributes) });
   }
 
+  /** Adds an address again that was listed before. */
   restoreAddress({ address, payload }: Omit<LinkAddress, "prefix">): void {
     const { CREATE, REPLACE } = NLM_F;
     const flags = CREATE | REPLACE;
@@ -131,6 +137,7 @@ export class Network implements Disposable {
     this.#netlink.change({ type, payload, flags }, "add address", address);
   }
 
+  /** Removes an address. */
   removeAddress({ address, payload }: LinkAddress): void {
     const type = RTM.DELADDR;
     this.#netlink.change({ type, payload }, "remove address", address);

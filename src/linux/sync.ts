@@ -87,7 +87,7 @@ class OpenedDirectory implements Directory {
 
 /** Syncs one filesystem, step by step and without waiting. */
 export class FilesystemSync {
-  /** performance.now() at the begin of the sync. */
+  /** performance.now() when the sync began. */
   readonly begun = performance.now();
   /** The reason of a failure, after `advance` has returned true. */
   error: string | undefined;

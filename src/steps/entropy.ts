@@ -43,12 +43,8 @@ export function entropyRepair(options: EntropyOptions): Repair {
     repair(context) {
       const { entropy } = context.request;
       const byKernel = kernelReseeded();
-<<<<<<< HEAD
       if (context.dryRun) return SKIPPED_IN_DRY_RUN;
-      // The kernel made a new key for this fork: another would be no newer.
-=======
       // The kernel has already made a new key for this fork.
->>>>>>> tuning
       return byKernel && entropy === undefined
         ? { sources: ["kernel"], bytes: 0, accepted: false, reseeded: true }
         : renew(context, byKernel);

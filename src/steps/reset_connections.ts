@@ -25,28 +25,14 @@ export interface ResetOptions {
   readonly ownPorts: () => readonly number[];
   /** performance.now() of the restore, if there is evidence of the time. */
   readonly restoredAt: () => number | undefined;
-<<<<<<< HEAD
   /** Opens the kernel's table of connections. */
   readonly open?: () => Pick<TcpTable, "list" | "destroy"> & Disposable;
-=======
-  /** Opens a table of the connections, without those of these local ports. */
-  readonly open?: (
-    without: readonly number[],
-  ) => Pick<TcpTable, "list" | "destroy"> & Disposable;
-  /** For a dry run: destroys no connection, and lists connections on loopback too. */
-  readonly rehearsal?: boolean;
->>>>>>> tuning
 }
 
 /** The step that records connections, and the repair that destroys the recorded ones. */
 export interface ResetConnections {
   readonly record: Step;
   readonly reset: Repair;
-<<<<<<< HEAD
-=======
-  /** Closes the kernel's table; the next prepare opens another one. */
-  close(): void;
->>>>>>> tuning
 }
 
 /**
@@ -87,13 +73,8 @@ export function resetConnections(options: ResetOptions): ResetConnections {
       },
     },
     reset: {
-<<<<<<< HEAD
       repair({ outcome, request, dryRun }) {
-        // Kept for a host that says later that the machine was restored.
-=======
-      repair({ outcome, request }) {
         // The record is kept, because a host may say later that the machine was restored.
->>>>>>> tuning
         if (outcome !== "restored") {
           return { skipped: `left alone at outcome ${outcome}` };
         }
@@ -131,11 +112,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     ) => established && silentMs !== undefined && silentMs > ago);
   }
 
-<<<<<<< HEAD
-  /** Not the agent's own, and not on loopback, which the snapshot holds whole. */
-=======
-  /** Without connections on loopback: both of their ends are in the snapshot. */
->>>>>>> tuning
+  /** Without the agent's own connections, and those on loopback: both ends are in the snapshot. */
   function foreign(connections: readonly TcpConnection[]): TcpConnection[] {
     const own = ownPorts();
     return connections.filter(({ local, localPort, remote }) =>

@@ -53,7 +53,7 @@ describe("pinThreads", () => {
     const thread = Number(
       readdirSync("/proc/self/task").find((id) => id !== String(process.pid)),
     );
-    // all CPUs but the last: what nobody sets by accident
+    // all CPUs but the last: a mask that no other part sets
     const odd = main.slice();
     const byte = odd.findLastIndex((bits) => bits !== 0);
     odd[byte] &= ~(1 << 31 - Math.clz32(odd[byte]));

@@ -73,7 +73,7 @@ describe("a message of the kernel", () => {
     assert.equal(is("hello, hello", "6,1,2,-;hello"), false);
   });
 
-  it("is nobody else's", () => {
+  it("is only the kernel's: another facility does not count", () => {
     for (const priority of [8, 12, 30, 185]) {
       assert.equal(is("hello", `${priority},344,12,-;hello\n`), false);
     }
@@ -101,7 +101,7 @@ describe("the kernel's log", { skip }, () => {
     }
   });
 
-  it("skips what is there, and takes nobody's word for the kernel's", async () => {
+  it("skips old records, and a program cannot write as the kernel", async () => {
     for (const libc of [await realLibc(), {}]) {
       const log = openKernelLog(libc);
       log.skip();
@@ -109,7 +109,7 @@ describe("the kernel's log", { skip }, () => {
         found: false,
         lost: false,
       });
-      // the kernel lets nobody be facility 0
+      // the kernel lets no program write with facility 0
       write("<0>lull test: pretends to be the kernel\n");
       const message = "lull test: pretends to be the kernel";
       assert.deepEqual(log.find(message), { found: false, lost: false });
@@ -142,7 +142,7 @@ describe("the watch of the kernel's log", { skip }, () => {
 
     watch.disarm();
     const before = told;
-    write("lull test: nobody listens, and the read ends\n");
+    write("lull test: no watch listens, and the read ends\n");
     watch.arm(); // the read may still be under way, or have ended
     write("lull test: third\n");
     await until("the third record", () => told > before);

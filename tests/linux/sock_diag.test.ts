@@ -14,7 +14,7 @@ describe("the kernel's table of TCP connections", () => {
     for (const host of ["127.0.0.1", "127.0.0.1", "::1", "127.0.0.1"]) {
       const server = net.createServer((socket) => sockets.push(socket));
       servers.push(server);
-      // On all addresses, so that no port of theirs is anybody else's.
+      // On all addresses, so that no other program has one of these ports.
       await once(server.listen(0, "::"), "listening");
       const { port } = server.address() as net.AddressInfo;
       ports.push(port);
