@@ -209,8 +209,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     fetch: tracker.wrap(async (request, exchange) => {
       idle.worked();
       if (request.method === "POST") await warmUp.ended();
-      const rehearsal = selfCall.isFrom(exchange.peer);
-      const response = await answer(request, { exchange, rehearsal });
+      const response = await answer(request, {
+        exchange,
+        selfCall: selfCall.isFrom(exchange.peer),
+      });
       warmUp.replied();
       return response;
     }),

@@ -37,6 +37,6 @@ export class Exchange {
 /** What Hono's handlers find in `c.env`. */
 export interface Bindings {
   readonly exchange: Exchange;
-  /** True where nobody asks but the agent itself, to try its own way. */
-  readonly rehearsal?: boolean;
+  /** True if the agent itself asks, in its warm-up: the request is not counted. */
+  readonly selfCall?: boolean;
 }

@@ -47,7 +47,7 @@ export class ConnectionTracker {
   /** The sockets that listen. */
   #listeners: readonly number[] = [];
   #keepAlive = true;
-  #rehearsing: ((peer: Peer | undefined) => boolean) | undefined;
+  #endsWithReply: ((peer: Peer | undefined) => boolean) | undefined;
 
   constructor(options: TrackerOptions) {
     this.#options = options;
@@ -177,13 +177,13 @@ export class ConnectionTracker {
    * do while quiesced: the end of a prepare's own is what a freeze catches.
    */
   endWithReply(isOwn: (peer: Peer | undefined) => boolean): () => void {
-    this.#rehearsing = isOwn;
-    return () => void (this.#rehearsing = undefined);
+    this.#endsWithReply = isOwn;
+    return () => void (this.#endsWithReply = undefined);
   }
 
   /** Whether the connection outlives its reply, for all that is known so far. */
   #keeps(peer: Peer | undefined): boolean {
-    return this.#keepAlive && this.#rehearsing?.(peer) !== true;
+    return this.#keepAlive && this.#endsWithReply?.(peer) !== true;
   }
 
   #closeIdle(

@@ -38,7 +38,7 @@ export function createApp(agent: Agent): App {
   });
   app.use(requestId({ generator: newId }));
   app.use(async (c, next) => {
-    if (c.env.rehearsal) return await next();
+    if (c.env.selfCall) return await next();
     const start = performance.now();
     metrics.requested();
     await next();

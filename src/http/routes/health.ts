@@ -46,7 +46,7 @@ export async function health(
  */
 export async function plainHealth(
   request: Request,
-  { exchange, rehearsal }: Bindings,
+  { exchange, selfCall }: Bindings,
   agent: Agent,
 ): Promise<Response | undefined> {
   const { method, url, headers } = request;
@@ -62,7 +62,7 @@ export async function plainHealth(
     return undefined; // and the router has the words for it
   }
   const id = agent.newId();
-  const metrics = rehearsal ? UNCOUNTED : agent.metrics;
+  const metrics = selfCall ? UNCOUNTED : agent.metrics;
   metrics.requested();
   const ms = performance.now() - start;
   logRequest(agent.log, { request: id, method, path, status: 200, ms });
