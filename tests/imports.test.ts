@@ -43,17 +43,6 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
 /** The only file that is directly in src; every folder may import it. */
 const VERSION = "src/version.ts";
 
-/**
- * Imports that still point upward, as `FROM -> TO`. The list must become empty: remove
- * a line together with its import. The test fails if a line is not needed.
- */
-const EXCEPTIONS: ReadonlySet<string> = new Set([
-  // Evidence is still a type of evidence/, not of the lifecycle.
-  "src/lifecycle/lifecycle.ts -> src/evidence/types.ts",
-  "src/lifecycle/options.ts -> src/evidence/types.ts",
-  "src/lifecycle/recovery.ts -> src/evidence/types.ts",
-]);
-
 /** `import … from "./x.ts"`, `export … from "./x.ts"`, `import("./x.ts")`, `import "./x.ts"`. */
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g;
 
@@ -127,7 +116,7 @@ test("each folder imports only from folders after it", () => {
       )
       .map((path) => `${file} -> ${path}`)
   );
-  assert.deepEqual(upward.sort(), [...EXCEPTIONS].sort());
+  assert.deepEqual(upward, []);
 });
 
 test("files do not import each other in a loop", () => {

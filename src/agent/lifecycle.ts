@@ -1,32 +1,30 @@
 /**
- * The lifecycle of the real agent: what it does as it gets quiet, as it has settled
- * and as it runs again.
+ * Makes the lifecycle of the agent: its plan, and what the agent does before a prepare, at the
+ * quiesced state, after the settle and after a recovery.
  * @module
  */
 import { onRecovered } from "./on_recovered.ts";
 import { createSteps } from "./steps.ts";
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "../lifecycle/evidence.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
-import type { Operation } from "../lifecycle/operation.ts";
 import { type Plan, plan } from "../lifecycle/plan.ts";
-import type { Recovery } from "../lifecycle/recovery.ts";
 import { holdLog, logOf, releaseLog } from "../log/mod.ts";
 import type { Components } from "./components.ts";
 import type { Metrics } from "../http/metrics.ts";
 import type { Guard } from "../http/guard.ts";
 import { lastGeneration } from "../steps/generation.ts";
 
-/** What it needs that no step does. */
+/** The parts of the agent that the lifecycle needs and no step needs. */
 export interface CreateLifecycleOptions {
   readonly metrics: Pick<Metrics, "ended">;
   readonly guard: Pick<Guard, "forget">;
   readonly newId: () => string;
-  /** What tells of an error, with these words before it. */
+  /** Returns a function that logs an error with this message. */
   readonly failed: (what: string) => (error: unknown) => void;
 }
 
-/** The lifecycle, and what it is made with that others need, too. */
+/** The lifecycle, its plan, and the function with which it looks for evidence. */
 export interface AgentLifecycle {
   readonly lifecycle: Lifecycle;
   readonly plan: Plan;
@@ -34,7 +32,7 @@ export interface AgentLifecycle {
   readonly evidence: () => Promise<Evidence | undefined>;
 }
 
-/** Makes it; nothing is quiesced. */
+/** Makes the lifecycle, in the state running. */
 export function createLifecycle(
   components: Components,
   { metrics, guard, newId, failed }: CreateLifecycleOptions,
@@ -42,18 +40,6 @@ export function createLifecycle(
   const { config, observer, program, generationFile, queue } = components;
   const whole = plan(createSteps(components), config);
   const evidence = () => lookForEvidence(observer);
-  function tell(operation: Operation, recovery: Recovery): void {
-    const held = operation.quiescedMs !== undefined;
-    if (held) program.record();
-    components.registry.save();
-    generationFile.ready();
-    releaseLog();
-    const { steps, ...rest } = recovery;
-    logOf("lifecycle")[held ? "info" : "error"](
-      held ? "recovered" : "prepare undone",
-      { ...rest, prepare: operation.reports, recovery: steps },
-    );
-  }
   const lifecycle = new Lifecycle({
     plan: whole,
     leaseSeconds: config.lease,
@@ -63,17 +49,19 @@ export function createLifecycle(
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    defer: (action) => queue.defer(action),
     onPrepare: () => queue.flush(),
-    onQuiet({ id, generation }) {
+    onQuiet() {
       queue.flush();
-      generationFile.expect(id, generation + 1);
       program.invalidate();
       holdLog();
     },
     onSettled: () => queue.schedule(),
     onError: failed("the lifecycle had an error"),
-    onRunning: onRecovered({ metrics, guard, queue, tell }),
+    onRunning: onRecovered({
+      ...{ metrics, guard, queue, program, generationFile, releaseLog },
+      registry: components.registry,
+      log: logOf("lifecycle"),
+    }),
   });
   return { lifecycle, evidence, plan: whole };
 }

@@ -1,30 +1,53 @@
 /**
- * What the agent does once it is running again.
+ * What the agent does after a recovery, or after a prepare that failed and was undone.
  * @module
  */
-import type { LifecycleOptions } from "../lifecycle/options.ts";
-import type { Operation } from "../lifecycle/operation.ts";
-import type { Recovery } from "../lifecycle/recovery.ts";
-import type { Metrics } from "../http/metrics.ts";
-import type { DeferredQueue } from "../util/deferred_queue.ts";
+import type { HookRegistry } from "../hooks/registry.ts";
 import type { Guard } from "../http/guard.ts";
+import type { Metrics } from "../http/metrics.ts";
+import type { LifecycleOptions } from "../lifecycle/options.ts";
+import type { Log } from "../log/mod.ts";
+import type { WorkingSet } from "../memory/working_set.ts";
+import type { GenerationFile } from "../steps/generation.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
 
-/** What is told of a recovery. */
+/** The parts of the agent that a recovery concerns. */
 export interface OnRecoveredOptions {
   readonly metrics: Pick<Metrics, "ended">;
   readonly guard: Pick<Guard, "forget">;
   readonly queue: Pick<DeferredQueue, "defer">;
-  /** Called when the reply has left: it does not wait for a line in the log. */
-  readonly tell: (operation: Operation, recovery: Recovery) => void;
+  readonly program: Pick<WorkingSet, "record">;
+  readonly registry: Pick<HookRegistry, "save">;
+  readonly generationFile: Pick<GenerationFile, "ready">;
+  /** Writes the log lines that were kept while the guest was quiesced. */
+  readonly releaseLog: () => void;
+  readonly log: Pick<Log, "info" | "error">;
 }
 
-/** Keeps the books of a recovery, or of a prepare that did not hold. */
+/**
+ * Returns the function that does everything that follows a recovery, in order. The part that is
+ * deferred runs after the reply, and after the work that the undos of the steps have deferred.
+ */
 export function onRecovered(
-  { metrics, guard, queue, tell }: OnRecoveredOptions,
+  { metrics, guard, queue, program, registry, generationFile, ...options }:
+    OnRecoveredOptions,
 ): NonNullable<LifecycleOptions["onRunning"]> {
+  const { releaseLog, log } = options;
   return (operation, recovery) => {
+    const held = operation.quiescedMs !== undefined;
     metrics.ended(operation, recovery);
     guard.forget();
-    queue.defer(() => tell(operation, recovery));
+    queue.defer(() => {
+      if (held) program.record();
+      registry.save();
+      generationFile.ready();
+      releaseLog();
+      const { steps, ...rest } = recovery;
+      log[held ? "info" : "error"](held ? "recovered" : "prepare undone", {
+        ...rest,
+        prepare: operation.reports,
+        recovery: steps,
+      });
+    });
   };
 }

@@ -2,7 +2,7 @@
  * Puts the agent together and serves until a signal ends it.
  * @module
  */
-import { createHandler } from "../http/app.ts";
+import { createApp } from "../http/app.ts";
 import { createRepairers, journalDirectory } from "./steps.ts";
 import type { Config } from "../config/mod.ts";
 import { shutDownOnSignal } from "./shutdown.ts";
@@ -79,7 +79,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     );
   }
 
-  const newId = () => randomId(libc);
+  const newId = randomId;
   const queue = new DeferredQueue(failed("deferred work failed"));
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
@@ -166,7 +166,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const healthMayRecover = () =>
     healthRecovers === "always" ||
     (healthRecovers === "restored" && wasPaused(observer));
-  const answer = createHandler({
+  const app = createApp({
     ...{ lifecycle, runtime, tracker, ports, metrics, guard, repaired, owed },
     newId,
     log: logOf("http"),
@@ -209,10 +209,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     fetch: tracker.wrap(async (request, exchange) => {
       idle.worked();
       if (request.method === "POST") await warmUp.ended();
-      const response = await answer(request, {
-        exchange,
-        selfCall: selfCall.isFrom(exchange.peer),
-      });
+      const rehearsal = selfCall.isFrom(exchange.peer);
+      const response = await app.fetch(request, { exchange, rehearsal });
       warmUp.replied();
       return response;
     }),

@@ -57,12 +57,7 @@ export function createSteps(components: Components): Parts {
       ...{ journal, hostTime, owed: components.owed, log: logOf("hooks") },
       save: () => components.registry.save(),
     }),
-    ports: portsStep(
-      ports && {
-        stop: ports.stop.bind(ports),
-        start: ports.start.bind(ports),
-      },
-    ),
+    ports: portsStep(ports),
     workload: workloadStep({
       cgroups: config.workloadCgroup,
       limitMs: config.workloadLimitMs,
@@ -79,26 +74,11 @@ export function createSteps(components: Components): Parts {
       onError: components.onError,
     }),
     memory: memoryStep(config),
-    connections: connectionsStep(
-      {
-        quiesce: tracker.quiesce.bind(tracker),
-        recover: tracker.recover.bind(tracker),
-      },
-      sweeper,
-      queue,
-    ),
+    connections: connectionsStep(tracker, sweeper, queue),
     "workload-connections": config.resetConnections
       ? reset.record
       : turnedOff(reset.record),
-    evidence: evidenceStep(
-      {
-        mark: observer.mark.bind(observer),
-        watch: observer.watch.bind(observer),
-        unwatch: observer.unwatch.bind(observer),
-      },
-      components.recover,
-      queue,
-    ),
+    evidence: evidenceStep(observer, components.recover, queue),
     "late-connections": lateConnectionsStep(tracker),
     collect: collectStep(
       (signal) => runtime.collect(signal),

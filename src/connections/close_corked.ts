@@ -1,8 +1,8 @@
 /**
- * A reply that leaves as the last thing of all: held back in the kernel while the
- * runtime ends its work on it, and sent by the very call that closes the
- * connection. Whoever freezes the machine as soon as a reply is there would
- * otherwise catch that work, and each fork would begin with it.
+ * Sends a reply with the call that closes its connection. Until then the kernel holds the reply
+ * back (corked, see tcp(7)) while the runtime finishes its work on it. A host may freeze the machine
+ * as soon as it has the reply: without the cork, the freeze would interrupt that work, and each
+ * fork would begin with the rest of it.
  * @module
  */
 import {
@@ -14,15 +14,15 @@ import {
 import type { Libc } from "../linux/libc.ts";
 import { sleep } from "./flush.ts";
 
-/** Milliseconds between two looks whether the runtime has written all. */
+/** Milliseconds between two checks whether the runtime has written the whole reply. */
 const PAUSE_MS = 2;
-/** Looks, after which the kernel is left to send by itself. */
+/** The number of checks after which the kernel sends the reply by itself. */
 const MOST_LOOKS = 10;
 
 /**
- * Waits for the runtime to close a connection that was corked; where it would keep
- * it open, has it read the end of its caller's words, which sends nothing, once
- * the reply lies with the kernel. False if it is still open.
+ * Waits until the runtime has closed a corked connection. As soon as the kernel has the whole reply,
+ * the reading side is shut down: this sends nothing, and makes a runtime that would keep the
+ * connection open close it. False if the connection is still open.
  */
 export async function closeCorked(
   libc: Libc,
@@ -34,7 +34,7 @@ export async function closeCorked(
     await sleep(look === 0 || ended ? 0 : PAUSE_MS);
     if (!isStillOpen(libc, connection)) return true;
     const bytes = unacknowledgedBytes(libc, connection) ?? 0;
-    // Head and body are written apart, in one turn of the loop or in two.
+    // The runtime writes head and body separately, in one turn of the event loop or in two.
     if (bytes > 0 && bytes === before && !ended) {
       ended = endReading(libc, connection);
     }

@@ -1,6 +1,5 @@
 /**
- * Closes connections that wait for no reply, without taking the reply from one
- * whose request is on its way.
+ * Closes connections that wait for no reply, but not connections whose request is just arriving.
  * @module
  */
 import {
@@ -13,56 +12,56 @@ import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
 import { sleep } from "./flush.ts";
 
-/** From the runtime's read of a request to its handler, with some to spare. */
+/** Milliseconds from the runtime's read of a request to the call of its handler, with a margin. */
 const ARRIVAL_MS = 2;
-/** Looks at a connection that still receives, before it is closed all the same. */
+/** The number of looks at a connection that still receives, after which it is closed. */
 const ARRIVAL_LOOKS = 5;
 /**
- * From a connect to the first byte, for a caller whose CPU is taken away between
- * the two. Whoever has sent nothing for longer is idle.
+ * Milliseconds from a connect to the first byte, for a caller that loses its CPU between the two. A
+ * connection that has sent nothing for longer is idle.
  */
 const FRESH_MS = 50;
-/** Between two looks at connections that are only to grow old. */
+/** Milliseconds between two looks if all remaining connections are new. */
 const FRESH_PAUSE_MS = 10;
-/** Looks at all that there was: who trickles in holds up nobody. */
+/** The total number of looks: a client that sends its request byte by byte delays no prepare. */
 const MOST_LOOKS = {
   skip: ARRIVAL_LOOKS,
   wait: FRESH_MS / ARRIVAL_MS + ARRIVAL_LOOKS,
 } as const;
 
-/** What to close, and what not. */
+/** Which connections to close. */
 export interface CloseIdleOptions {
   readonly libc: Libc;
-  /** The connections in question, as the kernel has them now. */
+  /** Lists the connections that may be closed, as the kernel has them now. */
   readonly list: () => Connection[];
   /** True while a request of this connection is being answered. */
   readonly busy: (peer: Peer) => boolean;
-  /** What becomes of those that are fresh: left open, or waited for. */
+  /** What happens to a new connection: it stays open, or the call waits for its request. */
   readonly onNew: "skip" | "wait";
-  /** Looks at one; tests give their own. */
+  /** Looks at one connection; tests replace it. */
   readonly look?: (connection: Connection) => Finding;
 }
 
 /**
- * How much a connection has received: nothing yet, so soon after its connect,
- * or more than the runtime has read, or so many bytes.
+ * What a connection has received: nothing yet, a short time after its connect ("fresh"); more than
+ * the runtime has read ("unread"); or this number of bytes, all of them read.
  */
 export type Finding = "fresh" | "unread" | number;
 
 interface Seen {
   readonly found: Finding;
-  /** How often it was looked at since it is no longer fresh. */
+  /** The number of looks since the connection stopped being fresh. */
   readonly looks: number;
 }
 
 /**
- * Closes what waits for no reply, idle or half sent; gives their inodes. A
- * request that is just arriving waits for one: neither the kernel nor the
- * runtime tells it from a half-sent one, but it soon becomes a request.
+ * Closes the connections that wait for no reply, those with half a request too, and returns their
+ * inodes. A request that is just arriving gets its reply: neither the kernel nor the runtime
+ * distinguishes it from half a request, so it gets a few looks to become complete.
  *
- * Whoever connects after the first look is left alone: the machine may be frozen
- * between two looks, and what connects to a fork is its host, whose first
- * request takes longer to arrive there than these looks wait.
+ * A connection that is opened after the first look stays open. The machine may be frozen between
+ * two looks: then a new connection comes from the host of the fork, and its first request takes
+ * longer to arrive than these looks last.
  */
 export async function closeIdle(
   options: CloseIdleOptions,

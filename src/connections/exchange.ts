@@ -1,17 +1,15 @@
 /**
- * One request and its reply, as the connection keeper sees it.
+ * One request and its reply, as the connection tracker sees them.
  * @module
  */
 import type { Peer } from "../runtime/types.ts";
 
-/** Routes leave here what is to happen once the reply has reached the caller. */
+/** One request and its reply. Routes add actions that run when the caller has the reply. */
 export class Exchange {
-  /** Stays for good, as the one of `Known` does, and for the same reason. */
-  static readonly example = new Exchange(undefined);
   readonly peer: Peer | undefined;
-  /** True while the body of the request has not arrived whole. */
+  /** True while the body of the request is arriving. */
   receiving = false;
-  /** The caller has said that this reply is the last on its connection. */
+  /** True if the caller said that this reply is the last on its connection. */
   callerCloses = false;
   readonly #after: (() => void)[] = [];
 
@@ -19,24 +17,25 @@ export class Exchange {
     this.peer = peer;
   }
 
-  /** Calls the action when the reply was acknowledged, or its caller is gone. */
+  /** Adds an action that runs when the caller has acknowledged the reply or is gone. */
   afterReply(action: () => void): void {
     this.#after.push(action);
   }
 
+  /** True if there is an action to run. */
   get hasAfter(): boolean {
     return this.#after.length > 0;
   }
 
-  /** Runs what was left for after the reply. */
+  /** Runs the actions, each once. */
   replied(): void {
     for (const action of this.#after.splice(0)) action();
   }
 }
 
-/** What Hono's handlers find in `c.env`. */
+/** The value of `c.env` in Hono's handlers. */
 export interface Bindings {
   readonly exchange: Exchange;
-  /** True if the agent itself asks, in its warm-up: the request is not counted. */
-  readonly selfCall?: boolean;
+  /** True if the request comes from the agent itself, as part of a dry run. */
+  readonly rehearsal?: boolean;
 }

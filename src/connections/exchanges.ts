@@ -1,95 +1,78 @@
 /**
- * The requests of each connection: those under way, and how many there were.
+ * Counts the requests of each connection: all of them, and those under way.
  * @module
  */
 import type { Peer } from "../runtime/types.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** Who has connected, as far as it has sent a request. */
-interface Caller {
-  readonly peer: Peer;
+/** What is known of a connection that has sent a request. */
+interface Counts {
   served: number;
-  underWay: readonly Exchange[];
+  readonly underWay: Set<Exchange>;
 }
 
 /** Knows the requests of connections, by the connection's far end. */
 export class Exchanges {
-  /** By port: V8 finds a number by less code than a name that was just made. */
-  #callers = new Map<number, readonly Caller[]>();
+  readonly #connections = new Map<string, Counts>();
 
+  /** Counts a request that has arrived. */
   begin(exchange: Exchange): void {
     const { peer } = exchange;
     if (peer === undefined) return;
-    const caller = this.#find(peer);
-    if (caller === undefined) {
-      return this.#add({ peer, served: 1, underWay: [exchange] });
+    const key = keyOf(peer);
+    let counts = this.#connections.get(key);
+    if (counts === undefined) {
+      counts = { served: 0, underWay: new Set() };
+      this.#connections.set(key, counts);
     }
-    caller.served++;
-    caller.underWay = [...caller.underWay, exchange];
+    counts.served++;
+    counts.underWay.add(exchange);
   }
 
-  /** May be called again for one that has ended. */
+  /** Counts a request as answered. Has no effect if it is called again. */
   end(exchange: Exchange): void {
-    if (exchange.peer === undefined) return;
-    const caller = this.#find(exchange.peer);
-    if (caller === undefined) return;
-    caller.underWay = caller.underWay.filter((one) => one !== exchange);
+    const { peer } = exchange;
+    if (peer !== undefined) this.#find(peer)?.underWay.delete(exchange);
   }
 
   /** True while a request of this connection is being answered. */
   busy(peer: Peer): boolean {
-    // Whoever still sends its body is slow, not waiting for a reply.
-    return this.#find(peer)?.underWay.some(({ receiving }) => !receiving) ??
-      false;
+    for (const { receiving } of this.#find(peer)?.underWay ?? []) {
+      // A caller that is still sending its body does not wait for a reply.
+      if (!receiving) return true;
+    }
+    return false;
   }
 
-  /** How many requests this connection has sent, as long as it is known. */
+  /** How many requests this connection has sent, since {@linkcode beginPrune} last forgot it. */
   served(peer: Peer): number {
     return this.#find(peer)?.served ?? 0;
   }
 
   /**
-   * Begins a census. What it gives forgets the counts of connections that were
-   * known at this beginning and are not among the live ones at its end.
+   * Begins to forget connections that do not exist any more. The returned function ends it: it
+   * forgets the counts of the connections that were known at the beginning and are not among the
+   * live ones.
    */
   beginPrune(): (live: Iterable<Peer>) => void {
-    const gone = new Set(this.#all());
+    const gone = new Set(this.#connections.keys());
     return (live) => {
-      for (const peer of live) gone.delete(this.#find(peer)!);
-      for (const caller of gone) caller.served = 0;
-      // A map that has forgotten a few grows with the next that comes: it is made
-      // anew, or a fork's first caller would wait for that.
-      const all = this.#all();
-      this.#callers = new Map();
-      for (const caller of all) {
-        if (caller.served > 0 || caller.underWay.length > 0) this.#add(caller);
+      for (const peer of live) gone.delete(keyOf(peer));
+      for (const key of gone) {
+        const counts = this.#connections.get(key);
+        if (counts === undefined) continue;
+        counts.served = 0;
+        if (counts.underWay.size === 0) this.#connections.delete(key);
       }
     };
   }
 
-  #all(): Caller[] {
-    return [...this.#callers.values()].flat();
-  }
-
-  #find(peer: Peer): Caller | undefined {
-    const callers = this.#callers.get(peer.port);
-    if (callers === undefined) return undefined; // mostly, and somebody waits
-    return callers.find((caller) =>
-      peer.unix ? caller.peer.unix : caller.peer.address === peer.address
-    );
-  }
-
-  #add(caller: Caller): void {
-    const { port } = caller.peer;
-    const others = this.#callers.get(port);
-    this.#callers.set(
-      port,
-      others === undefined ? [caller] : [...others, caller],
-    );
+  #find(peer: Peer): Counts | undefined {
+    return this.#connections.get(keyOf(peer));
   }
 }
 
-/** A name for the connection; those over unix sockets have one together. */
+/** A name for a connection. All connections over unix sockets have the same name. */
 export function keyOf(peer: Peer): string {
   return peer.unix ? "unix" : `${peer.address} ${peer.port}`;
 }

@@ -1,5 +1,6 @@
 /**
- * When a reply has arrived: by the count of the kernel, as no runtime tells.
+ * Finds out when a reply has arrived at its caller. No runtime tells, so this asks the kernel for the
+ * number of acknowledged bytes.
  * @module
  */
 import {
@@ -11,21 +12,21 @@ import {
 import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
 
-/** How long a reply may take to be acknowledged before the settle goes on. */
+/** Milliseconds that a caller may take to acknowledge a reply; then the settle continues. */
 const FLUSH_LIMIT_MS = 250;
-/** The wait for a reply's way out where no libc tells about it. */
+/** Milliseconds to wait for a reply if there is no C library to ask the kernel. */
 const BLIND_FLUSH_MS = 5;
 
-/** How many bytes the other end has acknowledged so far. */
+/** The number of bytes that the far end of the connection has acknowledged. */
 export function acknowledged(libc: Libc, connection?: Connection): number {
   if (connection === undefined) return 0;
   return tcpInfo(libc, connection)?.bytesAcked ?? 0;
 }
 
 /**
- * Waits until the caller has the reply, for a quarter of a second at most;
- * `before` is what was {@linkcode acknowledged} on its connection before it. Gives
- * the connection, undefined if it is gone.
+ * Waits until the caller has the reply, for a quarter of a second at most. `before` is the number of
+ * bytes that were {@linkcode acknowledged} before the reply. Returns the connection, or undefined if
+ * the connection is closed.
  */
 export async function flushed(
   libc: Libc,
@@ -36,9 +37,9 @@ export async function flushed(
   const end = performance.now() + FLUSH_LIMIT_MS;
   const blind = libc.getpeername === undefined || peer === undefined ||
     peer.unix;
-  // A timer, not a microtask: a microtask would run before the write.
+  // A microtask would run before the runtime writes the reply; a timer runs after it.
   await sleep(blind ? BLIND_FLUSH_MS : 0);
-  // The reader of a unix socket takes the bytes themselves: nothing is lost.
+  // A close of a unix socket loses no bytes: the reader can still read them.
   if (peer?.unix) return undefined;
   for (let pause = 1;; pause = Math.min(pause * 2, 16)) {
     if (connection === undefined || !isStillOpen(libc, connection)) {

@@ -1,33 +1,33 @@
 /**
- * What a sweep knows of a connection, and when it has taken too long.
+ * What a sweep knows about a connection, and when a connection has exceeded its timeouts.
  * @module
  */
 import { type Connection, tcpInfo } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { ConnectionTracker } from "./tracker.ts";
 
-/** A connection, as the last sweep found it. */
+/** The state of a connection at the last sweep. */
 export interface Observation {
   readonly connection: Connection;
   served: number;
   busy: boolean;
-  /** Bytes received when the last request was complete. */
+  /** The number of bytes that had been received when the last request was complete. */
   bytes: number;
-  /** When it was last seen without a request. */
+  /** Since when the connection has had no request, in milliseconds of performance.now(). */
   idleSince: number;
-  /** When a request was first seen to have begun, if one has. */
+  /** When the sweep first saw half a request; undefined if there is none. */
   halfSince: number | undefined;
 }
 
-/** How long a client may take, in milliseconds. */
+/** The timeouts of clients, in milliseconds. */
 export interface ClientTimeouts {
-  /** From a request's first byte to the end of its header. */
+  /** The longest time from a request's first byte to the end of its header. */
   readonly headerTimeoutMs: number;
-  /** That a kept-alive connection may be silent. */
+  /** The longest time that a kept-alive connection may be silent. */
   readonly idleTimeoutMs: number;
 }
 
-/** Looks at a connection, of which the sweep before this one knew as much. */
+/** Looks at a connection; `before` is the observation of the sweep before this one. */
 export function look(
   libc: Libc,
   tracker: Pick<ConnectionTracker, "served" | "busy">,
@@ -54,7 +54,7 @@ export function look(
   return before;
 }
 
-/** Why it is to be closed, or undefined where it may stay. */
+/** Why the connection has to be closed; undefined if it may stay open. */
 export function whyClose(
   { idleSince, halfSince }: Observation,
   { headerTimeoutMs, idleTimeoutMs }: ClientTimeouts,

@@ -1,5 +1,6 @@
 /**
- * What becomes of a connection whose reply is on its way, and of who waits for that.
+ * Waits until a reply has arrived, closes its connection if needed, and runs the actions that wait
+ * for the reply.
  * @module
  */
 import {
@@ -16,31 +17,31 @@ import { keyOf } from "./exchanges.ts";
 import { acknowledged, flushed, sleep } from "./flush.ts";
 
 /**
- * Milliseconds from a reply while quiesced until its connection is looked after.
- * The host may freeze the machine as soon as it has that reply: whatever the agent
- * is about to do then, every fork does first. Mostly that connection left together
- * with the reply, nobody else is there, and nothing is left to be done.
+ * Milliseconds from a reply in the quiesced state until the agent checks the connection. The host may
+ * freeze the machine as soon as it has the reply, and every fork would begin with the work that was
+ * under way. If the connection was closed together with the reply, and there is no other
+ * connection, nothing is left to do.
  */
 const LOOK_AFTER_MS = 250;
 
-/** What the keeper lends for it. */
+/** What the tracker provides. */
 export interface AfterReplyOptions {
   readonly libc: Libc;
   readonly queue: Pick<DeferredQueue, "drained">;
-  /** Whether the connection is to be closed. */
+  /** Whether to close the connection. */
   readonly close: boolean;
-  /** Whether connections outlive their reply, by now. */
+  /** Whether connections stay open after their reply, now. */
   readonly keepAlive: () => boolean;
   readonly list: () => Connection[];
   readonly listUnix: () => Connection[];
-  /** A recovery need not look for it. */
+  /** Removes the connection from those that a recovery closes. */
   readonly forget: (peer: Peer) => void;
-  /** The exchange waits no more; may be told again. */
+  /** Ends the exchange; may be called again. */
   readonly end: () => void;
   readonly closeIdle: (list: () => Connection[]) => Promise<unknown>;
 }
 
-/** Waits for the reply to arrive, closes, runs what was left for then. */
+/** Waits until the reply has arrived, closes the connection, runs the actions of the exchange. */
 export async function afterReply(
   options: AfterReplyOptions,
   exchange: Exchange,
@@ -48,22 +49,21 @@ export async function afterReply(
   const { libc, queue, close, keepAlive } = options;
   const { peer } = exchange;
   try {
-    // The very one: after a restore another may have the same far end.
+    // Found now: after a restore another connection may have the same far end.
     const own = find(options.list, peer);
     const before = acknowledged(libc, own);
-    // The reply's own is one of these, and whoever else connected to a quiesced
-    // guest; a prepare's settle closes those itself.
+    // The connection of this reply, and the others that were opened while the guest is quiesced. A
+    // prepare's own settle closes those.
     const here = () => [
       ...(peer?.unix ? options.listUnix() : []),
       ...(keepAlive() || exchange.hasAfter ? [] : options.list()),
     ];
     const known = new Set(here().map(({ inode }) => inode));
-    // A recovery need not look for it: this will.
+    // This function closes the connection, so that a recovery need not.
     if (close && peer !== undefined) options.forget(peer);
     if (!keepAlive() && !exchange.hasAfter) {
       const corked = own !== undefined && cork(libc, own);
-      // Then the runtime closes by itself, and nobody need look in a hurry: a
-      // freeze would catch it at that.
+      // The runtime closes this connection by itself. A check right now would run during a freeze.
       if (corked && exchange.callerCloses) await queue.drained();
       const gone = corked && await closeCorked(libc, own);
       if (gone) {
@@ -76,11 +76,11 @@ export async function afterReply(
     options.end();
     if (!close) return;
     if (connection !== undefined) shutdownConnection(libc, connection);
-    // Who comes later waits for its own reply, and may be a fork's host.
+    // A connection that is opened later waits for its own reply, and may be that of a fork's host.
     const list = () => here().filter(({ inode }) => known.has(inode));
     await options.closeIdle(list);
   } finally {
-    // Whatever failed: the settle that waits for this must not wait for ever.
+    // After an error too: the settle waits for this.
     options.end();
     exchange.replied();
   }

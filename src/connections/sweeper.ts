@@ -1,7 +1,7 @@
 /**
- * Closes connections that keep the agent waiting, and those beyond the limit:
- * neither runtime limits how many there are or how long a request's header may
- * take, and Deno not how long one may idle.
+ * Closes connections that exceed a timeout, and those beyond the limit of connections. Neither
+ * runtime limits the number of connections or the time of a request's header, and Deno does not
+ * limit the time that a connection is idle.
  * @module
  */
 import { type Connection, shutdownConnection } from "../linux/connection.ts";
@@ -10,7 +10,6 @@ import type { Libc } from "../linux/libc.ts";
 import { openFilesLimit } from "../linux/open_files.ts";
 import type { Log } from "../log/mod.ts";
 import type { Peer } from "../runtime/types.ts";
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 import type { ConnectionTracker, Listening } from "./tracker.ts";
 import {
   type ClientTimeouts,
@@ -20,13 +19,12 @@ import {
 } from "./idle_policy.ts";
 
 /**
- * Connections that one turn of the loop looks at, 15 to 25 µs each, and
- * descriptors, 1 µs each. A thousand connections at once would hold up a health
- * check by 20 ms.
+ * The most connections (15 to 25 µs each) and descriptors (1 µs each) that one turn of the event loop
+ * looks at. A thousand connections in one turn would delay a health check by 20 ms.
  */
 const MOST_CONNECTIONS = 50;
 const MOST_DESCRIPTORS = 1000;
-/** Milliseconds between two sweeps, at most, and while there are many. */
+/** Milliseconds between two sweeps: usually, and while there are many connections. */
 const RARELY_MS = 2000;
 const OFTEN_MS = 200;
 
@@ -35,28 +33,28 @@ export interface SweeperOptions extends ClientTimeouts {
   readonly libc: Libc;
   readonly listening: () => Listening;
   readonly tracker: Pick<ConnectionTracker, "served" | "busy" | "beginPrune">;
-  /** Beyond this many, those that idle longest are closed. */
+  /** If there are more connections, those that have been idle longest are closed. */
   readonly maxConnections: number;
-  /** Instead of this process's own. */
+  /** The limit of open files; by default that of this process. */
   readonly openFiles?: number;
   readonly log: Pick<Log, "debug" | "warn">;
 }
 
 /** One walk over all connections. */
 interface Sweep {
-  /** The next descriptor to look at, and the first that there is not. */
+  /** The next descriptor to look at; `end` is one more than the last. */
   next: number;
   readonly end: number;
   readonly seen: Map<string, Observation>;
   readonly forget: (live: Iterable<Peer>) => void;
 }
 
-/** One timer while the agent runs, none while it is quiesced. */
+/** Sweeps on a timer while the guest runs; there is no timer while the guest is quiesced. */
 export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #intervalMs: number;
   readonly #openFiles: number | undefined;
-  /** Connections that may stay: half of the descriptors are for the work. */
+  /** The most connections that stay open: at most half of the descriptors. */
   readonly #most: number;
   #seen = new Map<string, Observation>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -73,17 +71,19 @@ export class Sweeper {
     this.#intervalMs = Math.max(50, Math.min(RARELY_MS, shortest / 4));
   }
 
+  /** Starts the timer. */
   start(): void {
     if (this.#timer === undefined) this.#wait(this.#intervalMs);
   }
 
+  /** Stops the timer. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#seen.clear();
   }
 
-  /** Looks at every connection once, in one go, and closes what is too much. */
+  /** Looks at every connection once, in one turn, and closes those that exceed a limit. */
   sweep(): void {
     const sweep = this.#begin();
     while (!this.#advance(sweep));
@@ -98,7 +98,7 @@ export class Sweeper {
       const sweep = before ?? this.#begin();
       if (!this.#advance(sweep)) return this.#wait(0, sweep);
     } catch (error) {
-      // A sweep that failed is no reason never to sweep again.
+      // The next sweep may succeed.
       this.#options.log.warn("connections could not be swept", {
         error: String(error),
       });
@@ -115,7 +115,7 @@ export class Sweeper {
     return { next: 0, end, seen: new Map(), forget: tracker.beginPrune() };
   }
 
-  /** Looks at the next few; true once the sweep is over. */
+  /** Looks at the next few connections; true at the end of the sweep. */
   #advance(sweep: Sweep): boolean {
     const { libc, tracker } = this.#options;
     const { seen, end, forget } = sweep;

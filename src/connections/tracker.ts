@@ -1,7 +1,6 @@
 /**
- * The agent's own connections, by kernel truth: neither runtime tells which
- * connections it has, and a set of our own would miss those that never sent a
- * request.
+ * Tracks the agent's own connections. The list comes from the kernel: neither runtime lists its
+ * connections, and the requests alone do not show connections that have not sent a request.
  * @module
  */
 import { type Connection, shutdownConnection } from "../linux/connection.ts";
@@ -22,29 +21,29 @@ import { Exchanges, keyOf } from "./exchanges.ts";
 /** Where the agent listens. */
 export interface Listening {
   readonly ports: readonly number[];
-  /** Of unix sockets. */
+  /** The paths of unix sockets. */
   readonly paths: readonly string[];
 }
 
-/** What the keeper needs. */
+/** What the tracker needs. */
 export interface TrackerOptions {
   readonly libc: Libc;
   readonly listening: () => Listening;
-  /** Requests after which a connection is closed. */
+  /** The number of requests after which a connection is closed. */
   readonly maxRequestsPerConnection: number;
-  /** Closes idle connections where there is no libc to do it. */
+  /** Closes idle connections if there is no C library. */
   readonly closeIdle: () => void;
   readonly queue: Pick<DeferredQueue, "drained">;
-  /** A reply whose after-work failed. */
+  /** Gets the error if the work after a reply fails. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Knows which connections wait for a reply, and closes the others on demand. */
+/** Knows which connections wait for a reply, and closes the others at a prepare. */
 export class ConnectionTracker {
   readonly #options: TrackerOptions;
   readonly #exchanges = new Exchanges();
   readonly #recorded = new Set<Connection>();
-  /** The sockets that listen. */
+  /** The descriptors of the listening sockets. */
   #listeners: readonly number[] = [];
   #keepAlive = true;
   #endsWithReply: ((peer: Peer | undefined) => boolean) | undefined;
@@ -53,34 +52,34 @@ export class ConnectionTracker {
     this.#options = options;
   }
 
-  /** Whether connections outlive their reply. */
+  /** Whether connections stay open after their reply. */
   get keepAlive(): boolean {
     return this.#keepAlive;
   }
 
-  /** TCP connections that exist now, as the kernel has them. */
+  /** Lists the TCP connections that the kernel has now. */
   list(): Connection[] {
     const { libc, listening } = this.#options;
     return listConnections(libc, ...listening().ports);
   }
 
-  /** Unix connections that exist now; nothing tells which one sent a request. */
+  /** Lists the unix connections that exist now; it is unknown which of them sent a request. */
   #listUnix(): Connection[] {
     const { libc, listening } = this.#options;
     return listUnixConnections(libc, ...listening().paths);
   }
 
-  /** To be called once the agent listens, and whenever it listens anew. */
+  /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
   listen(): void {
     const { libc, listening } = this.#options;
-    // Bound now, not as the first reply of a fork needs them.
+    // Looks up these symbols now, before the first reply of a fork needs them.
     void [libc.shutdown, libc.ioctl];
     this.#listeners = listenersOn(libc, listening().ports);
     if (this.#keepAlive) showUnsentConnections(libc, this.#listeners);
     else hideUnsentConnections(libc, this.#listeners);
   }
 
-  /** Wraps the app: the outermost handler, so that nothing runs after it. */
+  /** Wraps the app in the outermost handler, so that no other code runs after it. */
   wrap(
     answer: (request: Request, exchange: Exchange) => Promise<Response>,
   ): FetchHandler {
@@ -119,7 +118,7 @@ export class ConnectionTracker {
     return this.#exchanges.beginPrune();
   }
 
-  /** Closes what waits for no reply, records the rest, turns keep-alive off. */
+  /** Turns keep-alive off, closes connections that wait for no reply, records the others. */
   async quiesce(): Promise<{ closed: number; recorded: number }> {
     const { libc, closeIdle } = this.#options;
     this.#keepAlive = false;
@@ -129,11 +128,11 @@ export class ConnectionTracker {
       () => [...this.list(), ...this.#listUnix()],
       "skip",
     );
-    // A sweep may never come where prepares follow each other at once.
+    // If prepares follow each other at once, no sweep does this.
     const forget = this.beginPrune();
     const left = this.list();
     forget(left.map(({ peer }) => peer));
-    // Both ends of a unix connection are in this machine: never a zombie.
+    // Unix connections are not recorded: both of their ends are in the snapshot.
     this.#recorded.clear();
     for (const connection of left) {
       if (!closed.has(connection.inode)) this.#recorded.add(connection);
@@ -142,9 +141,9 @@ export class ConnectionTracker {
   }
 
   /**
-   * Closes who had only just connected at {@linkcode quiesce}, or connected
-   * until now, and still says nothing; how many. It ends early once keep-alive is
-   * on again, or the signal says that nobody waits for it.
+   * Closes the connections that were new at {@linkcode quiesce}, or were opened since then, and have
+   * not sent a request; returns their number. Ends early if keep-alive is on again or the signal is
+   * aborted.
    */
   async closeLate(signal: AbortSignal): Promise<number> {
     const late = () => this.#keepAlive || signal.aborted ? [] : this.list();
@@ -152,18 +151,16 @@ export class ConnectionTracker {
   }
 
   /**
-   * Closes the recorded connections that still exist; keep-alive on. `waiting` says
-   * what becomes of those whose caller waits for a reply. After a restore that
-   * caller is not there any more. Otherwise it is, and its reply closes the
-   * connection: without it, the caller of a prepare that was aborted would never
-   * hear of that.
+   * Turns keep-alive on and closes the recorded connections that still exist. `waiting` says what
+   * happens to those whose caller waits for a reply. After a restore that caller no longer exists.
+   * Otherwise it does, and its connection is closed after its reply: the caller of a prepare that
+   * was aborted gets that reply.
    */
   recover(waiting: "close" | "keep"): { zombies: number } {
     const { libc } = this.#options;
     this.#keepAlive = true;
     showUnsentConnections(libc, this.#listeners);
     let zombies = 0;
-    if (this.#recorded.size === 0) return { zombies }; // mostly
     for (const connection of this.#recorded) {
       if (waiting === "keep" && this.busy(connection.peer)) continue;
       if (shutdownConnection(libc, connection)) zombies++;
@@ -173,15 +170,16 @@ export class ConnectionTracker {
   }
 
   /**
-   * Until it is called back, these peers' connections end with their reply as all
-   * do while quiesced: the end of a prepare's own is what a freeze catches.
+   * Makes the connections of these peers end with their reply, as all connections do while the guest
+   * is quiesced; the returned function ends that. The dry run uses it to run the code that closes
+   * the connection of a prepare.
    */
   endWithReply(isOwn: (peer: Peer | undefined) => boolean): () => void {
     this.#endsWithReply = isOwn;
     return () => void (this.#endsWithReply = undefined);
   }
 
-  /** Whether the connection outlives its reply, for all that is known so far. */
+  /** Whether the connection stays open after its reply, as far as is known now. */
   #keeps(peer: Peer | undefined): boolean {
     return this.#keepAlive && this.#endsWithReply?.(peer) !== true;
   }
@@ -199,7 +197,7 @@ export class ConnectionTracker {
     });
   }
 
-  /** Whether this connection has sent as many requests as one may. */
+  /** Whether this connection has sent as many requests as a connection may. */
   #isSpent(peer: Peer | undefined): boolean {
     return peer !== undefined && !peer.unix &&
       this.served(peer) >= this.#options.maxRequestsPerConnection;
@@ -207,7 +205,7 @@ export class ConnectionTracker {
 
   #begin(exchange: Exchange): void {
     this.#exchanges.begin(exchange);
-    // A recorded connection that speaks is no zombie; its reply will close it.
+    // A recorded connection that sends a request is alive; it is closed after its reply.
     if (exchange.peer !== undefined) this.#forget(exchange.peer);
   }
 
@@ -233,7 +231,7 @@ export class ConnectionTracker {
   }
 }
 
-/** Whether the caller wants no other reply on its connection (RFC 9112, 9.6). */
+/** Whether the caller wants no further reply on its connection (RFC 9112, 9.6). */
 function saysClose({ headers }: Request): boolean {
   return headers.get("connection")?.toLowerCase() === "close";
 }

@@ -7,25 +7,10 @@ import { bodyLimit } from "hono/body-limit";
 import * as v from "valibot";
 import { EventsEntry, RequestEntry } from "./entries.ts";
 import type { HookRegistry } from "./registry.ts";
-
-/** The kinds of problem (RFC 9457), their status and their title. */
-const PROBLEMS = {
-  "invalid-input": [400, "The request has a wrong value"],
-  "not-found": [404, "There is no such route"],
-  "unknown-hook": [404, "There is no hook of that name"],
-  "unknown-event": [404, "Nobody waits for that event's acknowledgement"],
-  "method-not-allowed": [405, "This route has no such method"],
-  "hook-taken": [409, "Another hook has that name"],
-  "too-many-hooks": [409, "There are too many hooks"],
-  "body-too-large": [413, "The request's body is too large"],
-  "internal": [500, "The agent failed; its log says more"],
-} as const;
+import { type HookProblemKind, problemReply } from "../util/problem.ts";
 
 /** An entry is short. */
 const BODY_BYTES = 16_384;
-
-/** A kind of problem. */
-export type HookProblem = keyof typeof PROBLEMS;
 
 const REFUSED = { taken: "hook-taken", full: "too-many-hooks" } as const;
 const Acknowledgement = v.strictObject({
@@ -146,20 +131,15 @@ function wrong(
   });
 }
 
-/** A problem document as a response. */
-export function problem(
-  kind: HookProblem,
+/** Replies with a problem document. */
+function problem(
+  kind: HookProblemKind,
   more: Record<string, unknown> = {},
   headers: Record<string, string> = {},
 ): Response {
-  const [status, title] = PROBLEMS[kind];
-  const body = { type: `urn:lull:problem:${kind}`, title, status, ...more };
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: {
-      "content-type": "application/problem+json",
-      "cache-control": "no-store",
-      ...headers,
-    },
+  const reply = problemReply(kind, more);
+  return new Response(reply.body, {
+    status: reply.status,
+    headers: { ...reply.headers, ...headers },
   });
 }

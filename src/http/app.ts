@@ -4,8 +4,8 @@
  */
 import { Hono } from "hono";
 import { requestId } from "hono/request-id";
-import { plainHealth } from "./routes/health.ts";
 import { logRequest } from "./routes/log_request.ts";
+import { nameOperation } from "./routes/operation_header.ts";
 import { problem, ProblemError } from "./routes/problem.ts";
 import { allowedMethods } from "./routes/route.ts";
 import { ROUTES } from "./routes/table.ts";
@@ -15,30 +15,20 @@ import { callOf } from "./guard.ts";
 
 type App = Hono<{ Bindings: Bindings }>;
 
-/** Answers every request; it listens nowhere. */
-export function createHandler(
-  agent: Agent,
-): (request: Request, bindings: Bindings) => Promise<Response> {
-  const app = createApp(agent);
-  return async (request, bindings) =>
-    await plainHealth(request, bindings, agent) ??
-      await app.fetch(request, bindings);
-}
-
-/** The routes. */
+/** Makes the app that replies to every request; it does not listen. */
 export function createApp(agent: Agent): App {
   const { lifecycle, metrics, log, newId } = agent;
   const app: App = new Hono();
   app.use(async (c, next) => {
     await next();
     if (c.req.method !== "HEAD") return;
-    // Hono sends no body to a HEAD, and would give it the length of none.
+    // Hono removes the body of a reply to HEAD, and the length would be that of no body.
     const { byteLength } = await c.res.clone().arrayBuffer();
     c.header("content-length", String(byteLength));
   });
   app.use(requestId({ generator: newId }));
   app.use(async (c, next) => {
-    if (c.env.selfCall) return await next();
+    if (c.env.rehearsal) return await next(); // a request of the agent itself
     const start = performance.now();
     metrics.requested();
     await next();
@@ -50,11 +40,14 @@ export function createApp(agent: Agent): App {
       ms: performance.now() - start,
     });
   });
+  for (const { path, namesOperation } of ROUTES) {
+    if (namesOperation) app.use(path, nameOperation(lifecycle));
+  }
   app.use(async (c, next) => {
     c.set("bodyLimitBytes", agent.bodyLimitBytes);
     const refusal = agent.guard.refusal(callOf(c));
     if (refusal === undefined) return await next();
-    // RFC 9110, 11.6.1: a 401 names what it wants.
+    // RFC 9110, 11.6.1: a 401 names the authentication that it needs.
     if (refusal === "token-needed") c.header("www-authenticate", "Bearer");
     return problem(c, lifecycle, new ProblemError(refusal));
   });

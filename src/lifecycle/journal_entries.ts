@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../util/errors.ts";
 
 const NAME = /^(\d{8})-([a-z]+)\.json$/;
 
@@ -48,7 +49,7 @@ export function entriesOf(directory: string): Entry[] {
   try {
     names = readdirSync(directory);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   }
   return names.flatMap((name) => {

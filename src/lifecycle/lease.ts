@@ -1,39 +1,29 @@
 /**
- * How long a prepare may hold the guest, from its first step on. The time is CLOCK_MONOTONIC, which
- * stands still while the machine lies in a snapshot file: performance.now() and
- * the timers of both runtimes count it.
+ * The lease of a prepare: the longest time that the guest may stay quiesced, from the first step
+ * on. The time is CLOCK_MONOTONIC, which stands still while the machine is in a snapshot file:
+ * performance.now() and the timers of both runtimes count it.
  * @module
  */
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 
-/** One timer; while the lease holds it causes no wakeup. */
+/** A lease. It has one timer, which causes no wakeup before the lease ends. */
 export class Lease {
   readonly #expired: () => void;
-  readonly #later: (action: () => void) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #runs = false;
   #end = 0;
   #seconds = 0;
 
-  /**
-   * `expired` is called once for each lease that is neither renewed nor ended. The
-   * timer of one that has ended is cleared `later`: on Deno that is 190 blocks of
-   * code in a fork, and the caller of a recovery would wait for them.
-   */
-  constructor(
-    expired: () => void,
-    defer: (action: () => void) => void = (action) => action(),
-  ) {
+  /** `expired` is called once at the end of each lease that was not stopped before. */
+  constructor(expired: () => void) {
     this.#expired = expired;
-    this.#later = defer;
   }
 
-  /** The length last asked for, in seconds. */
+  /** The length of the last lease that was started, in seconds. */
   get seconds(): number {
     return this.#seconds;
   }
 
-  /** Seconds left, 0 where no lease runs. */
+  /** Seconds left; 0 if no lease runs. */
   get left(): number {
     if (!this.#runs) return 0;
     return Math.max(0, this.#end - performance.now()) / 1000;
@@ -47,26 +37,23 @@ export class Lease {
     this.#arm();
   }
 
-  /** Makes a lease that runs last at least so many seconds from now on. */
+  /** Makes a running lease last at least so many seconds from now on. */
   extend(seconds: number): void {
     if (!this.#runs) return;
     if (performance.now() + seconds * 1000 > this.#end) this.start(seconds);
   }
 
-  /** Ends the lease without a call. */
+  /** Ends the lease; `expired` is not called. */
   stop(): void {
     if (!this.#runs) return;
     this.#runs = false;
-    const timer = this.#timer;
-    this.#later(() => clearTimeout(timer));
+    clearTimeout(this.#timer);
   }
 
   #arm(): void {
     clearTimeout(this.#timer);
     const left = Math.max(0, this.#end - performance.now());
     this.#timer = setTimeout(() => {
-      // One that was stopped, and is not cleared yet.
-      if (!this.#runs) return;
       // A timer may fire early by a fraction of a millisecond: the clock decides.
       if (performance.now() < this.#end) return this.#arm();
       this.#runs = false;

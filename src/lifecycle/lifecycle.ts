@@ -2,7 +2,7 @@
  * The lifecycle: running, preparing, quiesced, recovering, running.
  * @module
  */
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "./evidence.ts";
 import { DeferredRepairs, fieldsOf } from "./deferred_repairs.ts";
 import { Lease } from "./lease.ts";
 import { Machine, type Phase, type State } from "./machine.ts";
@@ -38,7 +38,7 @@ export class Lifecycle {
     this.deferred = new DeferredRepairs(this.#plan.repairs);
     this.#lease = new Lease(() => {
       this.recover({ trigger: "lease" }).catch((e) => this.#report(e));
-    }, options.defer);
+    });
     this.#generation = options.generation ?? 0;
   }
 

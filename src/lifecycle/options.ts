@@ -2,7 +2,7 @@
  * What the lifecycle is made from.
  * @module
  */
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import type { Recovery } from "./recovery.ts";
@@ -20,8 +20,6 @@ export interface LifecycleOptions {
   readonly newId: () => string;
   /** The generation to count on from; 0 if none is given. */
   readonly generation?: number;
-  /** Defers work that no caller waits for; runs it at once if not given. */
-  readonly defer?: (action: () => void) => void;
   /** Looks for evidence of a restore since the prepare. */
   readonly evidence?: () => Promise<Evidence | undefined>;
   /** Called before the first step of a prepare; an error fails the prepare. */

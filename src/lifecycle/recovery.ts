@@ -2,7 +2,7 @@
  * How an operation ended.
  * @module
  */
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { PlannedRepair } from "./plan.ts";
 import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";

@@ -2,6 +2,7 @@
  * Repair: the wall clock is the host's again.
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import {
   type RecoverRequest,
   type Repair,
@@ -76,7 +77,7 @@ function setBy(libc: Libc, reference: Reference, toleranceMs: number) {
   } catch (error) {
     const place = skewBeforeMs < 0 ? "behind" : "ahead of";
     throw new Error(
-      `${(error as Error).message}; it is ${Math.abs(skewBeforeMs)} ms ` +
+      `${messageOf(error)}; it is ${Math.abs(skewBeforeMs)} ms ` +
         `${place} ${source}`,
       { cause: error },
     );

@@ -7,15 +7,9 @@ import type { ConnectionTracker } from "../connections/tracker.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Sweeper } from "../connections/sweeper.ts";
 
-/** What the step needs of the tracker. */
-export interface Keeping {
-  readonly quiesce: () => ReturnType<ConnectionTracker["quiesce"]>;
-  readonly recover: ConnectionTracker["recover"];
-}
-
 /** Closes and records at prepare, closes the recorded ones at recovery. */
 export function connectionsStep(
-  { quiesce, recover }: Keeping,
+  tracker: Pick<ConnectionTracker, "quiesce" | "recover">,
   sweeper: Pick<Sweeper, "start" | "stop">,
   queue: Pick<DeferredQueue, "defer">,
 ): Step {
@@ -24,11 +18,13 @@ export function connectionsStep(
       const undo = ({ held }: Pick<RecoveryContext, "held">) => {
         queue.defer(() => sweeper.start());
         // Callers of a prepare that is undone still wait for their replies.
-        return recover(held ? "close" : "keep");
+        return tracker.recover(held ? "close" : "keep");
       };
       sweeper.stop();
       try {
-        const effect = dryRun ? { closed: 0, recorded: 0 } : await quiesce();
+        const effect = dryRun
+          ? { closed: 0, recorded: 0 }
+          : await tracker.quiesce();
         return { effect, undo };
       } catch (error) {
         undo({ held: false });

@@ -3,10 +3,10 @@
  * anything else than the kernel's word for it.
  * @module
  */
+import type { EvidenceObserver } from "../evidence/observer.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Step } from "../lifecycle/step.ts";
 import { messageOf } from "../util/errors.ts";
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /**
  * Guest time in which a host may still call, in milliseconds, before the guest
@@ -14,16 +14,9 @@ import { clearTimeout, setTimeout } from "../util/timers.ts";
  */
 export const GRACE_MS = 300;
 
-/** What the step needs of the observer: functions on their own, as for `Ports`. */
-export interface Observing {
-  readonly mark: () => void;
-  readonly watch: (onFork: () => void) => void;
-  readonly unwatch: () => void;
-}
-
 /** `recover` is called once there is evidence and nobody has called since. */
 export function evidenceStep(
-  { mark, watch, unwatch }: Observing,
+  observer: Pick<EvidenceObserver, "mark" | "watch" | "unwatch">,
   recover: () => void,
   queue: Pick<DeferredQueue, "defer">,
 ): Step {
@@ -34,7 +27,7 @@ export function evidenceStep(
       const undo = () => {
         over = true;
         if (timer !== undefined) clearTimeout(timer);
-        unwatch();
+        observer.unwatch();
       };
       const onFork = () => {
         const end = performance.now() + GRACE_MS;
@@ -43,9 +36,9 @@ export function evidenceStep(
           timer = setTimeout(recover, Math.max(0, end - performance.now()));
         });
       };
-      mark();
+      observer.mark();
       try {
-        watch(onFork);
+        observer.watch(onFork);
         return { effect: { watching: true }, undo };
       } catch (error) {
         return {

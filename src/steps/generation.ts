@@ -1,5 +1,5 @@
 /**
- * Repair: the generation, where programs can read and watch it, and where a
+ * Repair: publishes the generation in a file, where programs can read and watch it and where a
  * restarted agent finds it again.
  * @module
  */
@@ -15,23 +15,32 @@ import {
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import type { Repair } from "../lifecycle/step.ts";
-import {
-  encode,
-  ExpectedDocument,
-  GenerationDocument,
-  type PublishedGeneration,
-  type Untimed,
-} from "./generation_document.ts";
+import { errorCode } from "../util/errors.ts";
 
 const NAME = "generation";
-/** What stands in a file that is ready, until a document is written over it. */
-const PLACE = "\n";
-/** Comes before all that a recovery publishes. */
-const NOTHING: Untimed = { generation: 0, operation: "", outcome: "restored" };
+/** What is in a file that is ready; a document is longer and overwrites it. */
+const FIRST_PAGE = "\n";
+
+/** The document in the file, as JSON. */
+const GenerationDocument = v.object({
+  /** Grows by one at every recovery; 0 before the first one. */
+  generation: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  /** The operation that the recovery ended, and its outcome. */
+  operation: v.string(),
+  outcome: v.picklist(["restored", "resumed", "expired", "aborted"]),
+  /** The wall clock at the time of publishing, RFC 3339. */
+  time: v.string(),
+});
+
+/** The document in the file. */
+export type PublishedGeneration = v.InferOutput<typeof GenerationDocument>;
+
+/** The document before its time is known. */
+type Untimed = Readonly<Omit<PublishedGeneration, "time">>;
 
 /**
- * What the last recovery published into this directory, undefined if there was
- * none since the boot. Throws where the file cannot be read or is not ours.
+ * Reads what the last recovery published into this directory; undefined if there was no recovery
+ * since the boot. Throws if the file cannot be read or holds something else.
  */
 export function readGeneration(
   directory: string,
@@ -41,7 +50,7 @@ export function readGeneration(
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw new Error(
       `Cannot read the generation: ${(error as Error).message}`,
       { cause: error },
@@ -57,7 +66,10 @@ export function readGeneration(
   }
 }
 
-/** The generation of a killed or restarted agent goes on, or it is told why not. */
+/**
+ * Reads the generation that a former agent published. If there is none, or if it cannot be read,
+ * the generation is 0; `onError` gets why it cannot be read.
+ */
 export function lastGeneration(
   directory: string,
   onError: (error: unknown) => void,
@@ -70,18 +82,13 @@ export function lastGeneration(
   }
 }
 
-/** The file that tells programs of the generation. */
+/** Publishes the generation to programs in the guest, in a file. */
 export class GenerationFile {
   readonly path: string;
   readonly #nextPath: string;
-  /**
-   * What the next recovery publishes, if it ends as they mostly do. There is always
-   * one: V8 forgets what objects look like of which there is none.
-   */
-  #expected = new ExpectedDocument(NOTHING, 0);
-  /** The descriptor of the file that will take its place. */
+  /** The descriptor of the file that the next document is written into. */
   #next: number | undefined;
-  /** Those of files that were published, the last one last. */
+  /** The descriptors of published files, the last one last. */
   readonly #published: number[] = [];
 
   constructor(directory: string) {
@@ -89,18 +96,13 @@ export class GenerationFile {
     this.#nextPath = `${this.path}.new`;
   }
 
-  /** Gets the document of a restore ready while nobody waits. */
-  expect(operation: string, generation: number): void {
-    const document = { generation, operation, outcome: "restored" } as const;
-    this.#expected = new ExpectedDocument(document, Date.now());
-  }
-
   /**
-   * Opens what the next document will be written into, while nobody waits and
-   * no filesystem is frozen, and gives it its first page. Lets go of what was
-   * published, but for the last: while that is open, whoever takes its place
-   * need not wait until the kernel has freed it. Where it fails, publishing
-   * says why.
+   * Opens the file that the next document is written into, so that a recovery publishes even if it
+   * finds no free descriptor. If the file cannot be opened now, {@linkcode publish} opens it.
+   *
+   * The file gets its first page here, and the last published file stays open, so that rename(2)
+   * does not free it while a caller waits: this saves 0.13 ms of the 2.4 ms of CPU time of a health
+   * check that recovers (binary, native, medians).
    */
   ready(): void {
     if (this.#next !== undefined) closeSync(this.#next);
@@ -108,51 +110,49 @@ export class GenerationFile {
     while (this.#published.length > 1) closeSync(this.#published.shift()!);
     try {
       this.#next = openSync(this.#nextPath, "w", 0o644);
-      writeSync(this.#next, PLACE, 0);
+      writeSync(this.#next, FIRST_PAGE, 0);
     } catch {
-      // No directory yet, or it is gone: publishing makes it.
+      // The directory does not exist yet: publish creates it.
     }
   }
 
   /**
-   * Publishes whole or not at all: readers never see half a document. In a dry run, the document
-   * is written into the file that would take the place of the published one, and stays there.
+   * Publishes the document by rename(2): readers see the whole former document or the whole new
+   * one. In a dry run, the document stays in the file that would replace the published one.
    */
   publish(document: Untimed, dryRun = false): void {
-    const now = Date.now();
-    const bytes = this.#expected.at(document, now) ?? encode(document, now);
-    if (this.#publishInto(this.#next, bytes, dryRun)) return;
-    const next = this.#nextPath;
+    const time = new Date().toISOString();
+    const text = `${JSON.stringify({ ...document, time })}\n`;
+    const bytes = new TextEncoder().encode(text);
+    if (this.#publishOpened(bytes, dryRun)) return;
     try {
-      writeFileSync(next, bytes);
+      writeFileSync(this.#nextPath, bytes);
     } catch (error) {
-      if ((error as { code?: string }).code !== "ENOENT") throw error;
-      mkdirSync(dirname(next), { recursive: true, mode: 0o755 });
-      writeFileSync(next, bytes);
+      if (errorCode(error) !== "ENOENT") throw error;
+      mkdirSync(dirname(this.path), { recursive: true, mode: 0o755 });
+      writeFileSync(this.#nextPath, bytes);
     }
-    if (!dryRun) renameSync(next, this.path);
+    if (!dryRun) renameSync(this.#nextPath, this.path);
   }
 
-  /** False where it has to be done from the beginning, for whatever reason. */
-  #publishInto(
-    next: number | undefined,
-    bytes: Uint8Array,
-    dryRun: boolean,
-  ): boolean {
-    if (next === undefined) return false;
-    this.#next = undefined;
+  /** Publishes through the opened file; false if there is none, or if that failed. */
+  #publishOpened(bytes: Uint8Array, dryRun: boolean): boolean {
+    if (this.#next === undefined) return false;
     try {
-      if (writeSync(next, bytes) !== bytes.length) return false;
+      if (writeSync(this.#next, bytes, 0, bytes.length, 0) !== bytes.length) {
+        return false;
+      }
       if (!dryRun) renameSync(this.#nextPath, this.path);
       return true;
     } catch {
-      return false; // somebody has removed it meanwhile, or the disk is full
+      return false; // another program removed the file, or the disk is full
     } finally {
-      this.#published.push(next);
+      this.#published.push(this.#next);
+      this.#next = undefined;
     }
   }
 
-  /** Closes whatever is open. */
+  /** Closes all files. */
   close(): void {
     if (this.#next !== undefined) this.#published.push(this.#next);
     this.#next = undefined;
@@ -160,7 +160,7 @@ export class GenerationFile {
   }
 }
 
-/** Effect: `generation`, `path`. Comes after the clock, whose time it tells. */
+/** Effect: `generation`, `path`. Runs after the clock's repair, because it publishes the time. */
 export function generationRepair(file: GenerationFile): Repair {
   return {
     repair({ generation, operation, outcome, dryRun }) {

@@ -1,34 +1,27 @@
 /**
- * Step: the port subsystem rests, and nothing of it is left in the snapshot.
+ * Step: stops the port subsystem, so that no part of it is in the snapshot.
  * @module
  */
 import type { Step } from "../lifecycle/step.ts";
+import type { PortSubsystem } from "../ports/subsystem.ts";
 
 /**
- * What the step needs of the port subsystem. The functions are already bound.
+ * Stops the scanner and the forwarder at prepare, starts them again at recovery. If the
+ * configuration disables the forwarding, `ports` is undefined.
  */
-export interface Ports {
-  /**
-   * Resolves when no listener, connection, timer or thread of it is left. Once the
-   * signal aborts, it waits for the end of the thread alone.
-   */
-  readonly stop: (signal: AbortSignal) => Promise<object>;
-  readonly start: () => void;
-}
-
-/** Undefined ports are turned off by the configuration. */
-export function portsStep(ports: Ports | undefined): Step {
-  const { stop, start } = ports ?? {};
+export function portsStep(
+  ports: Pick<PortSubsystem, "stop" | "start"> | undefined,
+): Step {
   return {
     async quiesce({ signal }) {
-      if (stop === undefined || start === undefined) {
+      if (ports === undefined) {
         return { skipped: "turned off by forwardPorts=false" };
       }
-      const undo = () => start();
+      const undo = () => ports.start();
       try {
-        return { effect: { ...await stop(signal) }, undo };
+        return { effect: { ...await ports.stop(signal) }, undo };
       } catch (error) {
-        start();
+        ports.start();
         throw error;
       }
     },

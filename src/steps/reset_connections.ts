@@ -25,10 +25,8 @@ export interface ResetOptions {
   readonly ownPorts: () => readonly number[];
   /** performance.now() of the restore, where there is evidence of when. */
   readonly restoredAt: () => number | undefined;
-  /** Opens a table of the connections without these local ports. */
-  readonly open?: (
-    without: readonly number[],
-  ) => Pick<TcpTable, "list" | "destroy"> & Disposable;
+  /** Opens the kernel's table of connections. */
+  readonly open?: () => Pick<TcpTable, "list" | "destroy"> & Disposable;
 }
 
 /** The step that records, and the repair that destroys what it recorded. */
@@ -44,7 +42,7 @@ export interface ResetConnections {
  */
 export function resetConnections(options: ResetOptions): ResetConnections {
   const { libc, ownPorts, restoredAt } = options;
-  const { open = (without) => new TcpTable(libc, without) } = options;
+  const { open = () => new TcpTable(libc) } = options;
   let recorded: readonly TcpConnection[] | undefined;
   // Stays open: to open it, and to close it, takes time of a recovery's caller.
   let table: ReturnType<typeof open> | undefined;
@@ -61,9 +59,9 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         if (libc.socket === undefined) {
           return { skipped: "the C library could not be loaded" };
         }
-        table ??= open(ownPorts());
+        table ??= open();
         try {
-          recorded = orNone(foreign(table.list()));
+          recorded = foreign(table.list());
         } catch (error) {
           close(); // the next prepare begins with another
           throw error;
@@ -89,13 +87,11 @@ export function resetConnections(options: ResetOptions): ResetConnections {
           // Lists them as a fork does; the next prepare opens a table of its own.
           silentSince(table, performance.now());
           close();
-          return summary(NONE);
+          return summary([]);
         }
         const { network } = request;
         const silent = silentSince(table, restoredAt());
-        if (stale === NONE && silent === NONE) {
-          return summary(NONE); // mostly
-        }
+        if (stale.length + silent.length === 0) return summary([]);
         const remote = network?.address === undefined
           ? spareLocal(stale)
           : stale;
@@ -109,21 +105,18 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     table: Pick<TcpTable, "list">,
     at: number | undefined,
   ): readonly TcpConnection[] {
-    if (at === undefined) return NONE;
+    if (at === undefined) return [];
     const ago = performance.now() - at + MARGIN_MS;
-    const now = table.list();
-    if (now.length === 0) return NONE; // mostly, and somebody waits
-    return orNone(
-      spareLocal(foreign(now)).filter(({ established, silentMs }) =>
-        established && silentMs !== undefined && silentMs > ago
-      ),
-    );
+    return spareLocal(foreign(table.list())).filter((
+      { established, silentMs },
+    ) => established && silentMs !== undefined && silentMs > ago);
   }
 
-  /** Not on loopback, which the snapshot holds whole. */
+  /** Not the agent's own, and not on loopback, which the snapshot holds whole. */
   function foreign(connections: readonly TcpConnection[]): TcpConnection[] {
-    return connections.filter(({ local, remote }) =>
-      !isLoopback(local) && !isLoopback(remote)
+    const own = ownPorts();
+    return connections.filter(({ local, localPort, remote }) =>
+      !own.includes(localPort) && !isLoopback(local) && !isLoopback(remote)
     );
   }
 
@@ -141,21 +134,10 @@ export function resetConnections(options: ResetOptions): ResetConnections {
 }
 
 /**
- * No connections, always this very list: V8 has a kind of array for each kind of
- * content, and looks up anew in a fork how long one is of which it saw several.
- */
-const NONE: readonly never[] = [];
-
-function orNone<T>(list: readonly T[]): readonly T[] {
-  return list.length === 0 ? NONE : list;
-}
-
-/**
  * Without those whose other end is in the list too: both ends are in this
  * machine and were in the snapshot, on whatever address.
  */
 function spareLocal(connections: readonly TcpConnection[]): TcpConnection[] {
-  if (connections.length === 0) return [];
   const ends = new Set(
     connections.map(({ local, localPort, remote, remotePort }) =>
       `${local} ${localPort} ${remote} ${remotePort}`

@@ -38,7 +38,6 @@ export async function dryRun(
   const lifecycle = new Lifecycle({
     ...{ plan, evidence, onRunning, dryRun: true, leaseSeconds: LEASE_S },
     newId: () => "dry-run",
-    defer: (action) => queue.defer(action),
     onError: (error) => errors.push(error),
   });
   let recovery: Recovery | undefined;

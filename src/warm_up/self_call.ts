@@ -9,13 +9,15 @@ import {
   readSocketAddress,
   SOCKET_ADDRESS_BYTES,
 } from "../linux/socket_address.ts";
+import {
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from "../linux/socket_constants.ts";
 import type { Peer } from "../runtime/types.ts";
 import { keyOf } from "../connections/exchanges.ts";
-
-// socket(2), send(2)
-const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 
 /** Milliseconds between two tries to send or to receive, and for all tries together. */
 const TRY_MS = 1;
@@ -68,7 +70,7 @@ export class SelfCall {
     const family = address[0] | address[1] << 8;
     const socket = requireSymbol(this.#libc.socket, "socket")(
       family,
-      SOCK_STREAM_NONBLOCK_CLOEXEC,
+      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
       0,
     );
     if (socket === -1) throw lastError(this.#libc, "open", "a socket");

@@ -49,7 +49,7 @@ describe("a reply of a quiesced server", () => {
     }
   });
 
-  test("ends with its reply if it is told to, and others stay connected", async () => {
+  test("is rehearsed, and others stay connected", async () => {
     const one = await serving(await realLibc(), {});
     try {
       const [asking, other] = await one.connect(2);

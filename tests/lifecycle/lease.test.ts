@@ -36,22 +36,3 @@ test("a stopped lease does not end", async () => {
   await until("a later lease's end", () => other);
   assert.equal(ended, false);
 });
-
-test("a stopped lease's timer is cleared later, and tells nothing until then", async () => {
-  let ended = 0;
-  const actions: (() => void)[] = [];
-  const lease = new Lease(() => ended++, (action) => actions.push(action));
-  lease.start(0.01);
-  lease.stop();
-  lease.stop();
-  assert.equal(actions.length, 1);
-  const other = Promise.withResolvers<void>();
-  new Lease(other.resolve).start(0.03);
-  await other.promise;
-  assert.equal(ended, 0);
-  // What comes late does not clear the timer of the next one.
-  lease.start(0.01);
-  for (const action of actions) action();
-  await until("the end", () => ended);
-  assert.equal(ended, 1);
-});

@@ -86,22 +86,6 @@ describe("the published generation", () => {
     assert.equal(open(), 0);
   });
 
-  it("is the same where the restore was expected, and where another end came", async () => {
-    const directory = join(root, "expected");
-    const file = new GenerationFile(directory);
-    const repair = generationRepair(file);
-    for (const outcome of ["restored", "resumed"] as const) {
-      file.expect("op", 3);
-      file.ready();
-      await repairWith(repair, {}, { generation: 3, outcome });
-      const published = readGeneration(directory)!;
-      const { time, ...rest } = published;
-      assert.deepEqual(rest, { generation: 3, operation: "op", outcome });
-      assert.ok(Math.abs(Date.parse(time) - Date.now()) < 5000, time);
-    }
-    file.close();
-  });
-
   it("is published all the same where somebody has removed what was ready", async () => {
     const directory = join(root, "removed");
     const file = new GenerationFile(directory);

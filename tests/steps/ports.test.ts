@@ -8,11 +8,11 @@ describe("the ports step", () => {
   test("stops, and starts again at the undo", async () => {
     const seen: string[] = [];
     const step = portsStep({
-      stop: () => Promise.resolve({ ports: 2 }),
+      stop: () => Promise.resolve({ ports: 2, connections: 1 }),
       start: () => void seen.push("start"),
     });
     const done = await step.quiesce(stepContext()) as Done;
-    assert.deepEqual(done.effect, { ports: 2 });
+    assert.deepEqual(done.effect, { ports: 2, connections: 1 });
     assert.deepEqual(seen, []);
     await done.undo!(recoveryContext());
     assert.deepEqual(seen, ["start"]);
@@ -23,13 +23,19 @@ describe("the ports step", () => {
     const step = portsStep({
       stop: (signal) =>
         new Promise((resolve) =>
-          signal.addEventListener("abort", () => resolve({ ports: 0 }))
+          signal!.addEventListener(
+            "abort",
+            () => resolve({ ports: 0, connections: 0 }),
+          )
         ),
       start() {},
     });
     const stopping = step.quiesce(stepContext(abort.signal));
     abort.abort();
-    assert.deepEqual((await stopping as Done).effect, { ports: 0 });
+    assert.deepEqual((await stopping as Done).effect, {
+      ports: 0,
+      connections: 0,
+    });
   });
 
   test("starts again where the stop fails", async () => {

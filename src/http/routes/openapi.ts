@@ -7,7 +7,7 @@ import type { JsonSchema } from "../../util/json_input.ts";
 import { VERSION } from "../../version.ts";
 import { componentsOf, textSchemaOf } from "./json_schema.ts";
 import { content, HEADERS, responsesOf, SHARED } from "./openapi_replies.ts";
-import { problemType } from "./problem.ts";
+import { problemType } from "../../util/problem.ts";
 import { allowedMethods, type Route } from "./route.ts";
 
 /** The ways to show the token; either is enough. */

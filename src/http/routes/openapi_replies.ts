@@ -17,7 +17,7 @@ import {
   StepReport,
 } from "./documents.ts";
 import { schemaOf } from "./json_schema.ts";
-import { type ProblemKind, PROBLEMS, problemType } from "./problem.ts";
+import { type ProblemKind, PROBLEMS, problemType } from "../../util/problem.ts";
 import { problemsOf, type Reply, type Route } from "./route.ts";
 
 /** The schemas that have a name in the document. */

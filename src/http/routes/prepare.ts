@@ -21,9 +21,9 @@ export async function prepare(
 ): Promise<Response> {
   const query = readQuery(c, PrepareQuery);
   const request = { ...query, ...await readBody(c, PrepareBody) };
-  const operation = await hold(lifecycle, request);
+  const operation = await hold(c, lifecycle, request);
   c.header("cache-control", "no-store");
-  c.header("lull-operation", operation.id);
+  c.set("operation", operation.id);
   if (request.wait === undefined) {
     // The settle begins when the caller has this reply: whatever the reply
     // allocates is garbage by then, and its connection is closed.
@@ -47,6 +47,7 @@ export function reportOf(operation: Operation): PrepareReportDocument {
 }
 
 async function hold(
+  c: Context,
   lifecycle: Lifecycle,
   request: Parameters<Lifecycle["prepare"]>[0],
 ): Promise<Operation> {
@@ -54,6 +55,7 @@ async function hold(
     return await lifecycle.prepare(request);
   } catch (error) {
     if (!(error instanceof PrepareFailed)) throw problemOf(error);
+    c.set("operation", error.operation.id);
     throw new ProblemError("prepare-failed", {
       detail: error.message,
       report: withOutput({

@@ -9,7 +9,6 @@ import type { RecoverRequest } from "../../lifecycle/request.ts";
 import { withOutput } from "../../hooks/output.ts";
 import type { Bindings } from "../../connections/exchange.ts";
 import { readBody, readQuery } from "./input.ts";
-import { nameOperation } from "./operation_header.ts";
 import { ProblemError } from "./problem.ts";
 import { problemOf } from "./refusal.ts";
 import { NoQuery, RecoverBody } from "./schemas.ts";
@@ -30,7 +29,7 @@ export async function recover(
   const recovery = recovered.recovery?.trigger === "recover"
     ? withOutput(recovered.recovery)
     : recovered.recovery;
-  nameOperation(c, lifecycle);
+  c.set("operation", recovery?.operation);
   const { deferred } = lifecycle;
   const late = deferred.reports.length > 0 ? deferred.reports : undefined;
   if (deferred.lacksEntropy) {

@@ -6,7 +6,7 @@ import type { Context } from "hono";
 import type { GenericSchema } from "valibot";
 import type { Agent } from "../context.ts";
 import type { Bindings } from "../../connections/exchange.ts";
-import type { ProblemKind } from "./problem.ts";
+import type { ProblemKind } from "../../util/problem.ts";
 
 /** A reply that is no problem. */
 export interface Reply {

@@ -5,7 +5,6 @@
 import type { Context } from "hono";
 import type { Agent } from "../context.ts";
 import { VERSION } from "../../version.ts";
-import { nameOperation } from "./operation_header.ts";
 import { reportOf } from "./prepare.ts";
 import type { StatusDocument } from "./documents.ts";
 
@@ -32,6 +31,5 @@ export function status(c: Context, agent: Agent): Response {
     ports: ports?.status(),
   };
   c.header("cache-control", "no-store");
-  nameOperation(c, lifecycle);
   return c.json(document);
 }

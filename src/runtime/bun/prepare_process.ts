@@ -6,6 +6,7 @@
  */
 import { accessSync, constants, readFileSync } from "node:fs";
 import process from "node:process";
+import { messageOf } from "../../util/errors.ts";
 
 /** The settings; each was chosen by measurement. */
 const SETTINGS = {
@@ -49,7 +50,7 @@ export function prepareProcess(): string | undefined {
   try {
     execute();
   } catch (error) {
-    return `Cannot change settings of Bun: ${(error as Error).message}`;
+    return `Cannot change settings of Bun: ${messageOf(error)}`;
   }
 }
 

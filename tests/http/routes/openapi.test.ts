@@ -8,7 +8,7 @@ import {
   textSchemaOf,
 } from "../../../src/http/routes/json_schema.ts";
 import { openapi } from "../../../src/http/routes/openapi.ts";
-import { PROBLEMS, problemType } from "../../../src/http/routes/problem.ts";
+import { PROBLEMS, problemType } from "../../../src/util/problem.ts";
 import { problemsOf } from "../../../src/http/routes/route.ts";
 import {
   HostTime,

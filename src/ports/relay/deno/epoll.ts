@@ -9,6 +9,10 @@ import {
   loadLibc,
   requireSymbol,
 } from "../../../linux/libc.ts";
+import {
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+} from "../../../linux/socket_constants.ts";
 import { openLibrary } from "../../../runtime/deno/library.ts";
 import { Descriptors } from "../descriptors.ts";
 
@@ -21,9 +25,9 @@ export const EPOLLRDHUP = 0x2000;
 const EPOLLET = 0x8000_0000;
 const EPOLL_CTL_ADD = 1;
 /** The same value in fcntl.h, sys/epoll.h, sys/socket.h and sys/eventfd.h. */
-const CLOEXEC = 0o2000000;
-/** SOCK_NONBLOCK and SOCK_CLOEXEC, socket(2). */
-export const SOCK_FLAGS = 0o4000 | CLOEXEC;
+const CLOEXEC = SOCK_CLOEXEC;
+/** The flags of each socket here. */
+export const SOCK_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 /** struct epoll_event is packed on x86-64 alone. */
 const [EVENT_BYTES, TOKEN_OFFSET] = process.arch === "x64" ? [12, 4] : [16, 8];
