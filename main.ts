@@ -1,6 +1,5 @@
 /**
- * Lull: makes a virtual machine safe to snapshot, and right again after the
- * restore. Arguments, configuration, runtime, agent; no logic.
+ * Parses the command line and runs one command.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -52,8 +51,8 @@ try {
 }
 
 /**
- * The module of a worker, with this one's own ending: what Deno runs is bundled
- * into JavaScript. A compiled binary finds it from here, too.
+ * The URL of a worker's module, without an extension in `path`. The extension is that of this module:
+ * the bundle for Deno consists of JavaScript files. A compiled binary resolves the same URL.
  */
 function beside(path: string): URL {
   const ending = import.meta.url.endsWith(".js") ? "js" : "ts";

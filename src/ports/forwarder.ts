@@ -1,6 +1,6 @@
 /**
- * The owner's side of forwarding: what shall be forwarded, what is, and the
- * worker that does it.
+ * The owner's part of forwarding: the ports to forward, the ports that are forwarded, and the worker
+ * that forwards them.
  * @module
  */
 import { errorText } from "../util/errors.ts";
@@ -24,16 +24,16 @@ export interface ForwarderOptions {
   readonly stopLimitMs?: number;
 }
 
-/** A port that is forwarded, or would be if its address were free. */
+/** A port that is forwarded, or that could not be forwarded yet. */
 export interface ForwardedPort {
   readonly port: number;
   readonly targets: readonly string[];
   readonly listening: boolean;
-  /** Why it does not listen, if it was tried. */
+  /** Why the worker does not listen on it, if it has tried. */
   readonly error?: string;
 }
 
-/** Forwards ports through a worker, which lives from the first port to `stop`. */
+/** Forwards ports by a worker, which exists from the first port until `stop`. */
 export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #ports = new Map<number, ForwardedPort>();
@@ -46,14 +46,14 @@ export class Forwarder {
     this.#options = options;
   }
 
-  /** What shall be forwarded and whether it is, in the order of ports. */
+  /** All ports to forward, with their state, in the order of their numbers. */
   get ports(): ForwardedPort[] {
     return [...this.#ports.values()].sort((a, b) => a.port - b.port);
   }
 
   /**
-   * Forwards these ports and no others. Only what has changed reaches the
-   * worker; a port that failed before is tried again.
+   * Forwards these ports and no others. The worker gets only the changes, and tries again to listen
+   * on ports on which it could not listen before.
    */
   set(targets: Targets): void {
     if (this.#stopping !== undefined) {
@@ -72,9 +72,9 @@ export class Forwarder {
   }
 
   /**
-   * Closes all listeners and connections and ends the worker. Resolves when
-   * nothing of it is left, rejects if the thread does not end. The signal cuts
-   * the wait for a worker that does not answer short.
+   * Closes all listeners and connections and ends the worker. Resolves when all of them are closed
+   * and the thread has ended; rejects if the thread does not end. If the signal aborts, the worker
+   * is ended without waiting for its answer.
    */
   stop(signal?: AbortSignal): Promise<PortsEffect> {
     this.#stopping ??= this.#stop(signal).finally(() => {
@@ -89,7 +89,7 @@ export class Forwarder {
     if (known?.listening) {
       log.info(`forwarding ${address}:${port} to ${targets.join(", ")} now`);
     }
-    // The error of the last try stays until the worker has news.
+    // The error of the last try stays until the next event of the worker.
     const entry = { listening: false, ...known, port, targets };
     this.#ports.set(port, entry);
     try {
@@ -109,15 +109,15 @@ export class Forwarder {
     this.#post({ kind: "unforward", port });
   }
 
-  /** Without a worker nothing is forwarded, and there is nothing to take back. */
-  #post(order: WorkerCommand): void {
-    this.#worker?.post(order);
+  /** Does nothing without a worker: then nothing is forwarded. */
+  #post(command: WorkerCommand): void {
+    this.#worker?.post(command);
   }
 
   #startWorker(): RuntimeWorker {
     const worker = this.#options.runtime.startWorker(this.#options.workerUrl, {
-      onMessage: (news) => {
-        if (worker === this.#worker) this.#onNews(news as WorkerEvent);
+      onMessage: (event) => {
+        if (worker === this.#worker) this.#onEvent(event as WorkerEvent);
       },
       onError: (error) => {
         if (worker === this.#worker) this.#onDeath(worker, error);
@@ -126,13 +126,13 @@ export class Forwarder {
     return worker;
   }
 
-  #onNews(news: WorkerEvent): void {
-    if (news.kind === "stopped") return this.#onStopped?.(news.effect);
-    const known = this.#ports.get(news.port);
-    // news of a port that has been taken back since
+  #onEvent(event: WorkerEvent): void {
+    if (event.kind === "stopped") return this.#onStopped?.(event.effect);
+    const known = this.#ports.get(event.port);
+    // The port has been removed since.
     if (known === undefined) return;
-    if (news.kind === "listening") this.#onListening(known);
-    else this.#onFailed(known, news.reason);
+    if (event.kind === "listening") this.#onListening(known);
+    else this.#onFailed(known, event.reason);
   }
 
   #onListening({ port, targets }: ForwardedPort): void {
@@ -145,12 +145,12 @@ export class Forwarder {
     const { address, log } = this.#options;
     const { port, targets } = known;
     this.#ports.set(port, { port, targets, listening: false, error });
-    // said before: it is tried at every scan
+    // Logged before; every scan tries again.
     if (known.error === error) return;
     log.warn(`Cannot listen on ${address}:${port}: ${error}`);
   }
 
-  /** The next `set` finds nothing forwarded and sets everything up again. */
+  /** Forgets all ports, so that the next `set` forwards them again by another worker. */
   #onDeath(worker: RuntimeWorker, error: Error): void {
     this.#options.log.warn(`Cannot go on forwarding: ${error.message}`);
     this.#worker = undefined;
@@ -164,7 +164,7 @@ export class Forwarder {
   async #stop(signal?: AbortSignal): Promise<PortsEffect> {
     const worker = this.#worker;
     if (worker === undefined) {
-      // Those for which no worker could be started.
+      // The ports for which no worker could be started.
       this.#ports.clear();
       await this.#dying;
       return { ports: 0, connections: 0 };
@@ -184,7 +184,7 @@ export class Forwarder {
     return effect ?? { ports: listening, connections: 0 };
   }
 
-  /** What the worker closed, or undefined if it does not say in time. */
+  /** The number of listeners and connections that the worker closed; undefined at the limit. */
   #confirmation(signal?: AbortSignal): Promise<PortsEffect | undefined> {
     const { stopLimitMs = STOP_LIMIT_MS } = this.#options;
     return new Promise((resolve) => {

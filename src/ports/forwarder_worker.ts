@@ -1,7 +1,6 @@
 /**
- * The data plane: listens and moves bytes, in a thread of its own, so that
- * traffic never delays a prepare or a health check. Run as a worker by
- * forwarder.ts.
+ * The worker of the forwarder: listens and relays bytes in its own thread, so that traffic never
+ * delays a prepare or a health check. forwarder.ts starts it.
  * @module
  */
 import { readlinkSync } from "node:fs";
@@ -16,35 +15,35 @@ import type {
 } from "./listen.ts";
 import type { WorkerCommand, WorkerEvent } from "./messages.ts";
 
-/** What a worker's global scope has: the types of a page are loaded here. */
+/** The global scope of a worker; the types that are loaded here are those of a page. */
 interface WorkerScope {
   postMessage(message: WorkerEvent | WorkerHello): void;
   onmessage: ((event: MessageEvent<WorkerCommand>) => void) | null;
 }
 
-interface Listener {
-  readonly door: Listening;
+interface ForwardedPort {
+  readonly listener: Listening;
   targets: readonly string[];
   listening: boolean;
 }
 
 const scope = globalThis as unknown as WorkerScope;
-const listeners = new Map<number, Listener>();
+const ports = new Map<number, ForwardedPort>();
 const connections = new Set<RelayedConnection>();
-/** Listeners that are not closed yet, those being closed among them. */
-const doors = new Set<Listening>();
+/** Listeners that are not closed yet, including those that are being closed. */
+const listeners = new Set<Listening>();
 const loading = loadListen();
 let stopping: (() => void) | undefined;
 
-// In the order they came, whatever was still being loaded.
-scope.onmessage = async ({ data: order }) => {
+// All commands wait for the same promise, so they keep their order.
+scope.onmessage = async ({ data: command }) => {
   const { listen } = await loading;
-  if (order.kind === "stop") return stop();
-  if (order.kind === "unforward") return unforward(order.port);
-  const { address, port, targets } = order;
-  const listener = listeners.get(port);
-  if (listener === undefined) return forward(listen, address, port, targets);
-  listener.targets = targets;
+  if (command.kind === "stop") return stop();
+  if (command.kind === "unforward") return unforward(command.port);
+  const { address, port, targets } = command;
+  const known = ports.get(port);
+  if (known === undefined) return forward(listen, address, port, targets);
+  known.targets = targets;
 };
 
 const { descriptors } = await loading;
@@ -65,57 +64,57 @@ function forward(
   port: number,
   targets: readonly string[],
 ): void {
-  const door = listen({
+  const listener = listen({
     address,
     port,
-    targets: () => listener.targets,
+    targets: () => forwarded.targets,
     onConnection: (connection) => connections.add(connection),
     onEnd(connection) {
       connections.delete(connection);
-      lookWhetherStopped();
+      reportIfStopped();
     },
     onError(error) {
-      doors.delete(door);
-      lookWhetherStopped();
-      if (listeners.get(port) !== listener) return;
-      listeners.delete(port);
+      listeners.delete(listener);
+      reportIfStopped();
+      if (ports.get(port) !== forwarded) return;
+      ports.delete(port);
       scope.postMessage({ kind: "failed", port, reason: errorText(error) });
     },
     onListening() {
-      if (listeners.get(port) !== listener) return;
-      listener.listening = true;
+      if (ports.get(port) !== forwarded) return;
+      forwarded.listening = true;
       scope.postMessage({ kind: "listening", port });
     },
   });
-  const listener: Listener = { door, targets, listening: false };
-  listeners.set(port, listener);
-  doors.add(door);
+  const forwarded: ForwardedPort = { listener, targets, listening: false };
+  ports.set(port, forwarded);
+  listeners.add(listener);
 }
 
 function unforward(port: number): void {
-  const listener = listeners.get(port);
-  if (listener === undefined) return;
-  listeners.delete(port);
-  const { door } = listener;
-  door.close(() => {
-    doors.delete(door);
-    lookWhetherStopped();
+  const forwarded = ports.get(port);
+  if (forwarded === undefined) return;
+  ports.delete(port);
+  const { listener } = forwarded;
+  listener.close(() => {
+    listeners.delete(listener);
+    reportIfStopped();
   });
 }
 
 function stop(): void {
   const effect = { ports: 0, connections: connections.size };
-  for (const [port, { listening }] of listeners) {
+  for (const [port, { listening }] of ports) {
     if (listening) effect.ports++;
     unforward(port);
   }
   stopping = () => scope.postMessage({ kind: "stopped", effect });
   for (const connection of connections) connection.reset();
-  lookWhetherStopped();
+  reportIfStopped();
 }
 
-function lookWhetherStopped(): void {
-  if (doors.size > 0 || connections.size > 0) return;
+function reportIfStopped(): void {
+  if (listeners.size > 0 || connections.size > 0) return;
   stopping?.();
   stopping = undefined;
 }

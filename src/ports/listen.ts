@@ -1,45 +1,45 @@
 /**
- * What of the forwarder's worker differs between the runtimes: who listens on a
- * port and carries what comes in.
+ * The part of the forwarder's worker that differs between the runtimes: listening on a port, and
+ * relaying the bytes of its connections.
  * @module
  */
 import type { Descriptors } from "./relay/descriptors.ts";
 
-/** One connection: a client's, and the one to its target. */
+/** Two connections: from a client, and to its target. */
 export interface RelayedConnection {
   /**
-   * Resets both: a connection that is closed in the middle must not look
-   * complete, and one that is reset leaves nothing behind in the kernel.
+   * Resets both connections. A connection that ends in the middle must not look complete, and a
+   * connection that is reset leaves no state in the kernel.
    */
   reset(): void;
 }
 
-/** Where to listen, and who hears of what happens. */
+/** Where to listen, and the callbacks. */
 export interface ListenOptions {
   readonly address: string;
   readonly port: number;
-  /** Addresses to dial in turn, as they are when a client comes. */
+  /** The addresses to dial, in this order; called for each client. */
   readonly targets: () => readonly string[];
   readonly onListening: () => void;
-  /** It does not listen, and is closed. */
+  /** The listener could not listen, and is closed. */
   readonly onError: (error: unknown) => void;
   readonly onConnection: (connection: RelayedConnection) => void;
-  /** Of this connection nothing is left. */
+  /** Both sockets of this connection are closed. */
   readonly onEnd: (connection: RelayedConnection) => void;
 }
 
-/** A port that is listened on. */
+/** A listener on a port. */
 export interface Listening {
-  /** Takes no more clients; those that came live on. */
+  /** Accepts no more clients; open connections continue. */
   close(onClosed: () => void): void;
 }
 
-/** Listens; the outcome comes in a later turn of the event loop. */
+/** Listens; the callbacks report the result in a later turn of the event loop. */
 export type Listen = (options: ListenOptions) => Listening;
 
-/** What a runtime's module for it has. */
+/** The exports of each runtime's module. */
 export interface ListenModule {
   readonly listen: Listen;
-  /** Where it opens descriptors that outlive its thread. */
+  /** Given if the module opens descriptors that stay open when its thread ends. */
   readonly descriptors?: Descriptors;
 }

@@ -1,5 +1,5 @@
 /**
- * What the port subsystem needs of a logger.
+ * The methods of a logger that the port subsystem uses.
  * @module
  */
 

@@ -1,20 +1,20 @@
 /**
- * What the forwarder and its worker say to each other.
+ * The messages between the forwarder and its worker.
  * @module
  */
 
 /** From the forwarder to its worker. */
 export type WorkerCommand =
-  /** Listen on it, or, where that is so already, dial these targets from now on. */
+  /** Listen on the port; if that is so already, use these targets from now on. */
   | {
     readonly kind: "forward";
     readonly address: string;
     readonly port: number;
     readonly targets: readonly string[];
   }
-  /** Stop listening; open connections live on, as they would without us. */
+  /** Stop listening on the port; open connections continue. */
   | { readonly kind: "unforward"; readonly port: number }
-  /** Close everything, then say `stopped`. */
+  /** Close everything, then send `stopped`. */
   | { readonly kind: "stop" };
 
 /** From the worker to the forwarder. */
@@ -27,7 +27,7 @@ export type WorkerEvent =
   }
   | { readonly kind: "stopped"; readonly effect: PortsEffect };
 
-/** What a stop closed: listeners and connections, counted. */
+/** The numbers of listeners and connections that a stop closed. */
 export interface PortsEffect {
   readonly ports: number;
   readonly connections: number;

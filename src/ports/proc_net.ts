@@ -15,16 +15,16 @@ export interface ListeningSocket {
 }
 
 /**
- * `sl: local remote st queues timer retransmits uid timeout inode ...`, where
+ * `sl: local remote st queues timer retransmits uid timeout inode ...`, in which
  * the state 0A is TCP_LISTEN (include/net/tcp_states.h). Both tables share the
- * format but for the length of an address.
+ * format, except for the length of an address.
  */
 const LISTENING =
   /^ *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:0000 0A [0-9A-F]+:[0-9A-F]+ [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +\d+ +\d+ (\d+)(?: |$)/;
 
 /**
- * The listening sockets in the text of either table, in its order. Lines that
- * are not a listening socket are skipped, whatever is in them; never throws.
+ * The listening sockets in the text of one table, in its order. All other lines are skipped; never
+ * throws.
  */
 export function parseListening(text: string): ListeningSocket[] {
   const sockets: ListeningSocket[] = [];

@@ -1,6 +1,6 @@
 /**
- * Finds the ports that the workload serves to itself only: what listens on
- * loopback and nowhere else can be reached from outside by forwarding.
+ * Finds the ports on which the workload listens on loopback only. A caller outside the guest reaches
+ * such a port only if it is forwarded.
  * @module
  */
 import { closeSync, openSync, readSync } from "node:fs";
@@ -11,21 +11,21 @@ import { parseListening } from "./proc_net.ts";
 /** Port to the loopback addresses that listen on it, IPv4 first. */
 export type Targets = ReadonlyMap<number, readonly string[]>;
 
-/** What looks for ports; tests and other sources give their own. */
+/** Finds the ports to forward; tests pass their own. */
 export interface PortScanner {
   scan(): Targets | Promise<Targets>;
-  /** Gives back what the scanner holds; a later scan takes it again. */
+  /** Closes the descriptors of the scanner; a later scan opens them again. */
   close(): void;
 }
 
 /** How to scan. */
 export interface ScannerOptions {
-  /** The forwarder's own listeners are on it: they are not the workload's. */
+  /** The address of the forwarder's own listeners, which are not the workload's. */
   readonly forwardAddress: string;
   /** Ports of Lull itself, which are never forwarded. */
   readonly ownPorts: () => readonly number[];
   readonly log: PortLog;
-  /** The tables to read, any of which may be missing. */
+  /** The tables to read. A table may be missing. */
   readonly paths?: readonly string[];
 }
 
@@ -54,7 +54,7 @@ export class Scanner implements PortScanner {
         else if (!targets.includes(target)) targets.push(target);
       }
     }
-    // As text, IPv4 comes before IPv6, and 127.0.0.1 before what follows it.
+    // In this order, IPv4 comes before IPv6, and 127.0.0.1 before other IPv4 addresses.
     for (const targets of ports.values()) targets.sort();
     return ports;
   }
@@ -73,8 +73,8 @@ function loopback(address: string): string | undefined {
 }
 
 /**
- * One of the kernel's tables. The descriptor stays open, because opening costs
- * as much as a short read; a read at offset 0 makes the kernel list anew.
+ * One of the kernel's tables. The descriptor stays open, because to open it costs as much as a short
+ * read. A read at offset 0 makes the kernel list its sockets again.
  */
 class Table {
   readonly #path: string;
@@ -126,7 +126,7 @@ class Table {
     }
   }
 
-  /** Once, until it works again: the next scan meets the same error. */
+  /** Logs the error, but not again as long as each scan fails in the same way. */
   #report(error: unknown): void {
     const text = `Cannot read ${this.#path}: ${errorText(error)}`;
     if (text === this.#reported) return;

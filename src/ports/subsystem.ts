@@ -1,6 +1,6 @@
 /**
- * The port subsystem: looks for ports of the workload every interval and
- * forwards what it finds.
+ * The port subsystem: scans for ports of the workload at an interval, and forwards the ports that it
+ * finds.
  * @module
  */
 import { networkInterfaces } from "node:os";
@@ -16,37 +16,37 @@ import { type PortScanner, Scanner } from "./scanner.ts";
 export interface PortSubsystemOptions {
   /** From the end of one scan to the next, in milliseconds. */
   readonly scanIntervalMs: number;
-  /** The IPv4 address to forward from. Forwarding rests while no interface has it. */
+  /** The IPv4 address to forward from. Nothing is forwarded while no interface has it. */
   readonly forwardAddress: string;
   /** Ports of Lull itself, which are never forwarded. */
   readonly ownPorts: () => readonly number[];
-  /** The module forwarder_worker.ts, wherever the build has put it. */
+  /** The module forwarder_worker.ts, at the place where the build has put it. */
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
-  /** For the first scan, which a recovery's caller need not wait for. */
+  /** Defers the first scan, so that the caller of a recovery does not wait for it. */
   readonly queue: Pick<DeferredQueue, "defer">;
   readonly log: PortLog;
   /** As {@linkcode ForwarderOptions.stopLimitMs}. */
   readonly stopLimitMs?: number;
-  /** Instead of the one that reads /proc/net. */
+  /** Replaces the scanner that reads /proc/net. */
   readonly scanner?: PortScanner;
-  /** Whether an interface has the address; instead of asking the kernel. */
+  /** Whether an interface has the address; replaces the question to the kernel. */
   readonly hasAddress?: (address: string) => boolean;
 }
 
-/** What the subsystem is doing. */
+/** The state of the subsystem. */
 export interface PortStatus {
   /** `resting`: started, but no interface has the forward address. */
   readonly state: "running" | "stopped" | "resting";
   readonly ports: readonly ForwardedPort[];
 }
 
-/** Scans and forwards between `start` and `stop`, as often as one likes. */
+/** Scans and forwards between `start` and `stop`; both may be called many times. */
 export class PortSubsystem {
   readonly #options: PortSubsystemOptions;
   readonly #scanner: PortScanner;
   readonly #forwarder: Forwarder;
-  /** One object per start: a tick of an older run does nothing any more. */
+  /** One object per start: a scan of an earlier run then has no effect. */
   #run: object | undefined;
   #resting = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -63,7 +63,7 @@ export class PortSubsystem {
     });
   }
 
-  /** Starts scanning, in a later turn, or when a `stop` that is under way is done. */
+  /** Starts scanning in a later turn, after a `stop` that is under way. */
   start(): void {
     if (this.#run !== undefined) return;
     const run = this.#run = {};
@@ -71,9 +71,9 @@ export class PortSubsystem {
   }
 
   /**
-   * Stops scanning and closes everything. Resolves when no timer, listener,
-   * connection and thread is left; rejects if the thread does not end. The
-   * signal cuts the wait for a worker that does not answer short.
+   * Stops scanning and closes everything. Resolves when no timer, listener, connection or thread is
+   * left; rejects if the thread does not end. If the signal aborts, the worker is ended without
+   * waiting for its answer.
    */
   stop(signal?: AbortSignal): Promise<PortsEffect> {
     this.#run = undefined;
@@ -84,7 +84,7 @@ export class PortSubsystem {
     return this.#stopping;
   }
 
-  /** What is found and what of it is forwarded. */
+  /** The ports that were found, and which of them are forwarded. */
   status(): PortStatus {
     const state = this.#run === undefined
       ? "stopped"
@@ -109,7 +109,7 @@ export class PortSubsystem {
   }
 
   async #tick(run: object): Promise<void> {
-    // Whether it failed is for the caller of stop to hear.
+    // The caller of stop gets its error.
     await Promise.allSettled([this.#stopping]);
     if (this.#run !== run) return;
     try {
@@ -144,7 +144,7 @@ export class PortSubsystem {
     );
   }
 
-  /** Once, until a scan works again. */
+  /** Logs the error, but not again as long as each scan fails in the same way. */
   #report(text: string): void {
     if (text === this.#reported) return;
     this.#reported = text;
@@ -152,7 +152,7 @@ export class PortSubsystem {
   }
 }
 
-/** The kernel accepts all of 127.0.0.0/8 on loopback and lists one of them. */
+/** The kernel accepts all addresses of 127.0.0.0/8 on loopback, but lists only one of them. */
 function onInterface(address: string): boolean {
   if (address.startsWith("127.")) return true;
   return Object.values(networkInterfaces()).some((addresses) =>

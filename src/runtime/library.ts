@@ -7,21 +7,21 @@ import type { CResult, CSignature, CValue, ForeignLibrary } from "./types.ts";
 /** A C function as both runtimes bind it. */
 export type CFunction = (...args: CValue[]) => CResult;
 
-/** The runtime's share: everything that needs its own FFI. */
+/** The part that each runtime implements with its own FFI. */
 export interface LibraryLoader {
   /**
-   * The function of that name, bound with `pointer` as a plain 64-bit number;
-   * undefined where there is no such library, no such function, or no FFI.
+   * The function of that name, bound with `pointer` as a plain 64-bit number. Undefined if there
+   * is no such library, no such function, or no FFI.
    */
   load(name: string, signature: CSignature): CFunction | undefined;
   /** The C int at that address. */
   readInt32(address: bigint): number;
 }
 
-/** Makes a library of a loader; undefined where the loader finds nothing. */
+/** Makes a library from a loader; undefined if the loader finds nothing. */
 export function makeLibrary(loader: LibraryLoader): ForeignLibrary | undefined {
-  // Every library that links to a C library leads to it, which is all of them
-  // (errno(3); glibc and musl agree): where it is missing, the library is.
+  // Each library links to a C library, and glibc and musl both have this function (errno(3)).
+  // If it is missing, the library itself is missing.
   const location = loader.load("__errno_location", {
     args: [],
     result: "pointer",
@@ -36,7 +36,7 @@ export function makeLibrary(loader: LibraryLoader): ForeignLibrary | undefined {
   };
 }
 
-/** A 64-bit number has no null; C's is 0. */
+/** Passes 0 for each null pointer: a 64-bit number has no null. */
 function passNull(call: CFunction, signature: CSignature): CFunction {
   if (!signature.args.includes("pointer")) return call;
   return (...args) =>

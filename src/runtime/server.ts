@@ -12,26 +12,26 @@ import { withCompleteUrl } from "./url.ts";
 const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /**
- * An IPv4 address in its own form: a socket that listens on `::` names its IPv4
- * peers `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2).
+ * An IPv4 address without the prefix `::ffff:`, with which a socket that listens on `::` names its
+ * IPv4 peers (RFC 4291, 2.5.5.2).
  */
 export function normalizeAddress(address: string): string {
-  // Most are IPv4, and a regular expression is compiled anew after a restore.
+  // No regular expression for a usual IPv4 address.
   if (!address.startsWith("::")) return address;
   return V4_MAPPED.exec(address)?.[1] ?? address;
 }
 
-/** The peer as the rest of Lull knows it. */
+/** A peer, its address without the prefix of mapped IPv4 addresses. */
 export function makePeer(address: string, port: number): Peer {
   return { address: normalizeAddress(address), port };
 }
 
-/** Whoever calls over a unix socket of that path. */
+/** The peer of every connection over the unix socket of that path. */
 export function unixPeer(path: string): Peer {
   return { address: `unix:${path}`, port: 0, unix: true };
 }
 
-/** The error of a server that cannot listen, with the reason's code. */
+/** The error of a server that cannot listen; it contains the code of the cause. */
 export function listenError(options: ServeOptions, cause: unknown): Error {
   return cannotListen(options, cause);
 }
@@ -41,7 +41,7 @@ function cannotListen(at: ListenAddress, cause: unknown): Error {
   return new Error(`Cannot listen on ${addressText(at)}: ${why}`, { cause });
 }
 
-/** The error of a server that can take nobody for now, with the reason's code. */
+/** The error of a server that cannot accept clients for now; it contains the code of the cause. */
 export function stoppedError(options: ServeOptions, cause: unknown): Error {
   return new Error(
     `Cannot take another client on ${addressText(options)}: ${
@@ -52,7 +52,7 @@ export function stoppedError(options: ServeOptions, cause: unknown): Error {
   );
 }
 
-/** Tells the owner, or stderr where nobody wants to hear. */
+/** Passes the error to the owner; writes it to stderr if the owner takes no errors. */
 export function tell(options: ServeOptions, error: unknown): void {
   if (options.onError === undefined) console.error(error);
   else options.onError(error);
@@ -66,15 +66,15 @@ export function addressText(at: ListenAddress): string {
 }
 
 /**
- * Makes way for a socket at the path: removes what a dead agent left there.
- * Fails where somebody listens, or the file is no socket.
+ * Removes a socket file that a dead agent has left at the path. Fails if a process listens there,
+ * or if the file is not a socket.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   try {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return;
     if (!found.isSocket()) throw new Error("it exists and is no socket");
-    if (await somebodyListens(path)) {
+    if (await hasListener(path)) {
       throw Object.assign(new Error("in use"), { code: "EADDRINUSE" });
     }
     rmSync(path, { force: true });
@@ -83,7 +83,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
   }
 }
 
-/** Calls `bind`, which makes the socket's file, so that only its owner may use it. */
+/** Calls `bind`, which creates the socket's file, so that only the file's owner may use it. */
 export function bindPrivately<T>(path: string, bind: () => T): T {
   const before = process.umask(0o177);
   try {
@@ -95,7 +95,7 @@ export function bindPrivately<T>(path: string, bind: () => T): T {
   }
 }
 
-function somebodyListens(path: string): Promise<boolean> {
+function hasListener(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = nodeNet().connect(path);
     const end = (listens: boolean) => {
@@ -108,8 +108,8 @@ function somebodyListens(path: string): Promise<boolean> {
 }
 
 /**
- * Calls the handler, with a request that has its complete URL, and answers a plain
- * 500 where it throws: what it threw is told to the owner, never to the client.
+ * Calls the handler with a request that has its complete URL. If the handler throws, the client gets
+ * a plain 500, and the owner gets the error.
  */
 export async function answer(
   options: ServeOptions,
@@ -118,7 +118,7 @@ export async function answer(
 ): Promise<Response> {
   try {
     const complete = withCompleteUrl(request);
-    // What Bun's parser answers to a URL of another scheme.
+    // Bun's parser replies the same to a URL of another scheme.
     if (complete === undefined) return new Response(null, { status: 400 });
     return await options.fetch(complete, peer);
   } catch (error) {

@@ -13,20 +13,20 @@ export interface CSignature {
   readonly result: CType;
 }
 
-/** A value that crosses the border to C: numbers for i32 and u32, bigint for usize and pointer. */
+/** An argument of a C function: numbers for i32 and u32, bigint for usize and pointer. */
 export type CValue = number | bigint | Uint8Array | null;
 
-/** What C gives back; undefined for void. */
+/** The result of a C function; undefined for void. */
 export type CResult = number | bigint | undefined;
 
 /** A shared library that is loaded into this process. */
 export interface ForeignLibrary {
-  /** The function of that name, or undefined where the library has none. */
+  /** The function of that name, or undefined if the library has none. */
   symbol(
     name: string,
     signature: CSignature,
   ): ((...args: CValue[]) => CResult) | undefined;
-  /** errno of this thread's last call; good for messages, not for decisions. */
+  /** errno of this thread's last call. Use it for messages, not for decisions. */
   errno(): number;
 }
 
@@ -34,14 +34,14 @@ export interface ForeignLibrary {
 export interface Peer {
   readonly address: string;
   readonly port: number;
-  /** On a unix socket the far end has no name: the address is that of our own. */
+  /** On a unix socket, the far end has no name: the address is that of the agent's own socket. */
   readonly unix?: true;
 }
 
-/** Answers one request. The peer is undefined where the runtime does not know it. */
+/** Answers one request. The peer is undefined if the runtime does not know it. */
 export type FetchHandler = (request: Request, peer?: Peer) => Promise<Response>;
 
-/** Where to listen. Port 0 takes a free one. */
+/** Where to listen. With port 0, the kernel chooses a free port. */
 export type ListenAddress =
   | { readonly host: string; readonly port: number }
   /** A unix socket, which only its owner may connect to. */
@@ -51,12 +51,11 @@ export type ListenAddress =
 export type ServeOptions = ListenAddress & {
   readonly fetch: FetchHandler;
   /**
-   * Hears what `fetch` threw, after which the client gets a plain 500; without
-   * it the error goes to stderr. The last line: the app answers its own errors.
-   * Hears as well why a server can take nobody for now.
+   * Gets what `fetch` threw; the client gets a plain 500. If this is not given, the error is
+   * written to stderr. Also gets the reason why the server cannot accept clients for now.
    */
   readonly onError?: (error: unknown) => void;
-  /** The server had stopped, and listens again: on another socket, at the same address. */
+  /** Called when a server that had stopped listens again, on another socket at the same address. */
   readonly onListenAgain?: () => void;
 };
 
@@ -64,7 +63,7 @@ export type ServeOptions = ListenAddress & {
 export interface RuntimeServer {
   /** 0 on a unix socket. */
   readonly port: number;
-  /** Closes what is idle, as far as the runtime can: the fallback where there is no libc. */
+  /** Closes idle connections, if the runtime can: the fallback if there is no libc. */
   closeIdle(): void;
   /** Stops listening and drops every connection; never waits for a half-sent request. */
   stop(): void;
@@ -77,14 +76,15 @@ export interface RuntimeServer {
 export interface RuntimeWorker {
   post(message: unknown): void;
   /**
-   * Ends the thread; resolves once the kernel no longer lists it, rejects if it
-   * still does after ten seconds.
+   * Ends the thread. Resolves when the kernel no longer lists it; rejects if the kernel still
+   * lists it after ten seconds.
    */
   terminate(): Promise<void>;
 }
 
-/** What a worker says first: the id of its thread in /proc/self/task. */
+/** The first message of a worker. */
 export interface WorkerHello {
+  /** The id of its thread in /proc/self/task. */
   readonly tid: number;
   /**
    * The descriptors that the worker has opened by itself: byte N is 1 while descriptor N is open.
@@ -94,7 +94,7 @@ export interface WorkerHello {
   readonly descriptors?: Uint8Array;
 }
 
-/** What a worker's owner wants to hear of. */
+/** The callbacks of a worker's owner. */
 export interface WorkerEvents {
   onMessage(message: unknown): void;
   /** The worker died of an error of its own. */
@@ -116,19 +116,22 @@ export interface Runtime {
   readonly name: "bun" | "deno";
   readonly version: string;
   /**
-   * Things that only work if they are set before the process starts: re-executes this process with
-   * them if it must (then it does not return), else removes their traces. Gives
-   * back the reason where it should have but could not: the agent works without.
+   * Applies the settings that must be in place before the process starts. If they are missing, it
+   * executes this process again with them and does not return; otherwise it removes their traces.
+   * Returns the reason if that failed; the agent works without the settings.
    */
   prepareProcess(): string | undefined;
-  /** Rejects with `Cannot listen on HOST:PORT: CODE` where it cannot. */
+  /** Listens. Rejects with `Cannot listen on HOST:PORT: CODE`. */
   serve(options: ServeOptions): Promise<RuntimeServer>;
-  /** Collects all garbage and gives the memory back to the OS; false if the signal stopped it half way. */
+  /**
+   * Collects all garbage and returns the memory to the kernel; false if the signal stopped it before
+   * the end.
+   */
   collect(signal?: AbortSignal): Promise<boolean>;
-  /** Throws `Cannot start worker URL: EMFILE` if too few descriptors are free for it. */
+  /** Throws `Cannot start worker URL: EMFILE` if too few descriptors are free for a worker. */
   startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
   /** Opens a file that grows, for example the kernel's log. Throws the errors of node:fs. */
   openWatch(path: string): FileWatch;
-  /** Loads a shared library by the name that the dynamic linker knows, or undefined. */
+  /** Loads a shared library by the name that the dynamic linker knows; undefined if it cannot. */
   openLibrary(name: string): ForeignLibrary | undefined;
 }

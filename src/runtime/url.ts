@@ -1,26 +1,26 @@
 /**
- * The URL of a request, complete and in one form, whatever the request line and
- * the Host header said. Bun leaves out the scheme and the host where Host is missing
- * or wrong; Deno puts Host into the URL as it is, and leaves the path as it is.
+ * The URL of a request, complete and in one form, for every request line and every Host header.
+ * Bun omits the scheme and the host if the Host header is missing or wrong. Deno puts the Host
+ * header into the URL unchanged, and does not resolve dot segments of the path.
  * @module
  */
 
-/** A URL that is in this form already: nearly all are. */
+/** A URL that is in this form already, as usual clients send it. */
 const COMPLETE =
   /^http:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?(?:\/(?:[\w-][\w.-]*)?)+(?:\?[^#]*)?$/i;
 
 /** The schemes that both runtimes use or accept. */
 const SCHEME = /^(?:https?|http\+unix):\/\//i;
 
-/** The part of a Host that ends no authority (RFC 3986, 3.2). */
+/** A character that ends an authority (RFC 3986, 3.2). */
 const ENDS_AUTHORITY = /[/?#\\]/;
 
-/** The origin of a URL that had no valid one. Lull does not look at it. */
+/** The origin of a URL that had no valid one. Lull does not read it. */
 const ORIGIN = "http://localhost";
 
 /**
  * The complete URL: `http://`, a host, and a path without dot segments. Undefined
- * where the request asks for the URL of another scheme.
+ * if the request names a URL of another scheme.
  */
 export function completeUrl(
   url: string,
@@ -29,7 +29,7 @@ export function completeUrl(
   if (COMPLETE.test(url) && !(host && ENDS_AUTHORITY.test(host))) return url;
   const target = targetOf(url, host ?? "");
   if (target === undefined) return undefined;
-  // Resolves dot segments as Bun does by itself where Host is valid.
+  // Resolves dot segments as Bun does if Host is valid.
   const { pathname, search } = new URL(ORIGIN + target);
   return ORIGIN + pathname + search;
 }
@@ -47,12 +47,12 @@ function targetOf(url: string, host: string): string | undefined {
   return begin < 0 ? "/" : url.slice(begin);
 }
 
-/** Gives the request its complete URL; undefined where it can have none. */
+/** Gives the request its complete URL; undefined if there is none. */
 export function withCompleteUrl(request: Request): Request | undefined {
   const { url } = request;
   const complete = completeUrl(url, request.headers.get("host"));
   if (complete === undefined) return undefined;
-  // A new Request would refuse CONNECT and TRACE, and take the body along.
+  // The constructor of Request refuses CONNECT and TRACE, and it would use up the body.
   if (complete !== url) {
     Object.defineProperty(request, "url", { value: complete });
   }

@@ -1,23 +1,23 @@
 /**
- * Workers that are known to be gone: the web's `terminate()` only asks, so the
- * thread's id in /proc/self/task decides.
+ * Workers whose end is certain. The web's `terminate()` only requests the end of the thread, so
+ * this module waits until the thread's id is no longer in /proc/self/task.
  * @module
  */
 import { existsSync } from "node:fs";
 import type { RuntimeWorker, WorkerEvents, WorkerHello } from "./types.ts";
 
-/** How long a thread may take to end, in milliseconds: on a slow machine, long. */
+/** How long a thread may take to end, in milliseconds. Slow machines need seconds. */
 const END_LIMIT_MS = 10_000;
 const POLL_MS = 2;
 
-/** What an adapter, or a test, knows better. */
+/** What an adapter or a test may choose. */
 export interface AdoptOptions {
   readonly endLimitMs?: number;
   /** Closes descriptors that the worker opened by itself. */
   readonly close?: (fd: number) => void;
 }
 
-/** Takes over a web worker that has just been created, whose module is `url`. */
+/** Takes over a web worker that has just been created from the module `url`. */
 export function adoptWorker(
   worker: Worker,
   url: URL,
@@ -82,10 +82,10 @@ class AdoptedWorker implements RuntimeWorker {
   }
 
   #onError(event: ErrorEvent): void {
-    // or the error would end this whole process
+    // Without this, the error would end the whole process.
     event.preventDefault();
     this.#died = true;
-    // a worker that is being ended may fail on its way out: no news to anybody
+    // An error of a worker that is being ended is of no interest.
     if (this.#terminated !== undefined) return;
     this.#events.onError(
       event.error instanceof Error
@@ -102,7 +102,7 @@ class AdoptedWorker implements RuntimeWorker {
     ) await pause();
     this.#worker.terminate();
     if (this.#tid === undefined) {
-      // one that failed to load never had more than its last words
+      // The worker failed to load, so it has no thread any more.
       if (this.#died) return;
       throw new Error(
         `Cannot tell whether worker ${this.#url.href} has ended: it never said its thread id`,
@@ -132,7 +132,10 @@ class AdoptedWorker implements RuntimeWorker {
   }
 }
 
-/** Bun's message has lines of the worker's source before `error: MESSAGE`, and a stack after it. */
+/**
+ * The message alone: Bun puts lines of the worker's source before `error: MESSAGE`, and a stack
+ * after it.
+ */
 function withoutSource(message: string): string {
   return /^error: (.*)$/m.exec(message)?.[1] ?? message;
 }

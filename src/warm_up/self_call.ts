@@ -1,6 +1,6 @@
 /**
- * A health check that the agent sends to itself, over a real socket: the way of a
- * request into the program and of its reply out of it is a recovery's, too.
+ * A health check that the agent sends to itself over a real socket. The code that receives the
+ * request and sends the reply is the same as in a recovery.
  * @module
  */
 import { lastError, type Libc, requireSymbol } from "../linux/libc.ts";
@@ -19,23 +19,23 @@ import {
 import type { Peer } from "../runtime/types.ts";
 import { keyOf } from "../connections/exchanges.ts";
 
-/** Milliseconds between two looks for the reply, and how long it looks. */
-const LOOK_MS = 1;
+/** Milliseconds between two tries to send or to receive, and for all tries together. */
+const TRY_MS = 1;
 const LIMIT_MS = 2000;
 
-/** Hosts speak either. */
+/** One request in each version of HTTP that hosts use. */
 const REQUESTS = ["1.1", "1.0"].map((version) =>
   new TextEncoder().encode(`GET /health HTTP/${version}\r\nhost: lull\r\n\r\n`)
 );
 
-/** Calls itself; knows which requests are its own. */
+/** Sends health checks to its own agent, and tells which requests are such health checks. */
 export class SelfCall {
   readonly #libc: Libc;
   readonly #ports: () => readonly number[];
   readonly #limitMs: number;
   #own: Peer | undefined;
 
-  /** With the ports that the agent listens on. */
+  /** `ports` gives the ports that the agent listens on; `limitMs` bounds each request. */
   constructor(
     libc: Libc,
     ports: () => readonly number[],
@@ -46,15 +46,15 @@ export class SelfCall {
     this.#limitMs = limitMs;
   }
 
-  /** Whether a request comes from here; nobody else has this address meanwhile. */
+  /** Whether a request with this peer is a health check of its own that is under way. */
   isFrom(peer: Peer | undefined): boolean {
     return this.#own !== undefined && peer !== undefined &&
       keyOf(peer) === keyOf(this.#own);
   }
 
   /**
-   * Asks in either version of HTTP, and waits for each reply; false where there is
-   * no TCP port to ask. Fails where no reply comes within two seconds.
+   * Asks once in each version of HTTP, and waits for each reply. False if the agent listens on
+   * no TCP port. Rejects if no reply arrives within two seconds.
    */
   async ask(): Promise<boolean> {
     const [listener] = listenersOn(this.#libc, this.#ports());
@@ -65,7 +65,7 @@ export class SelfCall {
     return true;
   }
 
-  /** A socket on its way to the address. */
+  /** A socket that is connecting to the address. */
   #connect(address: Uint8Array): number {
     const family = address[0] | address[1] << 8;
     const socket = requireSymbol(this.#libc.socket, "socket")(
@@ -74,8 +74,8 @@ export class SelfCall {
       0,
     );
     if (socket === -1) throw lastError(this.#libc, "open", "a socket");
-    // To 0.0.0.0 and :: is to this machine. What is not connected yet, or
-    // never will be, is for the sending to find out.
+    // A connection to 0.0.0.0 or :: leads to this machine. The socket may still be connecting
+    // when this returns; if it cannot connect, the sending fails.
     requireSymbol(this.#libc.connect, "connect")(
       socket,
       address,
@@ -108,7 +108,7 @@ export class SelfCall {
     }
   }
 
-  /** Tries again until the call succeeds. */
+  /** Repeats the call until it succeeds; throws at the limit. */
   async #until(what: string, call: () => number): Promise<void> {
     const end = performance.now() + this.#limitMs;
     while (call() === -1) {
@@ -119,7 +119,7 @@ export class SelfCall {
           "a health check of its own",
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await new Promise((resolve) => setTimeout(resolve, TRY_MS));
     }
   }
 

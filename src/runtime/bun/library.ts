@@ -1,12 +1,12 @@
 /**
- * C libraries by Bun's own FFI.
+ * C libraries, by Bun's FFI.
  * @module
  */
 import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
 import { type CFunction, makeLibrary } from "../library.ts";
 import type { CSignature, CType, ForeignLibrary } from "../types.ts";
 
-/** Pointers are plain 64-bit numbers to us: Bun's own type is a float. */
+/** Lull uses plain 64-bit numbers for pointers. Bun's own type is a float. */
 const C_TYPES: Record<CType, FFIType> = {
   i32: FFIType.i32,
   u32: FFIType.u32,
@@ -16,7 +16,7 @@ const C_TYPES: Record<CType, FFIType> = {
   void: FFIType.void,
 };
 
-/** The library of that name; undefined where there is none. */
+/** The library of that name; undefined if there is none. */
 export function openLibrary(name: string): ForeignLibrary | undefined {
   return makeLibrary({
     load: (symbol, signature) => load(name, symbol, signature),
@@ -32,11 +32,11 @@ function load(
   const args = signature.args.map((type) => C_TYPES[type]);
   const returns = C_TYPES[signature.result];
   try {
-    // one library object each: Bun refuses all symbols where one is missing
+    // One library object for each symbol: if one symbol is missing, Bun refuses all of them.
     const { symbols } = dlopen(library, { [symbol]: { args, returns } });
     return symbols[symbol] as CFunction;
   } catch {
-    // how Bun says that there is no such library or symbol
+    // Bun throws if there is no such library or symbol.
     return undefined;
   }
 }

@@ -1,8 +1,7 @@
 /**
- * Some of what Bun does on its own account can only be told off in the
- * environment that the process starts with, so Lull executes itself again with
- * it; the process id stays. What it added is taken out again, or children would
- * inherit it.
+ * Settings of Bun that must be in the environment before the process starts. Lull executes itself
+ * again with them; the process id stays the same. The second execution removes them from the
+ * environment, so that child processes do not inherit them.
  * @module
  */
 import { accessSync, constants, readFileSync } from "node:fs";
@@ -11,22 +10,21 @@ import { messageOf } from "../../util/errors.ts";
 
 /** The settings; each was chosen by measurement. */
 const SETTINGS = {
-  // The timer that collects garbage wakes the process 13 to 17 times a second
-  // for half a minute after work.
+  // Turns off the timer that collects garbage: it wakes the process 13 to 17 times a second for
+  // half a minute after work.
   BUN_GC_TIMER_DISABLE: "1",
-  // The first function that is compiled costs every later snapshot 3 MB, and a
-  // compiler at work in a recovery delays its reply. A request to an agent that
-  // only interprets takes some 30 µs longer.
+  // Turns off the compiler: the first compiled function costs every later snapshot 3 MB, and a
+  // compilation during a recovery delays the reply. Without it, a request takes about 30 µs longer.
   BUN_JSC_useBaselineJIT: "0",
-  // A collection keeps code that has not run for a moment: the recovery would
-  // have to decode and link it again while its caller waits. Some 0.9 MB.
+  // A collection keeps code that has not run recently, about 0.9 MB. Without that code, a recovery
+  // would decode and link it again while its caller waits.
   BUN_JSC_forceCodeBlockLiveness: "1",
-  // JavaScriptCore's own timers collect once more 6 to 11 s after the last work.
-  // Their delay is a collection's length by this share of a CPU per MB
-  // (GCActivityCallback.h): with next to nothing they never come.
+  // Turns off JavaScriptCore's own timers, which collect again 6 to 11 s after the last work. Their
+  // delay is the length of a collection divided by this share of a CPU per MB
+  // (GCActivityCallback.h), so with a very small share they never expire.
   BUN_JSC_percentCPUPerMBForFullTimer: "0.0000001",
   BUN_JSC_percentCPUPerMBForEdenTimer: "0.0000001",
-  // Freed pages go back to the kernel at once, not after 10 ms.
+  // Freed pages return to the kernel at once, not after 10 ms.
   MIMALLOC_PURGE_DELAY: "0",
 } as const;
 
@@ -34,8 +32,8 @@ const SETTINGS = {
 const MARKER = "LULL_FORMER_ENVIRONMENT";
 
 /**
- * Executes this process again with the settings, once; gives back the reason
- * where that is not possible, and undefined where they are in force.
+ * Executes this process again with the settings, once. Returns undefined if they are in force, and
+ * the reason if that is not possible.
  */
 export function prepareProcess(): string | undefined {
   const missing = Object.entries(SETTINGS)
@@ -43,7 +41,7 @@ export function prepareProcess(): string | undefined {
     .map(([name]) => name);
   const former = process.env[MARKER];
   if (former !== undefined) {
-    // The second life. Whatever it finds, there is no third.
+    // This is the second execution; there is never a third.
     restore(former);
     if (missing.length === 0) return undefined;
     return `Cannot change settings of Bun: ${missing.join(", ")} lost`;
@@ -62,7 +60,7 @@ function restore(former: string): void {
   try {
     Object.assign(process.env, JSON.parse(former));
   } catch {
-    // Not what Lull wrote: somebody else's, and nothing to give back.
+    // The value was not written by Lull, so there is nothing to restore.
   }
 }
 
@@ -70,7 +68,7 @@ function execute(): void {
   if (typeof process.execve !== "function") {
     throw new Error("this Bun has no process.execve");
   }
-  // execve(2) fails too late: the runtime has shut down parts of itself by then
+  // Checked first: when execve(2) fails, the runtime has already shut down parts of itself.
   accessSync(process.execPath, constants.X_OK);
   const former = Object.fromEntries(
     Object.keys(SETTINGS)

@@ -21,7 +21,7 @@ export async function serve(options: ServeOptions): Promise<RuntimeServer> {
     port: server.port ?? 0,
     closeIdle: () => server.closeIdleConnections(),
     stop() {
-      // The promise waits for half-sent requests: nobody may wait for it.
+      // Not awaited: the promise also waits for half-sent requests.
       server.stop(true).catch((error) => tell(options, error));
     },
   };
@@ -33,12 +33,12 @@ function listen(options: ServeOptions) {
     return Bun.serve({
       hostname: options.host,
       port: options.port,
-      // Lull sweeps by kernel truth; Bun's default would cut off a reply that
-      // takes longer than 10 s. It saves no wakeups: Bun has 1.25 a second
-      // while any connection is open, whatever is set here.
+      // Lull closes idle connections itself. With Bun's default, a reply that takes longer than
+      // 10 s would be cut off. Bun wakes up 1.25 times a second while a connection is open, with
+      // any value of this option.
       idleTimeout: 0,
       development: false,
-      // Out of development Bun shares the port with whoever binds it next
+      // Without this, another process could bind the same port if `development` is false.
       reusePort: false,
       fetch(request, server) {
         const from = server.requestIP(request);
@@ -61,7 +61,7 @@ function listenOnUnix(options: ServeOptions, unix: string) {
       unix,
       development: false,
       fetch(request, server) {
-        // A unix socket takes no idleTimeout; this is the same, request by request.
+        // The same as idleTimeout, which Bun does not accept with a unix socket.
         server.timeout(request, 0);
         return answer(options, request, peer);
       },

@@ -1,11 +1,11 @@
 /**
- * C libraries by Deno's own FFI.
+ * C libraries, by Deno's FFI.
  * @module
  */
 import { type CFunction, makeLibrary } from "../library.ts";
 import type { CSignature, CType, ForeignLibrary } from "../types.ts";
 
-/** Pointers are plain 64-bit numbers to us: Deno's own are opaque objects. */
+/** Lull uses plain 64-bit numbers for pointers. Deno's own pointers are opaque objects. */
 const C_TYPES = {
   i32: "i32",
   u32: "u32",
@@ -15,7 +15,7 @@ const C_TYPES = {
   void: "void",
 } as const satisfies Record<CType, Deno.NativeResultType>;
 
-/** The library of that name; undefined where there is none, or no FFI. */
+/** The library of that name; undefined if there is none, or no FFI. */
 export function openLibrary(name: string): ForeignLibrary | undefined {
   return makeLibrary({
     load: (symbol, signature) => load(name, symbol, signature),
@@ -36,11 +36,11 @@ function load(
   const parameters = signature.args.map((type) => C_TYPES[type]);
   const result = C_TYPES[signature.result];
   try {
-    // one library object each: Deno refuses all symbols where one is missing
+    // One library object for each symbol: if one symbol is missing, Deno refuses all of them.
     const opened = Deno.dlopen(library, { [symbol]: { parameters, result } });
     return opened.symbols[symbol] as unknown as CFunction;
   } catch {
-    // how Deno says that there is no such library or symbol
+    // Deno throws if there is no such library or symbol.
     return undefined;
   }
 }

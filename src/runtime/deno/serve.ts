@@ -1,5 +1,5 @@
 /**
- * Deno's HTTP server, which listens again where Deno itself would stop for good.
+ * Deno's HTTP server. It listens again if Deno has stopped it for want of descriptors.
  * @module
  */
 import { rmSync } from "node:fs";
@@ -16,12 +16,12 @@ import {
 import { lackOfDescriptors } from "../spare_descriptors.ts";
 import type { RuntimeServer, ServeOptions } from "../types.ts";
 
-/** Milliseconds until it is tried again to listen. */
+/** Milliseconds until the next try to listen again. */
 const LISTEN_AGAIN_MS = 20;
 
 /**
- * Descriptors that must be free before it listens again: one for the socket, the
- * others for clients. With fewer the next client would end it as the last one did.
+ * Descriptors that must be free before the server listens again: one for the socket, the others
+ * for clients. With fewer, the next client would stop the server again.
  */
 const SPARE = 8;
 
@@ -31,13 +31,13 @@ export async function serve(options: ServeOptions): Promise<RuntimeServer> {
   const stopping = new AbortController();
   return {
     port: listen(options, stopping.signal),
-    // Deno has no way: the walk over the descriptors closes them
+    // Deno cannot do it; the connection tracker closes idle connections by their descriptors.
     closeIdle() {},
     stop: () => stopping.abort(),
   };
 }
 
-/** Listens until the signal; gives the port, 0 on a unix socket. */
+/** Listens until the signal aborts; returns the port, 0 on a unix socket. */
 function listen(options: ServeOptions, signal: AbortSignal): number {
   try {
     const { addr, finished } = bind(options, signal);
@@ -50,7 +50,7 @@ function listen(options: ServeOptions, signal: AbortSignal): number {
   }
 }
 
-/** Deno stops for good where it has no descriptor left for a new connection. */
+/** Tries to listen until it succeeds: Deno stops a server for which no descriptor is left. */
 function listenAgain(
   options: ServeOptions,
   signal: AbortSignal,
@@ -71,10 +71,10 @@ function listenAgain(
   again();
 }
 
-/** False where it cannot; why was told when it stopped. */
+/** False if it cannot listen. The owner was told the reason when the server stopped. */
 function listensAnew(options: ServeOptions, signal: AbortSignal): boolean {
   try {
-    // It is the dead server's own: nobody else can have taken it meanwhile.
+    // The socket file belongs to the server that has stopped.
     if ("path" in options) rmSync(options.path, { force: true });
     listen(options, signal);
     return true;
@@ -91,7 +91,7 @@ function listensAnew(options: ServeOptions, signal: AbortSignal): boolean {
 let kept: readonly unknown[] | undefined;
 
 function bind(options: ServeOptions, signal: AbortSignal) {
-  // or Deno prints a banner
+  // Without onListen, Deno prints a line.
   const quiet = { signal, onListen() {} };
   if (!("path" in options)) {
     const { host: hostname, port } = options;

@@ -1,27 +1,27 @@
 /**
- * Carries one connection by Bun's own sockets. Their `write` buffers nothing: it
- * says how much the kernel took, and the rest is this file's to keep.
+ * Relays one connection by Bun's own sockets. Their `write` has no buffer: it returns how many bytes
+ * the kernel took, and this module keeps the others.
  * @module
  */
 import type { RelayedConnection } from "../../listen.ts";
 
-/** What belongs to an accepted socket, as soon as its relay has it. */
-export type Accepted = Side | undefined;
+/** The data of an accepted socket; undefined until the socket has a relay. */
+export type Accepted = Endpoint | undefined;
 
-/** One of the two sockets of a relay, and what is on its way into it. */
-class Side {
+/** One of the two sockets of a relay, and the bytes that are to be written into it. */
+class Endpoint {
   socket: Bun.Socket<Accepted> | undefined;
-  other!: Side;
-  /** What the kernel had no room for; while there is any, `other` rests. */
+  other!: Endpoint;
+  /** Bytes that the kernel had no room for; while there are any, `other` is paused. */
   readonly unsent: Uint8Array[] = [];
-  /** Its peer has ended: nothing more comes out of it. */
+  /** Its peer has sent its last byte. */
   ended = false;
-  /** Nothing more goes into it. */
+  /** Nothing more is written into it. */
   finished = false;
   closed = false;
   constructor(readonly relay: BunRelay) {}
 
-  /** Takes what the other side received. */
+  /** Writes what the other endpoint received. */
   take(bytes: Uint8Array): void {
     if (this.unsent.length > 0) {
       this.unsent.push(bytes);
@@ -33,7 +33,7 @@ class Side {
     this.other.socket?.pause();
   }
 
-  /** Goes on where the kernel had no room. */
+  /** Writes the bytes that the kernel had no room for. */
   flush(): void {
     for (;;) {
       const [next] = this.unsent;
@@ -49,25 +49,25 @@ class Side {
     else this.other.socket?.resume();
   }
 
-  /** The other side's peer has ended: so do we, after what it has sent. */
+  /** Ends this direction after the last byte, because the other endpoint's peer has ended. */
   finish(): void {
     if (this.unsent.length > 0 || this.socket === undefined) return;
     this.finished = true;
-    // The end of both directions closes; one alone leaves the other open.
+    // If both directions have ended, close; otherwise, the other direction stays open.
     if (this.ended) this.socket.end();
     else this.socket.shutdown();
   }
 
-  /** What the kernel did not take; undefined where nothing is left to do. */
+  /** The bytes that the kernel did not take; undefined if nothing is left to do. */
   #write(bytes: Uint8Array): Uint8Array | undefined {
     const count = this.socket?.write(bytes) ?? -1;
-    // Closed or being closed: its end is told on its own.
+    // The socket is closed or closing, which calls the handler `close`.
     if (count < 0 || count >= bytes.length) return undefined;
     return bytes.subarray(count);
   }
 }
 
-/** What happens to the two sockets; the listener's `open` makes their relay. */
+/** The handlers of an accepted socket; the listener's `open` makes the relay. */
 export const CLIENT_HANDLERS: Bun.SocketHandler<Accepted> = {
   data: ({ data }, bytes) => data?.other.take(bytes),
   drain: ({ data }) => data?.flush(),
@@ -79,28 +79,28 @@ export const CLIENT_HANDLERS: Bun.SocketHandler<Accepted> = {
   },
   close({ data }, error) {
     if (data === undefined) return;
-    // Whose other direction is finished is told of its end by this alone.
+    // If the other direction is finished, Bun reports the end of the peer by this call only.
     if (error === undefined && data.finished) data.ended = true;
     data.relay.lost(data);
   },
-  // One of these has thrown: neither end may wait for the other for ever.
+  // A handler has thrown: without a reset, both peers could wait for each other for ever.
   error: ({ data }) => data?.relay.reset(),
 };
 
 const TARGET_HANDLERS: Bun.SocketHandler<Accepted> = {
   ...CLIENT_HANDLERS,
   open: (socket) => socket.data?.relay.join(socket),
-  connectError: () => {}, // the promise tells
+  connectError: () => {}, // the promise of Bun.connect rejects
 };
 
 /** A client, its target, and the bytes between them. */
 export class BunRelay implements RelayedConnection {
-  readonly #client = new Side(this);
-  readonly #target = new Side(this);
+  readonly #client = new Endpoint(this);
+  readonly #target = new Endpoint(this);
   readonly #onEnd: () => void;
   #ended = false;
 
-  /** Dials the targets in turn; `onEnd` is called when no socket is left. */
+  /** Dials the targets in their order; calls `onEnd` when both sockets are closed. */
   constructor(
     client: Bun.Socket<Accepted>,
     port: number,
@@ -113,20 +113,20 @@ export class BunRelay implements RelayedConnection {
     this.#client.socket = client;
     client.data = this.#client;
     client.setNoDelay(true);
-    // The client waits unread: what is read now would be lost to the next target.
+    // Nothing is read from the client until a target is connected: the bytes would be lost.
     client.pause();
     void this.#dial(port, targets);
   }
 
   reset(): void {
-    // A target that is being dialled is dropped as soon as it is there.
+    // A target that is being dialled is closed as soon as it is connected.
     if (this.#target.socket === undefined) this.#target.closed = true;
     this.#client.socket?.terminate();
     this.#target.socket?.terminate();
-    this.#lookWhetherEnded();
+    this.#reportIfEnded();
   }
 
-  /** The target is there. */
+  /** Takes the connected socket of the target. */
   join(socket: Bun.Socket<Accepted>): void {
     this.#target.socket = socket;
     if (this.#client.closed) {
@@ -137,16 +137,16 @@ export class BunRelay implements RelayedConnection {
     this.#client.socket?.resume();
   }
 
-  /** A socket is closed, after the end of both directions or in the middle. */
-  lost(side: Side): void {
+  /** Called when a socket is closed, after the end of both directions or before it. */
+  lost(side: Endpoint): void {
     side.closed = true;
     const { other } = side;
     if (side.ended) {
-      // After its regular end, what it sent must still arrive.
+      // After a regular end, the bytes that it sent must still arrive.
       if (!side.finished) other.ended = true;
       other.finish();
     } else other.socket?.terminate();
-    this.#lookWhetherEnded();
+    this.#reportIfEnded();
   }
 
   async #dial(port: number, targets: readonly string[]): Promise<void> {
@@ -162,15 +162,15 @@ export class BunRelay implements RelayedConnection {
         });
         return;
       } catch {
-        // the next one may accept
+        // The next target may accept the connection.
       }
     }
     this.#target.closed = true;
     this.#client.socket?.terminate();
-    this.#lookWhetherEnded();
+    this.#reportIfEnded();
   }
 
-  #lookWhetherEnded(): void {
+  #reportIfEnded(): void {
     if (this.#ended || !this.#client.closed || !this.#target.closed) return;
     this.#ended = true;
     this.#onEnd();

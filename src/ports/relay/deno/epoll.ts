@@ -24,7 +24,7 @@ export const EPOLLHUP = 16;
 export const EPOLLRDHUP = 0x2000;
 const EPOLLET = 0x8000_0000;
 const EPOLL_CTL_ADD = 1;
-/** Of every kind of descriptor: fcntl.h, sys/epoll.h and the others agree. */
+/** The same value in fcntl.h, sys/epoll.h, sys/socket.h and sys/eventfd.h. */
 const CLOEXEC = SOCK_CLOEXEC;
 /** The flags of each socket here. */
 export const SOCK_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -33,20 +33,19 @@ export const SOCK_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 const [EVENT_BYTES, TOKEN_OFFSET] = process.arch === "x64" ? [12, 4] : [16, 8];
 const MOST_EVENTS = 256;
 /**
- * The longest wait, in milliseconds. All that matters ends a wait at once; this
- * bounds how long a thread outlives a terminate() that it did not expect.
+ * The longest wait, in milliseconds. Every event ends a wait at once; this limit only bounds how long
+ * the thread runs after a terminate() without a stop before it.
  */
 const WAIT_MS = 1000;
-/** Rounds without a turn of the event loop, in which orders come. */
+/** Rounds before a turn of the event loop, in which commands arrive. */
 const ROUNDS = 16;
 
 /** The C library of this thread. */
 export const libc: Libc = loadLibc({ openLibrary });
 
 /**
- * What this thread has open. The events lie in the same memory: a wait that is
- * cut short by the end of the thread may still write to them, and this memory
- * is the owner's as well.
+ * The descriptors that this thread has open. The events are in the same memory: if the thread ends
+ * during a wait, the kernel may still write to them, and the owner keeps this memory alive.
  */
 export const descriptors = new Descriptors({
   more: EVENT_BYTES * MOST_EVENTS,
@@ -54,7 +53,7 @@ export const descriptors = new Descriptors({
 const events = descriptors.more as Uint8Array as Uint8Array<ArrayBuffer>;
 const view = new DataView(events.buffer, events.byteOffset);
 
-/** Leaves the event loop free: it waits on a thread of Deno's pool. */
+/** A wait on a thread of Deno's pool, so that the event loop continues. */
 const waiting = Deno.dlopen("libc.so.6", { // there is no Deno for musl
   epoll_wait: {
     parameters: ["i32", "buffer", "i32", "i32"],
@@ -65,22 +64,21 @@ const waiting = Deno.dlopen("libc.so.6", { // there is no Deno for musl
 const epollWait = requireSymbol(libc.epoll_wait, "epoll_wait");
 const epollCtl = requireSymbol(libc.epoll_ctl, "epoll_ctl");
 
-/** Hears of what happened to its descriptor: EPOLLIN and so on. */
+/** Gets the events of its descriptor: EPOLLIN and so on. */
 export type Watcher = (events: number) => void;
 
-/** Watches descriptors. It has some of its own while there is one to watch. */
+/** Watches descriptors. It has two descriptors of its own while it watches one. */
 export class Poller {
   readonly #watchers = new Map<number, Watcher>();
   #lastToken = 0;
   #next: (() => void)[] = [];
   #epoll = -1;
-  /** An eventfd(2), which ends the wait when the last watcher has gone. */
+  /** An eventfd(2), which ends the wait when the last watcher is removed. */
   #bell = -1;
 
   /**
-   * Watches for input, room for output and ends, until it is forgotten. Its
-   * closing takes the descriptor out of the kernel's list. Fails where the
-   * kernel has no room for it.
+   * Watches the descriptor for input, room for output, and its end, until `forget`. When the
+   * descriptor is closed, the kernel removes it from its list. Throws if the kernel has no room.
    */
   watch(fd: number, watcher: Watcher): number {
     const idle = this.#epoll === -1;
@@ -98,13 +96,13 @@ export class Poller {
     }
   }
 
-  /** Not even what the kernel has told already is heard any more. */
+  /** Removes a watcher; it gets no event any more. */
   forget(token: number): void {
     if (!this.#watchers.delete(token) || this.#watchers.size > 0) return;
     requireSymbol(libc.eventfd_write, "eventfd_write")(this.#bell, 1n);
   }
 
-  /** Calls it in the next round, after others had their turn. */
+  /** Calls the action in the next round, after the other connections had their turn. */
   soon(action: () => void): void {
     this.#next.push(action);
   }
@@ -149,7 +147,7 @@ export class Poller {
     this.#epoll = -1;
   }
 
-  /** A count of -1 is a wait that a signal has ended. */
+  /** Calls the watchers of the first `count` events. -1 means that a signal has ended the wait. */
   #dispatch(count: number): void {
     const next = this.#next;
     this.#next = [];
@@ -162,7 +160,7 @@ export class Poller {
   }
 }
 
-/** Takes the descriptor that a call gave; fails, and closes it, where it cannot. */
+/** Notes the descriptor that a call returned. If its number is too high, closes it and throws. */
 export function own(fd: number, call: string, on: string): number {
   if (fd === -1) throw lastError(libc, call, on);
   if (descriptors.add(fd)) return fd;
@@ -170,7 +168,7 @@ export function own(fd: number, call: string, on: string): number {
   throw new Error(`Cannot ${call} ${on}: descriptor ${fd} is too high`);
 }
 
-/** Closes it. */
+/** Closes a descriptor of {@linkcode own}. */
 export function disown(fd: number): void {
   descriptors.delete(fd);
   close(fd);

@@ -1,6 +1,6 @@
 /**
- * Listens by system calls: a new connection takes a fraction of what it takes
- * by Deno's own sockets, or by node:net on top of them.
+ * Listens by system calls. A new connection takes a fraction of the time that it takes by Deno's own
+ * sockets or by node:net.
  * @module
  */
 import { lastError, requireSymbol } from "../../../linux/libc.ts";
@@ -19,22 +19,22 @@ export { descriptors } from "./epoll.ts";
 const ON = Uint8Array.of(1, 0, 0, 0);
 /** errno(3) */
 const EAGAIN = 11;
-/** Clients that wait to be taken; the kernel has a lower limit of its own. */
+/** The length of the queue of clients (listen(2)); the kernel may have a lower limit. */
 const BACKLOG = 1024;
-/** Clients taken in a row before others get their turn. */
+/** Clients accepted before other connections get their turn. */
 const ACCEPTS = 64;
 
 const poller = new Poller();
 const accept4 = requireSymbol(libc.accept4, "accept4");
-/** Those who could not take a client for want of a descriptor. */
-const starved = new Set<() => void>();
+/** Listeners that could not accept a client because no descriptor was free. */
+const waitingForDescriptors = new Set<() => void>();
 
 /** Listens on a port. */
 export function listen(options: ListenOptions): Listening {
   try {
-    const door = new Listener(options);
+    const listener = new Listener(options);
     queueMicrotask(options.onListening);
-    return door;
+    return listener;
   } catch (error) {
     queueMicrotask(() => options.onError(error));
     return { close: (onClosed) => onClosed() };
@@ -60,7 +60,7 @@ class Listener implements Listening {
 
   close(onClosed: () => void): void {
     this.#closed = true;
-    starved.delete(this.#accept);
+    waitingForDescriptors.delete(this.#accept);
     disown(this.#fd);
     poller.forget(this.#token);
     onClosed();
@@ -76,16 +76,16 @@ class Listener implements Listening {
     poller.soon(this.#accept);
   };
 
-  /** There was nobody, or no descriptor: then the next end of a relay helps. */
+  /** If no descriptor was free, tries again when a relay has ended. */
   #lookWhetherStarved(): void {
-    if (libc.errno?.() !== EAGAIN) starved.add(this.#accept);
+    if (libc.errno?.() !== EAGAIN) waitingForDescriptors.add(this.#accept);
   }
 
   #carry(client: number): void {
     try {
       own(client, "take", "a client");
     } catch {
-      return; // its number is too high, and it is closed
+      return; // the number of the descriptor is too high, and it is closed
     }
     const { port, targets, onConnection, onEnd } = this.#options;
     const relay = new DenoRelay({
@@ -95,8 +95,8 @@ class Listener implements Listening {
       targets: targets(),
       onEnd() {
         onEnd(relay);
-        for (const accept of starved) poller.soon(accept);
-        starved.clear();
+        for (const accept of waitingForDescriptors) poller.soon(accept);
+        waitingForDescriptors.clear();
       },
     });
     onConnection(relay);
@@ -104,7 +104,7 @@ class Listener implements Listening {
   }
 }
 
-/** A socket that listens there and takes clients without waiting for one. */
+/** A non-blocking socket that listens on the address. */
 function bind(host: string, port: number): number {
   const on = `${host}:${port}`;
   const address = socketAddress(host, port);

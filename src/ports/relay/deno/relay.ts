@@ -1,6 +1,6 @@
 /**
- * Carries one connection by system calls: from the client that dialled the
- * forward address to the first target that accepts.
+ * Relays one connection by system calls: from a client of the forward address to the first target
+ * that accepts.
  * @module
  */
 import { requireSymbol } from "../../../linux/libc.ts";
@@ -26,7 +26,7 @@ import {
 import { carry, Endpoint } from "./side.ts";
 
 const ON = Uint8Array.of(1, 0, 0, 0);
-/** struct linger: on, for 0 s. The close then resets the connection. */
+/** struct linger: on, for 0 s. With it, close(2) resets the connection. */
 const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
 const socket = requireSymbol(libc.socket, "socket");
@@ -36,12 +36,12 @@ const setsockopt = requireSymbol(libc.setsockopt, "setsockopt");
 /** What a relay needs to begin. */
 export interface RelayOptions {
   readonly poller: Poller;
-  /** The accepted socket, which is the relay's from now on. */
+  /** The accepted socket; the relay closes it. */
   readonly client: number;
   readonly port: number;
-  /** Addresses to dial in turn. */
+  /** The addresses to dial, in this order. */
   readonly targets: readonly string[];
-  /** No socket of it is left. */
+  /** Called when both sockets are closed. */
   readonly onEnd: () => void;
 }
 
@@ -60,7 +60,7 @@ export class DenoRelay implements RelayedConnection {
     this.#client = new Endpoint(options.client);
   }
 
-  /** Dials. The client waits unread: what is read now would be lost to the next. */
+  /** Dials. Nothing is read from the client until a target is connected: the bytes would be lost. */
   start(): void {
     if (this.#take(this.#client)) this.#dial();
     else this.#end("reset");
@@ -78,7 +78,7 @@ export class DenoRelay implements RelayedConnection {
     }
   }
 
-  /** False where it failed at once; else its events tell. */
+  /** Begins to connect; false if that failed at once. Later failures arrive as events. */
   #tryTo(host: string): boolean {
     const address = socketAddress(host, this.#options.port);
     if (address === undefined) return false;
@@ -90,7 +90,7 @@ export class DenoRelay implements RelayedConnection {
     } catch {
       return false; // no descriptor is left
     }
-    // Before it is watched: a socket that never connected counts as hung up.
+    // Connects before it watches: epoll reports a hang-up for a socket that never connected.
     const connected = connect(target.fd, bytes, bytes.length) === 0;
     this.#target = target;
     if (!this.#take(target)) {
@@ -101,7 +101,7 @@ export class DenoRelay implements RelayedConnection {
     return true;
   }
 
-  /** False where the kernel has no room to watch one more. */
+  /** Watches an endpoint; false if the kernel has no room for it. */
   #take(side: Endpoint): boolean {
     setsockopt(side.fd, IPPROTO_TCP, TCP_NODELAY, ON, ON.length);
     try {

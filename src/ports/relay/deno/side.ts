@@ -21,10 +21,10 @@ import {
 /** Its state, the first byte of what TCP_INFO gives; linux/tcp.h. */
 const TCP_CLOSE = 7;
 
-/** Through here goes every byte: nobody waits between its read and its write. */
+/** The buffer of every read. Each read is followed by its write in the same turn. */
 const BUFFER = new Uint8Array(256 * 1024);
 const BUFFER_BYTES = BigInt(BUFFER.length);
-/** Reads in a row before others get their turn. */
+/** Reads of one connection before the other connections get their turn. */
 const READS = 4;
 
 const read = requireSymbol(libc.read, "read");
@@ -32,25 +32,25 @@ const send = requireSymbol(libc.send, "send");
 const shutdown = requireSymbol(libc.shutdown, "shutdown");
 const getsockopt = requireSymbol(libc.getsockopt, "getsockopt");
 
-/** A socket, and what the kernel has told about it. */
+/** A socket, and the events that the kernel has reported for it. */
 export class Endpoint {
-  /** Of the poller. */
+  /** The token of the poller for this socket. */
   token = 0;
-  /** From its event until a read has found nothing, a write no room. */
+  /** True from the event until a read finds nothing, or a write finds no room. */
   readable = false;
   writable = false;
-  /** Its end or an error has been told, and lies behind what is to be read. */
+  /** The kernel has reported the end or an error; there may be bytes to read before it. */
   ending = false;
-  /** All that its peer sent was read. */
+  /** All bytes of its peer have been read. */
   ended = false;
-  /** Nothing more goes into it. */
+  /** Nothing more is written into it. */
   finished = false;
-  /** What the kernel had no room for. */
+  /** The bytes that the kernel had no room for. */
   unsent: Uint8Array | undefined;
 
   constructor(readonly fd: number) {}
 
-  /** Notes events; they come once for each change (EPOLLET). */
+  /** Notes events. The kernel reports each change once (EPOLLET). */
   note(events: number): void {
     const over = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
     if ((events & (EPOLLIN | over)) !== 0) this.readable = true;
@@ -59,8 +59,8 @@ export class Endpoint {
   }
 
   /**
-   * After a call that gave -1: whether the connection is gone, or there was just
-   * nothing to read or no room. By the kernel's state, for errno gets lost.
+   * Call this after a call that returned -1. True if the connection is gone; false if there was
+   * nothing to read, or no room. It reads the kernel's state, because errno is not reliable.
    */
   get lost(): boolean {
     const state = new Uint8Array(1);
@@ -69,7 +69,7 @@ export class Endpoint {
     return told === -1 || state[0] === TCP_CLOSE;
   }
 
-  /** Gives the kernel what it takes, and keeps the rest; false if it is lost. */
+  /** Writes the bytes, and keeps those that the kernel does not take; false if the connection is gone. */
   put(bytes: Uint8Array): boolean {
     const size = BigInt(bytes.length);
     const count = send(this.fd, bytes, size, MSG_NOSIGNAL);
@@ -84,15 +84,15 @@ export class Endpoint {
   }
 }
 
-/** How it went: nothing to do until an event, more to do, or one of them lost. */
+/** The result of a relay: nothing to do until an event, more to do, or a connection is gone. */
 export type Progress = "rests" | "goes on" | "lost";
 
-/** Moves what can be moved from one to the other, and the end after it. */
+/** Relays all bytes that can be moved from one to the other, and the end after them. */
 export function carry(from: Endpoint, to: Endpoint): Progress {
   for (let reads = 0; reads < READS; reads++) {
     if (to.unsent !== undefined) {
       if (to.writable && !to.put(to.unsent)) return "lost";
-      // Still some, or some again.
+      // The kernel did not take all of them.
       if (!to.writable) return "rests";
     }
     if (from.ended) {
