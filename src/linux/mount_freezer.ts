@@ -158,7 +158,7 @@ export class MountFreezer {
       const answer = await new Promise<FreezerAnswer | Error>((resolve) => {
         this.#asked = command.kind;
         this.#settle = resolve;
-        onAbort = () => resolve(failed("given up with the prepare"));
+        onAbort = () => resolve(failed("the prepare was aborted"));
         if (signal?.aborted) return onAbort();
         signal?.addEventListener("abort", onAbort);
         if (Number.isFinite(limitMs)) {

@@ -91,7 +91,7 @@ export class MountSyncer {
     };
     await waitFor(advanceAll, this.#limitMs, signal);
     const why = signal?.aborted
-      ? "given up with the prepare"
+      ? "the prepare was aborted"
       : `no answer within ${this.#limitMs} ms`;
     for (const { mounts: [{ mountPoint, device }] } of waiting) {
       this.#syncs.get(device)?.abandon();

@@ -134,7 +134,7 @@ class Round {
     const start = performance.now();
     if (!await owed.begin({ limitMs, signal })) {
       return signal.aborted
-        ? "given up with the prepare"
+        ? "the prepare was aborted"
         : `a thaw of an earlier operation is not done within ${limitMs} ms`;
     }
     if (hooks.length === 0) return undefined;
@@ -143,7 +143,7 @@ class Round {
     const change = () => changeOf(facts, this.#started.map(keyOf));
     const recorded = this.#recorded = journal.record("hooks", change());
     for (const hook of hooks) {
-      if (signal.aborted) return "given up with the prepare";
+      if (signal.aborted) return "the prepare was aborted";
       const left = limitMs - since(start);
       let result = notStarted(hook, limitMs);
       if (left >= LEAST_MS) {

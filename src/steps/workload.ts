@@ -161,6 +161,6 @@ function notFrozen(
 ): string {
   const moving = paths.filter((path) => !frozen(path)).join(", ");
   return signal.aborted
-    ? "Cannot freeze the workload: it was given up with the prepare"
+    ? "Cannot freeze the workload: the prepare was aborted"
     : `Cannot freeze the workload: ${moving} not frozen within ${limitMs} ms`;
 }

@@ -147,7 +147,7 @@ describe("a sync of mounts", () => {
     const aborted = performance.now();
     const { message } = await syncing;
     assert.ok(performance.now() - aborted < 1000);
-    assert.match(message, /\/proc: given up with the prepare/);
+    assert.match(message, /\/proc: the prepare was aborted/);
     const { looks } = threads;
     for (let i = 0; i < 3; i++) {
       await new Promise((resolve) => setTimeout(resolve, 5));

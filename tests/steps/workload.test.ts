@@ -248,7 +248,7 @@ describe(`a workload that cannot be frozen${noDisks ? `: ${noDisks}` : ""}`, {
     const freezing = step.quiesce(stepContext(abort.signal));
     abort.abort();
     await assert.rejects(async () => await freezing, {
-      message: "Cannot freeze the workload: it was given up with the prepare",
+      message: "Cannot freeze the workload: the prepare was aborted",
     });
     assert.ok(!group.frozen);
     assert.equal(journal.written.size, 0);
