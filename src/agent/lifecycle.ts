@@ -5,10 +5,10 @@
  */
 import { onRecovered } from "./on_recovered.ts";
 import { createSteps } from "./steps.ts";
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "../lifecycle/evidence.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
-import { plan } from "../lifecycle/plan.ts";
+import { type Plan, plan } from "../lifecycle/plan.ts";
 import { holdLog, logOf, releaseLog } from "../log/mod.ts";
 import type { Components } from "./components.ts";
 import type { Metrics } from "../http/metrics.ts";
@@ -24,9 +24,10 @@ export interface CreateLifecycleOptions {
   readonly failed: (what: string) => (error: unknown) => void;
 }
 
-/** The lifecycle, and the function with which it looks for evidence. */
+/** The lifecycle, its plan, and the function with which it looks for evidence. */
 export interface AgentLifecycle {
   readonly lifecycle: Lifecycle;
+  readonly plan: Plan;
   /** Looks for evidence of a restore; never rejects. */
   readonly evidence: () => Promise<Evidence | undefined>;
 }
@@ -37,10 +38,10 @@ export function createLifecycle(
   { metrics, guard, newId, failed }: CreateLifecycleOptions,
 ): AgentLifecycle {
   const { config, observer, program, generationFile, queue } = components;
-  const parts = createSteps(components);
+  const whole = plan(createSteps(components), config);
   const evidence = () => lookForEvidence(observer);
   const lifecycle = new Lifecycle({
-    plan: plan(parts, config),
+    plan: whole,
     leaseSeconds: config.lease,
     newId,
     generation: lastGeneration(
@@ -62,5 +63,5 @@ export function createLifecycle(
       log: logOf("lifecycle"),
     }),
   });
-  return { lifecycle, evidence };
+  return { lifecycle, evidence, plan: whole };
 }

@@ -18,7 +18,7 @@ import { HostClockFinder } from "../linux/clock.ts";
 import { loadLibc } from "../linux/libc.ts";
 import { isLocalAddress } from "../linux/local_addresses.ts";
 import { hardwareClock, ptpClock } from "../linux/machine_clock.ts";
-import { WorkingSet } from "../memory/working_set.ts";
+import { canPageOut, WorkingSet } from "../memory/working_set.ts";
 import { randomId } from "../linux/random.ts";
 import { logOf, setupLog } from "../log/mod.ts";
 import { createLifecycle } from "./lifecycle.ts";
@@ -37,7 +37,8 @@ import { TokenFile } from "../http/token.ts";
 import { GenerationFile } from "../steps/generation.ts";
 import { surviveErrors } from "./survive.ts";
 import { VERSION } from "../version.ts";
-import { createWarmUp } from "../warm_up/warm_up.ts";
+import { dryRun } from "../warm_up/dry_run.ts";
+import { WarmUp } from "../warm_up/warm_up.ts";
 
 /** What the agent is made from. */
 export interface ServeOptions {
@@ -78,7 +79,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     );
   }
 
-  const newId = () => randomId(libc);
+  const newId = randomId;
   const queue = new DeferredQueue(failed("deferred work failed"));
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
@@ -159,7 +160,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   for (const one of repaired) log.warn(REPAIRED[one.status], { ...one });
 
   const spine = createLifecycle(components, { metrics, guard, newId, failed });
-  const { evidence } = spine;
+  const { evidence, plan } = spine;
   const lifecycle: Lifecycle = spine.lifecycle;
   const { healthRecovers } = config;
   const healthMayRecover = () =>
@@ -175,13 +176,20 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
 
   const selfCall = new SelfCall(libc, () => listeners.ports);
-  const warmUp = createWarmUp(components, {
-    ...{ evidence, guard, healthMayRecover },
-    hold: () => selfCall.hold(),
-    askHealth() {
-      const end = tracker.endWithReply((peer) => selfCall.isFrom(peer));
-      return selfCall.ask().finally(end);
-    },
+  const warmUp = new WarmUp({
+    queue,
+    dryRun: () =>
+      dryRun({
+        ...{ plan, evidence, queue },
+        onRunning: () => generationFile.ready(),
+        askHealth() {
+          const end = tracker.endWithReply((peer) => selfCall.isFrom(peer));
+          return selfCall.ask().finally(end);
+        },
+      }),
+    program: config.pageOut !== "never" && canPageOut(libc)
+      ? program
+      : undefined,
     warn: (why) => log.warn("a recovery will not be whole", { why }),
     onError: failed("the first recovery will be slower than later ones"),
   });

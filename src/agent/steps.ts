@@ -13,6 +13,7 @@ import {
 import type { Parts } from "../lifecycle/plan.ts";
 import type { RecoveryContext } from "../lifecycle/step.ts";
 import { messageOf } from "../util/errors.ts";
+import { prefaultHeap } from "../memory/prefault_heap.ts";
 import { pageOutFiles, readAhead } from "../memory/working_set.ts";
 import { MountFreezer } from "../linux/mount_freezer.ts";
 import { MountSyncer } from "../linux/mount_syncer.ts";
@@ -86,7 +87,8 @@ export function createSteps(components: Components): Parts {
     ),
     zero: zeroStep(libc, {
       ...pageOutOf(components),
-      prefaultHeap: runtime.prefaultHeap,
+      // JavaScriptCore has memory for a reply after each collection.
+      prefaultHeap: runtime.name === "deno" ? prefaultHeap : undefined,
       zeroBytes: config.zeroMemoryMib * 2 ** 20,
     }),
     parallelism: parallelismStep(libc),

@@ -10,7 +10,6 @@ import type { Libc } from "../linux/libc.ts";
 import { openFilesLimit } from "../linux/open_files.ts";
 import type { Log } from "../log/mod.ts";
 import type { Peer } from "../runtime/types.ts";
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 import type { ConnectionTracker, Listening } from "./tracker.ts";
 import {
   type ClientTimeouts,

@@ -5,6 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { nodeNet } from "../util/lazy_builtins.ts";
 import { dirname, join } from "node:path";
+import { errorText } from "../util/errors.ts";
 import type { Config } from "../config/mod.ts";
 import { HookRegistry } from "../hooks/registry.ts";
 import { findScripts } from "../hooks/scripts.ts";
@@ -85,8 +86,9 @@ function findHooks(config: Config): string {
 function listenBriefly(host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = nodeNet().createServer();
-    server.once("error", (error: Error & { code?: string }) => {
-      reject(new Error(`${host} is no address of this machine: ${error.code}`));
+    server.once("error", (error: Error) => {
+      const why = errorText(error);
+      reject(new Error(`${host} is no address of this machine: ${why}`));
     });
     server.listen(0, host, () => server.close(() => resolve()));
   });

@@ -18,6 +18,7 @@ import {
 } from "../linux/mounts.ts";
 import { realPath } from "../linux/real_paths.ts";
 import { TcpTable } from "../linux/sock_diag.ts";
+import { AF_INET } from "../linux/socket_constants.ts";
 import { always, type Check } from "./check.ts";
 import {
   nearest,
@@ -28,7 +29,6 @@ import {
 
 /** _IOR('R', 0x00, int), linux/random.h, random(4): how many bits there are. */
 const RNDGETENTCNT = 0x80045200n;
-const AF_INET = 2;
 /** struct inet_diag_sockid: ports, addresses, interface, cookie. */
 const NO_SOCKET = { family: AF_INET, bytes: new Uint8Array(48) };
 

@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../util/errors.ts";
 import { hostClock, wallClock } from "../linux/clock.ts";
 import { readHardware } from "../linux/entropy.ts";
 import { hardwareClock } from "../linux/machine_clock.ts";
@@ -141,7 +142,7 @@ function entriesOf(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   }
 }

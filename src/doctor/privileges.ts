@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
+import { errorText } from "../util/errors.ts";
 import { mountOf, readMounts } from "../linux/mountinfo.ts";
 
 /** Numbers of capabilities, linux/capability.h */
@@ -46,8 +47,7 @@ export function requireWritable(path: string): void {
     // access(2) would not do: Deno's looks at the mode alone.
     closeSync(openSync(path, constants.O_WRONLY));
   } catch (error) {
-    const { code } = error as { code?: string };
-    throw new Error(`${path} cannot be written: ${code ?? error}`);
+    throw new Error(`${path} cannot be written: ${errorText(error)}`);
   }
 }
 
@@ -62,8 +62,7 @@ export function requireDirectory(path: string): void {
   try {
     accessSync(there, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const { code } = error as { code?: string };
-    throw new Error(`${there} cannot be written: ${code ?? error}`);
+    throw new Error(`${there} cannot be written: ${errorText(error)}`);
   }
 }
 

@@ -1,25 +1,28 @@
 /**
- * Evidence as the spine asks for it: it never throws.
+ * Looks for evidence without ever throwing, as the lifecycle needs it.
  * @module
  */
 import type { EvidenceObserver } from "./observer.ts";
-import type { Evidence } from "./types.ts";
+import type { Evidence } from "../lifecycle/evidence.ts";
 
-/** The kernel may say a moment after the first call that this is a fork. */
-const FORK_NEWS_MS = 100;
+/** Milliseconds until the kernel log has the VM-fork message, if the machine is a fork. */
+const FORK_MESSAGE_MS = 100;
 
-/** Undefined where the prepare could not take its mark. */
+/**
+ * Returns the evidence since the prepare; undefined if there is no mark. Looks a second time if the
+ * machine was paused and the VM-fork message may still come.
+ */
 export async function lookForEvidence(
   observer: Pick<EvidenceObserver, "check">,
 ): Promise<Evidence | undefined> {
   const found = tryCheck(observer);
   const expected = found?.paused && !found.restored && found.conclusive;
   if (!expected) return found;
-  await new Promise((resolve) => setTimeout(resolve, FORK_NEWS_MS));
+  await new Promise((resolve) => setTimeout(resolve, FORK_MESSAGE_MS));
   return tryCheck(observer);
 }
 
-/** Whether this machine was paused, or is a restored one. */
+/** Whether this machine was paused or restored since the mark. */
 export function wasPaused(observer: EvidenceObserver): boolean {
   return tryCheck(observer)?.paused ?? false;
 }
@@ -30,6 +33,6 @@ function tryCheck(
   try {
     return observer.check();
   } catch {
-    return undefined; // the report of the evidence step says why
+    return undefined; // the report of the evidence step has the reason
   }
 }

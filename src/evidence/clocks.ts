@@ -1,20 +1,20 @@
 /**
- * What clocks outside of the guest say about whether it stood still.
+ * Finds a pause of the machine by comparing clocks that continue during a pause.
  * @module
  */
-import type { EvidenceSource } from "./types.ts";
+import type { EvidenceSource } from "../lifecycle/evidence.ts";
 import { messageOf } from "../util/errors.ts";
 import type { MachineClock } from "../linux/machine_clock.ts";
 
-/** A moment to compare with. */
+/** The readings of all clocks at a point in time. */
 export interface Mark {
-  /** performance.now(): goes while the guest runs. */
+  /** performance.now() at that time. This clock stops during a pause. */
   readonly at: number;
-  /** What each clock said, or why it said nothing. */
+  /** The reading of each clock, or the reason why there is none. */
   readonly clocks: ReadonlyMap<MachineClock, number | string>;
 }
 
-/** Asks them all, at this performance.now(). */
+/** Reads all clocks. `at` is performance.now(). */
 export function takeMark(clocks: readonly MachineClock[], at: number): Mark {
   return {
     at,
@@ -23,8 +23,8 @@ export function takeMark(clocks: readonly MachineClock[], at: number): Mark {
 }
 
 /**
- * A machine that stood still since the mark is late, at this performance.now(),
- * against a clock that went on.
+ * Compares a clock with its reading at the mark. `now` is performance.now(). After a pause, more
+ * time has passed on the clock than in the guest.
  */
 export function compareClock(
   clock: MachineClock,

@@ -1,15 +1,13 @@
 /**
- * Evidence of a restore: what the guest itself can know about whether it is
- * another machine than at the prepare.
+ * Finds evidence, inside the guest, that the machine was paused or restored since the prepare.
  * @module
  */
 import { compareClock, type Mark, takeMark } from "./clocks.ts";
-import type { Evidence, EvidenceSource } from "./types.ts";
+import type { Evidence, EvidenceSource } from "../lifecycle/evidence.ts";
 import { messageOf } from "../util/errors.ts";
 import {
   type KernelLog,
   KernelLogWatch,
-  kernelMessage,
   openKernelLog,
 } from "../linux/kmsg.ts";
 import type { Libc } from "../linux/libc.ts";
@@ -18,17 +16,16 @@ import { hasGenerationId } from "../linux/vmgenid.ts";
 import type { Runtime } from "../runtime/types.ts";
 
 /**
- * drivers/char/random.c, crng_vm_fork(), since Linux 5.18; whole, so that no
- * name of a process or a disk inside another message passes for it.
+ * The VM-fork message: crng_vm_fork() in drivers/char/random.c, since Linux 5.18. Only a record
+ * with exactly this message counts: another message may contain names of processes or disks.
  */
-export const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
-const FORK = kernelMessage(FORK_WORDS);
+const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
 
-/** What the observer needs; tests give sources of their own. */
+/** What the observer needs. Tests replace the sources. */
 export interface EvidenceOptions {
   readonly libc: Libc;
-  readonly runtime: Pick<Runtime, "openInput">;
-  /** The watch ended by itself: from now on, only `check` finds a fork. */
+  readonly runtime: Pick<Runtime, "openWatch">;
+  /** Called when an error ended the watch: from then on, only `check` finds a fork. */
   readonly onError: (error: Error) => void;
   readonly openLog?: () => KernelLog;
   readonly clocks: readonly MachineClock[];
@@ -37,7 +34,7 @@ export interface EvidenceOptions {
   readonly now?: () => number;
 }
 
-/** Looks for evidence between a mark, at the prepare, and now. */
+/** Looks for evidence since a mark, which the prepare sets. */
 export class EvidenceObserver {
   readonly #options: EvidenceOptions;
   readonly #clocks: readonly MachineClock[];
@@ -49,14 +46,6 @@ export class EvidenceObserver {
   #forkSeenAt: number | undefined;
   #mark: Mark | undefined;
   #onFork: (() => void) | undefined;
-  /** Something is new in the kernel's log: is it the word for a fork? */
-  readonly look = (): void => {
-    this.#readLog();
-    if (this.#forkSeenAt === undefined) return;
-    const onFork = this.#onFork;
-    this.unwatch();
-    onFork?.();
-  };
 
   constructor(options: EvidenceOptions) {
     this.#options = options;
@@ -65,22 +54,22 @@ export class EvidenceObserver {
     this.#watch = new KernelLogWatch({
       libc: options.libc,
       runtime: options.runtime,
-      onRecord: this.look,
+      onRecord: () => this.#look(),
       onError: options.onError,
     });
   }
 
-  /** performance.now() as a fork was first seen since the mark. */
+  /** performance.now() when the VM-fork message was first seen since the mark. */
   get forkSeenAt(): number | undefined {
     return this.#forkSeenAt;
   }
 
-  /** How often the kernel's log has woken this process while it watched. */
+  /** The number of times that the kernel log woke this process during watches. */
   get wakes(): number {
     return this.#watch.wakes;
   }
 
-  /** From here on, whatever happens is evidence. Takes about a millisecond. */
+  /** Sets the mark: only pauses and restores after it count. Takes about a millisecond. */
   mark(): void {
     this.#lost = false;
     this.#forkSeenAt = undefined;
@@ -89,27 +78,25 @@ export class EvidenceObserver {
   }
 
   /**
-   * Calls back, once, as soon as the kernel says that this machine is a fork;
-   * nothing runs until then, unless the kernel says something else. Throws
-   * where the log cannot be watched.
+   * Calls back, once, as soon as the kernel log has the VM-fork message. The process wakes only
+   * if the kernel writes a record. Throws if the log cannot be watched.
    */
   watch(onFork: () => void): void {
     if (this.#log === undefined) throw new Error(this.#noLog);
     this.#onFork = onFork;
     this.#watch.arm();
-    this.look(); // what came between the mark and this line
+    this.#look(); // records since the mark
   }
 
-  /** Calls back no more. */
+  /** Ends the watch. */
   unwatch(): void {
     this.#onFork = undefined;
     this.#watch.disarm();
   }
 
   /**
-   * The evidence since the mark; can be asked as often as one likes. Where the
-   * kernel has said that this is a fork, no clock is asked any more: the caller
-   * waits, and it would add nothing.
+   * Returns the evidence since the mark. Can be called any number of times. After the VM-fork
+   * message, it reads no clock: that would delay the caller and add nothing.
    */
   check(): Evidence {
     if (this.#forkSeenAt === undefined) this.#readLog();
@@ -132,23 +119,13 @@ export class EvidenceObserver {
     };
   }
 
-  /**
-   * Takes another log for the kernel's until it is called back, and forgets then
-   * whatever was found: a rehearsal goes through this very object, because an
-   * engine's notes on how to reach its fields are good for nothing else.
-   */
-  pretend(log: KernelLog): () => void {
-    const own = this.#log;
-    const noLog = this.#noLog;
-    this.#log = log;
-    this.#noLog = undefined;
-    return () => {
-      this.#log = own;
-      this.#noLog = noLog;
-      this.#mark = undefined;
-      this.#forkSeenAt = undefined;
-      this.#lost = false;
-    };
+  /** Calls back if a new record of the kernel's log says that this machine is a fork. */
+  #look(): void {
+    this.#readLog();
+    if (this.#forkSeenAt === undefined) return;
+    const onFork = this.#onFork;
+    this.unwatch();
+    onFork?.();
   }
 
   #generationId(restored: boolean): EvidenceSource {
@@ -176,7 +153,7 @@ export class EvidenceObserver {
 
   #readLog(): void {
     if (this.#log === undefined || this.#mark === undefined) return;
-    const { found, lost } = this.#log.find(FORK);
+    const { found, lost } = this.#log.find(FORK_WORDS);
     this.#lost ||= lost;
     if (found) this.#forkSeenAt ??= this.#now();
   }

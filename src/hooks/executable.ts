@@ -6,7 +6,8 @@
  */
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { readElf } from "../install/elf.ts";
+import { errorCode, errorText, hasCode, messageOf } from "../util/errors.ts";
+import { readElf } from "../linux/elf.ts";
 import { errnoName } from "../linux/libc.ts";
 import { foreignMachine, hasOtherFormats, headOf, isElf } from "./file_head.ts";
 
@@ -38,9 +39,9 @@ export function wayToRun(path: string): Way {
 
 /** The words for a file that could not be run, the same on every runtime. */
 export function whyNotRun(path: string, error: unknown): string {
-  const code = codeOf(error);
+  const code = spawnErrorCode(error);
   const why = faultOf(path, "it") ?? FALLBACKS[code ?? ""] ??
-    code ?? (error instanceof Error ? error.message : String(error));
+    code ?? messageOf(error);
   return `Cannot run ${path}: ${why}`;
 }
 
@@ -91,10 +92,9 @@ function faultOf(path: string, who: string, depth = 0): string | undefined {
       return `${who} is not executable: allow it (chmod +x ${path})`;
     }
   } catch (error) {
-    const code = codeOf(error);
-    return code === "ENOENT" || code === "ENOTDIR"
+    return hasCode(error, "ENOENT", "ENOTDIR")
       ? `${who} does not exist${remedy}`
-      : `${who} cannot be looked at (${code})${remedy}`;
+      : `${who} cannot be looked at (${errorText(error)})${remedy}`;
   }
   const head = headOf(path);
   if (head === undefined) return undefined;
@@ -142,10 +142,12 @@ function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** The code of a system error; Deno has the number of some in their text alone. */
-export function codeOf(error: unknown): string | undefined {
-  const { code, message } = error as { code?: unknown; message?: string };
-  if (typeof code === "string") return code;
-  const [, number] = /\(os error (\d+)\)/.exec(message ?? "") ?? [];
-  return number === undefined ? undefined : errnoName(Number(number));
+/**
+ * The code of an error of a process start. Deno gives some of these errors without a code: the
+ * number is in the message only.
+ */
+export function spawnErrorCode(error: unknown): string | undefined {
+  const [, number] = /\(os error (\d+)\)/.exec(messageOf(error)) ?? [];
+  return errorCode(error) ??
+    (number === undefined ? undefined : errnoName(Number(number)));
 }

@@ -5,9 +5,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { since } from "../util/errors.ts";
+import { hasCode, since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
-import { codeOf, hintFor, wayToRun, whyNotRun } from "./executable.ts";
+import { hintFor, spawnErrorCode, wayToRun, whyNotRun } from "./executable.ts";
 import {
   asEnvironment,
   type HookEvent,
@@ -135,7 +135,7 @@ function launch(path: string, facts: HookEvent): ChildProcess {
   } catch (error) {
     // A script whose interpreter is a text without "#!": execvp(3) runs the
     // script by a shell then, and Deno calls that.
-    if (codeOf(error) !== "ENOEXEC" || way === "program") throw error;
+    if (spawnErrorCode(error) !== "ENOEXEC" || way === "program") throw error;
     return byShell();
   }
 }
@@ -150,7 +150,7 @@ function killGroup(pid: number | undefined): void {
     process.kill(-pid, "SIGKILL");
   } catch (error) {
     // ESRCH: nobody is left
-    if ((error as { code?: string }).code !== "ESRCH") throw error;
+    if (!hasCode(error, "ESRCH")) throw error;
   }
 }
 

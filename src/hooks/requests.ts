@@ -4,7 +4,8 @@
  * @module
  */
 import { nodeHttp } from "../util/lazy_builtins.ts";
-import { since } from "../util/errors.ts";
+import { obstacleTo } from "../linux/obstacle.ts";
+import { errorText, hasCode, since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
 import {
   asHeaders,
@@ -16,7 +17,7 @@ import { OUTPUT, Output } from "./output.ts";
 import type { Target } from "./target.ts";
 
 /** What connect(2) alone fails with: no program listens there. */
-const UNREACHED: (string | undefined)[] = ["ECONNREFUSED", "ENOENT"];
+const UNREACHED: readonly string[] = ["ECONNREFUSED", "ENOENT"];
 
 type Answer =
   | { readonly status: number }
@@ -34,6 +35,11 @@ export async function postHook(
   limits: Limits,
 ): Promise<Omit<HookResult, "name" | "kind">> {
   const start = performance.now();
+  const obstacle = obstacleOf(target);
+  if (obstacle !== undefined) {
+    const reason = `Cannot post to ${nameOf(target)}: ${obstacle}`;
+    return { status: "failed", ms: since(start), reason, reached: false };
+  }
   const output = new Output();
   const answer = await post(target, facts, limits, output)
     .catch((error: unknown) => ({ error }));
@@ -43,10 +49,13 @@ export async function postHook(
     return { status: answer.ended, ms, reason, [OUTPUT]: output.text };
   }
   if ("error" in answer) {
-    const { code, message } = answer.error as Error & { code?: string };
-    const reason = `Cannot post to ${nameOf(target)}: ${code ?? message}`;
+    const reason = `Cannot post to ${nameOf(target)}: ${
+      errorText(answer.error)
+    }`;
     const failed = { status: "failed", ms, reason } as const;
-    return UNREACHED.includes(code) ? { ...failed, reached: false } : failed;
+    return hasCode(answer.error, ...UNREACHED)
+      ? { ...failed, reached: false }
+      : failed;
   }
   const httpStatus = answer.status;
   return httpStatus >= 200 && httpStatus < 300
@@ -96,6 +105,14 @@ function post(
     sent.on("error", (error) => end({ error }));
     sent.end();
   });
+}
+
+/** Why nothing may connect to a target: connect(2) may wait for ever, in words. */
+function obstacleOf(target: Target): string | undefined {
+  if (!("socketPath" in target)) return undefined;
+  const mount = obstacleTo(target.socketPath);
+  return mount && `the path leads through ${mount.mountPoint}, a filesystem ` +
+      `of type ${mount.type}, which may not answer`;
 }
 
 function nameOf(target: Target): string {

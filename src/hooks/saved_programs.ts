@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
+import { hasCode } from "../util/errors.ts";
 import { type Request, RequestEntry } from "./entries.ts";
 
 const NAME = "hooks.json";
@@ -44,7 +45,7 @@ export class SavedPrograms {
     try {
       text = readFileSync(this.#path, "utf8");
     } catch (error) {
-      if ((error as { code?: string }).code === "ENOENT") return [];
+      if (hasCode(error, "ENOENT")) return [];
       throw error;
     }
     let document: v.InferOutput<typeof Document>;

@@ -5,6 +5,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { errorText, hasCode } from "../util/errors.ts";
 import type { Hook, Policy } from "./hook.ts";
 import { runScript } from "./process.ts";
 
@@ -59,8 +60,10 @@ function executablesIn(directory: string): string[] {
   try {
     names = readdirSync(directory);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
-    throw new Error(`Cannot read the hooks in ${directory}: ${codeOf(error)}`);
+    if (hasCode(error, "ENOENT")) return [];
+    throw new Error(
+      `Cannot read the hooks in ${directory}: ${errorText(error)}`,
+    );
   }
   return names
     .filter((name) => !IGNORED.test(name))
@@ -77,11 +80,7 @@ function isExecutableFile(path: string): boolean {
     return stats.isFile() && (stats.mode & 0o111) !== 0;
   } catch (error) {
     // A link to nothing is no hook.
-    if (["ENOENT", "EACCES", "ELOOP"].includes(codeOf(error))) return false;
-    throw new Error(`Cannot look at hook ${path}: ${codeOf(error)}`);
+    if (hasCode(error, "ENOENT", "EACCES", "ELOOP")) return false;
+    throw new Error(`Cannot look at hook ${path}: ${errorText(error)}`);
   }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: string }).code ?? error);
 }

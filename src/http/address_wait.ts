@@ -4,7 +4,6 @@
  * @module
  */
 import type { ListenAddress } from "../runtime/types.ts";
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /**
  * Milliseconds to the first try after the start and after each recovery, which may have configured

@@ -4,43 +4,14 @@
  */
 import { Hono } from "hono";
 import { requestId } from "hono/request-id";
-import type { OwedThaws } from "../hooks/owed_thaws.ts";
-import type { Repaired } from "../lifecycle/journal.ts";
-import type { Lifecycle } from "../lifecycle/lifecycle.ts";
-import type { Log } from "../log/mod.ts";
-import type { Metrics } from "./metrics.ts";
-import type { PortSubsystem } from "../ports/subsystem.ts";
 import { logRequest } from "./routes/log_request.ts";
 import { nameOperation } from "./routes/operation_header.ts";
 import { problem, ProblemError } from "./routes/problem.ts";
 import { allowedMethods } from "./routes/route.ts";
 import { ROUTES } from "./routes/table.ts";
-import type { Runtime } from "../runtime/types.ts";
 import type { Bindings } from "../connections/exchange.ts";
-import { callOf, type Guard } from "./guard.ts";
-import type { ConnectionTracker } from "../connections/tracker.ts";
-
-/** The parts of the agent that routes use. */
-export interface Agent {
-  readonly lifecycle: Lifecycle;
-  readonly runtime: Pick<Runtime, "name" | "version">;
-  readonly tracker: Pick<ConnectionTracker, "keepAlive">;
-  readonly ports?: Pick<PortSubsystem, "status">;
-  readonly metrics: Metrics;
-  /** The changes that a killed agent left, and that this one undid at its start. */
-  readonly repaired: readonly Repaired[];
-  /** The thaws that are owed to hooks. */
-  readonly owed?: Pick<OwedThaws, "names">;
-  /** Makes ids for requests. */
-  readonly newId: () => string;
-  readonly log: Log;
-  readonly bodyLimitBytes: number;
-  readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
-  /** Whether calls other than health checks need the token. */
-  readonly tokenNeeded: boolean;
-  /** Whether a health check may recover a quiesced guest. */
-  readonly healthMayRecover: () => boolean;
-}
+import type { Agent } from "./context.ts";
+import { callOf } from "./guard.ts";
 
 type App = Hono<{ Bindings: Bindings }>;
 

@@ -3,11 +3,11 @@
  * @module
  */
 import { nodeDns } from "../util/lazy_builtins.ts";
-import { errorCode, errorText } from "../util/errors.ts";
+import { errorCode, errorText, messageOf } from "../util/errors.ts";
 import { parseIp } from "../linux/ip.ts";
 import { addressText } from "../runtime/server.ts";
 import type { ListenAddress } from "../runtime/types.ts";
-import { StartError } from "../util/start_error.ts";
+import { StartError } from "../config/start_error.ts";
 
 /**
  * Whether the machine does not have the address, and may get it later. A host name does not
@@ -15,7 +15,7 @@ import { StartError } from "../util/start_error.ts";
  * block the agent while it asks the name servers.
  */
 export function isMissingAddress(at: ListenAddress, error: unknown): boolean {
-  return codeOf(error) === "EADDRNOTAVAIL" && !("path" in at) &&
+  return causeCode(error) === "EADDRNOTAVAIL" && !("path" in at) &&
     isAddress(at.host);
 }
 
@@ -24,9 +24,8 @@ export async function listenFailure(
   at: ListenAddress,
   error: unknown,
 ): Promise<StartError> {
-  const message = await unresolved(at) ??
-    (error instanceof Error ? error.message : String(error));
-  return new StartError(`${message}; ${adviceFor(at, codeOf(error))}`, {
+  const message = await unresolved(at) ?? messageOf(error);
+  return new StartError(`${message}; ${adviceFor(at, causeCode(error))}`, {
     cause: error,
   });
 }
@@ -44,7 +43,7 @@ async function unresolved(at: ListenAddress): Promise<string | undefined> {
 }
 
 /** The code of the reason, such as EADDRINUSE. */
-function codeOf(error: unknown): string | undefined {
+function causeCode(error: unknown): string | undefined {
   return error instanceof Error ? errorCode(error.cause) : undefined;
 }
 

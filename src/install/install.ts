@@ -3,8 +3,9 @@
  * @module
  */
 import { statSync } from "node:fs";
-import { readElf } from "./elf.ts";
-import { codeOf, InstallError } from "./error.ts";
+import { errorText } from "../util/errors.ts";
+import { readElf } from "../linux/elf.ts";
+import { InstallError } from "./error.ts";
 import { BINARY, isSealed, OPENRC_SCRIPT, UNIT } from "./service.ts";
 import { entryAt, Tree } from "./tree.ts";
 import { linkWhole, readText, writeWhole } from "./write.ts";
@@ -121,7 +122,7 @@ function readBinary(path: string) {
     const elf = statSync(path).isFile() ? readElf(path) : undefined;
     if (elf !== undefined) return elf;
   } catch (error) {
-    throw new InstallError(`Cannot install ${path}: ${codeOf(error)}`);
+    throw new InstallError(`Cannot install ${path}: ${errorText(error)}`);
   }
   throw new InstallError(`Cannot install ${path}: it is no compiled program`);
 }

@@ -4,6 +4,7 @@
  */
 import { basename } from "node:path";
 import process from "node:process";
+import { errorCode, messageOf } from "../util/errors.ts";
 import { InstallError } from "./error.ts";
 import { install, type Line } from "./install.ts";
 
@@ -24,9 +25,9 @@ export function runInstall({ root, binary }: InstallRequest): number {
     });
     return 0;
   } catch (error) {
-    const { message, code } = error as Error & { code?: string };
+    const message = messageOf(error);
     if (error instanceof InstallError) console.error(`lull: ${message}`);
-    else if (code === undefined) throw error;
+    else if (errorCode(error) === undefined) throw error;
     else console.error(`lull: Cannot install into ${root}: ${message}`);
     return 1;
   }

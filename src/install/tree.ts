@@ -14,7 +14,8 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { codeOf, InstallError } from "./error.ts";
+import { errorText, hasCode } from "../util/errors.ts";
+import { InstallError } from "./error.ts";
 
 /** As many links as the kernel follows (path_resolution(7)). */
 const MOST_LINKS = 40;
@@ -28,7 +29,9 @@ export class Tree {
     try {
       this.#root = realpathSync(root);
     } catch (error) {
-      throw new InstallError(`Cannot install into ${root}: ${codeOf(error)}`);
+      throw new InstallError(
+        `Cannot install into ${root}: ${errorText(error)}`,
+      );
     }
     if (!statSync(this.#root).isDirectory()) {
       throw new InstallError(`Cannot install into ${root}: it is no directory`);
@@ -117,8 +120,8 @@ export function entryAt(path: string): Stats | undefined {
   try {
     return lstatSync(path);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw new InstallError(`Cannot look at ${path}: ${codeOf(error)}`);
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw new InstallError(`Cannot look at ${path}: ${errorText(error)}`);
   }
 }
 
@@ -127,7 +130,7 @@ function makeDirectory(path: string): void {
     mkdirSync(path);
     chmodSync(path, 0o755); // whatever the umask
   } catch (error) {
-    throw new InstallError(`Cannot make ${path}: ${codeOf(error)}`);
+    throw new InstallError(`Cannot make ${path}: ${errorText(error)}`);
   }
 }
 

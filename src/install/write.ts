@@ -20,7 +20,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { codeOf, InstallError } from "./error.ts";
+import { errorText } from "../util/errors.ts";
+import { InstallError } from "./error.ts";
 import { entryAt } from "./tree.ts";
 
 const CHUNK_BYTES = 1 << 20;
@@ -74,7 +75,7 @@ function replace(path: string, make: (beside: string) => void): void {
     renameSync(beside, path);
   } catch (error) {
     rmSync(beside, { force: true });
-    throw new InstallError(`Cannot write ${path}: ${codeOf(error)}`);
+    throw new InstallError(`Cannot write ${path}: ${errorText(error)}`);
   }
 }
 

@@ -6,12 +6,9 @@
  */
 import type { PlannedRepair, RepairName } from "./plan.ts";
 import type { Recovery } from "./recovery.ts";
-import type { Outcome, RecoverRequest } from "./request.ts";
+import type { Field, Outcome, RecoverRequest } from "./request.ts";
 import { run } from "./run.ts";
 import type { StepReport } from "./step.ts";
-
-/** A field of a request that carries data for the guest. */
-export type Field = "entropy" | "hostTime" | "network" | "outcome";
 
 /** The repair that applies a field. */
 const REPAIR_OF = {

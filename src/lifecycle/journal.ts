@@ -12,25 +12,18 @@
 import { mkdirSync, readdirSync, renameSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import {
+  type Change,
   entriesOf,
   type Entry,
   entryAt,
   readEntry,
+  type Recorded,
   recordedAt,
 } from "./journal_entries.ts";
 import { CorruptChange, NotUndone } from "./not_undone.ts";
 import { messageOf, since } from "../util/errors.ts";
 
-/** What was changed, as JSON; only its own repairer understands it. */
-export type Change = Readonly<Record<string, unknown>>;
-
-/** A change that is written down. */
-export interface Recorded {
-  /** Replaces what is written. */
-  update(change: Change): void;
-  /** The change is undone. */
-  erase(): void;
-}
+export type { Change, Recorded } from "./journal_entries.ts";
 
 /** The journal as steps use it. */
 export interface Recorder {

@@ -11,9 +11,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Change, Recorded } from "./journal.ts";
+import { hasCode } from "../util/errors.ts";
 
 const NAME = /^(\d{8})-([a-z]+)\.json$/;
+
+/** What was changed, as JSON; only its own repairer understands it. */
+export type Change = Readonly<Record<string, unknown>>;
+
+/** A change that is written down. */
+export interface Recorded {
+  /** Replaces what is written. */
+  update(change: Change): void;
+  /** The change is undone. */
+  erase(): void;
+}
 
 /** One file of the journal. */
 export interface Entry {
@@ -38,7 +49,7 @@ export function entriesOf(directory: string): Entry[] {
   try {
     names = readdirSync(directory);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   }
   return names.flatMap((name) => {

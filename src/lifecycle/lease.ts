@@ -4,7 +4,6 @@
  * performance.now() and the timers of both runtimes count it.
  * @module
  */
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /** A lease. It has one timer, which causes no wakeup before the lease ends. */
 export class Lease {

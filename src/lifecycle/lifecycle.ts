@@ -2,12 +2,13 @@
  * The lifecycle: running, preparing, quiesced, recovering, running.
  * @module
  */
-import type { Evidence } from "../evidence/types.ts";
-import { DeferredRepairs, type Field, fieldsOf } from "./deferred_repairs.ts";
+import type { Evidence } from "./evidence.ts";
+import { DeferredRepairs, fieldsOf } from "./deferred_repairs.ts";
 import { Lease } from "./lease.ts";
 import { Machine, type Phase, type State } from "./machine.ts";
 import { type Cause, Operation, OtherOperation } from "./operation.ts";
 import type { LifecycleOptions } from "./options.ts";
+import { dryRunOf, type Plan } from "./plan.ts";
 import {
   Ending,
   leave,
@@ -16,13 +17,14 @@ import {
   type RecoveredOperation,
   type Recovery,
 } from "./recovery.ts";
-import type { PrepareRequest, RecoverRequest } from "./request.ts";
+import type { Field, PrepareRequest, RecoverRequest } from "./request.ts";
 
 /** The lifecycle of the agent; one transition at a time. */
 export class Lifecycle {
   /** What the host tells after the recovery. */
   readonly deferred: DeferredRepairs;
   readonly #options: LifecycleOptions;
+  readonly #plan: Plan;
   readonly #machine = new Machine();
   readonly #lease: Lease;
   /** The last operation that has ended. */
@@ -32,7 +34,8 @@ export class Lifecycle {
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
-    this.deferred = new DeferredRepairs(options.plan.repairs);
+    this.#plan = options.dryRun ? dryRunOf(options.plan) : options.plan;
+    this.deferred = new DeferredRepairs(this.#plan.repairs);
     this.#lease = new Lease(() => {
       this.recover({ trigger: "lease" }).catch((e) => this.#report(e));
     });
@@ -142,9 +145,9 @@ export class Lifecycle {
   }
 
   #begin(request: PrepareRequest): Promise<Operation> {
-    const { leaseSeconds, newId } = this.#options;
+    const { leaseSeconds, newId, dryRun } = this.#options;
     const id = request.operation ?? newId();
-    const operation = new Operation(id, this.#generation);
+    const operation = new Operation(id, this.#generation, dryRun);
     this.#lease.start(request.lease ?? leaseSeconds);
     // Not at once: the state is entered first. Data that comes from now on is
     // not waited for: it belongs to this operation, or to a later one.
@@ -156,10 +159,10 @@ export class Lifecycle {
   /** Every path leads to quiesced, or through the undo. */
   async #quiesce(operation: Operation): Promise<Operation> {
     try {
-      const { plan, onPrepare, onQuiet } = this.#options;
+      const { onPrepare, onQuiet } = this.#options;
       onPrepare?.();
       await operation.waitFor(this.#last);
-      await operation.run(plan.beforeReply);
+      await operation.run(this.#plan.beforeReply);
       operation.quiescedMs = operation.age;
       onQuiet?.(operation);
       this.#machine.to({ state: "quiesced", operation });
@@ -174,7 +177,7 @@ export class Lifecycle {
 
   async #settle(operation: Operation): Promise<boolean> {
     try {
-      await operation.run(this.#options.plan.settle);
+      await operation.run(this.#plan.settle);
       operation.settledMs = operation.age;
       this.#options.onSettled?.();
       return true;
@@ -205,11 +208,11 @@ export class Lifecycle {
     trigger: Recovery["trigger"],
     request: RecoverRequest,
   ): Promise<RecoveredOperation> {
-    const { plan, onRunning } = this.#options;
+    const { onRunning } = this.#options;
     let recovery: Recovery;
     try {
       recovery = await leave(operation, {
-        ...{ repairs: state === "recovering" ? plan.repairs : undefined },
+        ...{ repairs: state === "recovering" ? this.#plan.repairs : undefined },
         ...{ trigger, request, generation: this.#generation },
         evidence: () => this.#evidence(),
       });

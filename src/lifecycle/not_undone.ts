@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import type { Change } from "./journal.ts";
+import type { Change } from "./journal_entries.ts";
 
 /** What a {@linkcode NotUndone} knows. */
 export interface NotUndoneOptions {

@@ -25,7 +25,10 @@ export interface Cause {
 }
 
 /** What all undos and repairs of a recovery may know. */
-export type UndoContext = Omit<RecoveryContext, "signal" | "operation">;
+export type UndoContext = Omit<
+  RecoveryContext,
+  "signal" | "operation" | "dryRun"
+>;
 
 /** A step that was done and can be undone. */
 interface UndoEntry {
@@ -79,7 +82,11 @@ export class Operation {
   #undoing: UndoContext | undefined;
   #undone: StepReport[] = [];
 
-  constructor(readonly id: string, readonly generation: number) {}
+  constructor(
+    readonly id: string,
+    readonly generation: number,
+    readonly dryRun = false,
+  ) {}
 
   /** Milliseconds since the operation began. */
   get age(): number {
@@ -164,7 +171,7 @@ export class Operation {
     { name, limitMs, stopMs, needsIdle, quiesce }: PlannedStep,
   ): Promise<StepReport> {
     const place = this.#places++;
-    const { id: operation, generation } = this;
+    const { id: operation, generation, dryRun } = this;
     const { names } = this.#running;
     if (needsIdle && names !== undefined) {
       const reason = `it needs the other steps to be idle, and ${names} runs`;
@@ -173,7 +180,7 @@ export class Operation {
     const overtaken = this.#abort.signal;
     const ran = await run<Done | Skipped>(
       { name, limitMs, overtaken, stopMs },
-      (signal) => quiesce({ operation, generation, signal }),
+      (signal) => quiesce({ operation, generation, signal, dryRun }),
     );
     const add = (value: Done | Skipped | undefined) => {
       if (value === undefined || !("undo" in value)) return;
@@ -191,9 +198,9 @@ export class Operation {
     context: UndoContext,
     action: Undo | Repair["repair"],
   ): Promise<void> {
-    const { id: operation } = this;
+    const { id: operation, dryRun } = this;
     const ran = await run<Effect | Skipped>({ name, limitMs }, (signal) => {
-      const work = action({ ...context, operation, signal });
+      const work = action({ ...context, operation, signal, dryRun });
       return work instanceof Promise
         ? work.then((effect) => effect ?? {})
         : work ?? {};

@@ -2,7 +2,7 @@
  * What the lifecycle is made from.
  * @module
  */
-import type { Evidence } from "../evidence/types.ts";
+import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import type { Recovery } from "./recovery.ts";
@@ -11,6 +11,11 @@ import type { RecoverRequest } from "./request.ts";
 /** What the lifecycle needs. */
 export interface LifecycleOptions {
   readonly plan: Plan;
+  /**
+   * Makes a dry run of it: only the steps and repairs that the plan marks take part, and their
+   * contexts say so. False if not given.
+   */
+  readonly dryRun?: boolean;
   readonly leaseSeconds: number;
   readonly newId: () => string;
   /** The generation to count on from; 0 if none is given. */

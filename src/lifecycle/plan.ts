@@ -32,6 +32,8 @@ interface Row {
   readonly stopMs?: Milliseconds;
   /** The step does not act while an earlier step runs past its limit. */
   readonly needsIdle?: true;
+  /** The step takes part in a dry run, where it changes nothing that lasts. */
+  readonly inDryRun?: true;
 }
 
 /** Milliseconds to kill hooks that do not end, and for the thaws without time left. */
@@ -71,11 +73,21 @@ const BEFORE_REPLY = [
   // what can be read again is not in the snapshot
   { step: "memory", onFailure: "continue", limitMs: 10_000 },
   // only callers that wait for a reply are connected
-  { step: "connections", onFailure: "continue", limitMs: 5000 },
+  {
+    step: "connections",
+    onFailure: "continue",
+    limitMs: 5000,
+    inDryRun: true,
+  },
   // the workload's connections are recorded
-  { step: "workload-connections", onFailure: "continue", limitMs: 5000 },
+  {
+    step: "workload-connections",
+    onFailure: "continue",
+    limitMs: 5000,
+    inDryRun: true,
+  },
   // from here on, the guest watches for evidence of a restore
-  { step: "evidence", onFailure: "continue", limitMs: 5000 },
+  { step: "evidence", onFailure: "continue", limitMs: 5000, inDryRun: true },
 ] as const satisfies readonly Row[];
 
 // The reply to prepare is sent here.
@@ -93,16 +105,22 @@ const SETTLE = [
     onFailure: "continue",
     limitMs: 5000,
     needsIdle: true,
+    inDryRun: true,
   },
 ] as const satisfies readonly Row[];
 
 /** Done by a recovery before any undo: the workload thaws only after them. */
 const REPAIRS = [
-  { repair: "entropy", limitMs: 5000 }, // the random pool is this fork's own
-  { repair: "clock", limitMs: 5000 }, // the wall clock is the host's
-  { repair: "network", limitMs: 5000 }, // addresses and names are this fork's
-  { repair: "reset-connections", limitMs: 5000 }, // no stale connection
-  { repair: "generation", limitMs: 5000 }, // programs can see the restore
+  // the random pool is this fork's own
+  { repair: "entropy", limitMs: 5000, inDryRun: true },
+  // the wall clock is the host's
+  { repair: "clock", limitMs: 5000, inDryRun: true },
+  // addresses and names are this fork's
+  { repair: "network", limitMs: 5000 },
+  // no stale connection
+  { repair: "reset-connections", limitMs: 5000, inDryRun: true },
+  // programs can see the restore
+  { repair: "generation", limitMs: 5000, inDryRun: true },
 ] as const;
 
 /** The names of the steps, as the reports have them. */
@@ -122,12 +140,14 @@ export interface PlannedStep extends Step {
   readonly limitMs: number;
   readonly stopMs: number;
   readonly needsIdle: boolean;
+  readonly inDryRun?: boolean;
 }
 
 /** A repair with its place in the plan. */
 export interface PlannedRepair extends Repair {
   readonly name: string;
   readonly limitMs: number;
+  readonly inDryRun?: boolean;
 }
 
 /** The steps of one operation, in order. */
@@ -143,10 +163,10 @@ export function plan(parts: Partial<Parts>, limits: Limits): Plan {
     rows.flatMap((row): PlannedStep[] => {
       const step = parts[row.step as StepName];
       if (step === undefined) return [];
-      const { step: name, onFailure, needsIdle = false } = row;
+      const { step: name, onFailure, needsIdle = false, inDryRun } = row;
       const { limitMs, stopMs = STOP_MS } = row;
       return [{
-        ...{ name, onFailure, needsIdle },
+        ...{ name, onFailure, needsIdle, inDryRun },
         limitMs: inMs(limitMs, limits),
         stopMs: inMs(stopMs, limits),
         quiesce: (context) => step.quiesce(context),
@@ -155,11 +175,20 @@ export function plan(parts: Partial<Parts>, limits: Limits): Plan {
   return {
     beforeReply: steps(BEFORE_REPLY),
     settle: steps(SETTLE),
-    repairs: REPAIRS.flatMap(({ repair: name, limitMs }): PlannedRepair[] => {
+    repairs: REPAIRS.flatMap(({ repair: name, ...row }): PlannedRepair[] => {
       const part = parts[name];
       if (part === undefined) return [];
-      return [{ name, limitMs, repair: (context) => part.repair(context) }];
+      return [{ name, ...row, repair: (context) => part.repair(context) }];
     }),
+  };
+}
+
+/** What of a plan takes part in a dry run: only what the rows above allow. */
+export function dryRunOf({ beforeReply, settle, repairs }: Plan): Plan {
+  return {
+    beforeReply: beforeReply.filter(({ inDryRun }) => inDryRun),
+    settle: settle.filter(({ inDryRun }) => inDryRun),
+    repairs: repairs.filter(({ inDryRun }) => inDryRun),
   };
 }
 

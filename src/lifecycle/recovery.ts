@@ -2,11 +2,10 @@
  * How an operation ended.
  * @module
  */
-import type { Evidence } from "../evidence/types.ts";
-import type { Field } from "./deferred_repairs.ts";
+import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { PlannedRepair } from "./plan.ts";
-import type { Outcome, RecoverRequest, Trigger } from "./request.ts";
+import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
 import type { StepReport } from "./step.ts";
 import { messageOf, since } from "../util/errors.ts";
 

@@ -50,3 +50,6 @@ export interface RecoverRequest {
   readonly requireEntropy?: boolean;
   readonly network?: NetworkIdentity;
 }
+
+/** A field of a {@linkcode RecoverRequest} that carries data for the guest. */
+export type Field = "entropy" | "hostTime" | "network" | "outcome";

@@ -20,6 +20,8 @@ export interface StepContext {
    * The step ends soon after that, and has undone its own part if it throws.
    */
   readonly signal: AbortSignal;
+  /** True in a dry run: the step changes nothing that lasts and nothing outside this process. */
+  readonly dryRun?: boolean;
 }
 
 /** What an undo or a repair may know. */
@@ -35,6 +37,8 @@ export interface RecoveryContext {
   readonly held: boolean;
   /** Aborted at the limit of the undo or repair. */
   readonly signal: AbortSignal;
+  /** True in a dry run: as in {@linkcode StepContext}. */
+  readonly dryRun?: boolean;
 }
 
 /** Takes back what a step did. */
@@ -46,6 +50,11 @@ export type Undo = (
 export interface Skipped {
   readonly skipped: string;
 }
+
+/** The result of a step or repair whose only effect is one that a dry run must not have. */
+export const SKIPPED_IN_DRY_RUN: Skipped = {
+  skipped: "a dry run changes nothing",
+};
 
 /** A step that was done; without an undo it leaves nothing to take back. */
 export interface Done {

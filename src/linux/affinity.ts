@@ -1,10 +1,11 @@
 /**
- * The agent on one CPU: sched_setaffinity(2) over every thread of this process.
- * Threads that are born meanwhile inherit the mask of the one that bore them.
+ * Pins every thread of this process to one CPU: sched_setaffinity(2). A thread that starts
+ * meanwhile inherits the mask of the thread that started it.
  * @module
  */
-import { openSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import process from "node:process";
+import { messageOf } from "../util/errors.ts";
 import {
   type FailedThread,
   giveMaskBack,
@@ -17,30 +18,30 @@ import {
 } from "./cpu_mask.ts";
 import type { Libc } from "./libc.ts";
 
-/** What `restore` did: how many threads have their mask back. */
+/** The result of `restore`. */
 export interface Unpinned {
+  /** The number of threads that have their own mask again. */
   readonly threads: number;
   readonly failed: readonly FailedThread[];
 }
 
-/** A process on one CPU. */
+/** A process whose threads are pinned to one CPU. */
 export interface Pinned {
   readonly cpu: number;
-  /** How many threads were pinned. */
+  /** The number of threads that were pinned. */
   readonly threads: number;
   /**
-   * Gives every thread its former mask, exactly; threads born meanwhile get the
-   * main thread's. A thread that has ended is no error.
+   * Gives every thread exactly its former mask. A thread that started meanwhile gets the mask of
+   * the main thread. A thread that has ended is no error.
    */
   restore(): Unpinned;
 }
 
 /**
- * Pins every thread of this process to the last CPU that its main thread may
- * use: interrupts and the kernel's own work are usually on the first ones, and
- * after a restore the first reply waits for what shares its CPU. Fails where one
- * cannot be pinned, with the others as they were, and while the masks that the
- * threads have may not be their own.
+ * Pins every thread of this process to the last CPU that its main thread may use. Interrupts and
+ * the kernel's own work usually run on the first CPUs, and would delay the first reply after a
+ * restore. If a thread cannot be pinned, the others get their masks back and the call throws. It
+ * also throws if a thread may have a mask that is not its own (see cpu_mask.ts).
  */
 export function pinThreads(libc: Libc): Pinned {
   const failed = giveOwedMasksBack(libc);
@@ -57,11 +58,7 @@ export function pinThreads(libc: Libc): Pinned {
       throw new Error("Cannot pin threads: the main thread has ended");
     }
     const cpu = lastCpu(main);
-    const former = {
-      masks: new Map<number, Uint8Array>(),
-      main,
-      count: threadCounter(libc),
-    };
+    const former = { masks: new Map<number, Uint8Array>(), main };
     try {
       pin(libc, former.masks, maskOf(cpu));
     } catch (error) {
@@ -85,14 +82,13 @@ export function pinThreads(libc: Libc): Pinned {
 }
 
 interface Former {
-  /** The own masks of the threads that were pinned. */
+  /** The former masks of the pinned threads. */
   readonly masks: ReadonlyMap<number, Uint8Array>;
-  /** The main thread's. */
+  /** The former mask of the main thread. */
   readonly main: Uint8Array;
-  readonly count: () => number | undefined;
 }
 
-/** Pins all threads; saves the mask of each that is its own. */
+/** Pins all threads. Saves each mask that is the own mask of its thread. */
 function pin(
   libc: Libc,
   masks: Map<number, Uint8Array>,
@@ -101,75 +97,41 @@ function pin(
   forEachThread((thread, isNew) => {
     const mask = readMask(libc, thread);
     if (mask === undefined) return;
-    // One that was born meanwhile may have it from a thread that is pinned.
+    // A thread that started meanwhile may have inherited the mask of a pinned thread.
     if (isNew && isSame(mask, target)) return;
     masks.set(thread, mask);
     writeMask(libc, thread, target);
   });
 }
 
-function restore(libc: Libc, { masks, main, count }: Former): Unpinned {
+function restore(libc: Libc, { masks, main }: Former): Unpinned {
   const failures: FailedThread[] = [];
   let threads = 0;
   const give = (thread: number, mask: Uint8Array) => {
     try {
       if (giveMaskBack(libc, thread, mask)) threads++;
     } catch (error) {
-      failures.push({ thread, error: (error as Error).message });
+      failures.push({ thread, error: messageOf(error) });
     }
   };
   masks.forEach((mask, thread) => give(thread, mask));
-  // Usually that is all of them, and the directory need not be read: the caller of
-  // the first reply after a restore waits for that, too. A thread that is born from
-  // here on has its mask from one that has its own again.
-  if (count() !== threads) {
-    forEachThread((thread) => {
-      if (!masks.has(thread)) give(thread, main);
-    });
-  }
+  // A thread that starts from here on inherits a mask that was given back.
+  forEachThread((thread) => {
+    if (!masks.has(thread)) give(thread, main);
+  });
   return { threads, failed: failures };
 }
 
-// statx(2), linux/stat.h
-const AT_EMPTY_PATH = 0x1000;
-const STATX_NLINK = 4;
-const STATX_BYTES = 256;
-const STX_NLINK = 16;
-const TASKS = "/proc/self/task";
-const NO_PATH = Uint8Array.of(0);
-/** The directory, open for the agent's life: its path is a long way to go. */
-let tasks: number | undefined;
-
 /**
- * Tells how many threads this process has: the links of their directory, less the
- * two that any directory has (proc_task_getattr() in fs/proc/base.c). Undefined
- * where the kernel does not tell.
- */
-function threadCounter({ statx }: Libc): () => number | undefined {
-  const found = new Uint8Array(STATX_BYTES);
-  const directory = tasks ??= openSync(TASKS, "r");
-  return () => {
-    if (statx?.(directory, NO_PATH, AT_EMPTY_PATH, STATX_NLINK, found) !== 0) {
-      return undefined;
-    }
-    // Without a view, which takes longer to make than all else here; 22 bits are
-    // the most that Linux has for threads (PID_MAX_LIMIT).
-    const links = found[STX_NLINK] | found[STX_NLINK + 1] << 8 |
-      found[STX_NLINK + 2] << 16;
-    return links - 2;
-  };
-}
-
-/**
- * Visits each thread once, those too that appear on the way; they are new, unless
- * they were there before the first visit.
+ * Visits each thread once, including threads that start during the visits: `isNew` is true for a
+ * thread that was not there before the first visit.
  */
 function forEachThread(visit: (thread: number, isNew: boolean) => void): void {
   const seen = new Set<number>();
   for (let before = -1; seen.size > before;) {
     const isNew = before !== -1;
     before = seen.size;
-    for (const name of readdirSync(TASKS)) {
+    for (const name of readdirSync("/proc/self/task")) {
       const thread = Number(name);
       if (seen.has(thread)) continue;
       seen.add(thread);

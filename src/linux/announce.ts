@@ -1,20 +1,19 @@
 /**
- * Tells the network who has an address now: without it, neighbours send to the
- * former MAC address until their own memory of it ends.
+ * Announces the machine's addresses on the network. Without the announcement, neighbours send to
+ * the former MAC address until their table of neighbours expires.
  * @module
  */
 import { ipv4Bytes } from "./ipv4.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
+import { AF_PACKET, SOCK_CLOEXEC, SOCK_RAW } from "./socket_constants.ts";
 
 /** linux/if_packet.h, linux/if_ether.h, packet(7) */
-const AF_PACKET = 17;
-const SOCK_RAW = 3 | 0o2000000; // SOCK_CLOEXEC
 const ETH_P_ARP = [0x08, 0x06];
 const SOCKADDR_LL_BYTES = 20;
 
 /**
- * Sends an ARP announcement (RFC 5227, 2.3) of each address on a link. Throws a
- * SystemCallError where that is not possible (needs CAP_NET_RAW).
+ * Sends an ARP announcement (RFC 5227, 2.3) of each address on a link. Throws a SystemCallError if
+ * the kernel refuses (needs CAP_NET_RAW).
  */
 export function announce(
   libc: Libc,
@@ -22,7 +21,11 @@ export function announce(
   mac: Uint8Array,
   addresses: readonly string[],
 ): void {
-  const socket = requireSymbol(libc.socket, "socket")(AF_PACKET, SOCK_RAW, 0);
+  const socket = requireSymbol(libc.socket, "socket")(
+    AF_PACKET,
+    SOCK_RAW | SOCK_CLOEXEC,
+    0,
+  );
   if (socket < 0) throw lastError(libc, "announce", "an address");
   try {
     const name = new Uint8Array(SOCKADDR_LL_BYTES);
@@ -51,7 +54,7 @@ export function announcement(
   address: Uint8Array,
 ): Uint8Array {
   return Uint8Array.of(
-    // Ethernet: to all, from us
+    // Ethernet: the broadcast address, the sender
     ...[0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
     ...mac,
     ...ETH_P_ARP,

@@ -1,20 +1,21 @@
 /**
- * The freezer of cgroup v2 (the kernel's admin-guide/cgroup-v2, "cgroup.freeze"):
- * a write asks, and `cgroup.events` says when it is so.
+ * The freezer of cgroup v2 (the kernel's admin-guide/cgroup-v2, "cgroup.freeze"). A write requests
+ * the freeze, and `cgroup.events` reports when the cgroup is frozen.
  * @module
  */
 import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { errorText, hasCode } from "../util/errors.ts";
 import { isWithin, mountOf, readMounts } from "./mountinfo.ts";
 
-/** Where hierarchies of cgroups are mounted: cgroups(7). */
+/** The directory below which hierarchies of cgroups are mounted, cgroups(7). */
 const CGROUPS = "/sys/fs/cgroup";
-/** linux/limits.h */
+/** The longest name of a file in bytes, linux/limits.h. */
 const NAME_MAX = 255;
 
 /**
- * Where cgroup v2 is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified beside
- * the hierarchies of version 1.
+ * Returns the mount point of cgroup v2: /sys/fs/cgroup, or /sys/fs/cgroup/unified beside the
+ * hierarchies of version 1.
  */
 export function findCgroupRoot(): string {
   const mount = readMounts().findLast(({ type }) => type === "cgroup2");
@@ -25,11 +26,10 @@ export function findCgroupRoot(): string {
 }
 
 /**
- * The directory of a cgroup that may be frozen; undefined where there is no such
- * cgroup, as that of a service that has ended. A name is a path below the root, or
- * the whole path of its directory. Fails for a name that can never be one of a
- * cgroup v2, and where the cgroup holds this process or process 1, or a cgroup
- * above them: a machine whose agent or init is frozen never comes back.
+ * Returns the directory of a cgroup that may be frozen; undefined if the cgroup does not exist, for
+ * example because its service has ended. A name is a path below the root, or the whole path of the
+ * directory. Throws if no cgroup v2 can have this name, and if the cgroup or one of its descendants
+ * holds this process or process 1: nothing could thaw a machine whose agent or init is frozen.
  */
 export function findCgroup(
   name: string,
@@ -56,7 +56,7 @@ function locate(name: string, root: string): string | undefined {
   try {
     path = realpathSync(wanted);
   } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw refused(codeOf(error));
+    if (!hasCode(error, "ENOENT")) throw refused(errorText(error));
     const other = otherHierarchy(name, root);
     if (other === undefined) return undefined;
     throw refused(`it is not below ${root}, where cgroup v2 is, but ${other}`);
@@ -67,20 +67,20 @@ function locate(name: string, root: string): string | undefined {
     readFileSync(join(path, "cgroup.freeze"));
     return path;
   } catch (error) {
-    if (!isGone(error)) throw refused(codeOf(error));
+    if (!isGone(error)) throw refused(errorText(error));
     if (!existsSync(path)) return undefined; // removed just now
     throw refused("it has no cgroup.freeze, which came with Linux 5.2");
   }
 }
 
-/** Whether mkdir(2) takes it; cgroups refuse line ends (cgroup_mkdir()). */
+/** Whether mkdir(2) accepts the path. Cgroups refuse line ends (cgroup_mkdir()). */
 function canExist(path: string): boolean {
   const bytes = new TextEncoder();
   return !/[\0\n]/.test(path) &&
     path.split("/").every((name) => bytes.encode(name).length <= NAME_MAX);
 }
 
-/** What a whole path is that cannot be one of cgroup v2, in words. */
+/** Describes the location of a whole path that is not in cgroup v2. */
 function otherHierarchy(name: string, root: string): string | undefined {
   if (!name.startsWith("/")) return undefined;
   const { type, mountPoint } = mountOf(name, readMounts());
@@ -90,31 +90,26 @@ function otherHierarchy(name: string, root: string): string | undefined {
     : undefined;
 }
 
-function codeOf(error: unknown): string {
-  const { code, message } = error as Error & { code?: string };
-  return code ?? message;
-}
-
-/** The directory of a process's cgroup (cgroups(7), /proc/PID/cgroup). */
+/** Returns the directory of a process's cgroup (/proc/PID/cgroup, cgroups(7)). */
 function cgroupOf(pid: string, root: string, proc: string): string {
   const text = readFileSync(`${proc}/${pid}/cgroup`, "utf8");
   const path = /^0::(.*)$/m.exec(text)?.[1];
   if (path === undefined) {
     throw new Error(`Cannot find the cgroup of process ${pid}: it has none`);
   }
-  // A cgroup that was removed beneath its process is marked so.
+  // The kernel marks a cgroup that was removed while the process was in it.
   return join(root, path.replace(/ \(deleted\)$/, ""));
 }
 
-/** What the kernel says of a cgroup's freezer. */
+/** The state of a cgroup's freezer. */
 export interface FreezerState {
-  /** Somebody asked for this very cgroup to be frozen. */
+  /** A write asked for this very cgroup to be frozen. */
   readonly requested: boolean;
-  /** Everything in it stands still. */
+  /** All processes in the cgroup are frozen. */
   readonly frozen: boolean;
 }
 
-/** Reads it; undefined where the cgroup is gone. */
+/** Reads the state of the freezer; undefined if the cgroup was removed. */
 export function freezerState(path: string): FreezerState | undefined {
   try {
     const events = readFileSync(join(path, "cgroup.events"), "utf8");
@@ -129,10 +124,10 @@ export function freezerState(path: string): FreezerState | undefined {
   }
 }
 
-/** Asks for a cgroup to be frozen, or thawed; false where it is gone. */
+/** Requests the freeze or the thaw of a cgroup; false if the cgroup was removed. */
 export function requestFreezer(path: string, freeze: boolean): boolean {
   try {
-    // No O_CREAT, whatever the path turned into meanwhile.
+    // "r+" does not create the file if the cgroup was removed meanwhile.
     writeFileSync(join(path, "cgroup.freeze"), freeze ? "1" : "0", {
       flag: "r+",
     });
@@ -143,18 +138,17 @@ export function requestFreezer(path: string, freeze: boolean): boolean {
   }
 }
 
-/** Whether a cgroup above this one is asked to be frozen. */
+/** Whether the freeze of a cgroup above this one is requested. */
 export function frozenFromAbove(path: string): boolean {
   for (let above = join(path, ".."); above !== "/"; above = join(above, "..")) {
     const state = freezerState(above);
-    if (state === undefined) return false; // the root, or beyond it
+    if (state === undefined) return false; // the root, or a directory above it
     if (state.requested) return true;
   }
   return false;
 }
 
-/** ENODEV: the file was opened before its cgroup was removed. */
+/** Whether the cgroup was removed. ENODEV: the file was opened before that. */
 function isGone(error: unknown): boolean {
-  const { code } = error as { code?: string };
-  return code === "ENOENT" || code === "ENODEV";
+  return hasCode(error, "ENOENT", "ENODEV");
 }

@@ -1,44 +1,44 @@
 /**
- * The clocks of the kernel, in milliseconds since their beginning. The hardware
- * clock of the machine is read elsewhere and never set.
+ * The kernel's clocks and the host's clock, in milliseconds. The hardware clock is read in
+ * machine_clock.ts; it is never set.
  * @module
  */
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../util/errors.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
-/** Numbers of clocks, time.h, clock_gettime(2) */
+/** Clock ids, time.h, clock_gettime(2). */
 const CLOCK_REALTIME = 0;
 const CLOCK_BOOTTIME = 7;
 
 const CLOCK_CLASS = "/sys/class/ptp";
 
 /**
- * PTP clocks that are known to give the host's wall clock in UTC (`clock_name`
- * of ptp_kvm and hv_utils). That of a network card may be in TAI or run free,
- * and vmclock's is in TAI.
+ * The names of PTP clocks that give the host's wall clock in UTC (`clock_name` of ptp_kvm and
+ * hv_utils). The clock of a network card may be in TAI or run free; the clock of vmclock is in TAI.
  */
 const TRUSTED = new Set(["KVM virtual PTP", "hyperv"]);
 
-/** A clock that goes on while the machine is in a file. */
+/** The clock of the host. It continues while the machine is paused or saved. */
 export interface HostClock {
-  /** How reports name it. */
+  /** The name in reports. */
   readonly name: string;
-  /** The host's wall clock, milliseconds since 1970. */
+  /** Reads the host's wall clock in milliseconds since 1970. */
   read(): number;
 }
 
-/** The wall clock, milliseconds since 1970. */
+/** Reads the wall clock in milliseconds since 1970. */
 export function wallClock(libc: Libc): number {
   return readClock(libc, CLOCK_REALTIME, "the wall clock");
 }
 
-/** Milliseconds since the machine booted, suspensions included. */
+/** Returns the milliseconds since the machine booted, including suspensions. */
 export function uptime(libc: Libc): number {
   return readClock(libc, CLOCK_BOOTTIME, "the uptime");
 }
 
-/** Steps the wall clock; throws a SystemCallError (needs CAP_SYS_TIME). */
+/** Steps the wall clock. Throws a SystemCallError if the kernel refuses (needs CAP_SYS_TIME). */
 export function setWallClock(libc: Libc, ms: number): void {
   const seconds = Math.floor(ms / 1000);
   // struct timespec of the 64-bit machines that Lull runs on
@@ -55,7 +55,7 @@ export function setWallClock(libc: Libc, ms: number): void {
   }
 }
 
-/** The first PTP clock that gives the host's time; undefined if none does. */
+/** Returns the first PTP clock that gives the host's time; undefined if there is none. */
 export function hostClock(
   libc: Libc,
   clocks = CLOCK_CLASS,
@@ -68,7 +68,7 @@ export function hostClock(
   return { name: `/dev/${name}`, read: () => readDevice(libc, `/dev/${name}`) };
 }
 
-/** Looks for the host's clock, and knows what the last look found. */
+/** Looks for the host's clock and remembers the result of the last look. */
 export class HostClockFinder {
   readonly #look: () => HostClock | undefined;
   #looked = false;
@@ -78,14 +78,14 @@ export class HostClockFinder {
     this.#look = look;
   }
 
-  /** Looks now. */
+  /** Looks for the clock now. */
   find(): HostClock | undefined {
     this.#found = this.#look();
     this.#looked = true;
     return this.#found;
   }
 
-  /** What the last look found: a machine gets no other clock by a restore. */
+  /** The result of the last look. It stays valid: a restore gives a machine no other clock. */
   get last(): HostClock | undefined {
     return this.#looked ? this.#found : this.find();
   }
@@ -114,7 +114,7 @@ function entriesOf(directory: string): string[] {
   try {
     return readdirSync(directory).sort();
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   }
 }

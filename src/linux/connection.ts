@@ -1,50 +1,56 @@
 /**
- * One accepted connection: what the kernel tells of it, and what it is told.
+ * One accepted connection: reads its state from the kernel, and shuts it down.
  * @module
  */
 import { readlinkSync } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 import { readPort, SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
+import {
+  IPPROTO_TCP,
+  SHUT_RD,
+  SHUT_RDWR,
+  TCP_CORK,
+  TCP_INFO,
+} from "./socket_constants.ts";
 import { parseTcpInfo, TCP_INFO_BYTES, type TcpInfo } from "./tcp_info.ts";
 
-/** One accepted connection. The inode tells it from a later one on its fd. */
+/**
+ * One accepted connection. A later connection on the same descriptor has another inode.
+ */
 export interface Connection {
   readonly fd: number;
   readonly inode: string;
   readonly peer: Peer;
 }
 
-/** shutdown(2) */
-const SHUT_RD = 0;
-const SHUT_RDWR = 2;
-/** ioctl(2), sockios.h: bytes sent and not yet acknowledged */
+/** An ioctl(2) of sockios.h: the bytes that were sent and not yet acknowledged. */
 const SIOCOUTQ = 0x5411n;
-/** The same, for bytes received and not yet read */
+/** An ioctl(2) of sockios.h: the bytes that were received and not yet read. */
 const SIOCINQ = 0x541bn;
-/** tcp(7), netinet/tcp.h */
-const IPPROTO_TCP = 6;
-const TCP_CORK = 3;
-const TCP_INFO = 11;
-/** What an option is switched on with: an int. */
+/** The value that switches an option on: the int 1. */
 const ON = Uint8Array.of(1, 0, 0, 0);
 
-/** Scratch of all calls: none of them waits, and a walk makes thousands. */
+/** The buffer for the addresses of all calls, because a walk over descriptors makes thousands. */
 export const ADDRESS = new Uint8Array(SOCKET_ADDRESS_BYTES);
 const LENGTH = new Uint32Array(1);
 const LENGTH_BYTES = new Uint8Array(LENGTH.buffer);
 
-/** The length to give with `ADDRESS`, of which a nameless socket fills little. */
-export function room(): Uint8Array {
+/**
+ * Clears `ADDRESS`, and returns the length argument for it: a socket without a name fills only a
+ * few bytes.
+ */
+export function addressLength(): Uint8Array {
   ADDRESS.fill(0);
   LENGTH[0] = ADDRESS.length;
   return LENGTH_BYTES;
 }
 
 /**
- * Ends the connection in both directions, so that the runtime reads its end and
- * closes the descriptor, which is the runtime's own. False where the descriptor
- * is no longer this connection, or the connection is over.
+ * Shuts the connection down in both directions. The runtime, which owns the descriptor, then reads
+ * the end of the stream and closes the descriptor. False if the descriptor no longer is this
+ * connection, or if the connection has ended.
  */
 export function shutdownConnection(
   libc: Libc,
@@ -62,10 +68,10 @@ export function shutdownConnection(
 }
 
 /**
- * Bytes that the runtime has not read yet, 0 for a connection that is over. Like
- * {@linkcode shutdownListed} for connections that were listed in this same turn
- * of the loop: the runtime closes descriptors only between turns, so that
- * nothing needs to be looked up again.
+ * Returns the number of bytes that the runtime has not read yet, 0 for a connection that has ended.
+ * Like {@linkcode shutdownListed}, only for a connection that was listed in the same turn of the
+ * event loop: the runtime closes descriptors only between turns, so the descriptor still is this
+ * connection.
  */
 export function unreadBytes(libc: Libc, { fd }: Connection): number {
   const count = new Int32Array(1);
@@ -75,29 +81,32 @@ export function unreadBytes(libc: Libc, { fd }: Connection): number {
     : 0;
 }
 
-/** {@linkcode shutdownConnection} without a look whether it still is the same. */
+/**
+ * Like {@linkcode shutdownConnection}, without the check whether it still is the same connection.
+ */
 export function shutdownListed(libc: Libc, { fd }: Connection): boolean {
   return requireSymbol(libc.shutdown, "shutdown")(fd, SHUT_RDWR) === 0;
 }
 
 /**
- * Keeps back what is written next, until the connection is closed or a packet is
- * full; the kernel sends it after 200 ms at the latest (tcp(7), TCP_CORK). False
- * where it will not be kept.
+ * Sets TCP_CORK (tcp(7)): the kernel holds back written bytes until a packet is full or the
+ * connection is closed, for at most 200 ms. False if the option cannot be set.
  */
 export function cork(libc: Libc, { fd }: Connection): boolean {
   return libc.setsockopt?.(fd, IPPROTO_TCP, TCP_CORK, ON, ON.length) === 0;
 }
 
 /**
- * Has the runtime read the end of what the client says, which sends nothing; false
- * where the connection is over.
+ * Ends the reading direction: the runtime reads the end of the stream, and nothing is sent to the
+ * client. False if the connection has ended.
  */
 export function endReading(libc: Libc, { fd }: Connection): boolean {
   return requireSymbol(libc.shutdown, "shutdown")(fd, SHUT_RD) === 0;
 }
 
-/** Bytes that the client has not acknowledged yet; undefined once it is over. */
+/**
+ * Returns the bytes that the client has not acknowledged; undefined if the connection has ended.
+ */
 export function unacknowledgedBytes(
   libc: Libc,
   connection: Connection,
@@ -111,7 +120,7 @@ export function unacknowledgedBytes(
   return count[0];
 }
 
-/** What the kernel has counted; undefined once the connection is over. */
+/** Reads TCP_INFO (tcp(7)); undefined if the connection has ended. */
 export function tcpInfo(
   libc: Libc,
   connection: Connection,
@@ -128,11 +137,7 @@ export function tcpInfo(
   return parseTcpInfo(info, length[0]);
 }
 
-/**
- * Whether the descriptor still is this connection, and has a peer. The inode
- * comes last: to read it where there is none any more is an exception, and a
- * recovery's caller waits.
- */
+/** Whether the descriptor still is this connection, and the connection has a peer. */
 export function isStillOpen(
   libc: Libc,
   { fd, inode, peer }: Connection,
@@ -142,30 +147,33 @@ export function isStillOpen(
     inodeOf(fd) === inode;
 }
 
-/** Whether it has; then `ADDRESS` is the peer's. */
+/** Whether the socket has a peer; if it does, `ADDRESS` holds the peer's address. */
 export function hasPeer(libc: Libc, fd: number): boolean {
-  return requireSymbol(libc.getpeername, "getpeername")(fd, ADDRESS, room()) ===
+  return requireSymbol(libc.getpeername, "getpeername")(
+    fd,
+    ADDRESS,
+    addressLength(),
+  ) ===
     0;
 }
 
 const SOCKET = "socket:[";
 
-/** The inode of a socket (proc_pid_fd(5)), undefined for all else. */
+/** Returns the inode of a socket (proc_pid_fd(5)); undefined for any other descriptor. */
 export function inodeOf(fd: number): string | undefined {
   try {
     const target = readlinkSync(`/proc/self/fd/${fd}`);
-    // No regular expression: it would be compiled anew after a restore.
     return target.startsWith(SOCKET)
       ? target.slice(SOCKET.length, -1)
       : undefined;
   } catch (error) {
-    // closed by now
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    // The descriptor was closed.
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }
 
-/** For error messages. */
+/** Describes the connection in error messages. */
 function describe({ fd, peer }: Connection): string {
   return `connection of ${peer.address} port ${peer.port} (fd ${fd})`;
 }

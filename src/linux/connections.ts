@@ -1,26 +1,26 @@
 /**
- * The agent's own connections, as the kernel has them. The runtimes' own books
- * miss connections (half-open ones, ones that never sent a byte) and keep dead
- * ones; descriptors do not lie.
+ * Lists the agent's own connections by the descriptors of this process. The lists of the runtimes
+ * are incomplete: they miss half-open connections and connections that never sent a byte, and they
+ * keep connections that have ended.
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { errorCode } from "../util/errors.ts";
+import { hasCode } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
 import {
   ADDRESS,
+  addressLength,
   type Connection,
   hasPeer,
   inodeOf,
-  room,
 } from "./connection.ts";
 import type { Libc } from "./libc.ts";
 import { readPort, readSocketAddress, readUnixPath } from "./socket_address.ts";
 
 /**
- * All connections that this process accepted on the ports, silent ones too (see
- * `showUnsentConnections`); none where there is no libc to ask. Sockets that
- * listen have no peer and drop out, and so does a connection already reset.
+ * Lists all connections that this process accepted on the ports, including connections that sent
+ * nothing (see `showUnsentConnections`). Empty without a C library. Listening sockets and
+ * connections that were reset have no peer and are not listed.
  */
 export function listConnections(
   libc: Libc,
@@ -38,23 +38,23 @@ export function isOn(
   fd: number,
   ports: readonly number[],
 ): boolean {
-  if (libc.getsockname?.(fd, ADDRESS, room()) !== 0) return false;
+  if (libc.getsockname?.(fd, ADDRESS, addressLength()) !== 0) return false;
   const port = readPort(ADDRESS);
   return port !== undefined && ports.includes(port);
 }
 
 /**
- * A number above that of every open descriptor: what the kernel has room for
- * (FDSize in proc_pid_status(5)). To try them all, a few at a time, is cheaper
- * than to read the directory of thousands at once. Where no descriptor is left to
- * ask with, all that the limit allows are open.
+ * Returns a number above every open descriptor: the size of the kernel's table (FDSize in
+ * proc_pid_status(5)). Trying all numbers, a few at a time, costs less than reading a directory of
+ * thousands of descriptors at once. If no descriptor is free for this read, all descriptors up to
+ * the limit are open.
  */
 export function descriptorsEnd(limit: number | undefined): number {
   let status: string;
   try {
     status = readFileSync("/proc/self/status", "latin1");
   } catch (error) {
-    const starved = errorCode(error) === "EMFILE";
+    const starved = hasCode(error, "EMFILE");
     if (starved && limit !== undefined) return limit;
     throw error;
   }
@@ -65,7 +65,9 @@ export function descriptorsEnd(limit: number | undefined): number {
   return Number(found[1]);
 }
 
-/** The accepted connection on that descriptor, if it is one and not over. */
+/**
+ * Returns the accepted connection on that descriptor; undefined if there is none or it has ended.
+ */
 export function connectionOf(libc: Libc, fd: number): Connection | undefined {
   const peer = peerOf(libc, fd);
   const inode = peer === undefined ? undefined : inodeOf(fd);
@@ -74,8 +76,8 @@ export function connectionOf(libc: Libc, fd: number): Connection | undefined {
 }
 
 /**
- * The descriptors of this process's IP sockets that are bound to the ports; none
- * where there is no libc to ask.
+ * Lists the descriptors of this process's IP sockets that are bound to the ports. Empty without a C
+ * library.
  */
 export function descriptorsOn(
   libc: Libc,
@@ -88,8 +90,8 @@ export function descriptorsOn(
 }
 
 /**
- * Connections that this process accepted on unix sockets of these paths. Their
- * far ends have no names: nothing tells them apart but inode and descriptor.
+ * Lists the connections that this process accepted on unix sockets of these paths. Their peers have
+ * no names, so only the inode and the descriptor identify a connection.
  */
 export function listUnixConnections(
   libc: Libc,
@@ -114,8 +116,8 @@ function boundDescriptors(
   const { getsockname } = libc;
   if (getsockname === undefined) return [];
   return readdirSync("/proc/self/fd").map(Number).filter((fd) => {
-    // -1: not a socket, or closed by now, as the one that read the directory
-    return getsockname(fd, ADDRESS, room()) === 0 && isOurs(ADDRESS);
+    // -1: the descriptor is no socket, or it was closed, like the one that read the directory
+    return getsockname(fd, ADDRESS, addressLength()) === 0 && isOurs(ADDRESS);
   });
 }
 

@@ -1,33 +1,34 @@
 /**
- * The CPUs that a thread may use, as the kernel has them: sched_setaffinity(2).
+ * The mask of a thread: the CPUs that the thread may use, sched_setaffinity(2).
  * @module
  */
 import { existsSync } from "node:fs";
+import { messageOf } from "../util/errors.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
-/** Room for 8192 CPUs, the most that Linux can be built for. */
+/** The bytes of a mask of 8192 CPUs, the largest number that Linux can be built for. */
 const MASK_BYTES = 1024;
 const SIZE = BigInt(MASK_BYTES);
 
-/** Who changes the masks of this process's threads now. */
+/** The name of the part of the agent that changes the masks of this process's threads now. */
 let owner: string | undefined;
 
-/** Who changes the masks of this process's threads now, undefined if none does. */
+/** The name of the part of the agent that changes masks now; undefined if there is none. */
 export function maskOwner(): string | undefined {
   return owner;
 }
 
 /**
- * Must be called before the first mask is changed, and what it gives back once
- * all masks are as before: a mask that is read meanwhile is not the thread's own,
- * and to give it back later would leave the thread on one CPU for ever. Throws
- * while another owns them; `who` is what it will be told.
+ * Must be called before the first mask is changed. Returns the function to call after all masks are
+ * as before. A mask that another part of the agent reads in between is not the own mask of its
+ * thread: giving it back later would leave the thread on one CPU for ever. Throws if another part
+ * owns the masks; `name` is the name of the caller in that error.
  */
-export function ownMasks(who: string): () => void {
+export function ownMasks(name: string): () => void {
   if (owner !== undefined) {
     throw new Error(`Cannot change the CPUs of threads: ${owner} changes them`);
   }
-  owner = who;
+  owner = name;
   let owns = true;
   return () => {
     if (owns) owner = undefined;
@@ -35,7 +36,7 @@ export function ownMasks(who: string): () => void {
   };
 }
 
-/** The CPUs that a thread may use; undefined if it has ended. */
+/** Reads the mask of a thread; undefined if the thread has ended. */
 export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
   const mask = new Uint8Array(MASK_BYTES);
   if (
@@ -50,18 +51,18 @@ export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
   throw error;
 }
 
-/** Masks that could not be given back to their threads yet. */
+/** The masks that could not be given back to their threads yet, by thread id. */
 const owed = new Map<number, Uint8Array>();
 
-/** A thread whose mask could not be given back, and why. */
+/** A thread whose mask could not be given back, and the reason. */
 export interface FailedThread {
   readonly thread: number;
   readonly error: string;
 }
 
 /**
- * Gives a thread its own CPUs back; false if it has ended. Where that fails, the
- * mask is owed to it, and what the thread has until then is not its own.
+ * Gives a thread its own mask back; false if the thread has ended. If that fails, the mask is owed:
+ * until {@linkcode giveOwedMasksBack} succeeds, the thread has a mask that is not its own.
  */
 export function giveMaskBack(
   libc: Libc,
@@ -74,19 +75,19 @@ export function giveMaskBack(
   return alive;
 }
 
-/** Tries once more what is owed; gives what still fails. */
+/** Tries again to give back the owed masks. Returns the threads for which that still fails. */
 export function giveOwedMasksBack(libc: Libc): FailedThread[] {
   return [...owed].flatMap(([thread, mask]) => {
     try {
       giveMaskBack(libc, thread, mask);
       return [];
     } catch (error) {
-      return [{ thread, error: (error as Error).message }];
+      return [{ thread, error: messageOf(error) }];
     }
   });
 }
 
-/** Sets the CPUs of a thread; false if it has ended. */
+/** Sets the mask of a thread; false if the thread has ended. */
 export function writeMask(
   libc: Libc,
   thread: number,
@@ -109,7 +110,7 @@ function isAlive(thread: number): boolean {
 }
 
 /**
- * The last CPU of a mask: CPU n is bit n % 8 of byte n / 8, on little-endian
+ * Returns the number of the last CPU of a mask. CPU n is bit n % 8 of byte n / 8 on little-endian
  * machines (CPU_SET(3)).
  */
 export function lastCpu(mask: Uint8Array): number {
@@ -118,7 +119,7 @@ export function lastCpu(mask: Uint8Array): number {
   return byte * 8 + 31 - Math.clz32(mask[byte]);
 }
 
-/** That CPU alone. */
+/** Returns the mask of one CPU. */
 export function maskOf(cpu: number): Uint8Array {
   const mask = new Uint8Array(MASK_BYTES);
   mask[cpu >> 3] = 1 << (cpu & 7);

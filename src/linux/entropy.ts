@@ -1,8 +1,9 @@
 /**
- * The kernel's random pool: entropy goes in, and a new key comes out.
+ * The kernel's random pool: adds entropy, makes a new key, and reads a hardware source of entropy.
  * @module
  */
 import { closeSync, constants, openSync, read } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 import { pause } from "./poll.ts";
 import { callOnPool } from "./pool_call.ts";
@@ -16,17 +17,17 @@ const POOL = "/dev/urandom";
 const HARDWARE = "/dev/hwrng";
 
 /**
- * What a hardware source may have fetched before the snapshot, and would give
- * to every fork alike: the core of the kernel's hw_random and the virtio driver
- * each keep a buffer of at most 64 bytes (a cache line of an arm64 machine is
- * 128), and one request may be under way.
+ * The bytes to discard from a hardware source: the kernel may have fetched them before the
+ * snapshot, and would give the same bytes to every fork. The core of hw_random and the virtio
+ * driver each keep a buffer of at most 64 bytes (128 on some arm64 machines: a cache line), and
+ * one request may be under way.
  */
 const STALE_BYTES = 512;
 
 /**
- * Mixes bytes into the pool and credits them with 8 bits each. On a pool that
- * is already seeded this alone changes no output: {@linkcode reseed} does.
- * Throws a SystemCallError where the kernel refuses (needs CAP_SYS_ADMIN).
+ * Mixes bytes into the pool and credits them with 8 bits each. If the pool is already seeded, its
+ * output changes only with {@linkcode reseed}. Throws a SystemCallError if the kernel refuses
+ * (needs CAP_SYS_ADMIN).
  */
 export function addEntropy(libc: Libc, bytes: Uint8Array): void {
   // struct rand_pool_info: bits to credit, size in bytes, the bytes
@@ -38,17 +39,16 @@ export function addEntropy(libc: Libc, bytes: Uint8Array): void {
   onPool(libc, RNDADDENTROPY, info, "add entropy to");
 }
 
-/** Makes a new key from the pool; throws a SystemCallError where refused. */
+/** Makes a new key from the pool. Throws a SystemCallError if the kernel refuses. */
 export function reseed(libc: Libc): void {
   onPool(libc, RNDRESEEDCRNG, null, "reseed");
 }
 
 /**
- * Bytes of a hardware source (virtio-rng and the like) that were fetched after
- * this call, undefined where there is no source. Throws where a source gives
- * nothing within the limit, and as soon as the signal aborts. A read may wait for
- * ever, even without blocking: the kernel's own reader of the source holds its
- * lock while it waits for a host that gives nothing (hwrng_fillfn() in
+ * Reads bytes of a hardware source, for example virtio-rng, that were fetched after this call.
+ * Undefined if there is no source. Throws if the source gives too few bytes within the limit, and
+ * as soon as the signal aborts. Even a nonblocking read may wait for ever: the kernel's own reader
+ * holds the lock of the source while it waits for the host (hwrng_fillfn() in
  * drivers/char/hw_random/core.c).
  */
 export async function readHardware(
@@ -58,7 +58,7 @@ export async function readHardware(
     readonly signal?: AbortSignal;
     readonly path?: string;
     readonly stale?: number;
-    /** Instead of read(2) on the runtime's pool. */
+    /** Reads some bytes; replaces read(2) on the runtime's pool in tests. */
     readonly readSome?: typeof readSome;
   },
 ): Promise<Uint8Array | undefined> {
@@ -87,7 +87,7 @@ export async function readHardware(
       if (count === 0) await pause(1, signal);
     }
   } finally {
-    // Not under a read that was given up: it would read from whatever comes next.
+    // A read that was given up still uses the descriptor: it is closed after that read.
     const close = () => closeSync(source);
     reading.then(close, close);
   }
@@ -114,15 +114,12 @@ function open(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === "ENOENT" || code === "ENODEV" || code === "ENXIO") {
-      return undefined;
-    }
+    if (hasCode(error, "ENOENT", "ENODEV", "ENXIO")) return undefined;
     throw error;
   }
 }
 
-/** 0 where the source has nothing yet, undefined where it is no source. */
+/** Returns the bytes read: 0 if the source has none yet; undefined if it is no source. */
 function readSome(
   source: number,
   into: Uint8Array,
@@ -130,9 +127,9 @@ function readSome(
   return new Promise((resolve, reject) => {
     read(source, into, 0, into.length, null, (error, count) => {
       if (error === null) resolve(count);
-      else if (error.code === "EAGAIN") resolve(0);
-      // hw_random's answer where the device node exists and no driver does
-      else if (error.code === "ENODEV") resolve(undefined);
+      else if (hasCode(error, "EAGAIN")) resolve(0);
+      // The device node exists, and hw_random has no driver for it.
+      else if (hasCode(error, "ENODEV")) resolve(undefined);
       else reject(error);
     });
   });

@@ -1,12 +1,12 @@
 /**
- * Types of filesystems, as /proc/self/mountinfo names them. The type comes from
- * the kernel; the source of a mount is whatever the program that mounted it says.
+ * Types of filesystems, as named in /proc/self/mountinfo. Lull uses the type because the kernel
+ * sets it. The source of a mount is any text that the mounting program gave.
  * @module
  */
 
 /**
- * A program in the guest (FUSE), the host (virtiofs, 9p) or a server answers for
- * them, or the other nodes of a cluster (gfs2, ocfs2): each call may wait for ever.
+ * The types of foreign filesystems: a program in the guest (FUSE), the host (virtiofs, 9p), a
+ * server or another node of a cluster (gfs2, ocfs2) answers each call, and may never answer.
  */
 const FOREIGN = new Set([
   ...["fuse", "fuseblk", "virtiofs", "nfs", "nfs4", "cifs", "smb3", "smbfs"],
@@ -15,34 +15,31 @@ const FOREIGN = new Set([
   ...["vmhgfs", "prl_fs", "davfs", "sshfs"],
 ]);
 
-/** On disks, though the device number of the mount is none of a disk. */
+/** The types that lie on disks although the mount has no device number of a disk. */
 const ON_DISKS = new Set(["btrfs", "bcachefs", "zfs", "ubifs"]);
 
-/** Whether somebody outside the kernel answers for a filesystem of this type. */
+/** Whether a program outside the kernel answers for a filesystem of this type. */
 export function isForeign(type: string): boolean {
   return FOREIGN.has(type) || type.startsWith("fuse.");
 }
 
 /**
- * Whether a path that leads through a filesystem of this type may wait for
- * somebody outside the kernel: a foreign one, or an automounter.
+ * Whether a call on a path through a filesystem of this type may wait for ever: the filesystem is
+ * foreign, or it is an automounter.
  */
 export function mayNotAnswer(type: string): boolean {
   return type === "autofs" || isForeign(type);
 }
 
-/**
- * Whether no kernel can freeze a filesystem of this type (FIFREEZE): FUSE has no
- * call for it.
- */
+/** Whether no kernel can freeze a filesystem of this type: FUSE does not support FIFREEZE. */
 export function neverFreezes(type: string): boolean {
   return type === "fuse" || type === "fuseblk" || type === "virtiofs" ||
     type.startsWith("fuse.");
 }
 
 /**
- * Whether a filesystem lies on a disk of this machine. One that is stacked on
- * others (overlay, ecryptfs) does not: those others do.
+ * Whether a filesystem lies on a disk of this machine. False for a filesystem that is stacked on
+ * others (overlay, ecryptfs): the others lie on the disk.
  */
 export function isOnDisk(
   { type, device }: { readonly type: string; readonly device: string },

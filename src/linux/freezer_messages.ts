@@ -1,68 +1,69 @@
 /**
- * What the mount freezer and its thread tell each other.
+ * The messages between the mount freezer and its worker.
  * @module
  */
 import type { MountedAt } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
-/** What the thread is told. */
-export type FreezerOrder =
-  /** Resolves the links in these paths. */
+/** A command to the worker. */
+export type FreezerCommand =
+  /** Resolve the links in these paths. */
   | { readonly kind: "resolve"; readonly paths: readonly string[] }
   | {
     readonly kind: "freeze";
-    /** In the order in which they are to be frozen. */
+    /** The mounts in the order in which to freeze them. */
     readonly mounts: readonly MountedAt[];
-    /** Milliseconds after which they thaw by themselves. */
+    /** Milliseconds after which the worker thaws the mounts by itself. */
     readonly holdMs: number;
   }
-  /** Thaws what this thread has frozen. */
+  /** Thaw the mounts that this worker froze. */
   | { readonly kind: "thaw" }
-  /** Thaws what another thread, or a killed agent, has frozen. */
+  /** Thaw mounts that another worker, or an agent that was killed, froze. */
   | { readonly kind: "rescue"; readonly mounts: readonly MountedAt[] };
 
-/** What became of the mounts at their thaw. */
+/** The result of the thaw, by mount points. */
 export interface Thawed {
   readonly [key: string]: unknown;
   readonly thawed: readonly string[];
-  /** Somebody else had thawed them before. */
+  /** Another program had thawed them before. */
   readonly notFrozen: readonly string[];
+  /** The reasons of the mounts that could not be thawed. */
   readonly failed: readonly string[];
-  /** They thawed by themselves, because they were held too long. */
+  /** The worker thawed the mounts by itself, because the hold lasted too long. */
   readonly expired: boolean;
   readonly heldMs: number;
 }
 
-/** What became of the mounts of another thread or agent; mount points, reasons. */
+/** The result of a rescue: mount points that were thawed, and reasons of the failures. */
 export interface Rescued {
   readonly thawed: readonly string[];
   readonly failed: readonly string[];
 }
 
-/** How an order ended. */
+/** The answer to a command. */
 export type FreezerAnswer =
   | {
     readonly kind: "done";
-    readonly order: "resolve";
+    readonly command: "resolve";
     readonly paths: RealPaths;
   }
   | {
     readonly kind: "done";
-    readonly order: "freeze";
+    readonly command: "freeze";
     readonly frozen: readonly string[];
     readonly already: readonly string[];
   }
-  | ({ readonly kind: "done"; readonly order: "thaw" } & Thawed)
-  | ({ readonly kind: "done"; readonly order: "rescue" } & Rescued)
+  | ({ readonly kind: "done"; readonly command: "thaw" } & Thawed)
+  | ({ readonly kind: "done"; readonly command: "rescue" } & Rescued)
   | {
     readonly kind: "failed";
-    readonly order: FreezerOrder["kind"];
+    readonly command: FreezerCommand["kind"];
     readonly reason: string;
   };
 
-/** What the thread tells. */
-export type FreezerNews =
-  /** It is about to make a call on this path, which may not return. */
+/** An event from the worker. */
+export type FreezerEvent =
+  /** The worker is about to make a call on this path, which may never return. */
   | { readonly kind: "at"; readonly path: string }
   | { readonly kind: "froze"; readonly mount: MountedAt }
   | FreezerAnswer;

@@ -1,16 +1,17 @@
 /**
- * Freezes mounts in a thread of its own: a call on a mount may wait for ever, and
- * the limit of the hold must also hold while the agent itself is stuck in a write
- * to a frozen filesystem. Run as a worker by mount_freezer.ts.
+ * The worker that freezes mounts. A call on a mount may wait for ever, so it never runs on the
+ * main thread. The worker also thaws the mounts when the hold ends, even if the main thread is
+ * blocked in a write to a frozen filesystem. Started by mount_freezer.ts.
  * @module
  */
 import { closeSync, readlinkSync } from "node:fs";
+import { messageOf } from "../util/errors.ts";
 import { loadRuntime } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
 import type {
   FreezerAnswer,
-  FreezerNews,
-  FreezerOrder,
+  FreezerCommand,
+  FreezerEvent,
   Rescued,
   Thawed,
 } from "./freezer_messages.ts";
@@ -24,48 +25,48 @@ import { type Libc, loadLibc } from "./libc.ts";
 import { realPath } from "./real_paths.ts";
 
 interface WorkerScope {
-  postMessage(message: FreezerNews | WorkerHello): void;
-  onmessage: ((event: MessageEvent<FreezerOrder>) => void) | null;
+  postMessage(message: FreezerEvent | WorkerHello): void;
+  onmessage: ((event: MessageEvent<FreezerCommand>) => void) | null;
 }
 
 const scope = globalThis as unknown as WorkerScope;
 const loading = loadRuntime().then(loadLibc);
-/** The frozen mounts, with their descriptors, in the order of their thaw. */
+/** The frozen mounts with their descriptors, in the order in which to thaw them. */
 let held: { readonly mount: string; readonly fd: number }[] = [];
 let since = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let thawed: Thawed | undefined;
 
-scope.onmessage = async ({ data: order }) => {
+scope.onmessage = async ({ data: command }) => {
   try {
-    scope.postMessage(carryOut(await loading, order));
+    scope.postMessage(run(await loading, command));
   } catch (error) {
     const reason = messageOf(error);
-    scope.postMessage({ kind: "failed", order: order.kind, reason });
+    scope.postMessage({ kind: "failed", command: command.kind, reason });
   }
 };
 
-// proc(5): /proc/thread-self is PID/task/TID
+// /proc/thread-self is a link to PID/task/TID, proc(5).
 const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
 scope.postMessage({ tid });
 
-function carryOut(libc: Libc, order: FreezerOrder): FreezerAnswer {
-  const { kind } = order;
+function run(libc: Libc, command: FreezerCommand): FreezerAnswer {
+  const { kind } = command;
   switch (kind) {
     case "resolve": {
-      const paths = new Map(order.paths.map((path) => [path, resolve(path)]));
-      return { kind: "done", order: kind, paths };
+      const paths = new Map(command.paths.map((path) => [path, resolve(path)]));
+      return { kind: "done", command: kind, paths };
     }
     case "freeze":
-      return { kind: "done", order: kind, ...freeze(libc, order) };
+      return { kind: "done", command: kind, ...freeze(libc, command) };
     case "thaw":
-      return { kind: "done", order: kind, ...thaw(libc, false) };
+      return { kind: "done", command: kind, ...thaw(libc, false) };
     case "rescue":
-      return { kind: "done", order: kind, ...rescue(libc, order.mounts) };
+      return { kind: "done", command: kind, ...rescue(libc, command.mounts) };
   }
 }
 
-/** Before a call on that path. */
+/** Names the path of the next call, for the error if that call does not return. */
 function tell(path: string): void {
   scope.postMessage({ kind: "at", path });
 }
@@ -77,7 +78,7 @@ function resolve(path: string): ReturnType<typeof realPath> {
 
 function freeze(
   libc: Libc,
-  { mounts, holdMs }: FreezerOrder & { kind: "freeze" },
+  { mounts, holdMs }: FreezerCommand & { kind: "freeze" },
 ): { frozen: string[]; already: string[] } {
   const already: string[] = [];
   since = performance.now();
@@ -111,7 +112,7 @@ function freezeOne(libc: Libc, mount: MountedAt): "frozen" | "already" {
   return became;
 }
 
-/** The first thaw tells; whoever asks again gets the same answer. */
+/** Thaws the mounts once; each later call gets the same answer. */
 function thaw(libc: Libc, expired: boolean): Thawed {
   if (thawed !== undefined) return thawed;
   clearTimeout(timer);
@@ -158,8 +159,4 @@ function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
     }
   }
   return { thawed, failed };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,9 +1,10 @@
 /**
- * FIFREEZE and FITHAW (linux/fs.h): a filesystem that is whole on its disk and
- * takes no writes. They need CAP_SYS_ADMIN.
+ * FIFREEZE and FITHAW (linux/fs.h). A frozen filesystem is consistent on its disk, and writes to it
+ * wait for the thaw. Both calls need CAP_SYS_ADMIN.
  * @module
  */
 import { closeSync, constants, openSync } from "node:fs";
+import { errorText } from "../util/errors.ts";
 import {
   lastError,
   type Libc,
@@ -17,9 +18,8 @@ const FIFREEZE = 0xC0045877n;
 const FITHAW = 0xC0045878n;
 
 /**
- * Freezes the filesystem that the open descriptor lies on; blocks while it
- * writes the filesystem out, which may take long. "already": somebody froze it
- * before (EBUSY).
+ * Freezes the filesystem of an open descriptor. Blocks until the filesystem is written to its disk,
+ * which may take long. "already": another program froze it before (EBUSY).
  */
 export function freezeFilesystem(
   libc: Libc,
@@ -37,7 +37,7 @@ export function freezeFilesystem(
   throw error;
 }
 
-/** Thaws it. "not frozen": it was not, or no more (EINVAL). */
+/** Thaws the filesystem. "not frozen": it was not frozen, or another program thawed it (EINVAL). */
 export function thawFilesystem(
   libc: Libc,
   fd: number,
@@ -49,15 +49,15 @@ export function thawFilesystem(
   throw error;
 }
 
-/** A filesystem by one of its mounts: its device is in mountinfo. */
+/** A filesystem, named by one of its mounts. The device is the one in mountinfo. */
 export interface MountedAt {
   readonly mountPoint: string;
   readonly device: string;
 }
 
 /**
- * Opens a mount point for the calls above; opening writes nothing. May wait for
- * ever. Fails where another filesystem has been mounted over it.
+ * Opens a mount point for the calls above, without a write. May wait for ever. Throws if another
+ * filesystem is mounted over the mount point.
  */
 export function openMount({ mountPoint, device }: MountedAt): number {
   const fd = open(mountPoint);
@@ -72,8 +72,7 @@ function open(mountPoint: string): number {
   try {
     return openSync(mountPoint, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch (error) {
-    const { code } = error as { code?: string };
-    throw new Error(`Cannot open mount ${mountPoint}: ${code ?? error}`);
+    throw new Error(`Cannot open mount ${mountPoint}: ${errorText(error)}`);
   }
 }
 

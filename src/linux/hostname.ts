@@ -1,16 +1,16 @@
 /**
- * The name of this machine in the kernel; /etc/hostname is left alone.
+ * The host name in the kernel. /etc/hostname does not change.
  * @module
  */
 import { readFileSync } from "node:fs";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
 
-/** The name now: gethostname(2), which the runtimes may have remembered. */
+/** Reads the host name from the kernel, because a runtime may have cached it. */
 export function readHostname(): string {
   return readFileSync("/proc/sys/kernel/hostname", "utf8").trim();
 }
 
-/** sethostname(2); throws a SystemCallError (needs CAP_SYS_ADMIN). */
+/** Sets the host name. Throws a SystemCallError if the kernel refuses (needs CAP_SYS_ADMIN). */
 export function setHostname(libc: Libc, name: string): void {
   const bytes = new TextEncoder().encode(name);
   if (

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** The four bytes of an address that was checked before. */
+/** Returns the four bytes of an address that is known to be valid. */
 export function ipv4Bytes(address: string): Uint8Array {
   return new Uint8Array(address.split(".").map(Number));
 }

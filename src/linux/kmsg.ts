@@ -1,84 +1,59 @@
 /**
- * The kernel's log, record by record: /dev/kmsg (Documentation/ABI/testing/dev-kmsg).
+ * Reads and watches the kernel log: /dev/kmsg (Documentation/ABI/testing/dev-kmsg).
  * @module
  */
 import { closeSync, constants, openSync, readSync } from "node:fs";
-import type { Input, Runtime } from "../runtime/types.ts";
+import { hasCode } from "../util/errors.ts";
+import type { FileWatch, Runtime } from "../runtime/types.ts";
 import { type Libc, requireSymbol } from "./libc.ts";
 
-/** The device. */
+/** The device of the kernel log. */
 export const KERNEL_LOG = "/dev/kmsg";
-/** The longest record that the kernel gives (PRINTK_MESSAGE_MAX) is 2048. */
+/** More than the bytes of the longest record, which is 2048 (PRINTK_MESSAGE_MAX). */
 const RECORD_BYTES = 8192;
 const SEEK_END = 2;
-/** errno(3): nothing new; records were overwritten before they were read */
+/** errno(3): there is no new record; records were overwritten before they were read. */
 const EAGAIN = 11;
 const EPIPE = 32;
 
-const COMMA = 44;
-const DIGIT_0 = 48;
-const SEMICOLON = 59;
-const LINE_END = 10;
+const decoder = new TextDecoder("latin1");
 
-/** New records since a moment, in order. */
+/** The records since the last read, in order. */
 export interface KernelLog {
-  /** Passes over all that there is. */
+  /** Skips all records that are in the log now. */
   skip(): void;
   /**
-   * Reads what is new, up to this message of the kernel's own; `lost` where the
-   * kernel overwrote some of it before it was read.
+   * Reads new records up to this message of the kernel itself. `lost`: the kernel overwrote records
+   * before they were read.
    */
-  find(message: KernelMessage): {
+  find(message: string): {
     readonly found: boolean;
     readonly lost: boolean;
   };
   close(): void;
 }
 
-/** A whole message, to look for. */
-export type KernelMessage = Uint8Array;
-
-/** The message as the log has it: ASCII. */
-export function kernelMessage(text: string): KernelMessage {
-  return new TextEncoder().encode(text);
-}
-
 /**
- * Whether a record of so many bytes is this message, whole, by the kernel itself:
- * `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE`, then lines of a
- * dictionary. Facility 0 is the kernel, and whoever writes to the log cannot
- * claim that one; line ends within a message are escaped. Byte by byte: a host
- * waits for the answer, and to make strings costs four times as much after a
- * restore, when all code runs for the first time.
+ * Whether a record of this many bytes holds exactly this message, and the kernel itself wrote it.
+ * A record is `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE`, then lines of a dictionary.
+ * The priority is facility * 8 + level. Facility 0 is the kernel: a program that writes to the
+ * log cannot claim it. The kernel escapes line ends within a message.
  */
 export function isFromKernel(
-  message: KernelMessage,
+  message: string,
   record: Uint8Array,
   length: number,
 ): boolean {
-  let at = 0;
-  let priority = 0;
-  for (; at < length && record[at] !== COMMA; at++) {
-    const digit = record[at] - DIGIT_0;
-    if (digit < 0 || digit > 9) return false;
-    priority = priority * 10 + digit;
-  }
-  // the priority is facility * 8 + level
-  if (at === 0 || priority > 7) return false;
-  while (at < length && record[at] !== SEMICOLON) at++;
-  at++;
-  for (let i = 0; i < message.length; i++) {
-    if (record[at + i] !== message[i]) return false;
-  }
-  at += message.length;
-  return at === length || (at < length && record[at] === LINE_END);
+  const text = decoder.decode(record.subarray(0, length));
+  const [, priority, found] = /^(\d+)[^;]*;([^\n]*)/.exec(text) ?? [];
+  return Number(priority) < 8 && found === message;
 }
 
-/** Opens the log; throws where this process may not read it (CAP_SYSLOG). */
+/** Opens the log. Throws if this process may not read it (needs CAP_SYSLOG). */
 export function openKernelLog(libc: Libc, path = KERNEL_LOG): KernelLog {
   const log = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const buffer = new Uint8Array(RECORD_BYTES);
-  function find(message: KernelMessage) {
+  function find(message: string) {
     let lost = false;
     for (;;) {
       const count = readRecord(libc, log, buffer);
@@ -91,34 +66,34 @@ export function openKernelLog(libc: Libc, path = KERNEL_LOG): KernelLog {
   }
   function skip() {
     if (libc.lseek !== undefined) libc.lseek(log, 0n, SEEK_END);
-    // reads all of it, which takes longer
+    // Reading the whole log takes longer.
     else while (readRecord(libc, log, buffer) !== "none");
   }
   return { skip, find, close: () => closeSync(log) };
 }
 
 /**
- * Tells of new records without polling: nothing at all happens until the kernel
- * says something. The read under way cannot be cancelled: it lasts until the
- * next record or the end of the process, and it keeps the event loop alive.
+ * Calls back when a new record is in the log, without polling: the process sleeps until the kernel
+ * writes a record. The pending read cannot be cancelled. It lasts until the next record or the end
+ * of the process, and it keeps the event loop alive.
  */
 export class KernelLogWatch {
   readonly #libc: Libc;
   readonly #onRecord: () => void;
   readonly #onError: (error: Error) => void;
-  readonly #open: () => Input;
-  #log: Input | undefined;
+  readonly #open: () => FileWatch;
+  #log: FileWatch | undefined;
   #armed = false;
   #pending = false;
-  /** How often a record woke this process. */
+  /** The number of times that a record woke this process. */
   wakes = 0;
 
   constructor(options: {
     readonly libc: Libc;
-    readonly runtime: Pick<Runtime, "openInput">;
-    /** Something is new; what, {@linkcode KernelLog.find} knows. */
+    readonly runtime: Pick<Runtime, "openWatch">;
+    /** Called when there is a new record, which {@linkcode KernelLog.find} reads. */
     readonly onRecord: () => void;
-    /** The watch has ended by itself. */
+    /** Called when the watch has ended because of an error. */
     readonly onError: (error: Error) => void;
     readonly path?: string;
   }) {
@@ -126,44 +101,44 @@ export class KernelLogWatch {
     this.#onRecord = options.onRecord;
     this.#onError = options.onError;
     const { runtime, path = KERNEL_LOG } = options;
-    this.#open = () => runtime.openInput(path);
+    this.#open = () => runtime.openWatch(path);
   }
 
-  /** Tells of every record from now on; throws where that is not possible. */
+  /** Starts to call back for each new record. Throws if the log cannot be watched. */
   arm(): void {
     this.#armed = true;
-    if (this.#pending) return; // still waits, behind the last record there is
+    if (this.#pending) return; // the former read still waits for the next record
     this.#log ??= this.#open();
     requireSymbol(this.#libc.lseek, "lseek")(this.#log.fd, 0n, SEEK_END);
     this.#begin(this.#log);
   }
 
-  /** Tells nothing from now on; the next record still ends the read. */
+  /** Stops calling back. The next record still ends the pending read. */
   disarm(): void {
     this.#armed = false;
   }
 
-  /** No caller waits for the next record: what goes wrong with it ends the watch. */
-  #begin(log: Input): void {
+  /** Waits for the next record. An error ends the watch, because no caller waits for the record. */
+  #begin(log: FileWatch): void {
     this.#wait(log).catch(this.#onError);
   }
 
-  async #wait(log: Input): Promise<void> {
+  async #wait(log: FileWatch): Promise<void> {
     this.#pending = true;
     let failure: Error | undefined;
     try {
       await log.next();
     } catch (error) {
-      // EPIPE: records were overwritten before they were read. They were new.
-      if (errorCode(error) !== "EPIPE") failure = error as Error;
+      // EPIPE: new records were overwritten before they were read.
+      if (!hasCode(error, "EPIPE")) failure = error as Error;
     }
     this.#pending = false;
     if (!this.#armed) return;
     if (failure !== undefined) return this.#onError(failure);
     this.wakes++;
     this.#onRecord();
-    // Whoever has heard enough is spared the next read: a fork's first reply would
-    // wait for it. No record is missed: this descriptor stands behind the last one.
+    // After `disarm` no read starts, because the first reply of a fork would wait for it. No record
+    // is missed: the position of the descriptor is behind the last record that was read.
     if (this.#armed && !this.#pending) this.#begin(log);
   }
 }
@@ -180,17 +155,12 @@ function readRecord(
     if (errno === EAGAIN) return "none";
     if (errno === EPIPE) return "lost";
   }
-  // Without a libc, and where it failed for another reason: told in words.
+  // Without a C library, and to get the error of any other failure.
   try {
     return readSync(log, buffer, 0, buffer.length, null);
   } catch (error) {
-    const code = errorCode(error);
-    if (code === "EAGAIN") return "none";
-    if (code === "EPIPE") return "lost";
+    if (hasCode(error, "EAGAIN")) return "none";
+    if (hasCode(error, "EPIPE")) return "lost";
     throw error;
   }
-}
-
-function errorCode(error: unknown): string | undefined {
-  return (error as { code?: string }).code;
 }

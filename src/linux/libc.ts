@@ -1,6 +1,6 @@
 /**
- * The C library, as a table of the functions that Lull calls. A function that this libc lacks is
- * undefined here, so that a missing one costs a feature and not the start.
+ * The C library, as a table of the functions that Lull calls. A function that this C library does
+ * not have is undefined: then a feature is missing, and the agent starts all the same.
  * @module
  */
 import { constants } from "node:os";
@@ -12,7 +12,7 @@ import type {
 } from "../runtime/types.ts";
 
 const SYMBOLS = {
-  // sched_setaffinity(2); the raw calls behind them return sizes, the wrappers 0
+  // sched_setaffinity(2): the system call returns a size, its wrapper in the C library returns 0
   sched_getaffinity: { args: ["i32", "usize", "buffer"], result: "i32" },
   sched_setaffinity: { args: ["i32", "usize", "buffer"], result: "i32" },
   // sockets: getsockname(2), getpeername(2), getsockopt(2), shutdown(2), ioctl_list(2)
@@ -25,7 +25,7 @@ const SYMBOLS = {
   setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   shutdown: { args: ["i32", "i32"], result: "i32" },
   ioctl: { args: ["i32", "usize", "buffer"], result: "i32" },
-  // netlink(7), packet(7): what node:net cannot open
+  // netlink(7), packet(7): sockets that node:net cannot open
   socket: { args: ["i32", "i32", "i32"], result: "i32" },
   send: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   recv: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
@@ -42,13 +42,11 @@ const SYMBOLS = {
   epoll_wait: { args: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { args: ["u32", "i32"], result: "i32" },
   eventfd_write: { args: ["i32", "usize"], result: "i32" },
-  // read(2), whose end of the news is no exception
+  // read(2), which needs no exception for EAGAIN
   read: { args: ["i32", "buffer", "usize"], result: "i32" },
   // clocks: clock_gettime(2); the struct is two 64-bit numbers
   clock_gettime: { args: ["i32", "buffer"], result: "i32" },
   clock_settime: { args: ["i32", "buffer"], result: "i32" },
-  // statx(2), since glibc 2.28
-  statx: { args: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   // one agent per runtime directory: flock(2)
   flock: { args: ["i32", "i32"], result: "i32" },
   // lseek(2), rename(2), sethostname(2), mkfifo(3)
@@ -56,8 +54,7 @@ const SYMBOLS = {
   rename: { args: ["buffer", "buffer"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
   mkfifo: { args: ["buffer", "u32"], result: "i32" },
-  // directories that threads of our own open, for syncfs(2), which is called by its
-  // name: dirfd(3), closedir(3), strdup(3)
+  // directories that native threads open for syncfs(2): dirfd(3), closedir(3), strdup(3)
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },
   strdup: { args: ["buffer"], result: "pointer" },
@@ -74,7 +71,7 @@ const SYMBOLS = {
   madvise: { args: ["pointer", "usize", "i32"], result: "i32" },
   posix_fadvise: { args: ["i32", "usize", "usize", "i32"], result: "i32" },
   mincore: { args: ["pointer", "usize", "buffer"], result: "i32" },
-  // threads of our own for calls that block: pthread_create(3), pthread_tryjoin_np(3), dlsym(3)
+  // native threads for calls that block: pthread_create(3), pthread_tryjoin_np(3), dlsym(3)
   dlsym: { args: ["pointer", "buffer"], result: "pointer" },
   pthread_create: {
     args: ["buffer", "pointer", "pointer", "pointer"],
@@ -101,14 +98,14 @@ type Call<S extends CSignature> = (
   ...args: Values<S["args"]>
 ) => Result<S["result"]>;
 
-/** The functions of the C library; tests give a fake with just the ones they need. */
+/** The functions of the C library. A fake in a test has only the functions that the test needs. */
 export type Libc =
   & { readonly [N in keyof typeof SYMBOLS]?: Call<typeof SYMBOLS[N]> }
   & { errno?(): number };
 
 /**
- * The function, which has this name; fails where this libc has none. Who calls this
- * looks it up: V8 keeps no notes at a place that looks up many names.
+ * Returns a function of the C library that is known to be needed. Throws if this C library does
+ * not have it; the name is for the message.
  */
 export function requireSymbol<T extends (...args: never[]) => unknown>(
   call: T | undefined,
@@ -120,7 +117,7 @@ export function requireSymbol<T extends (...args: never[]) => unknown>(
   return call;
 }
 
-/** A system call that failed; the message says which, on what, and the error's name. */
+/** A system call that failed. The message has the call, its object and the name of the error. */
 export class SystemCallError extends Error {
   override readonly name = "SystemCallError";
   constructor(
@@ -131,13 +128,13 @@ export class SystemCallError extends Error {
     super(`Cannot ${call} ${on}: ${errnoName(errno)}`);
   }
 
-  /** As node's own errors have it: the symbolic name. */
+  /** The symbolic name of the error, as in the errors of node:fs. */
   get code(): string {
     return errnoName(this.errno);
   }
 }
 
-/** The symbolic name of an error number (errno(3)), `errno N` if it has none. */
+/** Returns the symbolic name of an error number (errno(3)); `errno N` if there is none. */
 export function errnoName(errno: number): string {
   const found = Object.entries(constants.errno).find(([, number]) =>
     number === errno
@@ -145,7 +142,7 @@ export function errnoName(errno: number): string {
   return found === undefined ? `errno ${errno}` : found[0];
 }
 
-/** Makes the error of a call on this libc that has just returned -1. */
+/** Makes the error of a call of this C library that has just returned -1. */
 export function lastError(
   libc: Libc,
   call: string,
@@ -156,8 +153,8 @@ export function lastError(
 
 const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
-/** Loads the C library of this process; empty where there is none or FFI is not available. */
-export function loadLibc(runtime: Runtime): Libc {
+/** Loads the C library of this process. Empty if there is none, or if FFI is not available. */
+export function loadLibc(runtime: Pick<Runtime, "openLibrary">): Libc {
   for (const name of NAMES) {
     const library = runtime.openLibrary(name);
     if (library !== undefined) return bind(library);
@@ -166,8 +163,8 @@ export function loadLibc(runtime: Runtime): Libc {
 }
 
 /**
- * Each function is bound when it is first looked at: Bun compiles a stub for
- * each, which costs time and 100 KB that most starts need not pay.
+ * Binds each function when it is first used: Bun compiles a stub for each bound function, and all
+ * stubs together take 100 KB.
  */
 function bind(library: ForeignLibrary): Libc {
   const bound = { errno: () => library.errno() };

@@ -1,21 +1,22 @@
 /**
- * The socket that the agent listens on.
+ * The sockets that the agent listens on.
  * @module
  */
 import { descriptorsOn } from "./connections.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
+import {
+  IPPROTO_TCP,
+  SO_ACCEPTCONN,
+  SOL_SOCKET,
+  TCP_DEFER_ACCEPT,
+} from "./socket_constants.ts";
 
-const SOL_SOCKET = 1;
-const SO_ACCEPTCONN = 30;
-const IPPROTO_TCP = 6;
-const TCP_DEFER_ACCEPT = 9;
+/** TCP_DEFER_ACCEPT in seconds: 0 switches it off. */
+const SHOW_SECONDS = 0;
+/** TCP_DEFER_ACCEPT in seconds: longer than the leases that hosts use. The kernel limits it. */
+const HIDE_SECONDS = 3600;
 
-/** Seconds as the kernel takes them: an int. Made once, as a recovery's caller waits. */
-const SHOW = secondsOf(0);
-/** Longer than any lease that hosts use; the kernel caps it. */
-const HIDE = secondsOf(3600);
-
-/** This process's sockets that listen on the ports; none without a libc. */
+/** Lists this process's sockets that listen on the ports. Empty without a C library. */
 export function listenersOn(
   libc: Libc,
   ports: readonly number[],
@@ -25,34 +26,35 @@ export function listenersOn(
 }
 
 /**
- * Makes connections that send nothing visible: Bun sets TCP_DEFER_ACCEPT
- * (tcp(7)), which keeps them inside the kernel, where no walk over descriptors
- * finds them and a snapshot carries them along. Fails where the kernel refuses.
+ * Lets the runtime accept connections that send nothing. Bun sets TCP_DEFER_ACCEPT (tcp(7)), which
+ * keeps such connections inside the kernel: no list of descriptors contains them, and a snapshot
+ * keeps them. Throws if the kernel refuses.
  */
 export function showUnsentConnections(
   libc: Libc,
   listeners: readonly number[],
 ): void {
-  deferAccept(libc, listeners, SHOW);
+  deferAccept(libc, listeners, SHOW_SECONDS);
 }
 
 /**
- * Keeps connections that send nothing inside the kernel, where they wake
- * nobody: an open one costs Bun a wakeup a second. The opposite of
- * {@linkcode showUnsentConnections}; those that are visible stay so.
+ * Keeps new connections that send nothing inside the kernel: Bun wakes once a second for each open
+ * connection. The opposite of {@linkcode showUnsentConnections}. Connections that were accepted
+ * before stay open.
  */
 export function hideUnsentConnections(
   libc: Libc,
   listeners: readonly number[],
 ): void {
-  deferAccept(libc, listeners, HIDE);
+  deferAccept(libc, listeners, HIDE_SECONDS);
 }
 
 function deferAccept(
   libc: Libc,
   listeners: readonly number[],
-  value: Uint8Array,
+  seconds: number,
 ): void {
+  const value = new Uint8Array(new Int32Array([seconds]).buffer);
   for (const fd of listeners) {
     const setsockopt = requireSymbol(libc.setsockopt, "setsockopt");
     const size = value.length;
@@ -64,15 +66,9 @@ function deferAccept(
       "set TCP_DEFER_ACCEPT on",
       `listening socket ${fd}`,
     );
-    // Where Deno had no descriptor left it has closed it: nobody comes by it.
+    // Deno closes its listening socket if no descriptor is free: no client connects to it then.
     if (isListening(libc, fd)) throw error;
   }
-}
-
-function secondsOf(seconds: number): Uint8Array {
-  const value = new Uint8Array(4);
-  new DataView(value.buffer).setUint32(0, seconds, true);
-  return value;
 }
 
 function isListening(libc: Libc, fd: number): boolean {

@@ -1,7 +1,7 @@
 /**
- * The machine's own addresses, as the kernel routes them: who calls from one of
- * them is inside this machine. The list of node:os leaves out interfaces without
- * a carrier (an unused bridge), whose addresses a program can bind all the same.
+ * The machine's own addresses, by the kernel's routes. A caller from one of them is inside this
+ * machine. The list of node:os is incomplete: it has no interfaces without a carrier (an unused
+ * bridge), and a program can bind the addresses of these.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -13,13 +13,13 @@ import { Network } from "./rtnetlink.ts";
 /** The flag of a local route in /proc/net/ipv6_route (linux/ipv6_route.h). */
 const RTF_LOCAL = 0x80000000;
 
-/** Addresses and ranges of addresses that are this machine's. */
+/** The addresses of this machine. */
 export interface LocalAddresses {
-  /** True for an address of this machine, and for what is no address at all. */
+  /** True for an address of this machine, and for a text that is no address. */
   has(address: string): boolean;
 }
 
-/** A range of addresses, as a route has it. */
+/** A range of addresses: the destination of a route. */
 export interface Range {
   readonly address: string;
   readonly bits: number;
@@ -29,14 +29,13 @@ export interface Range {
 /** Reads a file, or throws as node:fs does. */
 type Read = (path: string) => string;
 
-/** fe80::/10 (RFC 4291, 2.5.6): which interface's it is, an address does not say. */
+/** fe80::/10 (RFC 4291, 2.5.6). A link-local address alone does not name its interface. */
 const LINK_LOCAL = new Uint8Array(16).fill(0xfe, 0, 1).fill(0x80, 1, 2);
 
 /**
- * True for an address of this machine now, and for what is no address at all.
- * The kernel is asked for this one address; its tables are read only where it
- * cannot be. Ask anew for each decision: a restored machine may have been given
- * another address.
+ * True for an address that this machine has now, and for a text that is no address. Asks the kernel
+ * for the route to this address; reads the kernel's tables only if that is impossible. The answer
+ * is valid for one decision, because a restored machine may get another address.
  */
 export function isLocalAddress(
   libc: Libc,
@@ -53,20 +52,20 @@ export function isLocalAddress(
     using network = new Network(libc);
     return network.routes.isLocal(bare);
   } catch {
-    // No route at all is an answer, but a rule may have hidden a local address.
+    // There is no route, or a routing rule hides a local address.
     return tables().has(text);
   }
 }
 
-/** A link-local address may come with its interface: fe80::1%eth0. */
+/** Removes the interface from a link-local address: fe80::1%eth0. */
 function withoutZone(text: string): string {
   const zone = text.indexOf("%");
   return zone === -1 ? text : text.slice(0, zone);
 }
 
 /**
- * What is local now. Ask anew for each decision: a restored machine may have
- * been given another address.
+ * Reads the addresses that this machine has now. The result is valid for one decision, because a
+ * restored machine may get another address.
  */
 export function localAddresses(
   read: Read = (path) => readFileSync(path, "latin1"),
@@ -84,7 +83,7 @@ export function localAddresses(
     has(text) {
       const address = parseIp(withoutZone(text));
       if (address === undefined) return true;
-      // An IPv4 address may come as ::ffff:a.b.c.d.
+      // An IPv4 address may be written as ::ffff:a.b.c.d.
       const bare = unmapIp(address);
       return ranges.some(({ prefix, bits }) =>
         hasPrefix(bare, prefix, bits) || hasPrefix(address, prefix, bits)
@@ -93,7 +92,7 @@ export function localAddresses(
   };
 }
 
-/** Local routes of IPv4: `|-- ADDRESS`, then its routes by their length. */
+/** Reads the local routes of IPv4: a line `|-- ADDRESS`, then a line for each of its routes. */
 export function parseFibTrie(text: string): Range[] {
   const ranges: Range[] = [];
   let address = "";
@@ -109,9 +108,9 @@ export function parseFibTrie(text: string): Range[] {
 }
 
 /**
- * Local routes of IPv6. Ten columns in hexadecimal: the destination, the length
- * of its prefix, source, its length, next hop, metric, two counters, flags, and
- * the name of the interface.
+ * Reads the local routes of IPv6. A line has ten columns, the numbers in hexadecimal:
+ * destination, length of its prefix, source, length of its prefix, next hop, metric, two
+ * counters, flags, name of the interface.
  */
 export function parseIpv6Route(text: string): Range[] {
   return text.split("\n").flatMap((line) => {
@@ -127,7 +126,7 @@ export function parseIpv6Route(text: string): Range[] {
   });
 }
 
-/** The kernel's table, or what node:os knows where there is no such table. */
+/** Reads a table of the kernel; if there is none, the list of node:os. */
 function table(
   read: Read,
   path: string,

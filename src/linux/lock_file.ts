@@ -26,10 +26,10 @@ const EWOULDBLOCK = 11;
 const O_CLOEXEC = 0o2000000;
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 
-/** How often a call is repeated whose file was replaced, or whose errno was lost. */
+/** The number of tries if the file is replaced or the errno of a call is lost. */
 const TRIES = 5;
 
-/** Who has the lock: this process from now on, or another one. */
+/** The owner of the lock: this process from now on, or another process. */
 export type LockResult =
   | { readonly kind: "locked" }
   | {
@@ -82,7 +82,7 @@ function lock(libc: Libc, fd: number, path: string): boolean {
   let errno = 0;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
-    // Deno has lost errno once in 20,000 calls.
+    // Deno loses errno in about one of 20,000 calls.
     errno = libc.errno?.() ?? 0;
     if (errno === EWOULDBLOCK) return false;
   }
@@ -94,7 +94,7 @@ function lockByProgram(fd: number, path: string): boolean {
   const { error, status } = spawnSync("flock", ["-n", "0"], {
     stdio: [fd, "ignore", "ignore"],
   });
-  // A runtime may hand over another file than the one that it was given.
+  // A runtime may pass another file than the given one to the program.
   if (status === 0 && isLocked(fd)) return true;
   if (status === 1) return false;
   const why = error === undefined ? `exit code ${status}` : errorText(error);
@@ -115,13 +115,13 @@ function isSameFile(fd: number, path: string): boolean {
   return there?.ino === ours.ino && there.dev === ours.dev;
 }
 
-/** Written over the old id, and cut after it: a reader sees one or the other. */
+/** Writes the id over the old one, then truncates the file: a reader sees one of the two ids. */
 function writePid(fd: number): void {
   let bytes = 0;
   try {
     bytes = writeSync(fd, `${process.pid}\n`, 0);
   } catch {
-    // A full filesystem: the lock holds, and the process stays without a name.
+    // The filesystem is full: the lock holds, and the file names no process.
   }
   ftruncateSync(fd, bytes);
 }
@@ -131,6 +131,6 @@ function readPid(path: string): number | undefined {
     const pid = Number(readFileSync(path, "latin1"));
     return Number.isInteger(pid) && pid > 0 ? pid : undefined;
   } catch {
-    return undefined; // removed meanwhile: the lock holds all the same
+    return undefined; // the file was removed meanwhile; the lock still holds
   }
 }

@@ -1,26 +1,27 @@
 /**
- * Clocks that go on while the machine stands still: the hardware clock, and
- * the host's clock where a PTP device gives it.
+ * Clocks that continue while the machine is paused: the hardware clock, and the host's clock if a
+ * PTP device gives it.
  * @module
  */
 import { readFileSync } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 import type { HostClockFinder } from "./clock.ts";
 
 const SINCE_EPOCH = "/sys/class/rtc/rtc0/since_epoch";
 
-/** A clock that a pause of the machine does not stop. */
+/** A clock that continues while the machine is paused. */
 export interface MachineClock {
   readonly name: "rtc" | "ptp";
-  /** Less lateness than this, in milliseconds, may be its own coarseness. */
+  /** The largest difference between two readings that proves no pause, in milliseconds. */
   readonly certainMs: number;
-  /** Milliseconds since 1970; undefined where there is no such clock. */
+  /** Reads the clock in milliseconds since 1970; undefined if there is no such clock. */
   read(): number | undefined;
 }
 
 /**
- * The hardware clock as sysfs gives it (Documentation/ABI/testing/sysfs-class-rtc).
- * Each of two readings is whole seconds: their difference may be one second too
- * much.
+ * Returns the hardware clock, which sysfs gives in whole seconds
+ * (Documentation/ABI/testing/sysfs-class-rtc). The difference of two readings may be one second too
+ * long.
  */
 export function hardwareClock(path = SINCE_EPOCH): MachineClock {
   return {
@@ -30,14 +31,14 @@ export function hardwareClock(path = SINCE_EPOCH): MachineClock {
       try {
         return Number(readFileSync(path, "utf8")) * 1000;
       } catch (error) {
-        if ((error as { code?: string }).code === "ENOENT") return undefined;
+        if (hasCode(error, "ENOENT")) return undefined;
         throw error;
       }
     },
   };
 }
 
-/** The host's clock; what is left to doubt is how long two readings take. */
+/** Returns the host's clock. Its uncertainty is the time that two readings take. */
 export function ptpClock(
   finder: Pick<HostClockFinder, "find">,
 ): MachineClock {

@@ -1,38 +1,39 @@
 /**
- * The mount freezer: owns the thread that makes the calls on mounts which may
- * not return.
+ * The mount freezer: freezes and thaws mounts by a worker, because a call on a mount may never
+ * return.
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import { timeout } from "../util/timeout.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type {
   FreezerAnswer,
-  FreezerNews,
-  FreezerOrder,
+  FreezerCommand,
+  FreezerEvent,
   Rescued,
   Thawed,
 } from "./freezer_messages.ts";
 import type { MountedAt } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
-/** What the freezer is made from. */
+/** What the mount freezer needs. */
 export interface MountFreezerOptions {
   readonly runtime: Pick<Runtime, "startWorker">;
-  /** The module freezer_worker.ts. */
+  /** The URL of the module freezer_worker.ts. */
   readonly workerUrl: URL;
 }
 
-/** What was frozen, by mount points. */
+/** The result of a freeze, by mount points. */
 export interface FrozenMounts {
   readonly frozen: readonly string[];
-  /** Frozen by another program before, and left so. */
+  /** Mounts that another program froze before. They stay frozen. */
   readonly already: readonly string[];
 }
 
-type Kind = FreezerOrder["kind"];
-type AnswerTo<K extends Kind> = FreezerAnswer & { kind: "done"; order: K };
+type Kind = FreezerCommand["kind"];
+type AnswerTo<K extends Kind> = FreezerAnswer & { kind: "done"; command: K };
 
-/** What an order does, in words. */
+/** The action of each command, for error messages. */
 const ACTIONS: Record<Kind, string> = {
   resolve: "find the mounts to freeze",
   freeze: "freeze mounts",
@@ -41,35 +42,35 @@ const ACTIONS: Record<Kind, string> = {
 };
 
 /**
- * Freezes once and thaws once; made anew for each operation. Each call rejects
- * at its limit and names the mount that does not answer; the thread goes on.
+ * Freezes once and thaws once: each operation makes a new freezer. Each call rejects at its limit
+ * and names the mount that does not answer. The worker continues.
  */
 export class MountFreezer {
   readonly #options: MountFreezerOptions;
   readonly #worker: RuntimeWorker;
   readonly #frozen: MountedAt[] = [];
-  /** Orders that the thread has not answered yet. */
-  #orders = 0;
-  /** The path of the last call that it began. */
-  #at: string | undefined;
+  /** The number of commands that the worker has not answered yet. */
+  #pending = 0;
+  /** The path of the last call that the worker began. */
+  #path: string | undefined;
   #ending = false;
   #asked: Kind | undefined;
-  #hear: (answer: FreezerAnswer | Error) => void = () => {};
+  #settle: (answer: FreezerAnswer | Error) => void = () => {};
 
   constructor(options: MountFreezerOptions) {
     this.#options = options;
     this.#worker = options.runtime.startWorker(options.workerUrl, {
-      onMessage: (message) => this.#onNews(message as FreezerNews),
+      onMessage: (message) => this.#onEvent(message as FreezerEvent),
       onError: (error) => {
-        this.#orders = 0;
-        this.#hear(error);
+        this.#pending = 0;
+        this.#settle(error);
       },
     });
   }
 
-  /** The path of the call that the thread is in; undefined while it rests. */
+  /** The path of the call that the worker waits for; undefined if it waits for none. */
   get waitsFor(): string | undefined {
-    return this.#orders > 0 ? this.#at : undefined;
+    return this.#pending > 0 ? this.#path : undefined;
   }
 
   /** Resolves the links in these paths. */
@@ -78,13 +79,13 @@ export class MountFreezer {
     limitMs: number,
     signal?: AbortSignal,
   ): Promise<RealPaths> {
-    const order = { kind: "resolve", paths } as const;
-    return (await this.#ask(order, limitMs, signal)).paths;
+    const command = { kind: "resolve", paths } as const;
+    return (await this.#ask(command, limitMs, signal)).paths;
   }
 
   /**
-   * Freezes in this order; where one cannot be frozen, none stays so. Rejects
-   * past the limit and on the signal; it must be thawed then, too.
+   * Freezes the mounts in this order. If one cannot be frozen, the others are thawed. Rejects at
+   * the limit and when the signal aborts; `thaw` must be called then, too.
    */
   async freeze(
     mounts: readonly MountedAt[],
@@ -94,16 +95,16 @@ export class MountFreezer {
     return await this.#ask({ kind: "freeze", mounts, holdMs }, holdMs, signal);
   }
 
-  /** Thaws in the reverse order; rejects if the thread does not in time. */
+  /** Thaws in the reverse order. Rejects if the worker does not answer within the limit. */
   async thaw(limitMs: number): Promise<Thawed> {
-    const { kind: _, order: _order, ...thawed } = await this.#ask(
+    const { kind: _, command: _command, ...thawed } = await this.#ask(
       { kind: "thaw" },
       limitMs,
     );
     return thawed;
   }
 
-  /** Thaws what another thread, or a killed agent, has frozen. */
+  /** Thaws mounts that another worker, or an agent that was killed, froze. */
   async rescue(
     mounts: readonly MountedAt[],
     limitMs: number,
@@ -112,8 +113,8 @@ export class MountFreezer {
   }
 
   /**
-   * Thaws what is known to be frozen in another thread, while this one's is
-   * stuck in the next mount; gives what could not be thawed.
+   * Thaws by another worker the mounts that were frozen, if the worker of this freezer is blocked
+   * by the next mount. Returns the reasons of the failures.
    */
   async thawKnown(limitMs: number): Promise<readonly string[]> {
     if (this.#frozen.length === 0) return [];
@@ -121,59 +122,59 @@ export class MountFreezer {
     try {
       return (await other.rescue(this.#frozen.toReversed(), limitMs)).failed;
     } catch (error) {
-      return [(error as Error).message];
+      return [messageOf(error)];
     } finally {
       await other.end();
     }
   }
 
-  /** Ends the thread; one that is stuck ends as soon as it is free. */
+  /** Ends the worker; a worker that is blocked ends as soon as its call returns. */
   async end(): Promise<void> {
     this.#ending = true;
-    if (this.#orders === 0) await this.#worker.terminate();
+    if (this.#pending === 0) await this.#worker.terminate();
   }
 
-  #onNews(news: FreezerNews): void {
-    if (news.kind === "at") this.#at = news.path;
-    else if (news.kind === "froze") this.#frozen.push(news.mount);
+  #onEvent(event: FreezerEvent): void {
+    if (event.kind === "at") this.#path = event.path;
+    else if (event.kind === "froze") this.#frozen.push(event.mount);
     else {
-      this.#orders--;
-      // A freeze that ends when nobody waits for it is no answer to a thaw.
-      if (this.#asked === news.order) this.#hear(news);
+      this.#pending--;
+      // A freeze that ends after it was given up is no answer to a thaw.
+      if (this.#asked === event.command) this.#settle(event);
       if (this.#ending) this.end().catch(() => {});
     }
   }
 
-  async #ask<O extends FreezerOrder>(
-    order: O,
+  async #ask<O extends FreezerCommand>(
+    command: O,
     limitMs: number,
     signal?: AbortSignal,
   ): Promise<AnswerTo<O["kind"]>> {
     const failed = (why: string) =>
-      new Error(`Cannot ${ACTIONS[order.kind]}: ${why}`);
-    let callOff = () => {};
+      new Error(`Cannot ${ACTIONS[command.kind]}: ${why}`);
+    let cancel = () => {};
     let onAbort = () => {};
     try {
       const answer = await new Promise<FreezerAnswer | Error>((resolve) => {
-        this.#asked = order.kind;
-        this.#hear = resolve;
+        this.#asked = command.kind;
+        this.#settle = resolve;
         onAbort = () => resolve(failed("given up with the prepare"));
         if (signal?.aborted) return onAbort();
         signal?.addEventListener("abort", onAbort);
         if (Number.isFinite(limitMs)) {
-          callOff = timeout(limitMs, () => {
-            const who = this.#at ?? "the thread";
-            resolve(failed(`${who} does not answer within ${limitMs} ms`));
+          cancel = timeout(limitMs, () => {
+            const path = this.#path ?? "the worker";
+            resolve(failed(`${path} does not answer within ${limitMs} ms`));
           });
         }
-        if (this.#orders++ === 0) this.#at = undefined;
-        this.#worker.post(order);
+        if (this.#pending++ === 0) this.#path = undefined;
+        this.#worker.post(command);
       });
       if (answer instanceof Error) throw answer;
       if (answer.kind === "failed") throw new Error(answer.reason);
       return answer as AnswerTo<O["kind"]>;
     } finally {
-      callOff();
+      cancel();
       signal?.removeEventListener("abort", onAbort);
     }
   }

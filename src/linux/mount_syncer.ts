@@ -1,8 +1,8 @@
 /**
- * Writes the filesystems of this machine's disks out, and waits for none that
- * does not answer.
+ * Syncs the filesystems of this machine's disks, each for a limited time.
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMounts } from "./mountinfo.ts";
 import { chooseDisks } from "./mounts.ts";
@@ -12,7 +12,7 @@ import { FilesystemSync } from "./sync.ts";
 /** Milliseconds for all filesystems together: they are synced at once. */
 const LIMIT_MS = 9500;
 
-/** What was synced. */
+/** The filesystems that were synced. */
 export interface SyncedMounts {
   readonly [key: string]: unknown;
   /** One mount point for each filesystem. */
@@ -22,7 +22,7 @@ export interface SyncedMounts {
   readonly ms: number;
 }
 
-/** Some filesystems were not synced; the effect says which were. */
+/** Some filesystems were not synced. The effect lists those that were. */
 export class SyncError extends Error {
   override readonly name = "SyncError";
   constructor(reasons: readonly string[], readonly effect: SyncedMounts) {
@@ -30,30 +30,30 @@ export class SyncError extends Error {
   }
 }
 
-/** Settings that tests change. */
+/** Options for tests. */
 export interface MountSyncerOptions {
   readonly limitMs?: number;
   readonly readMounts?: () => readonly Mount[];
 }
 
-/** A filesystem that is to be synced. */
+/** A filesystem to sync. */
 interface Disk {
-  /** Its mounts, of which one is enough; there is at least one. */
+  /** The mounts of the filesystem, at least one. One sync of one mount is enough. */
   readonly mounts: readonly Mount[];
-  /** Whether its own sync has begun, and not only that of an earlier prepare. */
+  /** Whether this prepare has begun a sync; a sync of an earlier prepare may still be under way. */
   begun: boolean;
 }
 
 /**
- * Syncs by syncfs(2), which unlike sync(2) tells where a disk failed and leaves
- * network filesystems alone. One call at most is under way for each filesystem,
- * whatever becomes of the prepares that began them.
+ * Syncs by syncfs(2), which reports errors of a disk and does not touch network filesystems;
+ * sync(2) does neither. At most one call per filesystem is under way, even if prepares give up
+ * their calls.
  */
 export class MountSyncer {
   readonly #libc: Libc;
   readonly #limitMs: number;
   readonly #readMounts: () => readonly Mount[];
-  /** The last call for each filesystem, by its device. */
+  /** The sync that is under way for each filesystem, by its device. */
   readonly #syncs = new Map<string, FilesystemSync>();
 
   constructor(libc: Libc, options: MountSyncerOptions = {}) {
@@ -63,10 +63,10 @@ export class MountSyncer {
   }
 
   /**
-   * Syncs every writable filesystem on a disk, all at once. Rejects with a
-   * SyncError that names those that failed or did not answer within the limit,
-   * and as soon as the signal aborts. A filesystem whose sync has outlasted its
-   * limit is not waited for again until that call ends.
+   * Syncs every writable filesystem on a disk, all at the same time. Rejects with a SyncError if
+   * filesystems failed or did not answer within the limit, and as soon as the signal aborts. If
+   * the call of an earlier prepare exceeds the limit, its filesystem fails at once until that
+   * call ends.
    */
   async sync(signal?: AbortSignal): Promise<SyncedMounts> {
     signal?.throwIfAborted();
@@ -75,20 +75,21 @@ export class MountSyncer {
     const mounts: string[] = [];
     const reasons: string[] = [];
     let waiting = disks.map((mounts): Disk => ({ mounts, begun: false }));
-    const goOn = () => {
+    const advanceAll = () => {
       waiting = waiting.filter((disk) => {
         const { mountPoint } = disk.mounts[0];
         try {
-          if (!this.#advance(disk)) return true;
-          mounts.push(mountPoint);
+          const state = this.#advance(disk);
+          if (state === "waiting") return true;
+          if (state === "synced") mounts.push(mountPoint);
         } catch (error) {
-          reasons.push(`${mountPoint}: ${(error as Error).message}`);
+          reasons.push(`${mountPoint}: ${messageOf(error)}`);
         }
         return false;
       });
       return waiting.length === 0;
     };
-    await waitFor(goOn, this.#limitMs, signal);
+    await waitFor(advanceAll, this.#limitMs, signal);
     const why = signal?.aborted
       ? "given up with the prepare"
       : `no answer within ${this.#limitMs} ms`;
@@ -106,28 +107,29 @@ export class MountSyncer {
   }
 
   /**
-   * Goes on with the sync of one filesystem; true once it is synced. Throws why
-   * it is not.
+   * Continues the sync of one filesystem without waiting. Throws if the sync failed. A
+   * filesystem that was unmounted in the meantime needs no sync.
    */
-  #advance(disk: Disk): boolean {
+  #advance(disk: Disk): "waiting" | "synced" | "unmounted" {
     const { mounts: [{ device }] } = disk;
     const running = this.#syncs.get(device);
     if (running === undefined) {
       this.#begin(disk);
-      return false;
+      return "waiting";
     }
     if (!this.#hasEnded(running, device)) {
       const late = performance.now() - running.begun >= this.#limitMs;
-      if (disk.begun || !late) return false;
+      if (disk.begun || !late) return "waiting";
       throw new Error("a sync that an earlier prepare began has not ended yet");
     }
-    // What was written since that one began is not on the disk yet.
+    // That sync began before this prepare: later writes may not be on the disk yet.
     if (!disk.begun) return this.#advance(disk);
-    if (running.error !== undefined) throw new Error(running.error);
-    return true;
+    if (running.error === undefined) return "synced";
+    if (!running.opened && !this.#isMounted(device)) return "unmounted";
+    throw new Error(running.error);
   }
 
-  /** Whether a sync has ended, well or not; it is forgotten then. */
+  /** Whether a sync has ended, with or without an error. Removes an ended sync. */
   #hasEnded(sync: FilesystemSync, device: string): boolean {
     let ended = true;
     try {
@@ -139,6 +141,10 @@ export class MountSyncer {
       if (ended) this.#syncs.delete(device);
     }
     return ended;
+  }
+
+  #isMounted(device: string): boolean {
+    return this.#readMounts().some((mount) => mount.device === device);
   }
 
   #begin(disk: Disk): void {

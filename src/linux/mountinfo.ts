@@ -1,17 +1,17 @@
 /**
- * /proc/self/mountinfo (proc_pid_mountinfo(5)): what is mounted where.
+ * Reads /proc/self/mountinfo, the list of mounts (proc_pid_mountinfo(5)).
  * @module
  */
 import { readFileSync } from "node:fs";
 
-/** One mount, in the kernel's order: later ones may cover earlier ones. */
+/** A mount. The list has the kernel's order: a later mount may cover an earlier one. */
 export interface Mount {
   readonly id: number;
   /** The id of the mount that this one is mounted on. */
   readonly parent: number;
   /** The device of its filesystem, `MAJOR:MINOR`. */
   readonly device: string;
-  /** The directory of its filesystem that is seen at the mount point. */
+  /** The directory of the filesystem that is visible at the mount point. */
   readonly root: string;
   readonly mountPoint: string;
   readonly type: string;
@@ -20,28 +20,28 @@ export interface Mount {
   readonly writable: boolean;
 }
 
-/** All mounts that this process sees. */
+/** Reads all mounts in the mount namespace of this process. */
 export function readMounts(): Mount[] {
   return parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8"));
 }
 
-/** The id of the mount that an open file lies on (proc_pid_fdinfo(5)). */
+/** Returns the id of the mount of an open file (proc_pid_fdinfo(5)). */
 export function mountIdOf(fd: number): number {
   const text = readFileSync(`/proc/self/fdinfo/${fd}`, "latin1");
   return Number(/^mnt_id:\s*(\d+)$/m.exec(text)?.[1]);
 }
 
-/** The mount that an open file lies on; undefined if it is no longer mounted. */
+/** Returns the mount of an open file; undefined if it is no longer mounted. */
 export function mountOfDescriptor(fd: number): Mount | undefined {
   const id = mountIdOf(fd);
   return readMounts().find((mount) => mount.id === id);
 }
 
-/** Reads the text of mountinfo; fails on a line that is not of its form. */
+/** Parses the text of mountinfo. Throws on a line that has another form. */
 export function parseMountinfo(text: string): Mount[] {
   return text.split("\n").filter((line) => line !== "").map((line) => {
     const words = line.split(" ");
-    // Optional fields end with a single "-".
+    // A single "-" ends the optional fields.
     const dash = words.indexOf("-", 6);
     const [type, source, superOptions] = words.slice(dash + 1);
     if (dash === -1 || superOptions === undefined) {
@@ -63,7 +63,7 @@ export function parseMountinfo(text: string): Mount[] {
   });
 }
 
-/** The mount that a path without links lies on: the deepest, then the latest. */
+/** Returns the mount of a path without links: the deepest one, and of these the latest. */
 export function mountOf(path: string, mounts: readonly Mount[]): Mount {
   let found: Mount | undefined;
   for (const mount of mounts) {
@@ -75,16 +75,16 @@ export function mountOf(path: string, mounts: readonly Mount[]): Mount {
   return found;
 }
 
-/** Whether a path is that directory or lies below it; both without links. */
+/** Whether a path is the directory or lies below it. Both must be without links. */
 export function isWithin(path: string, directory: string): boolean {
   return path === directory ||
     path.startsWith(directory.endsWith("/") ? directory : `${directory}/`);
 }
 
-/** Blanks, tabs, line ends and backslashes are written in octal. */
+/** Decodes blanks, tabs, line ends and backslashes, which mountinfo has in octal. */
 function unescape(word: string): string {
   if (!word.includes("\\")) return word;
-  // A name may be any bytes: octal stands for one byte, not for one character.
+  // A name may contain any bytes: an octal number is a byte, not a character.
   const bytes: number[] = [];
   const encoder = new TextEncoder();
   for (const [part, octal] of word.matchAll(/\\([0-7]{3})|[^\\]+|\\/g)) {

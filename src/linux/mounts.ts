@@ -1,6 +1,6 @@
 /**
- * Which mounts are synced, and which may be frozen. Only mountinfo is asked here:
- * a call on a path of a mount may wait for ever.
+ * Chooses the mounts to sync and the mounts to freeze. Reads only mountinfo, because a call on a
+ * path of a mount may wait for ever.
  * @module
  */
 import { readlinkSync } from "node:fs";
@@ -13,23 +13,23 @@ import {
 import { isWithin, type Mount, mountOf, readMounts } from "./mountinfo.ts";
 import type { RealPaths } from "./real_paths.ts";
 
-/** Mounts of one filesystem that are worth trying. */
+/** The largest number of mounts to try for one filesystem. */
 const TRIES = 4;
 
 /** The writable filesystems. */
 export interface Disks {
-  /** A few mounts of each filesystem on a disk: there is at least one. */
+  /** For each filesystem on a disk, one to four of its mounts. */
   readonly disks: readonly (readonly Mount[])[];
   /**
-   * A mount point of each filesystem that is not synced: it may not answer, or
-   * there is no path to it that cannot wait for ever.
+   * A mount point of each filesystem that is not synced: a call on it, or on each path to it, may
+   * wait for ever.
    */
   readonly leftAlone: readonly string[];
 }
 
 /**
- * Sorts the writable filesystems by their types; their sources are what the
- * programs that mounted them say.
+ * Divides the writable filesystems by their types. The source of a mount is not used: it is any
+ * text that the mounting program gave.
  */
 export function chooseDisks(mounts: readonly Mount[]): Disks {
   const foreign = new Map<string, string>();
@@ -61,8 +61,8 @@ export function chooseDisks(mounts: readonly Mount[]): Disks {
 }
 
 /**
- * Whether the mount point leads to this mount, and through no filesystem that may
- * not answer.
+ * Whether the mount point leads to this mount, and the path leads through no filesystem on which a
+ * call may wait for ever.
  */
 function isReachable(
   mount: Mount,
@@ -70,30 +70,30 @@ function isReachable(
   byId: ReadonlyMap<number, Mount>,
 ): boolean {
   const { mountPoint } = mount;
-  /** The mounts on the path by their ids, and where it leaves each. */
+  /** The mounts on the path by their ids, and the point where the path leaves each mount. */
   const path = new Map<number, string>();
   let leaves = mountPoint;
   let at: Mount | undefined = mount;
   for (; at !== undefined && !path.has(at.id); at = byId.get(at.parent)) {
-    // One that lies under it, at the same mount point, is passed by.
+    // A mount that this one covers at the same mount point is not on the path.
     if (mayNotAnswer(at.type) && at.mountPoint !== mountPoint) return false;
     path.set(at.id, leaves);
     leaves = at.mountPoint;
   }
-  // Another one that was mounted later, over the mount point or above it.
+  // Another mount, made later, may cover the mount point or a directory above it.
   return !mounts.some(({ id, parent, mountPoint }) => {
     const end = path.get(parent);
     return end !== undefined && !path.has(id) && isWithin(end, mountPoint);
   });
 }
 
-/** Something that the agent writes while a filesystem is frozen. */
+/** A path that the agent writes to while a filesystem is frozen. */
 export interface Needed {
   readonly path: string;
   readonly what: string;
 }
 
-/** What the agent writes: its runtime directory, and a log that is a file. */
+/** Returns the paths that the agent writes to: its runtime directory, and a log that is a file. */
 export function neededPaths(runtimeDirectory: string): Needed[] {
   const logs = [1, 2].map((fd) => ({
     path: nameOf(fd),
@@ -102,7 +102,7 @@ export function neededPaths(runtimeDirectory: string): Needed[] {
   return [{ path: runtimeDirectory, what: "the runtime directory" }, ...logs];
 }
 
-/** The kernel's name of an open file, which asks no filesystem; "" if closed. */
+/** Returns the path of an open file without a call to its filesystem; "" if it is closed. */
 function nameOf(fd: number): string {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`);
@@ -112,8 +112,8 @@ function nameOf(fd: number): string {
 }
 
 /**
- * The paths whose links must be resolved to choose the mounts to freeze. The
- * name of a mount point is one without links already.
+ * Returns the paths whose links must be resolved to choose the mounts to freeze. The name of a
+ * mount point has no links.
  */
 export function pathsToResolve(
   names: readonly string[],
@@ -125,10 +125,9 @@ export function pathsToResolve(
 }
 
 /**
- * The mounts of these names in the order in which they were mounted, one for
- * each filesystem. Fails on a path that is no mount point, on a filesystem that
- * no kernel can freeze, and on one that the agent must write: it would wait for
- * its own thaw.
+ * Returns the mounts with these names in the order in which they were mounted, one for each
+ * filesystem. Throws for a path that is no mount point, for a filesystem that no kernel can freeze,
+ * and for a filesystem that the agent must write to: the agent would wait for its own thaw.
  */
 export function mountsToFreeze(
   names: readonly string[],
@@ -155,8 +154,8 @@ export function mountsToFreeze(
 }
 
 /**
- * The mount of that mount point, undefined where there is none. Fails where no
- * kernel can freeze it, so that nothing waits for it first.
+ * Returns the mount at that mount point; undefined if there is none. Throws if no kernel can freeze
+ * it, before any call on it.
  */
 function mountAt(name: string, mounts: readonly Mount[]): Mount | undefined {
   const mount = mounts.findLast(({ mountPoint }) => mountPoint === name);

@@ -1,7 +1,6 @@
 /**
- * netlink(7): requests to the kernel and its answers, over a socket that
- * node:net cannot open. The kernel answers before `send` returns, so nothing
- * here waits.
+ * netlink(7): sends requests to the kernel and reads the answers. node:net cannot open such a
+ * socket. The kernel answers before `send` returns, so reads never wait.
  * @module
  */
 import {
@@ -12,29 +11,30 @@ import {
   SystemCallError,
 } from "./libc.ts";
 import { aligned, viewOf } from "./netlink_bytes.ts";
+import {
+  AF_NETLINK,
+  SO_RCVTIMEO,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from "./socket_constants.ts";
 
-const AF_NETLINK = 16;
-/** SOCK_RAW | SOCK_CLOEXEC, socket(2) */
-const SOCK_RAW = 3 | 0o2000000;
-/** SOL_SOCKET and SO_RCVTIMEO, asm-generic/socket.h: the last line of defence */
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
+/** Seconds until a read fails for which the kernel has no answer (SO_RCVTIMEO). */
 const TIMEOUT_SECONDS = 2n;
 
-/** Message types, linux/netlink.h */
+/** Types of messages, linux/netlink.h. */
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const HEADER = 16;
-/** The kernel's messages are at most 32 KiB. */
+/** The size of the receive buffer; the kernel's messages have at most 32 KiB. */
 const RECEIVE_BYTES = 65_536;
-const RECEIVE_SIZE = BigInt(RECEIVE_BYTES);
 
-/** Flags of a request, linux/netlink.h */
+/** Flags of a request, linux/netlink.h. */
 export const NLM_F = {
   REQUEST: 0x1,
   ACK: 0x4,
   DUMP_INTERRUPTED: 0x10,
-  /** With a request to list. */
+  /** Requests a list. */
   DUMP: 0x300,
   REPLACE: 0x100,
   EXCL: 0x200,
@@ -47,31 +47,25 @@ export interface NetlinkMessage {
   readonly payload: Uint8Array;
 }
 
-/**
- * Takes one that came. The end of the kernel's answer has a number and nothing more:
- * 0, or -errno; it is undefined in what is no end.
- */
-type Take = (
-  type: number,
-  payload: Uint8Array,
-  end: number | undefined,
-) => void;
+/** A message of the kernel's answer. */
+interface Answer extends NetlinkMessage {
+  /** In the message that ends the answer: 0, or -errno if the kernel refuses. */
+  readonly end?: number;
+}
 
-const NOTHING = new Uint8Array();
-
-/** The conversation with one part of the kernel. */
+/** A netlink socket: sends requests to one part of the kernel and reads the answers. */
 export class Netlink implements Disposable {
   readonly #libc: Libc;
   readonly #socket: number;
   readonly #buffer = new Uint8Array(RECEIVE_BYTES);
   #sequence = 0;
 
-  /** Opens a socket of a protocol, linux/netlink.h; throws where refused. */
+  /** Opens a socket for a protocol of linux/netlink.h. Throws if the kernel refuses. */
   constructor(libc: Libc, protocol: number) {
     this.#libc = libc;
     this.#socket = requireSymbol(libc.socket, "socket")(
       AF_NETLINK,
-      SOCK_RAW,
+      SOCK_RAW | SOCK_CLOEXEC,
       protocol,
     );
     if (this.#socket < 0) throw lastError(libc, "open", "a netlink socket");
@@ -91,8 +85,8 @@ export class Netlink implements Disposable {
   }
 
   /**
-   * Asks for one change. Throws a SystemCallError, whose number is the kernel's
-   * answer, where it refuses; `action` and `on` are for its message.
+   * Requests a change. If the kernel refuses, throws a SystemCallError with the number of the
+   * kernel's answer; `action` and `on` are for its message.
    */
   change(
     request: NetlinkMessage & { readonly flags?: number },
@@ -100,127 +94,89 @@ export class Netlink implements Disposable {
     on: string,
   ): void {
     const { ACK, REQUEST } = NLM_F;
-    this.#send(compose(request, REQUEST | ACK | (request.flags ?? 0)));
-    let answer: number | undefined;
-    this.#receive((type, _, end) => {
-      if (type === NLMSG_ERROR) answer ??= end;
-    });
-    if (answer === undefined) {
+    this.#send(request, REQUEST | ACK | (request.flags ?? 0));
+    const answer = this.#receive().find(({ type }) => type === NLMSG_ERROR);
+    if (answer?.end === undefined) {
       throw new Error(
-        `Cannot ${action} ${on}: the kernel's answer is no answer`,
+        `Cannot ${action} ${on}: the kernel did not confirm the change`,
       );
     }
-    if (answer !== 0) throw new SystemCallError(action, on, -answer);
+    if (answer.end !== 0) throw new SystemCallError(action, on, -answer.end);
   }
 
-  /** Asks for one thing, which comes in one message. */
+  /** Requests an object and returns the message with it. */
   ask(request: NetlinkMessage, what: string): NetlinkMessage {
-    this.#send(compose(request, NLM_F.REQUEST));
-    let answer: NetlinkMessage | undefined;
-    this.#receive((type, payload, end) => {
-      if (answer !== undefined) return;
-      if (end !== undefined) throw new SystemCallError("ask for", what, -end);
-      answer = { type, payload };
-    });
-    if (answer !== undefined) return answer;
-    throw new Error(`Cannot ask for ${what}: the kernel gave no answer`);
+    this.#send(request, NLM_F.REQUEST);
+    const answer = this.#receive()[0];
+    if (answer === undefined) {
+      throw new Error(`Cannot ask for ${what}: the kernel gave no answer`);
+    }
+    const { end } = answer;
+    if (end !== undefined) throw new SystemCallError("ask for", what, -end);
+    return answer;
   }
 
-  /** Asks for a list. */
+  /** Requests a list, which the kernel sends in one or more datagrams. */
   list(request: NetlinkMessage, what: string): NetlinkMessage[] {
-    return this.lister(request, what)();
-  }
-
-  /**
-   * The same for a list that is asked for again, while somebody waits: what asks
-   * has nothing left to put together.
-   */
-  lister(request: NetlinkMessage, what: string): () => NetlinkMessage[] {
-    const composed = compose(request, NLM_F.REQUEST | NLM_F.DUMP);
-    return () => this.#list(composed, what);
-  }
-
-  #list(request: Composed, what: string): NetlinkMessage[] {
-    this.#send(request);
+    this.#send(request, NLM_F.REQUEST | NLM_F.DUMP);
     const listed: NetlinkMessage[] = [];
-    let end: number | undefined;
-    const take: Take = (type, payload, last) => {
-      end ??= last;
-      if (end === undefined) listed.push({ type, payload });
-    };
-    while (end === undefined) this.#receive(take);
-    if (end !== 0) throw new SystemCallError("list", what, -end);
-    return listed;
+    for (;;) {
+      for (const answer of this.#receive()) {
+        const { end } = answer;
+        if (end === 0) return listed;
+        if (end !== undefined) throw new SystemCallError("list", what, -end);
+        listed.push(answer);
+      }
+    }
   }
 
-  #send({ bytes, view, length }: Composed): void {
+  #send({ type, payload }: NetlinkMessage, flags: number): void {
+    const bytes = new Uint8Array(HEADER + payload.length);
+    const view = viewOf(bytes);
+    view.setUint32(0, bytes.length, true);
+    view.setUint16(4, type, true);
+    view.setUint16(6, flags, true);
     view.setUint32(8, ++this.#sequence, true);
-    const sent = requireSymbol(this.#libc.send, "send")(
-      this.#socket,
-      bytes,
-      length,
-      0,
-    );
-    if (sent < 0) throw lastError(this.#libc, "ask", "the kernel over netlink");
+    bytes.set(payload, HEADER);
+    const send = requireSymbol(this.#libc.send, "send");
+    if (send(this.#socket, bytes, BigInt(bytes.length), 0) < 0) {
+      throw lastError(this.#libc, "ask", "the kernel over netlink");
+    }
   }
 
-  /**
-   * Gives the messages of one datagram that answer the last request, one by one: to
-   * put them together would take longer than to read the one that mostly comes.
-   */
-  #receive(take: Take): void {
+  /** Reads one datagram; returns its messages that answer the last request. */
+  #receive(): Answer[] {
     const length = requireSymbol(this.#libc.recv, "recv")(
       this.#socket,
       this.#buffer,
-      RECEIVE_SIZE,
+      BigInt(RECEIVE_BYTES),
       0,
     );
     if (length < 0) {
-      throw lastError(this.#libc, "hear", "the kernel over netlink");
+      throw lastError(this.#libc, "read from", "the kernel over netlink");
     }
-    const bytes = this.#buffer;
+    const view = viewOf(this.#buffer);
+    const answers: Answer[] = [];
     for (let at = 0; at + HEADER <= length;) {
-      const size = int32(bytes, at);
-      if (int32(bytes, at + 8) === this.#sequence) {
-        const type = bytes[at + 4] | bytes[at + 5] << 8;
-        if (type === NLMSG_ERROR || type === NLMSG_DONE) {
-          take(type, NOTHING, endOf(bytes, at, size));
-        } else take(type, bytes.slice(at + HEADER, at + size), undefined);
+      const size = view.getUint32(at, true);
+      if (view.getUint32(at + 8, true) === this.#sequence) {
+        const type = view.getUint16(at + 4, true);
+        const payload = this.#buffer.slice(at + HEADER, at + size);
+        answers.push({ type, payload, end: endOf(type, payload) });
       }
       at += aligned(size);
     }
+    return answers;
   }
 }
 
-/** A message as it is sent, but for its number. */
-interface Composed {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  readonly length: bigint;
+/** The number in the message that ends an answer; undefined for any other message. */
+function endOf(type: number, payload: Uint8Array): number | undefined {
+  if (type !== NLMSG_ERROR && type !== NLMSG_DONE) return undefined;
+  return payload.length < 4 ? 0 : viewOf(payload).getInt32(0, true);
 }
 
-function compose({ type, payload }: NetlinkMessage, flags: number): Composed {
-  const bytes = new Uint8Array(HEADER + payload.length);
-  const view = viewOf(bytes);
-  view.setUint32(0, bytes.length, true);
-  view.setUint16(4, type, true);
-  view.setUint16(6, flags, true);
-  bytes.set(payload, HEADER);
-  return { bytes, view, length: BigInt(bytes.length) };
-}
-
-/** The number in an error or the end of a list. */
-function endOf(bytes: Uint8Array, at: number, size: number): number {
-  return size < HEADER + 4 ? 0 : int32(bytes, at + HEADER);
-}
-
-/** Without a view: mostly a list is empty, and its end is all there is to read. */
-function int32(bytes: Uint8Array, at: number): number {
-  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 |
-    bytes[at + 3] << 24;
-}
-
-/** Whether the kernel refused with this name of errno(3). */
+/** Whether the error is a SystemCallError with this name of errno(3). */
 export function hasErrno(error: unknown, name: string): boolean {
   return error instanceof SystemCallError && errnoName(error.errno) === name;
 }

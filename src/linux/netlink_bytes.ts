@@ -1,12 +1,12 @@
 /**
- * What messages of netlink(7) are made of.
+ * Encodes and decodes the payloads of netlink(7) messages.
  * @module
  */
 
 /** An attribute: its type and its value (struct rtattr, rtnetlink(7)). */
 export type Attribute = readonly [type: number, value: Uint8Array];
 
-/** A payload: a fixed struct and its attributes. */
+/** Encodes a payload: a fixed struct and its attributes. */
 export function payloadOf(
   struct: Uint8Array,
   attributes: readonly Attribute[] = [],
@@ -28,7 +28,7 @@ export function payloadOf(
   return bytes;
 }
 
-/** The attributes behind a struct of `length` bytes. */
+/** Decodes the attributes that follow a struct of `length` bytes. */
 export function attributesOf(
   payload: Uint8Array,
   length: number,
@@ -46,12 +46,12 @@ export function attributesOf(
   return attributes;
 }
 
-/** The numbers in these bytes; those of netlink are in this machine's order. */
+/** Returns a view of the numbers in these bytes. Netlink uses the byte order of the machine. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Everything in netlink begins at a multiple of 4. */
+/** Rounds up to a multiple of 4: messages and attributes begin there. */
 export function aligned(length: number): number {
   return (length + 3) & ~3;
 }

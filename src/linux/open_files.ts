@@ -1,15 +1,15 @@
 /**
- * How many descriptors this process may have.
+ * The limit of open descriptors of this process.
  * @module
  */
 import { readFileSync } from "node:fs";
 
-/** What the kernel allows where nothing else does: fs.nr_open (proc_sys_fs(5)). */
+/** The kernel's own limit by default: fs.nr_open (proc_sys_fs(5)). */
 const MOST = 1_048_576;
 
 /**
- * The soft limit of open files (RLIMIT_NOFILE in getrlimit(2); the text is that of
- * proc_pid_limits(5)). Undefined where it cannot be read.
+ * Reads the soft limit of open files: RLIMIT_NOFILE in getrlimit(2), from the text of
+ * proc_pid_limits(5). Undefined if it cannot be read.
  */
 export function openFilesLimit(path = "/proc/self/limits"): number | undefined {
   try {
@@ -18,6 +18,6 @@ export function openFilesLimit(path = "/proc/self/limits"): number | undefined {
     if (found === undefined) return undefined;
     return found === "unlimited" ? MOST : Math.min(Number(found), MOST);
   } catch {
-    return undefined; // there is no /proc, or none of that kind
+    return undefined; // there is no /proc, or it has no such file
   }
 }

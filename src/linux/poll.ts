@@ -1,15 +1,15 @@
 /**
- * Waiting for what sends no event: the kernel's files, and threads of our own.
+ * Polls conditions that send no event: files of the kernel, and native threads.
  * @module
  */
 
-/** Milliseconds between two looks: a short wait is soon over. */
+/** Milliseconds between two checks: from the first value, growing to the last. */
 const FIRST_PAUSE_MS = 1;
 const LAST_PAUSE_MS = 5;
 
 /**
- * Looks until the condition holds; false if it still does not at the limit, or
- * as soon as the signal aborts. Leaves no timer behind.
+ * Checks the condition until it holds. False if the limit passes first, or as soon as the signal
+ * aborts. No timer remains after that.
  */
 export async function waitFor(
   condition: () => boolean,
@@ -26,7 +26,7 @@ export async function waitFor(
   }
 }
 
-/** Waits so many milliseconds, or until the signal aborts. */
+/** Waits for a number of milliseconds, or until the signal aborts. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();

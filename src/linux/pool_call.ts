@@ -1,15 +1,15 @@
 /**
- * Calls that may never return, on a thread of the runtime's pool, which can be
- * abandoned. One at a time: Bun's pool has no more than two threads on a small
- * machine, and the other one must stay free for all else.
+ * Makes calls that may never return on a thread of the runtime's pool, where the agent can abandon
+ * them. Only one such call runs at a time: on a small machine, Bun's pool has two threads, and the
+ * second one must stay free for all other calls.
  * @module
  */
 import { timeout } from "../util/timeout.ts";
 
-/** What the last call does, until it has returned. */
+/** The description of the last call, until that call has returned. */
 let running: string | undefined;
 
-/** When a call is given up. */
+/** The conditions under which a call is given up. */
 export interface PoolCallOptions {
   /** Milliseconds. */
   readonly limitMs?: number;
@@ -17,9 +17,9 @@ export interface PoolCallOptions {
 }
 
 /**
- * Waits for a call, and gives it up at the limit and as soon as the signal
- * aborts; `what` says what it does, as in "read /dev/hwrng". Fails without a
- * call while an earlier one that was given up has not returned.
+ * Waits for a call. Gives it up at the limit and as soon as the signal aborts. `what` describes the
+ * call, for example "read /dev/hwrng". Rejects without a call if an earlier call that was given up
+ * has not returned.
  */
 export async function callOnPool<T>(
   what: string,
@@ -35,20 +35,20 @@ export async function callOnPool<T>(
   running = what;
   const returned = () => void (running = undefined);
   work.then(returned, returned);
-  let callOff = () => {};
+  let cancel = () => {};
   let onAbort = () => {};
   const givenUp = new Promise<never>((_, reject) => {
     onAbort = () => reject(failed("given up"));
     signal?.addEventListener("abort", onAbort);
     if (limitMs === Infinity) return;
-    callOff = timeout(limitMs, () => {
+    cancel = timeout(limitMs, () => {
       reject(failed(`no answer within ${limitMs} ms`));
     });
   });
   try {
     return await Promise.race([work, givenUp]);
   } finally {
-    callOff();
+    cancel();
     signal?.removeEventListener("abort", onAbort);
   }
 }

@@ -1,11 +1,12 @@
 /**
- * Paths without links (realpath(3)). A filesystem on the way may not answer: the
- * agent resolves them in a thread that it can abandon.
+ * Resolves the links in paths (realpath(3)). The freezer's worker does this, because a filesystem
+ * on the path may never answer.
  * @module
  */
 import { realpathSync } from "node:fs";
+import { errorText } from "../util/errors.ts";
 
-/** Each path, and what it is without links or the code of the error. */
+/** For each path: the path without links, or the code of the error. */
 export type RealPaths = ReadonlyMap<
   string,
   { readonly path: string } | { readonly error: string }
@@ -18,7 +19,6 @@ export function realPath(
   try {
     return { path: realpathSync(path) };
   } catch (error) {
-    const { code } = error as { code?: string };
-    return { error: code ?? String(error) };
+    return { error: errorText(error) };
   }
 }

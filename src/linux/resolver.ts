@@ -1,5 +1,5 @@
 /**
- * The name servers in /etc/resolv.conf, resolv.conf(5).
+ * Reads and writes the name servers in /etc/resolv.conf, resolv.conf(5).
  * @module
  */
 import {
@@ -11,13 +11,14 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { hasCode } from "../util/errors.ts";
 
-/** The file's text, undefined where there is none. */
+/** Reads the text of the file; undefined if there is no file. */
 export function readResolver(path: string): string | undefined {
   return orMissing(() => readFileSync(path, "utf8"));
 }
 
-/** The same settings with other servers. */
+/** Returns the text with other name servers; all other settings stay. */
 export function withServers(
   text: string | undefined,
   servers: readonly string[],
@@ -30,9 +31,9 @@ export function withServers(
 }
 
 /**
- * Writes the file whole, or removes it where the text is undefined. Behind a
- * link the file that it names is replaced; one that is mounted by itself cannot
- * be, and is written in place.
+ * Replaces the file atomically; removes it if the text is undefined. If the path is a link,
+ * replaces the file that the link names. A file that is a mount point cannot be replaced (EBUSY):
+ * it is written in place.
  */
 export function writeResolver(path: string, text: string | undefined): void {
   if (text === undefined) return rmSync(path, { force: true });
@@ -45,7 +46,7 @@ export function writeResolver(path: string, text: string | undefined): void {
     renameSync(fresh, file);
   } catch (error) {
     rmSync(fresh, { force: true });
-    if ((error as { code?: string }).code !== "EBUSY") throw error;
+    if (!hasCode(error, "EBUSY")) throw error;
     writeFileSync(file, text);
   }
 }
@@ -54,7 +55,7 @@ function orMissing<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

@@ -1,11 +1,11 @@
 /**
- * The IPv4 routes of the main table, and where one address leads: rtnetlink(7),
- * ip-route(8).
+ * The IPv4 routes of the main table, and the route to an address: rtnetlink(7), ip-route(8).
  * @module
  */
 import { ipv4Bytes } from "./ipv4.ts";
 import { type Netlink, NLM_F } from "./netlink.ts";
 import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
+import { AF_INET, AF_INET6 } from "./socket_constants.ts";
 
 /** linux/rtnetlink.h */
 const NEWROUTE = 24;
@@ -20,21 +20,18 @@ const RTNH_F_ONLINK = 4;
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6 } as const;
 const RTMSG_BYTES = 12;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-
 /** An IPv4 route of the main table through an interface. */
 export interface LinkRoute {
   readonly isDefault: boolean;
   readonly metric: number;
   readonly link: number;
   readonly gateway: string | undefined;
-  /** Made by the kernel itself, with an address. */
+  /** The kernel itself made the route, together with an address. */
   readonly byKernel: boolean;
   readonly payload: Uint8Array;
 }
 
-/** The routes, over a socket that somebody else closes. */
+/** The routes, over a socket that the owner of this object closes. */
 export class Routes {
   readonly #netlink: Netlink;
 
@@ -63,9 +60,8 @@ export class Routes {
   }
 
   /**
-   * Whether the kernel delivers to this machine itself what is sent to an
-   * address of 4 or 16 bytes. Throws where it gives no route; to an address of
-   * this machine there always is one.
+   * Whether an address of 4 or 16 bytes belongs to this machine: the kernel delivers packets to it
+   * locally. Throws if there is no route. An address of this machine always has one.
    */
   isLocal(address: Uint8Array): boolean {
     const struct = new Uint8Array(RTMSG_BYTES);
@@ -79,7 +75,7 @@ export class Routes {
     return answer.payload[7] === RTN_LOCAL; // rtm_type in struct rtmsg
   }
 
-  /** The gateway may be in no subnet of the link, as in networks of one. */
+  /** Adds a default route. The gateway need not be in a subnet of the link (RTNH_F_ONLINK). */
   addDefault(link: number, gateway: string): void {
     const struct = new Uint8Array(RTMSG_BYTES);
     struct.set([
@@ -117,7 +113,7 @@ export class Routes {
   }
 }
 
-/** Of a route's flags the kernel takes back only what is no state of its own. */
+/** Clears the flags of a route that are its state: the kernel accepts only the other flags. */
 function withoutState(route: Uint8Array): Uint8Array {
   const view = viewOf(route);
   view.setUint32(8, view.getUint32(8, true) & RTNH_F_ONLINK, true);

@@ -12,11 +12,10 @@ import {
   viewOf,
 } from "./netlink_bytes.ts";
 import { Routes } from "./routes.ts";
+import { AF_INET, AF_UNSPEC } from "./socket_constants.ts";
 
 /** linux/netlink.h */
 const NETLINK_ROUTE = 0;
-const AF_UNSPEC = 0;
-const AF_INET = 2;
 
 /** linux/rtnetlink.h */
 const RTM = {
@@ -39,7 +38,7 @@ const IFF_LOOPBACK = 8;
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4 } as const;
 const IFADDRMSG_BYTES = 8;
 
-/** linux/neighbour.h: entries that somebody put there stay */
+/** linux/neighbour.h: the states of entries that a user added; these entries stay. */
 const NUD_FIXED = 0x40 | 0x80; // NUD_NOARP, NUD_PERMANENT
 const NDMSG_BYTES = 12;
 const NDA_DST = 1;
@@ -50,7 +49,7 @@ export interface Link {
   readonly name: string;
   readonly loopback: boolean;
   readonly up: boolean;
-  /** The MAC address, 6 bytes; empty where the link has none. */
+  /** The MAC address, 6 bytes; empty if the link has none. */
   readonly mac: Uint8Array;
 }
 
@@ -58,11 +57,11 @@ export interface Link {
 export interface LinkAddress {
   readonly address: string;
   readonly prefix: number;
-  /** As the kernel told it: the same message brings it back. */
+  /** The kernel's message about the address. Sending it back restores the address. */
   readonly payload: Uint8Array;
 }
 
-/** The network of this machine; every change throws a SystemCallError. */
+/** The network of this machine. Each change throws a SystemCallError if the kernel refuses. */
 export class Network implements Disposable {
   readonly routes: Routes;
   readonly #netlink: Netlink;
@@ -118,7 +117,7 @@ export class Network implements Disposable {
     viewOf(struct).setUint32(4, link, true);
     const bytes = ipv4Bytes(address);
     const attributes: Attribute[] = [[IFA.LOCAL, bytes], [IFA.ADDRESS, bytes]];
-    // RFC 3021: a network of two or one has no broadcast address
+    // RFC 3021: a network of one or two addresses has no broadcast address.
     if (prefix < 31) {
       attributes.push([IFA.BROADCAST, broadcastOf(bytes, prefix)]);
     }
@@ -137,7 +136,7 @@ export class Network implements Disposable {
     this.#netlink.change({ type, payload }, "remove address", address);
   }
 
-  /** Forgets who is where on this link, both families; how many it forgot. */
+  /** Removes the learned neighbours of a link, IPv4 and IPv6. Returns their number. */
   flushNeighbours(link: number): number {
     const struct = new Uint8Array(NDMSG_BYTES);
     struct[0] = AF_UNSPEC;
@@ -183,7 +182,7 @@ function broadcastOf(address: Uint8Array, prefix: number): Uint8Array {
   );
 }
 
-/** Text that ends with a zero. */
+/** Decodes a text that ends with a zero byte. */
 function textOf(bytes: Uint8Array | undefined): string {
   return new TextDecoder().decode(bytes?.subarray(0, -1));
 }

@@ -1,33 +1,26 @@
 /**
- * TCP connections of every process, and their end: sock_diag(7).
+ * Lists and destroys the TCP connections of every process: sock_diag(7).
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import type { Libc } from "./libc.ts";
 import { hasErrno, Netlink, type NetlinkMessage } from "./netlink.ts";
-import {
-  type Attribute,
-  attributesOf,
-  payloadOf,
-  viewOf,
-} from "./netlink_bytes.ts";
-import { portFilter } from "./sock_diag_filter.ts";
+import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
 import { formatIpv6 } from "./socket_address.ts";
+import { AF_INET, AF_INET6, IPPROTO_TCP } from "./socket_constants.ts";
 
-/** linux/netlink.h */
+/** The protocol of the netlink socket, linux/netlink.h. */
 const NETLINK_SOCK_DIAG = 4;
-/** linux/sock_diag.h; the second since Linux 4.5, CONFIG_INET_DIAG_DESTROY */
+/** Requests, linux/sock_diag.h. SOCK_DESTROY needs Linux 4.5 and CONFIG_INET_DIAG_DESTROY. */
 const SOCK_DIAG_BY_FAMILY = 20;
 const SOCK_DESTROY = 21;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const FAMILIES = [AF_INET, AF_INET6] as const;
-const IPPROTO_TCP = 6;
 
 /**
- * Connections that have a peer (net/tcp_states.h): established, syn-sent,
- * syn-recv, fin-wait-1, fin-wait-2, close-wait, last-ack, closing. Not those that
- * listen, nor time-wait, which ends by itself and hangs nobody.
+ * The mask of the states with a peer (net/tcp_states.h): established, syn-sent, syn-recv,
+ * fin-wait-1, fin-wait-2, close-wait, last-ack, closing. Without time-wait, in which no process
+ * uses the connection.
  */
 const STATES = [1, 2, 3, 4, 5, 8, 9, 11].reduce(
   (mask, state) => mask | 1 << state,
@@ -35,12 +28,14 @@ const STATES = [1, 2, 3, 4, 5, 8, 9, 11].reduce(
 );
 const ESTABLISHED = 1;
 
-/** struct inet_diag_msg: bytes, and where its socket's identity begins. */
+/** struct inet_diag_msg: its bytes, and the offset of the identity of the socket. */
 const MESSAGE_BYTES = 72;
 const MESSAGE_IDENTITY = 4;
 /** struct inet_diag_sockid: ports, addresses, interface, cookie. */
 const IDENTITY_BYTES = 48;
 const COOKIE = 40;
+/** The identity in a request that lists every connection. */
+const ANY_SOCKET = new Uint8Array(IDENTITY_BYTES);
 /** struct inet_diag_req_v2: family, protocol, extensions, pad, states, identity. */
 const REQUEST_BYTES = 8 + IDENTITY_BYTES;
 /** The attribute with struct tcp_info, and its bit among the extensions. */
@@ -55,61 +50,45 @@ export interface TcpConnection {
   readonly remote: string;
   readonly remotePort: number;
   readonly established: boolean;
-  /** Milliseconds since the peer was last heard of, where the kernel tells. */
+  /** Milliseconds since the last packet of the peer; undefined if the kernel gives no number. */
   readonly silentMs: number | undefined;
-  /** The kernel's number for it, which no later one ever has. */
+  /** The kernel's number of the connection. No later connection has the same. */
   readonly cookie: number;
-  /** What the kernel calls it, the cookie included. */
+  /** The kernel's identity of the connection, including the cookie. */
   readonly identity: SocketIdentity;
 }
 
-/** A socket's family and its `inet_diag_sockid`, the cookie included. */
+/** The family of a socket and its `inet_diag_sockid`, which includes the cookie. */
 export interface SocketIdentity {
   readonly family: number;
   readonly bytes: Uint8Array;
 }
 
-/** What became of one that was to be destroyed. */
+/** The result of destroying a connection. */
 export type Destroyed = "destroyed" | "gone" | { readonly failed: string };
 
-/** The kernel's table of TCP connections, as long as it is not disposed of. */
+/** The kernel's table of TCP connections. Holds a netlink socket until it is disposed of. */
 export class TcpTable implements Disposable {
-  /**
-   * The first one stays for good: V8 forgets what objects look like of which a
-   * collection has left none, and a fork would learn it anew.
-   */
-  static example: TcpTable | undefined;
   readonly #netlink: Netlink;
-  /** What lists the connections of one family, each. */
-  readonly #listers: readonly (() => NetlinkMessage[])[];
 
-  /**
-   * A table of the connections that have none of these local ports. Throws where
-   * this process gets no such socket.
-   */
-  constructor(libc: Libc, without: readonly number[] = []) {
+  /** Opens the table; throws if the kernel refuses the socket. */
+  constructor(libc: Libc) {
     this.#netlink = new Netlink(libc, NETLINK_SOCK_DIAG);
-    const filter = portFilter(without);
-    this.#listers = FAMILIES.map((family) => this.#listerOf(family, filter));
-    TcpTable.example ??= this;
   }
 
   [Symbol.dispose](): void {
     this.#netlink[Symbol.dispose]();
   }
 
-  /** Lists the connections of both families; throws where the kernel cannot. */
+  /** Lists the connections of IPv4 and IPv6; throws if the kernel cannot list those of IPv4. */
   list(): TcpConnection[] {
-    const connections: TcpConnection[] = [];
-    for (const list of this.#listers) {
-      for (const { payload } of list()) connections.push(parse(payload));
-    }
-    return connections;
+    return FAMILIES.flatMap((family) => this.#listFamily(family))
+      .map(({ payload }) => parse(payload));
   }
 
   /**
-   * Ends connections: whoever reads or writes them gets ECONNABORTED at once. The
-   * kernel sends the peer a reset where it can. Never throws for a single one.
+   * Destroys connections: a program that reads or writes one gets ECONNABORTED at once. The kernel
+   * sends the peer a reset if it can. A connection that cannot be destroyed does not throw.
    */
   destroy(identities: readonly SocketIdentity[]): Destroyed[] {
     return identities.map(({ family, bytes }) => {
@@ -123,45 +102,38 @@ export class TcpTable implements Disposable {
         return "destroyed";
       } catch (error) {
         if (hasErrno(error, "ENOENT")) return "gone";
-        return { failed: (error as Error).message };
+        return { failed: messageOf(error) };
       }
     });
   }
 
-  #listerOf(family: number, filter: readonly Attribute[]) {
-    const anybody = new Uint8Array(IDENTITY_BYTES);
-    const payload = requestFor(family, anybody, filter);
-    const list = this.#netlink.lister(
-      { type: SOCK_DIAG_BY_FAMILY, payload },
-      "the TCP connections",
-    );
-    return (): NetlinkMessage[] => {
-      try {
-        return list();
-      } catch (error) {
-        if (!hasErrno(error, "ENOENT")) throw error;
-        if (family === AF_INET6) return []; // a kernel without IPv6
-        throw new Error(
-          "Cannot list the TCP connections: the kernel's module tcp_diag is not loaded",
-          { cause: error },
-        );
-      }
-    };
+  #listFamily(family: number): NetlinkMessage[] {
+    const payload = requestFor(family, ANY_SOCKET);
+    try {
+      return this.#netlink.list(
+        { type: SOCK_DIAG_BY_FAMILY, payload },
+        "the TCP connections",
+      );
+    } catch (error) {
+      if (!hasErrno(error, "ENOENT")) throw error;
+      if (family === AF_INET6) return []; // a kernel without IPv6
+      throw new Error(
+        "Cannot list the TCP connections: the kernel's module tcp_diag is not loaded; " +
+          "load it with modprobe tcp_diag",
+        { cause: error },
+      );
+    }
   }
 }
 
-function requestFor(
-  family: number,
-  identity: Uint8Array,
-  attributes: readonly Attribute[] = [],
-): Uint8Array {
+function requestFor(family: number, identity: Uint8Array): Uint8Array {
   const request = new Uint8Array(REQUEST_BYTES);
   request[0] = family;
   request[1] = IPPROTO_TCP;
   request[2] = 1 << (INET_DIAG_INFO - 1);
   new DataView(request.buffer).setUint32(4, STATES, true);
   request.set(identity, 8);
-  return payloadOf(request, attributes);
+  return payloadOf(request);
 }
 
 function parse(payload: Uint8Array): TcpConnection {
@@ -182,7 +154,7 @@ function parse(payload: Uint8Array): TcpConnection {
   };
 }
 
-/** An IPv4 address in IPv6 clothes comes out as IPv4. */
+/** Formats an address; an IPv4-mapped IPv6 address as IPv4. */
 function addressOf(family: number, bytes: Uint8Array): string {
   return family === AF_INET
     ? bytes.subarray(0, 4).join(".")

@@ -1,20 +1,17 @@
 /**
- * The kernel's socket addresses as text.
+ * Converts socket addresses of the kernel from and to text.
  * @module
  */
 import type { Peer } from "../runtime/types.ts";
 import { parseIp } from "./ip.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "./socket_constants.ts";
 
-/** Bytes of the largest address the kernel gives (sockaddr_storage). */
+/** The bytes of the largest address that the kernel gives (sockaddr_storage). */
 export const SOCKET_ADDRESS_BYTES = 128;
 
-const AF_UNIX = 1;
-const AF_INET = 2;
-const AF_INET6 = 10;
-
 /**
- * The port of a `sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)), undefined for
- * any other family. Family in this machine's order, port in the network's.
+ * Reads the port of a `sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)); undefined for any other
+ * family. The family is in the machine's byte order, the port in the network's.
  */
 export function readPort(bytes: Uint8Array): number | undefined {
   const family = readFamily(bytes);
@@ -23,8 +20,8 @@ export function readPort(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * The path of a `sockaddr_un` (unix(7)), undefined for any other family and for
- * sockets without a path.
+ * Reads the path of a `sockaddr_un` (unix(7)); undefined for any other family and for a socket
+ * without a path.
  */
 export function readUnixPath(bytes: Uint8Array): string | undefined {
   if (readFamily(bytes) !== AF_UNIX) return undefined;
@@ -33,7 +30,7 @@ export function readUnixPath(bytes: Uint8Array): string | undefined {
   return new TextDecoder().decode(bytes.subarray(2, end === -1 ? 110 : end));
 }
 
-/** The whole address; an IPv4 one in IPv6 clothes comes out as IPv4. */
+/** Reads address and port; an IPv4-mapped IPv6 address as IPv4. Undefined for other families. */
 export function readSocketAddress(bytes: Uint8Array): Peer | undefined {
   const port = readPort(bytes);
   if (port === undefined) return undefined;
@@ -44,8 +41,8 @@ export function readSocketAddress(bytes: Uint8Array): Peer | undefined {
 }
 
 /**
- * The `sockaddr_in` or `sockaddr_in6` of an address as text, and its family;
- * undefined for what is no IP address. Without flow and scope: no link-local.
+ * Makes the `sockaddr_in` or `sockaddr_in6` of an IP address; undefined if the text is none.
+ * Without flow and scope, so not for link-local addresses.
  */
 export function socketAddress(
   address: string,
@@ -70,7 +67,7 @@ function formatIpv4(bytes: Uint8Array): string {
   return bytes.join(".");
 }
 
-/** RFC 5952: no leading zeros, the longest run of zero groups as `::`. */
+/** Formats by RFC 5952: no leading zeros, the longest run of zero groups as `::`. */
 export function formatIpv6(bytes: Uint8Array): string {
   if (isV4Mapped(bytes)) return formatIpv4(bytes.subarray(12, 16));
   const groups = Array.from(
@@ -85,7 +82,7 @@ export function formatIpv6(bytes: Uint8Array): string {
   return `${before}::${after}`;
 }
 
-/** RFC 4291, 2.5.5.2: ten zeros and two 0xff in front of the IPv4 address. */
+/** Whether the address is IPv4-mapped (RFC 4291, 2.5.5.2): ten zeros and two 0xff, then IPv4. */
 function isV4Mapped(bytes: Uint8Array): boolean {
   return bytes.subarray(0, 10).every((byte) => byte === 0) &&
     bytes[10] === 0xff && bytes[11] === 0xff;

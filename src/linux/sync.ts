@@ -1,7 +1,7 @@
 /**
- * syncfs(2) of one filesystem: its dirty pages go to the disk. Opening a path on
- * it and writing it out may each take for ever, so both run on threads of their
- * own (a `ThreadCall`), which can be abandoned.
+ * Syncs one filesystem: syncfs(2) writes its dirty pages to the disk. Opening a path on the
+ * filesystem and the sync may each take for ever. Both run on native threads (see `ThreadCall`),
+ * where the agent can abandon them.
  * @module
  */
 import { closeSync, constants, openSync } from "node:fs";
@@ -10,8 +10,8 @@ import { type Mount, mountIdOf } from "./mountinfo.ts";
 import { ThreadCall } from "./thread.ts";
 
 /**
- * A directory that is opened on a thread. Its descriptor is that of a DIR
- * (opendir(3)): open(2) takes two arguments, and a thread takes one.
+ * Opens a directory on a native thread by opendir(3): open(2) takes two arguments, and the
+ * function of a thread takes one.
  */
 export class DirectoryOpening {
   readonly #libc: Libc;
@@ -21,7 +21,7 @@ export class DirectoryOpening {
 
   constructor(libc: Libc, path: string) {
     this.#libc = libc;
-    // The thread reads it: it must outlive whoever waits for the thread.
+    // The thread reads the path, so the path stays in memory until the call has returned.
     const text = new TextEncoder().encode(`${path}\0`);
     this.#path = requireSymbol(libc.strdup, "strdup")(text);
     try {
@@ -32,14 +32,14 @@ export class DirectoryOpening {
     }
   }
 
-  /** Looks whether it was opened, or could not be. */
+  /** Whether the call has returned. Frees the path then. */
   get ended(): boolean {
     if (!this.#call.returned) return false;
     this.#freePath();
     return true;
   }
 
-  /** The open directory once it has ended; undefined where it cannot be opened. */
+  /** The open directory after the call has returned; undefined if it cannot be opened. */
   get directory(): Directory | undefined {
     const { pointer } = this.#call;
     return pointer === 0n
@@ -60,8 +60,8 @@ export interface Directory {
 }
 
 /**
- * The root directory, opened at once: no name is looked up, so only the disk that
- * this system itself lies on could delay that, and the agent with it.
+ * Opens the root directory on the calling thread. This looks up no name, so only the disk of the
+ * system itself can delay the call.
  */
 export function openRoot(): Directory {
   const fd = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
@@ -85,14 +85,16 @@ class OpenedDirectory implements Directory {
   }
 }
 
-/** The sync of one filesystem. */
+/** Syncs one filesystem, step by step and without waiting. */
 export class FilesystemSync {
-  /** performance.now() as it began. */
+  /** performance.now() at the begin of the sync. */
   readonly begun = performance.now();
-  /** Why it failed, once `advance` has said that it has ended. */
+  /** The reason of a failure, after `advance` has returned true. */
   error: string | undefined;
+  /** Whether one of its mounts was opened. */
+  opened = false;
   readonly #libc: Libc;
-  /** Mounts of this filesystem that are still to be tried. */
+  /** The mounts of this filesystem that were not tried yet. */
   readonly #mounts: Mount[];
   #opening: DirectoryOpening | undefined;
   #directory: Directory | undefined;
@@ -100,8 +102,8 @@ export class FilesystemSync {
   #abandoned = false;
 
   /**
-   * Tries the mounts in this order: one that cannot be opened, or is covered by
-   * another mount, says nothing of the next. The root needs no thread to open it.
+   * Tries the mounts in this order until one can be opened and is not covered by another mount. The
+   * root needs no thread to be opened.
    */
   constructor(libc: Libc, mounts: readonly Mount[]) {
     this.#libc = libc;
@@ -111,7 +113,7 @@ export class FilesystemSync {
     else this.#opened(openRoot(), root);
   }
 
-  /** Goes on as far as it can without waiting; true once it has ended. */
+  /** Continues without waiting. True if the sync has ended. */
   advance(): boolean {
     if (this.#opening?.ended) {
       const [mount] = this.#mounts.splice(0, 1);
@@ -133,10 +135,10 @@ export class FilesystemSync {
     return this.#opening === undefined && this.#syncing === undefined;
   }
 
-  /** Nobody waits for it any more; `advance` still tells when it has ended. */
+  /** Gives the sync up; `advance` still returns true when it has ended. */
   abandon(): void {
     this.#abandoned = true;
-    // A call that is under way holds the open file itself.
+    // A call that is under way keeps the file open in the kernel.
     this.#close();
   }
 
@@ -146,12 +148,13 @@ export class FilesystemSync {
   }
 
   #opened(directory: Directory, { id, mountPoint }: Mount): void {
-    // Another one may have been mounted over it since mountinfo was read.
+    // Another filesystem may have been mounted there after mountinfo was read.
     if (mountIdOf(directory.fd) !== id) {
       directory.close();
       return this.#fail(`${mountPoint} is covered by another mount`);
     }
     this.error = undefined;
+    this.opened = true;
     this.#directory = directory;
     const fd = BigInt(directory.fd);
     try {

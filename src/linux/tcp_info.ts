@@ -1,31 +1,31 @@
 /**
- * What the kernel has counted on a connection: TCP_INFO (tcp(7)).
+ * Decodes the kernel's counters of a connection: TCP_INFO (tcp(7)).
  * @module
  */
 
-/** The counters that Lull reads; undefined where this kernel has none. */
+/** The counters that Lull reads. A counter is undefined if this kernel does not have it. */
 export interface TcpInfo {
-  /** Number of the state, 1 is established, 8 is close-wait (tcp_states.h). */
+  /** The number of the state: 1 is established, 8 is close-wait (tcp_states.h). */
   readonly state: number;
-  /** Since data last came in, or since the accept where none ever did. */
+  /** Milliseconds since the last data was received; since the accept if there was none. */
   readonly lastDataReceivedMs: number;
   /** Bytes that the client has acknowledged. */
   readonly bytesAcked: number | undefined;
   readonly bytesReceived: number | undefined;
-  /** Bytes handed to the network, retransmissions included (Linux 4.19). */
+  /** Bytes that were sent to the network, including retransmissions (Linux 4.19). */
   readonly bytesSent: number | undefined;
 }
 
-/** Offsets in `struct tcp_info` (linux/tcp.h), which only ever grows. */
+/** Offsets in `struct tcp_info` (linux/tcp.h). New kernels only append to it. */
 const LAST_DATA_RECV = 52;
 const BYTES_ACKED = 120;
 const BYTES_RECEIVED = 128;
 const BYTES_SENT = 200;
 
-/** Bytes of the struct as far as Lull reads it. */
+/** The number of bytes of the struct that Lull reads. */
 export const TCP_INFO_BYTES = 208;
 
-/** Reads the struct, of which the kernel filled the first `length` bytes. */
+/** Decodes the struct. The kernel filled its first `length` bytes. */
 export function parseTcpInfo(bytes: Uint8Array, length: number): TcpInfo {
   const view = new DataView(bytes.buffer, bytes.byteOffset, length);
   function counter(offset: number): number | undefined {

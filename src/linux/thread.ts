@@ -1,27 +1,27 @@
 /**
- * C functions that may block, on a native thread of their own: the event loop
- * goes on, no worker with a runtime of its own has to be paid for, and no thread
- * of the runtime's pool is taken (Bun has one for each CPU).
+ * Calls a C function that may block on a native thread. The event loop continues. A native thread
+ * costs less than a worker, and it takes no thread of the runtime's pool (Bun has one for each
+ * CPU).
  * @module
  */
 import { errnoName, type Libc, requireSymbol } from "./libc.ts";
 
-/** errno(3): the thread has not ended yet (pthread_tryjoin_np(3)) */
+/** errno(3): the thread has not ended yet, pthread_tryjoin_np(3). */
 const EBUSY = 16;
 
-/** A function that takes one integer or pointer, and nothing else. */
+/** A function that takes one integer or pointer. */
 export type ThreadFunction = "syncfs" | "opendir";
 
-/** Whether this libc has all that a `ThreadCall` needs. */
+/** Whether this C library has the functions that a `ThreadCall` needs. */
 export function canCallOnThread(libc: Libc): boolean {
   return libc.dlsym !== undefined && libc.pthread_create !== undefined &&
     libc.pthread_tryjoin_np !== undefined;
 }
 
 /**
- * One call on a thread of its own. A call cannot be stopped: who does not wait
- * for it any more looks again later, which frees what is left of the thread.
- * The errno of the call is lost with its thread.
+ * A call on a native thread of its own. The call cannot be stopped. A caller that gives the call
+ * up checks `returned` again later, which frees the ended thread. The errno of the call is lost
+ * with the thread.
  */
 export class ThreadCall {
   readonly #libc: Libc;
@@ -29,16 +29,16 @@ export class ThreadCall {
   readonly #thread: bigint;
   #value: bigint | undefined;
 
-  /** Calls `name(argument)`; throws where no thread can be started. */
+  /** Calls `name(argument)`. Throws if no thread can be started. */
   constructor(libc: Libc, name: ThreadFunction, argument: bigint) {
     this.#libc = libc;
     this.#name = name;
     const symbol = new TextEncoder().encode(`${name}\0`);
-    // null is RTLD_DEFAULT: look in all that this process has loaded (dlsym(3))
+    // null is RTLD_DEFAULT: all libraries of this process are searched (dlsym(3)).
     const address = requireSymbol(libc.dlsym, "dlsym")(null, symbol);
     if (address === 0n) throw new Error(`Cannot find ${name}: no such symbol`);
-    // A thread starts at a function from pointer to pointer. By the calling
-    // conventions of x86-64 and arm64 one from int to int serves as well.
+    // The function of a thread takes a pointer and returns one. By the calling conventions of
+    // x86-64 and arm64, a function that takes an int and returns one works as well.
     const thread = new BigUint64Array(1);
     const handle = new Uint8Array(thread.buffer);
     const code = requireSymbol(libc.pthread_create, "pthread_create")(
@@ -53,18 +53,18 @@ export class ThreadCall {
     this.#thread = thread[0];
   }
 
-  /** Looks whether the call has returned. */
+  /** Whether the call has returned. Frees the thread then. */
   get returned(): boolean {
     this.#value ??= this.#join();
     return this.#value !== undefined;
   }
 
-  /** What it returned, as a pointer. */
+  /** The result of the call, as a pointer. */
   get pointer(): bigint {
     return this.#value!;
   }
 
-  /** What it returned, as a C int. */
+  /** The result of the call, as a C int. */
   get int(): number {
     return Number(BigInt.asIntN(32, this.#value!));
   }

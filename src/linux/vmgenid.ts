@@ -1,27 +1,28 @@
 /**
- * The device by which a hypervisor tells a guest that it is a fork.
+ * The VMGenID device, by which a hypervisor tells a guest that it is a fork.
  * @module
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../util/errors.ts";
 
-/** Where its driver is: since Linux 6.10 the first, before it the second. */
+/** The directories of the driver: the first one since Linux 6.10, the second one before. */
 const DRIVERS = [
   "/sys/bus/platform/drivers/vmgenid",
   "/sys/bus/acpi/drivers/vmgenid",
 ];
 
-/** Whether a driver of the kernel has a VMGenID device in its hands. */
+/** Whether a driver of the kernel uses a VMGenID device. */
 export function hasGenerationId(drivers: readonly string[] = DRIVERS): boolean {
   return drivers.some((driver) => entriesOf(driver).some(isDevice));
 }
 
-/** Links beside the driver's own files are its devices, but for `module`. */
+/** Whether the path is a link to a device: the directory also has files and a link `module`. */
 function isDevice(path: string): boolean {
   try {
     return readlinkSync(path).includes("/devices/");
   } catch (error) {
-    if ((error as { code?: string }).code === "EINVAL") return false; // a file
+    if (hasCode(error, "EINVAL")) return false; // a file
     throw error;
   }
 }
@@ -30,7 +31,7 @@ function entriesOf(directory: string): string[] {
   try {
     return readdirSync(directory).map((name) => join(directory, name));
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return [];
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   }
 }

@@ -2,7 +2,6 @@
  * Log lines on their way, which waits for nobody who reads them.
  * @module
  */
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /** How many lines are kept that cannot be written yet; the oldest go first. */
 const MOST = 1000;

@@ -11,8 +11,9 @@ import {
   writeSync,
 } from "node:fs";
 import { constants as system } from "node:os";
-import { errorCode } from "../util/errors.ts";
+import { hasCode } from "../util/errors.ts";
 import { lastError, type Libc } from "../linux/libc.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../linux/socket_constants.ts";
 import type { Write } from "./sink.ts";
 
 const STDERR = 2;
@@ -23,9 +24,6 @@ const STDERR = 2;
  */
 const WHOLE = 4096;
 
-/** send(2) */
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 const NOW = MSG_DONTWAIT | MSG_NOSIGNAL;
 const { EPIPE, ECONNRESET, ENOTCONN } = system.errno;
 const OVER = [EPIPE, ECONNRESET, ENOTCONN];
@@ -54,7 +52,7 @@ export function toFile(fd: number): Write {
     try {
       return writeSync(fd, bytes.subarray(0, WHOLE));
     } catch (error) {
-      if (errorCode(error) === "EAGAIN") return undefined;
+      if (hasCode(error, "EAGAIN")) return undefined;
       throw error;
     }
   };

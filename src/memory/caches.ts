@@ -1,18 +1,19 @@
 /**
- * The kernel's caches and the order of its memory: /proc/sys/vm/drop_caches and
- * compact_memory (admin-guide/sysctl/vm in the kernel's documentation). Root's alone.
+ * Drops the kernel's caches and compacts its memory: /proc/sys/vm/drop_caches and compact_memory
+ * (admin-guide/sysctl/vm in the kernel's documentation). Only root may do this.
  * @module
  */
 import { accessSync, constants } from "node:fs";
 import { open } from "node:fs/promises";
+import { errorText } from "../util/errors.ts";
 import { callOnPool } from "../linux/pool_call.ts";
 
-/** What to drop: pages of files, or those and inodes and names too. */
+/** The caches to drop: pages of files, or also inodes and directory entries. */
 export type DroppedCaches = "pagecache" | "all";
 
 const VM = "/proc/sys/vm";
 
-/** Drops caches that are clean; what is dirty stays, so sync first. */
+/** Drops clean caches. Dirty pages stay, so the filesystems must be synced before. */
 export async function dropCaches(
   which: DroppedCaches,
   signal?: AbortSignal,
@@ -22,7 +23,7 @@ export async function dropCaches(
   await command(`${directory}/drop_caches`, word, signal);
 }
 
-/** Moves what is in use together, so that free memory is in large pieces. */
+/** Moves used pages together, so that free memory lies in large blocks. */
 export async function compactMemory(
   signal?: AbortSignal,
   directory = VM,
@@ -30,21 +31,20 @@ export async function compactMemory(
   await command(`${directory}/compact_memory`, "1", signal);
 }
 
-/** Why these files cannot be written here, or undefined. */
+/** Returns why these files cannot be written; undefined if they can. */
 export function withoutCaches(directory = VM): string | undefined {
   try {
     accessSync(`${directory}/drop_caches`, constants.W_OK);
     return undefined;
   } catch (error) {
-    const { code } = error as { code?: string };
-    return `${directory} may not be written to: ${code ?? error}`;
+    return `${directory} may not be written to: ${errorText(error)}`;
   }
 }
 
 /**
- * The kernel does all the work before the write returns, and it may have to wait
- * for a filesystem that is being mounted, unmounted or frozen. Rejects as soon as
- * the signal aborts; the kernel then ends its work alone.
+ * Writes a command. The kernel does the work before the write returns, and it may wait for a
+ * filesystem that is being mounted, unmounted or frozen. Rejects as soon as the signal aborts; the
+ * kernel continues the work.
  */
 async function command(
   path: string,
@@ -52,7 +52,7 @@ async function command(
   signal?: AbortSignal,
 ): Promise<void> {
   await callOnPool(`write to ${path}`, async () => {
-    // The files can be written only, not even root may read them everywhere.
+    // Opened for writing only: on some kernels, even root may not read these files.
     const file = await open(path, constants.O_WRONLY);
     try {
       await file.write(word);

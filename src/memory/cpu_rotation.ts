@@ -1,5 +1,5 @@
 /**
- * The main thread on one CPU after the other.
+ * Moves the main thread from CPU to CPU.
  * @module
  */
 import process from "node:process";
@@ -16,8 +16,8 @@ import {
 import type { Libc } from "../linux/libc.ts";
 
 /**
- * Takes the main thread from CPU to CPU, of those that it may use: what the
- * kernel keeps for each of them is within the reach of that one alone.
+ * Moves the main thread to one after the other of the CPUs that it may use. The kernel keeps a list
+ * of free pages for each CPU, and only a thread on that CPU gets pages of that list.
  */
 export class CpuRotation {
   readonly #libc: Libc;
@@ -27,8 +27,8 @@ export class CpuRotation {
   #release = () => {};
 
   /**
-   * Stays where there is one CPU only, without a C library, and while the mask of
-   * the main thread may not be its own.
+   * Does not move the thread if there is only one CPU, if there is no C library, or if the mask
+   * of the thread may not be its own (see linux/cpu_mask.ts).
    */
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -40,13 +40,13 @@ export class CpuRotation {
     if (this.#stops.length > 0) this.#release = ownMasks("zeroing memory");
   }
 
-  /** On to the next CPU; after the last comes the first. */
+  /** Moves to the next CPU; after the last one to the first. */
   next(): void {
     if (this.#stops.length === 0) return;
     this.#moveTo(this.#stops[this.#at++ % this.#stops.length]);
   }
 
-  /** All the former CPUs again. */
+  /** Gives the thread its former mask back. */
   end(): void {
     try {
       if (this.#stops.length > 0) {
@@ -62,7 +62,7 @@ export class CpuRotation {
   }
 }
 
-/** Without a trace in memory: what a settle leaves behind is in the snapshot. */
+/** Returns the numbers of the CPUs of a mask, the last one first. */
 function cpusOf(mask: Uint8Array): number[] {
   const cpus: number[] = [];
   for (let cpu = lastCpu(mask); cpu >= 0; cpu--) {

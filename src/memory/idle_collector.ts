@@ -1,25 +1,25 @@
 /**
- * Collection in quiet moments. Bun's own timer is off, because it would wake a
- * quiesced guest for half a minute; so somebody has to give memory back while
- * the agent runs, and it is this.
+ * Collects garbage while the agent is idle. Bun's own timer for collections is off, because it
+ * would wake a quiesced guest for half a minute. This collector returns memory while the agent
+ * runs.
  * @module
  */
 import { timeout } from "../util/timeout.ts";
 import type { Runtime } from "../runtime/types.ts";
 
-/** Quiet time after work before a collection, in milliseconds. */
+/** Milliseconds without work before a collection. */
 const QUIET_MS = 3000;
-/** Under work that never pauses, a collection comes after this time. */
-const PATIENCE_MS = 30_000;
+/** Milliseconds until a collection if there is always work. */
+const LONGEST_MS = 30_000;
 
-/** Collects once after work, then rests until there is work again. */
+/** Collects once after work, and again only after more work. */
 export class IdleCollector {
   readonly #collect: Runtime["collect"];
   readonly #quietMs: number;
-  readonly #patienceMs: number;
+  readonly #longestMs: number;
   readonly #onError: (error: unknown) => void;
-  /** Calls off the look that is to come. */
-  #callOff: (() => void) | undefined;
+  /** Cancels the next check. */
+  #cancel: (() => void) | undefined;
   #lastWork = 0;
   #firstWork = 0;
   #resting = false;
@@ -28,48 +28,48 @@ export class IdleCollector {
     readonly collect: Runtime["collect"];
     readonly onError: (error: unknown) => void;
     readonly quietMs?: number;
-    readonly patienceMs?: number;
+    readonly longestMs?: number;
   }) {
     this.#collect = options.collect;
     this.#onError = options.onError;
     this.#quietMs = options.quietMs ?? QUIET_MS;
-    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
+    this.#longestMs = options.longestMs ?? LONGEST_MS;
   }
 
-  /** Notes that something made garbage. */
+  /** Must be called after work that made garbage. */
   worked(): void {
     if (this.#resting) return;
     this.#lastWork = performance.now();
-    if (this.#callOff !== undefined) return;
+    if (this.#cancel !== undefined) return;
     this.#firstWork = this.#lastWork;
     this.#arm(this.#quietMs);
   }
 
-  /** No timer and no collection until {@linkcode resume}. */
+  /** Stops the timer and all collections until {@linkcode resume}. */
   rest(): void {
     this.#resting = true;
-    this.#callOff?.();
-    this.#callOff = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
-  /** Takes up work again; what the rest left behind counts as work. */
+  /** Starts again. The garbage of the time since `rest` counts as work. */
   resume(): void {
     this.#resting = false;
     this.worked();
   }
 
   #arm(ms: number): void {
-    this.#callOff = timeout(ms, () => this.#look());
+    this.#cancel = timeout(ms, () => this.#check());
   }
 
-  #look(): void {
+  #check(): void {
     const now = performance.now();
     const quiet = now - this.#lastWork;
     const waited = now - this.#firstWork;
-    if (quiet < this.#quietMs && waited < this.#patienceMs) {
+    if (quiet < this.#quietMs && waited < this.#longestMs) {
       return this.#arm(this.#quietMs - quiet);
     }
-    this.#callOff = undefined;
+    this.#cancel = undefined;
     this.#collect().catch(this.#onError);
   }
 }

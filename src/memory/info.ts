@@ -1,18 +1,18 @@
 /**
- * What the kernel says of the machine's memory: proc_meminfo(5), proc_vmstat(5).
+ * Reads the counters of the machine's memory: proc_meminfo(5), proc_vmstat(5).
  * @module
  */
 import { readFileSync } from "node:fs";
 
-/** Bytes of the machine's memory. */
+/** The use of the machine's memory in bytes. */
 export interface MemoryInfo {
-  /** Pages that nobody has. */
+  /** Free pages. */
   readonly free: number;
-  /** Pages of files, those of tmpfs among them. */
+  /** Pages of files, including those of tmpfs. */
   readonly cached: number;
 }
 
-/** Reads it. */
+/** Reads the use of the machine's memory. */
 export function memoryInfo(path = "/proc/meminfo"): MemoryInfo {
   const text = readFileSync(path, "utf8");
   return {
@@ -21,19 +21,19 @@ export function memoryInfo(path = "/proc/meminfo"): MemoryInfo {
   };
 }
 
-/** Bytes that were freed since the machine started, again and again the same ones. */
+/** Returns the bytes freed since the boot. A page that was freed twice counts twice. */
 export function bytesEverFreed(path = "/proc/vmstat"): number {
   const found = /^pgfree (\d+)$/m.exec(readFileSync(path, "utf8"));
   if (found === null) throw new Error(`Cannot read ${path}: it has no pgfree`);
   return Number(found[1]) * PAGE_BYTES;
 }
 
-/** Bytes that the kernel itself wants to stay free (vm.min_free_kbytes). */
+/** Returns the bytes that the kernel keeps free for itself (vm.min_free_kbytes). */
 export function bytesKeptFree(path = "/proc/sys/vm/min_free_kbytes"): number {
   return Number(readFileSync(path, "utf8")) * 1024;
 }
 
-/** Bytes of a page on the machines that Lull runs on. */
+/** The bytes of a page on the machines that Lull runs on. */
 export const PAGE_BYTES = 4096;
 
 function kilobytes(text: string, name: string): number {

@@ -1,27 +1,28 @@
 /**
- * Memory for what a reply allocates: V8 takes that for young objects from the
- * kernel page by page, and a collection trims the C library's heap.
+ * Prefaults the memory that the first reply of a fork allocates. After a collection, V8 has no
+ * mapped memory for young objects, and the heap of the C library is trimmed. Without this, the
+ * first reply of a fork has eleven page faults in V8's memory and one in the C library's heap.
  * @module
  */
 import { readFileSync } from "node:fs";
-import { getHeapSpaceStatistics } from "node:v8";
 import type { Libc } from "../linux/libc.ts";
+import { nodeV8 } from "../util/lazy_builtins.ts";
 
-/** Such a page of V8's, at a multiple of its size. */
+/** The bytes of a page of V8, which lies at a multiple of its size. */
 const YOUNG_PAGE_BYTES = 256 * 1024;
 /**
- * V8 may take some for its other objects at the same time, which look alike: so many
- * ranges at most, and as many pages in each.
+ * The largest number of new ranges to prefault, and of pages in each. V8 may map pages for other
+ * objects at the same time, which cannot be told from pages for young objects.
  */
 const MOST_PAGES = 4;
-/** Of zeros, which no snapshot carries. */
+/** The items of an array of zeros, which a snapshot need not store. */
 const FILLER_ITEMS = 1000;
 const MOST_FILLERS = YOUNG_PAGE_BYTES / (FILLER_ITEMS * 8) * 2;
 const PAGE_BYTES = 4096n;
-/** madvise(2), since Linux 5.14: as if each page were written to. */
+/** madvise(2), since Linux 5.14: maps each page as a write would. */
 const MADV_POPULATE_WRITE = 23;
 
-/** Of malloc's: for a connection's many small ones, and its few buffers. */
+/** The bytes of the blocks to prefault: a connection allocates small blocks and a few buffers. */
 const PIECES = [...new Array(64).fill(1000), ...new Array(4).fill(16_000)];
 
 interface Range {
@@ -29,16 +30,16 @@ interface Range {
   readonly to: number;
 }
 
-/** Sees to it that a reply's young objects, and its buffers, find memory there. */
-export function prefaultHeap(libc: RoomLibc): void {
-  makeYoungRoom(libc);
-  makeHeapRoom(libc);
+/** Prefaults memory for the young objects and the buffers of a reply. */
+export function prefaultHeap(libc: HeapLibc): void {
+  prefaultYoungPages(libc);
+  prefaultBlocks(libc);
 }
 
-type RoomLibc = Pick<Libc, "madvise" | "malloc" | "free">;
+type HeapLibc = Pick<Libc, "madvise" | "malloc" | "free">;
 
-/** What is freed stays with the heap, as long as that is not trimmed again. */
-function makeHeapRoom({ madvise, malloc, free }: RoomLibc): void {
+/** Prefaults blocks of the C library. Freed blocks stay in its heap until the heap is trimmed. */
+function prefaultBlocks({ madvise, malloc, free }: HeapLibc): void {
   if (malloc === undefined || free === undefined) return;
   const pieces = PIECES.map((bytes) => {
     const piece = malloc(BigInt(bytes));
@@ -50,12 +51,11 @@ function makeHeapRoom({ madvise, malloc, free }: RoomLibc): void {
 }
 
 /**
- * Goes on to the next page for young objects, and has the kernel put memory there:
- * a fork would have to do both, and bring V8's code for the first of them back from
- * the disk, while its caller waits. A collection leaves none of them mapped but the
- * one in use.
+ * Allocates until V8 maps its next page for young objects, and prefaults that page. After a
+ * collection, only the page in use is mapped. Otherwise a fork would do this during its first
+ * reply, and read V8's code for it from the disk.
  */
-function makeYoungRoom({ madvise }: RoomLibc): void {
+function prefaultYoungPages({ madvise }: HeapLibc): void {
   const before = privateMappings();
   const { space_size: size } = youngSpace();
   for (let i = 0; i < MOST_FILLERS && youngSpace().space_size === size; i++) {
@@ -63,13 +63,13 @@ function makeYoungRoom({ madvise }: RoomLibc): void {
   }
   const pages = added(before, privateMappings()).filter(isWholePages);
   for (const { from, to } of pages.slice(0, MOST_PAGES)) {
-    // Refused by an older kernel, it is the fork's to do.
+    // An older kernel refuses this; a fork then has the page faults.
     madvise?.(BigInt(from), BigInt(to - from), MADV_POPULATE_WRITE);
   }
 }
 
 function youngSpace() {
-  return getHeapSpaceStatistics().find(({ space_name }) =>
+  return nodeV8().getHeapSpaceStatistics().find(({ space_name }) =>
     space_name === "new_space"
   )!;
 }
@@ -79,13 +79,16 @@ function isWholePages({ from, to }: Range): boolean {
     to - from <= MOST_PAGES * YOUNG_PAGE_BYTES;
 }
 
-/** The lines of memory without a file or a name, in order (proc_pid_maps(5)). */
+/** Reads the lines of anonymous memory without a name, in order (proc_pid_maps(5)). */
 function privateMappings(): string[] {
   return readFileSync("/proc/self/maps", "latin1").split("\n")
     .filter((line) => line.endsWith(" rw-p 00000000 00:00 0 "));
 }
 
-/** What is mapped after and was not before; it may have joined its neighbours. */
+/**
+ * Returns the ranges that were mapped in between. The kernel may have merged them with
+ * neighbours.
+ */
 function added(before: string[], after: string[]): Range[] {
   const old = onlyIn(before, after);
   return onlyIn(after, before).flatMap(({ from, to }) => {
@@ -99,7 +102,7 @@ function added(before: string[], after: string[]): Range[] {
   });
 }
 
-/** The addresses are below 2^47. */
+/** Returns the ranges of the lines that are only in `some`. Addresses are below 2^47. */
 function onlyIn(some: string[], others: string[]): Range[] {
   const known = new Set(others);
   return some.filter((line) => !known.has(line)).map((line) => {

@@ -1,6 +1,7 @@
 /**
- * The clean pages of this process out of memory: its program and libraries,
- * which the disk has too.
+ * Drops pages of the program and its libraries from memory before a snapshot, except the working
+ * set: the pages that a recovery needs. The disk has all these pages, so the snapshot need not
+ * have them.
  * @module
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -11,30 +12,29 @@ const MADV_NORMAL = 0;
 const MADV_RANDOM = 1;
 /** posix_fadvise(2) */
 const POSIX_FADV_DONTNEED = 4;
-/** Since Linux 5.4. */
+/** madvise(2), since Linux 5.4. */
 const MADV_PAGEOUT = 21;
 
-/** The page of x86-64 and of nearly all of arm64. */
+/** The bytes of a page on x86-64 and on most arm64 machines. */
 const PAGE = 4096n;
 
-/** A part of this process's memory that is a file's. */
+/** A part of a file that this process has mapped into its memory. */
 interface Mapping {
   readonly address: bigint;
   readonly bytes: bigint;
   readonly path: string;
 }
 
-/** Whether this libc has what `pageOutFiles` needs. */
+/** Whether this C library has the functions that `pageOutFiles` needs. */
 export function canPageOut(libc: Libc): boolean {
   return libc.madvise !== undefined && libc.mincore !== undefined;
 }
 
 /**
- * Asks the kernel to drop what this process has mapped of files; gives how many
- * mappings it took. What runs next comes back from the disk, and, until
- * `readAhead`, page by page: with the 128 KiB that the kernel reads around each
- * page otherwise, half of the program would be back at once. Memory that is no
- * file's is left alone: it could only go to swap.
+ * Asks the kernel to drop the mapped pages of files. Returns the number of mappings that it
+ * accepted. Pages that run next are read from the disk again. Until `readAhead`, each page is
+ * read alone: otherwise the kernel reads 128 KiB around each page, and half of the program would
+ * be in memory at once. Anonymous memory stays, because it could only go to swap.
  */
 export function pageOutFiles(libc: Libc): number {
   const mappings = fileMappings();
@@ -47,15 +47,15 @@ export function pageOutFiles(libc: Libc): number {
 }
 
 /**
- * What was read around the program's pages, and is mapped by nobody: the kernel
- * would map it together with the next page beside it.
+ * Drops the pages of a file that are in the page cache and not mapped: the kernel read them around
+ * mapped pages, and would map them again together with a page beside them.
  */
 function forget(libc: Libc, path: string): void {
   let file: number;
   try {
     file = openSync(path, "r");
   } catch {
-    return; // removed, or replaced by an update
+    return; // the file was removed, or replaced by an update
   }
   try {
     libc.posix_fadvise?.(file, 0n, 0n, POSIX_FADV_DONTNEED);
@@ -65,13 +65,13 @@ function forget(libc: Libc, path: string): void {
 }
 
 /**
- * The program's pages, and which of them are needed from a prepare to the end of
- * the recovery after it: what came back after all were out.
+ * Records the working set: the pages of the program that are read between a prepare and the end of
+ * the recovery after it, when all pages were dropped before. Trims all other pages.
  */
 export class WorkingSet {
   readonly #libc: Libc;
   readonly #onError: (error: unknown) => void;
-  /** By the address of a mapping, 1 for each page that stays. */
+  /** The working set. For the address of a mapping, a 1 for each page that stays in memory. */
   readonly #needed = new Map<bigint, Uint8Array>();
   #out = false;
   #settled = false;
@@ -83,9 +83,9 @@ export class WorkingSet {
   }
 
   /**
-   * For a settle: all out but what is needed. At the first one nothing goes, and
-   * what is there is needed: an engine does the same in another way from time to
-   * time, and what a prepare ran, the recovery may run next.
+   * Drops all pages outside of the working set; called in the settle. The first call after a
+   * record drops nothing and adds the resident pages to the working set: a recovery may run the
+   * same code as the prepare before it.
    */
   trim(): void {
     if (this.#settled || this.#needed.size === 0) return this.pageOut();
@@ -94,7 +94,7 @@ export class WorkingSet {
     this.#learn();
   }
 
-  /** All out but what is needed; the first time, all. */
+  /** Drops all pages outside of the working set; all pages if none was recorded yet. */
   pageOut(): void {
     this.#out = true;
     if (this.#needed.size === 0) return void pageOutFiles(this.#libc);
@@ -105,20 +105,22 @@ export class WorkingSet {
       if (resident === undefined) continue;
       for (const [from, to] of runsOf(resident, needed)) {
         const address = mapping.address + BigInt(from) * PAGE;
-        // Refused for special mappings, as for all of them at the start.
+        // The kernel refuses this for special mappings.
         advise(address, BigInt(to - from) * PAGE, MADV_PAGEOUT);
       }
     }
   }
 
-  /** What is in memory from now on may be there for something else. */
+  /**
+   * Must be called when other code runs: pages that are in memory may not be of the working set.
+   */
   invalidate(): void {
     this.#out = false;
   }
 
   /**
-   * What is in memory now stays, where all else has gone out before. Never throws: if the pages
-   * cannot be read (no descriptor is free), those that were noted before still stay.
+   * Records the resident pages as the working set if all other pages were dropped before. Never
+   * throws: if the pages cannot be read (no descriptor is free), the former working set stays.
    */
   record(): void {
     try {
@@ -133,21 +135,21 @@ export class WorkingSet {
     for (const mapping of fileMappings()) {
       const resident = this.#residentOf(mapping);
       if (resident === undefined) continue;
-      // What has stayed until now is in memory, and so in here too.
+      // This includes the former working set, which was not dropped.
       this.#needed.set(mapping.address, resident);
     }
   }
 
-  /** 1 for each page that is in memory; undefined where the kernel tells not. */
+  /** Returns a 1 for each resident page; undefined if the kernel does not tell. */
   #residentOf({ address, bytes }: Mapping): Uint8Array | undefined {
     const pages = new Uint8Array(Number((bytes + PAGE - 1n) / PAGE));
-    // mincore(2): only the lowest bit is defined, and the kernel sets no other
+    // mincore(2): only the lowest bit is defined, and the kernel sets no other bit.
     const mincore = requireSymbol(this.#libc.mincore, "mincore");
     return mincore(address, bytes, pages) === 0 ? pages : undefined;
   }
 }
 
-/** Stretches of pages that are in memory and not needed, from and to. */
+/** Yields the ranges of pages that are resident and not in the working set, from and to. */
 function* runsOf(
   resident: Uint8Array,
   needed: Uint8Array | undefined,
@@ -161,7 +163,7 @@ function* runsOf(
   }
 }
 
-/** Lets the kernel read around again what this process needs of its files. */
+/** Lets the kernel read around the pages of mapped files again. */
 export function readAhead(libc: Libc): void {
   adviseAll(libc, fileMappings(), MADV_NORMAL);
 }
@@ -172,13 +174,13 @@ function adviseAll(
   advice: number,
 ): number {
   const advise = requireSymbol(libc.madvise, "madvise");
-  // Refused for special mappings, and where the file is not ours: no loss.
+  // The kernel may refuse this for special mappings and for files of other users.
   return mappings.filter(({ address, bytes }) =>
     advise(address, bytes, advice) === 0
   ).length;
 }
 
-/** The lines of proc_pid_maps(5) that have an inode. */
+/** Reads the mappings of files: the lines of proc_pid_maps(5) that have an inode. */
 function fileMappings(): Mapping[] {
   return readFileSync("/proc/self/maps", "utf8").split("\n").flatMap((line) => {
     const found = /^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ (\d+) +(.*)$/

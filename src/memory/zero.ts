@@ -1,7 +1,7 @@
 /**
- * Zeros for stale bytes: what was freed keeps its bytes, and a snapshot carries
- * them. The kernel zeroes a page before a process gets it, so taking free
- * memory and giving it back leaves zeros, which snapshots do not carry.
+ * Zeroes free memory. Freed pages keep stale bytes, which a snapshot has to store. The kernel
+ * zeroes a page before a process gets it, so taking free memory and giving it back leaves zeros,
+ * which a snapshot need not store.
  * @module
  */
 import { setImmediate as turn } from "node:timers/promises";
@@ -20,35 +20,35 @@ const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 const MADV_FREE = 8;
 const MADV_NOHUGEPAGE = 15;
-/** Since Linux 5.14. */
+/** madvise(2), since Linux 5.14. */
 const MADV_POPULATE_WRITE = 23;
 
-/** Bytes between two turns of the event loop: about 2 ms on real hardware. */
+/** The bytes taken in one turn of the event loop: about 2 ms of work on real hardware. */
 const SLICE = 4 * 1024 * 1024;
 
-/** Slices between two looks whether memory is still free, as long as much is. */
+/** The number of slices between two reads of the free memory, while much memory is free. */
 const LOOK = 8;
 
 /**
- * Bytes of free memory from which on each slice is looked at. A CPU whose list
- * of pages is empty takes up to 8 MiB from the free ones for its list at once,
- * on top of what it is asked for.
+ * If fewer bytes than this are free, the free memory is read after each slice. A CPU with an empty
+ * list of pages takes up to 8 MiB of free pages for its list at once, in addition to the slice.
  */
 const NEAR = LOOK * SLICE + 16 * 1024 * 1024;
 
-/** Bytes of free memory that are worth another slice. */
+/** The least bytes of free memory for another slice. */
 const LEAST_ROOM = 256 * 1024;
 
-/** What was done, in bytes. */
+/** The result, in bytes. */
 export interface Zeroed {
+  /** The bytes that were zeroed. */
   readonly bytes: number;
-  /** What could hold stale bytes at most, had there been no limit. */
+  /** The bytes that would have been zeroed without the limits. */
   readonly wanted: number;
-  /** False if the signal stopped it half way. */
+  /** False if the signal stopped the zeroing before its end. */
   readonly whole: boolean;
 }
 
-/** Zeroes free memory; remembers how much can have become stale since. */
+/** Zeroes free memory, and remembers how much memory was freed after that. */
 export class MemoryZeroer {
   readonly #libc: Libc;
   #freedBefore = 0;
@@ -57,7 +57,7 @@ export class MemoryZeroer {
     this.#libc = libc;
   }
 
-  /** Why it cannot work here, or undefined. */
+  /** The reason why memory cannot be zeroed here; undefined if it can. */
   get missing(): string | undefined {
     const { mmap, munmap, madvise } = this.#libc;
     if (mmap && munmap && madvise) return undefined;
@@ -65,11 +65,10 @@ export class MemoryZeroer {
   }
 
   /**
-   * Zeroes at most so many bytes; never more than were freed since the last
-   * time, because a page that nobody has had is no page that the host has paid
-   * for. The memory stays reclaimable all the while: a process that needs it
-   * gets it, and nobody is killed for it. The signal stops it, and so do the
-   * milliseconds.
+   * Zeroes at most `limitBytes`, and not more than was freed since the last call: a page that was
+   * never used takes no memory of the host. The kernel can reclaim the taken memory at any time,
+   * so the zeroing never causes an out-of-memory kill. Stops at `limitMs` and when the signal
+   * aborts.
    */
   async zero(
     limitBytes: number,
@@ -80,9 +79,9 @@ export class MemoryZeroer {
     const least = reserve();
     const stale = bytesEverFreed() - this.#freedBefore;
     const most = Math.min(stale, limitBytes);
-    // Each CPU has a list of pages that were freed there, up to megabytes, and
-    // gives of it to nobody else. They do not count as free memory.
-    const tour = new CpuRotation(this.#libc);
+    // Each CPU has a list of pages that were freed there, up to megabytes. They do not count as
+    // free memory, and only a thread on that CPU gets them.
+    const rotation = new CpuRotation(this.#libc);
     const taken: Slice[] = [];
     let bytes = 0;
     let room = roomAbove(least);
@@ -90,7 +89,7 @@ export class MemoryZeroer {
       while (bytes < most && room >= LEAST_ROOM) {
         if (signal?.aborted || performance.now() > end) break;
         const size = wholePages(Math.min(SLICE, most - bytes, gently(room)));
-        tour.next();
+        rotation.next();
         taken.push({ address: this.#take(size), size });
         bytes += size;
         room -= size;
@@ -100,13 +99,13 @@ export class MemoryZeroer {
       }
     } finally {
       try {
-        tour.end();
+        rotation.end();
       } finally {
         for (const { address, size } of taken) this.#giveBack(address, size);
       }
     }
     const whole = !signal?.aborted;
-    // What the limit has left over is still stale, and wanted the next time.
+    // The memory that a limit left over is still stale: the next call zeroes it.
     const rest = Math.max(0, Math.min(stale - bytes, room));
     if (whole) this.#freedBefore = bytesEverFreed() - rest;
     return { bytes, wanted: bytes + rest, whole };
@@ -125,11 +124,11 @@ export class MemoryZeroer {
       throw lastError(this.#libc, "map", `${size} bytes`);
     }
     try {
-      // Small pages are served from what was freed last and lies in pieces; a
-      // huge one would be a block that perhaps nobody has touched yet.
+      // Small pages come from memory that was freed last. A huge page may be a block that was never
+      // used.
       this.#advise(address, size, MADV_NOHUGEPAGE, true);
       this.#advise(address, size, MADV_POPULATE_WRITE);
-      // From here on the kernel may take it back, with no need to ask.
+      // From here on the kernel may reclaim the memory.
       this.#advise(address, size, MADV_FREE);
     } catch (error) {
       this.#giveBack(address, size);
@@ -157,32 +156,32 @@ export class MemoryZeroer {
   }
 }
 
-/** A part of what was taken. */
+/** A part of the memory that was taken. */
 interface Slice {
   readonly address: bigint;
   readonly size: number;
 }
 
-/** Free bytes above what is to stay free. */
+/** Returns the free bytes above the bytes that must stay free. */
 function roomAbove(least: number): number {
   return memoryInfo().free - least;
 }
 
-/** Half of the room at most: the end comes in ever smaller slices. */
+/** Returns at most half of the room: the slices become smaller towards the end. */
 function gently(room: number): number {
   return Math.max(room / 2, LEAST_ROOM);
 }
 
-/** So many bytes in whole pages, upwards. */
+/** Rounds bytes up to whole pages. */
 function wholePages(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
 }
 
 /**
- * So that the kernel need not reclaim for our sake, which throws out pages of
- * programs. It begins below its low mark, raised by up to one and a half times
- * the high mark where pages of one kind have taken blocks of another, which
- * zeroing makes them do (vm.watermark_boost_factor).
+ * Returns the bytes that must stay free, so that the zeroing does not make the kernel reclaim
+ * memory, which drops pages of programs. The kernel reclaims below its low watermark. Zeroing can
+ * raise that watermark by up to one and a half times the high watermark
+ * (vm.watermark_boost_factor), because pages of one mobility type then take blocks of another.
  */
 function reserve(): number {
   return 2 * bytesKeptFree() + SLICE;

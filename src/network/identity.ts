@@ -1,5 +1,5 @@
 /**
- * Who this fork is on the network: what a caller may say about it.
+ * The schema of the network identity that a caller may give a fork.
  * @module
  */
 import * as v from "valibot";
@@ -8,17 +8,19 @@ import { fields, stated } from "../util/json_input.ts";
 import { ipVersion } from "../linux/ip.ts";
 import { ipv4Bytes } from "../linux/ipv4.ts";
 
-// The patterns stand in the OpenAPI document as well: without flags, and without
-// classes like \d that mean more characters in other languages.
+// The OpenAPI document contains these patterns. They have no flags, and no classes such as \d,
+// which match more characters in other languages.
 
 const OCTET = "(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])";
-/** Not this network, loopback, multicast or reserved (RFC 6890). */
+/** The first octet of a host: not this network, loopback, multicast or reserved (RFC 6890). */
 const FIRST_OCTET =
   "(?:[1-9]|[1-9][0-9]|1[01][0-9]|12[0-689]|1[3-9][0-9]|2[01][0-9]|22[0-3])";
 const HOST = `${FIRST_OCTET}(?:\\.${OCTET}){3}`;
 const PREFIX = "(?:[1-9]|[12][0-9]|3[0-2])";
 
-/** RFC 1123, 2.1: letters and digits at both ends, 63 characters at most. */
+/**
+ * A label of a host name (RFC 1123, 2.1): letters and digits at both ends, at most 63 characters.
+ */
 const LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
 
 const Ipv4 = v.pipe(
@@ -31,30 +33,30 @@ const CIDR_WORDS = "an IPv4 address of a host and its prefix, as 10.0.2.15/24";
 const Cidr = v.pipe(
   v.string(CIDR_WORDS),
   v.regex(new RegExp(`^${HOST}/${PREFIX}$`), CIDR_WORDS),
-  v.description("Takes the place of the interface's IPv4 addresses."),
+  v.description("Replaces the IPv4 addresses of the interface."),
 );
 
 const MAC_WORDS = "the address of one station, as 02:00:00:00:00:01";
 
-/** The lowest bit of the first byte is that of groups. */
+/** A MAC address of one station: the lowest bit of the first byte marks a group. */
 const Mac = v.pipe(
   v.string(MAC_WORDS),
   v.regex(/^[0-9A-Fa-f][02468ACEace](?::[0-9A-Fa-f]{2}){5}$/, MAC_WORDS),
   v.notValue("00:00:00:00:00:00", MAC_WORDS),
 );
 
-/** The kernel takes 64 bytes (uname(2)). */
+/** A host name. The kernel accepts at most 64 bytes (uname(2)). */
 const Hostname = v.pipe(
   v.string("a host name"),
   v.maxLength(64, "at most 64 characters"),
   v.regex(new RegExp(`^${LABEL}(?:\\.${LABEL})*$`), "a host name"),
 );
 
-/** As the kernel has them, and systemd makes them: 15 bytes (IFNAMSIZ). */
+/** The name of an interface: at most 15 bytes (IFNAMSIZ). */
 const Interface = v.pipe(
   v.string("the name of an interface"),
   v.regex(/^[!-.0-9;-~]{1,15}$/, "the name of an interface"),
-  v.description("Where none is given, the one of the default route."),
+  v.description("The default is the interface of the default route."),
 );
 
 const Server = v.pipe(
@@ -64,7 +66,7 @@ const Server = v.pipe(
   }),
 );
 
-/** The part of a recover call; what is left out stays as it is. */
+/** The network identity in a recover call. A field that is not given does not change. */
 export const NetworkIdentity = v.pipe(
   fields({
     interface: v.optional(Interface),
@@ -91,8 +93,8 @@ export const NetworkIdentity = v.pipe(
 );
 
 /**
- * Why no machine can have this identity, though each of its fields is right by
- * itself; undefined where one can. No JSON Schema can say this.
+ * Returns why no machine can have this identity, although each field is valid; undefined if a
+ * machine can have it. No JSON Schema can describe this.
  */
 export function contradictionIn(
   { address: cidr, gateway }: Identity,
@@ -100,17 +102,17 @@ export function contradictionIn(
   if (cidr === undefined) return undefined;
   const [address, prefix] = cidr.split("/");
   if (!isHost(address, Number(prefix))) {
-    return "Cannot set the address: it is that of a whole network; " +
+    return "Cannot set the address: it is the address of a whole network; " +
       "give the address of a host";
   }
   if (gateway === address) {
     return "Cannot set the gateway: it is the machine's own address; " +
-      "give that of another machine";
+      "give the address of another machine";
   }
   return undefined;
 }
 
-/** Neither the network's own address nor that of all its hosts. */
+/** Whether the address is neither the address of the network nor its broadcast address. */
 function isHost(address: string, prefix: number): boolean {
   if (prefix > 30) return true; // RFC 3021
   const [a, b, c, d] = ipv4Bytes(address);

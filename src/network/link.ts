@@ -1,7 +1,8 @@
 /**
- * Gives an interface the addresses and the routes of this fork's identity.
+ * Sets the MAC address, the IPv4 address and the gateway of an interface.
  * @module
  */
+import { messageOf } from "../util/errors.ts";
 import { announce } from "../linux/announce.ts";
 import type { Libc } from "../linux/libc.ts";
 import { hasErrno } from "../linux/netlink.ts";
@@ -9,25 +10,24 @@ import type { LinkRoute } from "../linux/routes.ts";
 import type { Link, LinkAddress, Network } from "../linux/rtnetlink.ts";
 import type { NetworkIdentity } from "../lifecycle/request.ts";
 
-/** What was done, and how to take it back. */
+/** A change that was made, and its undo. */
 export interface Change {
-  /** For the report; undefined where the reader need not know. */
+  /** The text for the report; undefined if the report does not mention the change. */
   readonly what?: string;
   readonly undo: () => void;
 }
 
-/** What the change of one link works on. */
+/** The interface to change, and the changes so far. */
 interface Work {
   readonly network: Network;
   readonly link: Link;
-  /** What was done so far; whoever called takes it back where a later fails. */
+  /** The changes that were made. The caller undoes them if a later change fails. */
   readonly done: Change[];
 }
 
 /**
- * Changes what the identity names of the interface, which it gives back;
- * undefined, and nothing is done, where it names nothing of one. IPv4 only:
- * IPv6 addresses stay as they are.
+ * Changes an interface as the identity says, and returns it. If the identity has neither address,
+ * gateway nor MAC address, changes nothing and returns undefined. IPv6 addresses do not change.
  */
 export function changeLink(
   libc: Libc,
@@ -42,7 +42,7 @@ export function changeLink(
   const routes = network.routes.list().filter((route) =>
     route.link === link.index && !route.byKernel
   );
-  // The kernel drops some routes with the address or the link they hang on.
+  // The kernel removes some routes together with their address or link.
   done.push({
     undo: () => routes.forEach((route) => network.routes.restore(route)),
   });
@@ -60,7 +60,7 @@ export function changeLink(
   return link;
 }
 
-/** Neighbours that were not told find out by themselves: no reason to fail. */
+/** Announces the addresses. A failure is no error: neighbours learn the new address later. */
 function tell(libc: Libc, { network, link }: Work): Change {
   const { index } = link;
   const now = network.links().find((known) => known.index === index) ?? link;
@@ -69,11 +69,11 @@ function tell(libc: Libc, { network, link }: Work): Change {
     announce(libc, index, now.mac, addresses);
     return { what: "announced", undo() {} };
   } catch (error) {
-    return { what: `not announced: ${(error as Error).message}`, undo() {} };
+    return { what: `not announced: ${messageOf(error)}`, undo() {} };
   }
 }
 
-/** The named one, that of the best default route, or the only one that is up. */
+/** Returns the named interface, that of the best default route, or the only one that is up. */
 function findLink(network: Network, name: string | undefined): Link {
   const links = network.links();
   if (name !== undefined) {
@@ -102,7 +102,7 @@ function changeMac({ network, link, done }: Work, mac: string): void {
   done.push({ what: "mac", undo: () => setMac(network, link, former) });
 }
 
-/** Some drivers change it only while the link is down; virtio does not care. */
+/** Sets the MAC address. Some drivers accept that only while the link is down. */
 function setMac(network: Network, link: Link, mac: Uint8Array): void {
   try {
     network.setMac(link.index, mac);
@@ -136,22 +136,22 @@ function changeAddress({ network, link, done }: Work, cidr: string): void {
     try {
       network.removeAddress(one);
     } catch (error) {
-      // a secondary one goes with the first of its subnet
+      // The kernel removes a secondary address together with the primary one of its subnet.
       if (!hasErrno(error, "EADDRNOTAVAIL")) throw error;
     }
   }
-  // asked again: the same one may have been a secondary, and gone with it
+  // Read again: the wanted address may have been a secondary one that was removed.
   if (!network.addresses(link.index).some(isSame)) {
     network.addAddress(link.index, address, Number(prefix));
   }
 }
 
-/** The link-local address that ports are forwarded from (RFC 3927). */
+/** Whether this is the link-local address from which ports are forwarded (RFC 3927). */
 function isForwarder({ address }: LinkAddress): boolean {
   return address.startsWith("169.254.");
 }
 
-/** Keeps what still fits; the kernel itself keeps routes to unreachable gateways. */
+/** Restores the routes that are still valid: the kernel keeps routes to unreachable gateways. */
 function keepRoutes(
   { network, link, done }: Work,
   routes: readonly LinkRoute[],
@@ -167,7 +167,7 @@ function keepRoutes(
     try {
       network.routes.restore(route);
     } catch (error) {
-      // unreachable gateway, or a source address that is no more
+      // The gateway is unreachable, or the machine no longer has the source address of the route.
       if (!hasErrno(error, "ENETUNREACH") && !hasErrno(error, "EINVAL")) {
         throw error;
       }

@@ -6,9 +6,14 @@
  */
 import { readlinkSync } from "node:fs";
 import { errorText } from "../util/errors.ts";
-import { loadListen } from "../runtime/mod.ts";
+import { runtimeName } from "../runtime/mod.ts";
 import type { WorkerHello } from "../runtime/types.ts";
-import type { Listen, Listening, RelayedConnection } from "./listen.ts";
+import type {
+  Listen,
+  Listening,
+  ListenModule,
+  RelayedConnection,
+} from "./listen.ts";
 import type { WorkerCommand, WorkerEvent } from "./messages.ts";
 
 /** What a worker's global scope has: the types of a page are loaded here. */
@@ -45,7 +50,14 @@ scope.onmessage = async ({ data: order }) => {
 const { descriptors } = await loading;
 // proc(5): /proc/thread-self is PID/task/TID
 const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
-scope.postMessage({ tid, descriptors: descriptors?.memory });
+scope.postMessage({ tid, descriptors: descriptors?.flags });
+
+/** Loads the relay of this runtime, and only that one. */
+async function loadListen(): Promise<ListenModule> {
+  return runtimeName() === "bun"
+    ? await import("./relay/bun/listen.ts")
+    : await import("./relay/deno/listen.ts");
+}
 
 function forward(
   listen: Listen,

@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { errorCode, errorText } from "../util/errors.ts";
+import { errorText, hasCode } from "../util/errors.ts";
 import type { PortLog } from "./log.ts";
 import { parseListening } from "./proc_net.ts";
 
@@ -99,7 +99,7 @@ class Table {
     } catch (error) {
       this.close();
       // A kernel without IPv6 has no tcp6: nothing to report.
-      if (errorCode(error) !== "ENOENT") this.#report(error);
+      if (!hasCode(error, "ENOENT")) this.#report(error);
       return "";
     }
   }

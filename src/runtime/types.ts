@@ -1,11 +1,8 @@
 /**
- * What differs between the runtimes, and nothing else. One file implements it per runtime; nobody
- * else touches their globals.
+ * What differs between the runtimes, and nothing else. One folder per runtime implements it; only
+ * these folders use the globals `Bun` and `Deno`.
  * @module
  */
-
-import type { FileCalls } from "../linux/files.ts";
-import type { Libc } from "../linux/libc.ts";
 
 /** C types that Lull passes to libc. `buffer` is a pointer to the bytes of a typed array. */
 export type CType = "i32" | "u32" | "usize" | "buffer" | "pointer" | "void";
@@ -89,8 +86,12 @@ export interface RuntimeWorker {
 /** What a worker says first: the id of its thread in /proc/self/task. */
 export interface WorkerHello {
   readonly tid: number;
-  /** Of {@linkcode Descriptors}, where the worker opens some by itself. */
-  readonly descriptors?: SharedArrayBuffer;
+  /**
+   * The descriptors that the worker has opened by itself: byte N is 1 while descriptor N is open.
+   * The bytes are in a SharedArrayBuffer, so the owner sees what the worker writes. The owner
+   * closes these descriptors when the thread has ended.
+   */
+  readonly descriptors?: Uint8Array;
 }
 
 /** What a worker's owner wants to hear of. */
@@ -100,18 +101,17 @@ export interface WorkerEvents {
   onError(error: Error): void;
 }
 
-/** A file that grows, open for reading. */
-export interface Input {
+/** Waits for a file to grow, without polling it. */
+export interface FileWatch {
   readonly fd: number;
   /**
-   * Reads on, and resolves once there was something; what it was is dropped.
-   * Nothing runs meanwhile. Rejects with an error that has a `code`; may be
-   * called again after that.
+   * Resolves when something could be read, and drops what was read. Until then, nothing runs.
+   * Rejects with an error that has a `code`; may be called again after that.
    */
   next(): Promise<void>;
 }
 
-/** The adapter: chosen once at start. */
+/** The adapter. It is chosen once, at start. */
 export interface Runtime {
   readonly name: "bun" | "deno";
   readonly version: string;
@@ -125,25 +125,10 @@ export interface Runtime {
   serve(options: ServeOptions): Promise<RuntimeServer>;
   /** Collects all garbage and gives the memory back to the OS; false if the signal stopped it half way. */
   collect(signal?: AbortSignal): Promise<boolean>;
-  /** How often an engine has to go through a recovery until it is routine. */
-  readonly rehearsals: number;
-  /**
-   * Sees to it that what a reply allocates finds memory that is there already; to
-   * be called when all else is done. Nothing to do where the engine has it always.
-   */
-  prefaultHeap?(libc: Libc): void;
-  /** What handles files by less code than node:fs, where there is something. */
-  filesOf?(libc: Libc): FileCalls;
   /** Throws `Cannot start worker URL: EMFILE` if too few descriptors are free for it. */
   startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
-  /** Opens a file that grows, like the kernel's log; throws as node:fs does. */
-  openInput(path: string): Input;
-  /**
-   * Wakes up once as an `Input` does: by a pipe with a name (fifo(7)), or by a
-   * device that has something to read, where only a device wakes it that way.
-   * Does nothing without the one that it needs; throws as node:fs does.
-   */
-  tryInput(pipe: string | undefined, device: string): Promise<void>;
+  /** Opens a file that grows, for example the kernel's log. Throws the errors of node:fs. */
+  openWatch(path: string): FileWatch;
   /** Loads a shared library by the name that the dynamic linker knows, or undefined. */
   openLibrary(name: string): ForeignLibrary | undefined;
 }

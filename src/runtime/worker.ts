@@ -4,7 +4,6 @@
  * @module
  */
 import { existsSync } from "node:fs";
-import { Descriptors } from "../ports/relay/descriptors.ts";
 import type { RuntimeWorker, WorkerEvents, WorkerHello } from "./types.ts";
 
 /** How long a thread may take to end, in milliseconds: on a slow machine, long. */
@@ -34,7 +33,7 @@ class AdoptedWorker implements RuntimeWorker {
   readonly #events: WorkerEvents;
   readonly #endLimitMs: number;
   readonly #close: AdoptOptions["close"];
-  #descriptors: Descriptors | undefined;
+  #descriptors: Uint8Array = new Uint8Array();
   #tid: number | undefined;
   #died = false;
   #terminated: Promise<void> | undefined;
@@ -70,11 +69,9 @@ class AdoptedWorker implements RuntimeWorker {
   #onMessage(event: MessageEvent): void {
     if (this.#tid !== undefined) return this.#events.onMessage(event.data);
     if (isHello(event.data)) {
-      const { tid, descriptors } = event.data;
+      const { tid, descriptors = this.#descriptors } = event.data;
       this.#tid = tid;
-      if (descriptors !== undefined) {
-        this.#descriptors = new Descriptors(descriptors);
-      }
+      this.#descriptors = descriptors;
       return;
     }
     this.#events.onError(
@@ -119,7 +116,19 @@ class AdoptedWorker implements RuntimeWorker {
       }
       await pause();
     }
-    for (const fd of this.#descriptors?.drain() ?? []) this.#close?.(fd);
+    this.#closeDescriptors();
+  }
+
+  /**
+   * Closes the descriptors that the worker has left open, each once. The kernel closes
+   * descriptors at the end of a process, not at the end of a thread.
+   */
+  #closeDescriptors(): void {
+    const open = this.#descriptors;
+    for (let fd = open.indexOf(1); fd !== -1; fd = open.indexOf(1, fd)) {
+      open[fd] = 0;
+      this.#close?.(fd);
+    }
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type LevelName,
   type LogLevel,
 } from "./levels.ts";
-import type { LogRecord } from "./logger.ts";
+import type { LogRecord } from "./_record.ts";
 
 /** Makes the line of a record. */
 export type FormatterFunction = (logRecord: LogRecord) => string;

@@ -5,7 +5,7 @@
 import process from "node:process";
 import { BaseHandler, type BaseHandlerOptions } from "./base_handler.ts";
 import { type LevelName, type LogLevel, LogLevels } from "./levels.ts";
-import type { LogRecord } from "./logger.ts";
+import type { LogRecord } from "./_record.ts";
 
 /** How a console handler is made. */
 export interface ConsoleHandlerOptions extends BaseHandlerOptions {

@@ -2,7 +2,7 @@
  * Formatters that a handler can be given.
  * @module
  */
-import type { LogRecord } from "./logger.ts";
+import type { LogRecord } from "./_record.ts";
 
 /**
  * A record as one line of JSON: level (the name), datetime (milliseconds since

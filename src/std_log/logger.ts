@@ -10,23 +10,14 @@ import {
   type LogLevel,
   LogLevels,
 } from "./levels.ts";
+import { LogRecord } from "./_record.ts";
 import { textOf } from "./_text.ts";
+
+export { LogRecord, type LogRecordOptions } from "./_record.ts";
 
 /** Any function: a message that is made only when it is logged. */
 // deno-lint-ignore no-explicit-any
 export type GenericFunction = (...args: any[]) => any;
-
-/** What a record is made of. */
-export interface LogRecordOptions {
-  /** The message. */
-  msg: string;
-  /** The arguments that came with it. */
-  args: unknown[];
-  /** The number of its level. */
-  level: LogLevel;
-  /** The name of the logger that it came through. */
-  loggerName: string;
-}
 
 /** What `setup` makes a logger from. */
 export class LoggerConfig {
@@ -34,40 +25,6 @@ export class LoggerConfig {
   level?: LevelName;
   /** The names of its handlers; names that no handler has are ignored. */
   handlers?: string[];
-}
-
-/** One message, with all that a formatter may want to say about it. */
-export class LogRecord {
-  /** The message. */
-  readonly msg: string;
-  /** The number of its level. */
-  readonly level: LogLevel;
-  /** The name of its level. */
-  readonly levelName: LevelName;
-  /** The name of the logger that it came through. */
-  readonly loggerName: string;
-  readonly #args: readonly unknown[];
-  readonly #epochMs: number;
-
-  /** A record of now. Throws an Error for a number that no level has. */
-  constructor(options: LogRecordOptions) {
-    this.msg = options.msg;
-    this.level = options.level;
-    this.levelName = getLevelName(options.level);
-    this.loggerName = options.loggerName;
-    this.#args = [...options.args];
-    this.#epochMs = Date.now();
-  }
-
-  /** The arguments that came with the message: a fresh copy. */
-  get args(): unknown[] {
-    return [...this.#args];
-  }
-
-  /** When the record was made: a fresh copy. */
-  get datetime(): Date {
-    return new Date(this.#epochMs);
-  }
 }
 
 /** How a logger is made. */

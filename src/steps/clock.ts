@@ -2,7 +2,12 @@
  * Repair: sets the wall clock to the host's time.
  * @module
  */
-import type { RecoverRequest, Repair } from "../lifecycle/step.ts";
+import { messageOf } from "../util/errors.ts";
+import {
+  type RecoverRequest,
+  type Repair,
+  SKIPPED_IN_DRY_RUN,
+} from "../lifecycle/step.ts";
 import {
   type HostClock,
   setWallClock,
@@ -40,11 +45,12 @@ interface Reference {
 export function clockRepair(options: ClockOptions): Repair {
   const { libc, toleranceMs = TOLERANCE_MS, hostClock } = options;
   return {
-    repair({ request }) {
+    repair({ request, dryRun }) {
       if (libc.clock_settime === undefined) {
         return { skipped: "the C library could not be loaded" };
       }
       const reference = fromRequest(request) ?? fromDevice(hostClock());
+      if (dryRun) return SKIPPED_IN_DRY_RUN;
       if (reference === undefined) {
         return {
           skipped: "no host time was given and there is no PTP clock of " +
@@ -70,7 +76,7 @@ function setBy(libc: Libc, reference: Reference, toleranceMs: number) {
   } catch (error) {
     const place = skewBeforeMs < 0 ? "behind" : "ahead of";
     throw new Error(
-      `${(error as Error).message}; it is ${Math.abs(skewBeforeMs)} ms ` +
+      `${messageOf(error)}; it is ${Math.abs(skewBeforeMs)} ms ` +
         `${place} ${source}`,
       { cause: error },
     );

@@ -17,7 +17,7 @@ export function connectionsStep(
   queue: Pick<DeferredQueue, "defer">,
 ): Step {
   return {
-    async quiesce() {
+    async quiesce({ dryRun }) {
       const undo = ({ held }: Pick<RecoveryContext, "held">) => {
         queue.defer(() => sweeper.start());
         // If the prepare failed, its caller still waits for the reply.
@@ -25,7 +25,10 @@ export function connectionsStep(
       };
       sweeper.stop();
       try {
-        return { effect: await tracker.quiesce(), undo };
+        const effect = dryRun
+          ? { closed: 0, recorded: 0 }
+          : await tracker.quiesce();
+        return { effect, undo };
       } catch (error) {
         undo({ held: false });
         throw error;

@@ -2,11 +2,12 @@
  * Repair: makes the kernel's random pool different from that of every other fork.
  * @module
  */
-import type {
-  Effect,
-  RecoveryContext,
-  Repair,
-  Skipped,
+import {
+  type Effect,
+  type RecoveryContext,
+  type Repair,
+  type Skipped,
+  SKIPPED_IN_DRY_RUN,
 } from "../lifecycle/step.ts";
 import { addEntropy, readHardware, reseed } from "../linux/entropy.ts";
 import type { Libc } from "../linux/libc.ts";
@@ -42,6 +43,7 @@ export function entropyRepair(options: EntropyOptions): Repair {
     repair(context) {
       const { entropy } = context.request;
       const byKernel = kernelReseeded();
+      if (context.dryRun) return SKIPPED_IN_DRY_RUN;
       // The kernel has already made a new key for this fork.
       return byKernel && entropy === undefined
         ? { sources: ["kernel"], bytes: 0, accepted: false, reseeded: true }

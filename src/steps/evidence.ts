@@ -7,7 +7,6 @@ import type { EvidenceObserver } from "../evidence/observer.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Step } from "../lifecycle/step.ts";
 import { messageOf } from "../util/errors.ts";
-import { clearTimeout, setTimeout } from "../util/timers.ts";
 
 /**
  * Milliseconds of guest time from the VM-fork message until the guest recovers without a call. A

@@ -9,7 +9,6 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  unlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -92,8 +91,8 @@ export class GenerationFile {
   /** The descriptors of published files, the last one last. */
   readonly #published: number[] = [];
 
-  constructor(directory: string, name = NAME) {
-    this.path = join(directory, name);
+  constructor(directory: string) {
+    this.path = join(directory, NAME);
     this.#nextPath = `${this.path}.new`;
   }
 
@@ -119,13 +118,13 @@ export class GenerationFile {
 
   /**
    * Publishes the document by rename(2): readers see the whole former document or the whole new
-   * one.
+   * one. In a dry run, the document stays in the file that would replace the published one.
    */
-  publish(document: Untimed): void {
+  publish(document: Untimed, dryRun = false): void {
     const time = new Date().toISOString();
     const text = `${JSON.stringify({ ...document, time })}\n`;
     const bytes = new TextEncoder().encode(text);
-    if (this.#publishOpened(bytes)) return;
+    if (this.#publishOpened(bytes, dryRun)) return;
     try {
       writeFileSync(this.#nextPath, bytes);
     } catch (error) {
@@ -133,17 +132,17 @@ export class GenerationFile {
       mkdirSync(dirname(this.path), { recursive: true, mode: 0o755 });
       writeFileSync(this.#nextPath, bytes);
     }
-    renameSync(this.#nextPath, this.path);
+    if (!dryRun) renameSync(this.#nextPath, this.path);
   }
 
   /** Publishes through the opened file; false if there is none, or if that failed. */
-  #publishOpened(bytes: Uint8Array): boolean {
+  #publishOpened(bytes: Uint8Array, dryRun: boolean): boolean {
     if (this.#next === undefined) return false;
     try {
       if (writeSync(this.#next, bytes, 0, bytes.length, 0) !== bytes.length) {
         return false;
       }
-      renameSync(this.#nextPath, this.path);
+      if (!dryRun) renameSync(this.#nextPath, this.path);
       return true;
     } catch {
       return false; // another program removed the file, or the disk is full
@@ -164,25 +163,9 @@ export class GenerationFile {
 /** Effect: `generation`, `path`. Runs after the clock's repair, because it publishes the time. */
 export function generationRepair(file: GenerationFile): Repair {
   return {
-    repair({ generation, operation, outcome }) {
-      file.publish({ generation, operation, outcome });
+    repair({ generation, operation, outcome, dryRun }) {
+      file.publish({ generation, operation, outcome }, dryRun);
       return { generation, path: file.path };
-    },
-  };
-}
-
-/** For a dry run: publishes into a file of another name, and removes that file. */
-export function generationTrial(directory: string): Repair {
-  const file = new GenerationFile(directory, `${NAME}.try`);
-  const { repair, ...rest } = generationRepair(file);
-  return {
-    ...rest,
-    repair(context) {
-      file.ready();
-      const effect = repair(context);
-      unlinkSync(file.path);
-      file.close();
-      return effect;
     },
   };
 }

@@ -13,11 +13,12 @@ import type { Libc } from "../linux/libc.ts";
  */
 export function parallelismStep(libc: Libc): Step {
   return {
-    quiesce() {
+    quiesce({ dryRun }) {
       if (libc.sched_setaffinity === undefined) {
         return { skipped: "the C library could not be loaded" };
       }
       const pinned = pinThreads(libc);
+      if (dryRun) pinned.restore(); // at once; the undo then finds nothing to do
       const { cpu, threads } = pinned;
       return { effect: { cpu, threads }, undo: () => unpin(pinned) };
     },

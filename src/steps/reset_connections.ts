@@ -25,20 +25,14 @@ export interface ResetOptions {
   readonly ownPorts: () => readonly number[];
   /** performance.now() of the restore, if there is evidence of the time. */
   readonly restoredAt: () => number | undefined;
-  /** Opens a table of the connections, without those of these local ports. */
-  readonly open?: (
-    without: readonly number[],
-  ) => Pick<TcpTable, "list" | "destroy"> & Disposable;
-  /** For a dry run: destroys no connection, and lists connections on loopback too. */
-  readonly rehearsal?: boolean;
+  /** Opens the kernel's table of connections. */
+  readonly open?: () => Pick<TcpTable, "list" | "destroy"> & Disposable;
 }
 
 /** The step that records connections, and the repair that destroys the recorded ones. */
 export interface ResetConnections {
   readonly record: Step;
   readonly reset: Repair;
-  /** Closes the kernel's table; the next prepare opens another one. */
-  close(): void;
 }
 
 /**
@@ -47,8 +41,8 @@ export interface ResetConnections {
  * network namespace.
  */
 export function resetConnections(options: ResetOptions): ResetConnections {
-  const { libc, ownPorts, restoredAt, rehearsal = false } = options;
-  const { open = (without) => new TcpTable(libc, without) } = options;
+  const { libc, ownPorts, restoredAt } = options;
+  const { open = () => new TcpTable(libc) } = options;
   let recorded: readonly TcpConnection[] | undefined;
   // Stays open, because the caller of a recovery would wait for the open and the close.
   let table: ReturnType<typeof open> | undefined;
@@ -59,14 +53,13 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     table = undefined;
   };
   return {
-    close,
     record: {
       quiesce() {
         forget();
         if (libc.socket === undefined) {
           return { skipped: "the C library could not be loaded" };
         }
-        table ??= open(ownPorts());
+        table ??= open();
         try {
           recorded = foreign(table.list());
         } catch (error) {
@@ -80,7 +73,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
       },
     },
     reset: {
-      repair({ outcome, request }) {
+      repair({ outcome, request, dryRun }) {
         // The record is kept, because a host may say later that the machine was restored.
         if (outcome !== "restored") {
           return { skipped: `left alone at outcome ${outcome}` };
@@ -90,9 +83,15 @@ export function resetConnections(options: ResetOptions): ResetConnections {
         if (stale === undefined || table === undefined) {
           return { skipped: "no connections were recorded at the prepare" };
         }
+        if (dryRun) {
+          // Lists them as a fork does; the next prepare opens a table of its own.
+          silentSince(table, performance.now());
+          close();
+          return summary([]);
+        }
         const { network } = request;
         const silent = silentSince(table, restoredAt());
-        if (rehearsal || stale.length + silent.length === 0) return summary([]);
+        if (stale.length + silent.length === 0) return summary([]);
         const remote = network?.address === undefined
           ? spareLocal(stale)
           : stale;
@@ -113,10 +112,14 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     ) => established && silentMs !== undefined && silentMs > ago);
   }
 
-  /** Without connections on loopback: both of their ends are in the snapshot. */
+  /**
+   * Without the agent's own connections, and without those on loopback: both of their ends are in the
+   * snapshot.
+   */
   function foreign(connections: readonly TcpConnection[]): TcpConnection[] {
-    return connections.filter(({ local, remote }) =>
-      rehearsal || (!isLoopback(local) && !isLoopback(remote))
+    const own = ownPorts();
+    return connections.filter(({ local, localPort, remote }) =>
+      !own.includes(localPort) && !isLoopback(local) && !isLoopback(remote)
     );
   }
 

@@ -1,23 +1,23 @@
 /**
- * Work that a reply need not wait for.
+ * Defers work that no reply has to wait for.
  * @module
  */
-import { clearTimeout, setTimeout } from "./timers.ts";
 
 /**
- * Milliseconds from the settle until a turn comes by itself: mostly the machine has
- * been frozen by then, and it comes in its forks, soon after their first reply.
+ * Milliseconds from `schedule`, at the end of the settle, until the queue runs. Hosts usually
+ * freeze the machine before that. The queue then runs in each fork, at most this time after the
+ * restore.
  */
-const ARMED_MS = 300;
+const SCHEDULED_MS = 300;
 
-/** Does things in a later turn of the loop, when the reply has left. */
+/** Runs work in a later turn of the event loop, after the reply was sent. */
 export class DeferredQueue {
   readonly #onError: (error: unknown) => void;
   readonly #actions: (() => void)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * `onError` gets what deferred work throws: no caller waits for that work, and an error that
+   * `onError` gets the errors of deferred work: no caller waits for that work, and an error that
    * is not caught would end the process.
    */
   constructor(onError: (error: unknown) => void) {
@@ -25,28 +25,26 @@ export class DeferredQueue {
   }
 
   /**
-   * To be called before a freeze: a turn comes by itself, and what is to be done
-   * until then is done in that one. A timer that is there already costs a fork
-   * nothing; the first one that it sets is 6 of the 130 ms (on Deno, emulated) that
-   * its caller waits.
+   * Schedules a run of the queue; called before a freeze. Work that is deferred until then waits
+   * for that run, so that it does not delay the first replies of a fork.
    */
   schedule(): void {
     clearTimeout(this.#timer);
-    this.#wait(ARMED_MS);
+    this.#wait(SCHEDULED_MS);
   }
 
-  /** Does it in the turn that is to come, or in the next one. */
+  /** Runs the action in the scheduled run; without one, in the next turn of the event loop. */
   defer(action: () => void): void {
     this.#actions.push(action);
     if (this.#timer === undefined) this.#wait(0);
   }
 
-  /** Resolves in that turn. */
+  /** Resolves when the work that was deferred before has run. */
   drained(): Promise<void> {
     return new Promise((resolve) => this.defer(resolve));
   }
 
-  /** Does now, in order, what is still to be done, all of it. Never throws. */
+  /** Runs all deferred work now, in order. Never throws. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,6 +1,6 @@
 /**
- * Schemas of what callers send as JSON, made so that a JSON Schema can say exactly
- * what they accept.
+ * Schemas of the JSON that callers send. A JSON Schema can describe exactly the values that these
+ * schemas accept.
  * @module
  */
 import * as v from "valibot";
@@ -9,8 +9,9 @@ import * as v from "valibot";
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /**
- * An object with these fields and no others. To valibot's own schema an array is an
- * object, too; and its error names the unknown field, which is the caller's input.
+ * Makes the schema of an object with these fields and no others. Differs from valibot's
+ * strictObject: an array is not an object, and the error does not contain the unknown field,
+ * which is the caller's input.
  */
 export function fields<const E extends v.ObjectEntries>(
   entries: E,
@@ -35,7 +36,7 @@ export function fields<const E extends v.ObjectEntries>(
 
 const statements = new WeakMap<object, JsonSchema>();
 
-/** A check in code, with the JSON Schema that says the same. */
+/** Makes a check in code, together with the JSON Schema that describes it. */
 export function stated<T>(
   check: (value: T) => boolean,
   message: string,
@@ -46,7 +47,7 @@ export function stated<T>(
   return action;
 }
 
-/** What {@linkcode stated} was told of this check; undefined for any other. */
+/** Returns the JSON Schema of a check of {@linkcode stated}; undefined for any other check. */
 export function statementOf(action: object): JsonSchema | undefined {
   return statements.get(action);
 }
@@ -55,8 +56,8 @@ export function statementOf(action: object): JsonSchema | undefined {
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
 /**
- * The same value in a query or a header, where all values are text: what is written
- * as a number is one.
+ * Makes the schema of the same value in a query or a header, where all values are text: a text
+ * with the form of a number becomes a number.
  */
 export function asText<const S extends v.GenericSchema>(schema: S) {
   return v.pipe(

@@ -1,17 +1,16 @@
 /**
- * Timers that leave nothing behind when they are called off.
+ * Timers that leave nothing behind when they are cancelled.
  * @module
  */
-import { clearTimeout, setTimeout } from "./timers.ts";
 
-/** Milliseconds at a time. */
+/** The longest timer of the runtime, in milliseconds. */
 const PIECE_MS = 200;
 
 /**
- * Calls once, when so many milliseconds have passed; gives what calls it off.
- * Waits in short pieces: a timer that is cleared wakes Deno at its time all the
- * same, and the limits of a prepare's steps would wake a quiesced guest for a
- * quarter of a minute. Not for waits that last, which the pieces would disturb.
+ * Calls the action once after `ms` milliseconds. Returns the function that cancels this. Waits in
+ * short pieces: Deno wakes at the time of a timer even if the timer was cleared, and the limits
+ * of a prepare's steps would wake a quiesced guest for 15 seconds. Not for long waits, because
+ * each piece wakes the process.
  */
 export function timeout(ms: number, action: () => void): () => void {
   const end = performance.now() + ms;

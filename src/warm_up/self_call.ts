@@ -9,13 +9,15 @@ import {
   readSocketAddress,
   SOCKET_ADDRESS_BYTES,
 } from "../linux/socket_address.ts";
+import {
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from "../linux/socket_constants.ts";
 import type { Peer } from "../runtime/types.ts";
 import { keyOf } from "../connections/exchanges.ts";
-
-// socket(2), send(2)
-const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 
 /** Milliseconds between two looks for the reply, and how long it looks. */
 const LOOK_MS = 1;
@@ -63,23 +65,12 @@ export class SelfCall {
     return true;
   }
 
-  /**
-   * Connects and says nothing, until it is called back: somebody whom the kernel
-   * has in its table. Nobody connects where there is no TCP port.
-   */
-  hold(): () => void {
-    const [listener] = listenersOn(this.#libc, this.#ports());
-    if (listener === undefined) return () => {};
-    const socket = this.#connect(this.#nameOf(listener));
-    return () => void requireSymbol(this.#libc.close, "close")(socket);
-  }
-
   /** A socket on its way to the address. */
   #connect(address: Uint8Array): number {
     const family = address[0] | address[1] << 8;
     const socket = requireSymbol(this.#libc.socket, "socket")(
       family,
-      SOCK_STREAM_NONBLOCK_CLOEXEC,
+      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
       0,
     );
     if (socket === -1) throw lastError(this.#libc, "open", "a socket");

@@ -1,39 +1,35 @@
 /**
- * What makes the first recovery as fast as later ones, after the start.
+ * The work after the start that makes the first real recovery as fast as later ones.
  * @module
  */
-import { timeout } from "../util/timeout.ts";
-import { canPageOut, type WorkingSet } from "../memory/working_set.ts";
-import { type Components, sourcesOf } from "../agent/components.ts";
+import type { WorkingSet } from "../memory/working_set.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
-import { dryRun, type DryRunOptions } from "./dry_run.ts";
+import { timeout } from "../util/timeout.ts";
 
-/** How long it waits for a first request, in milliseconds. */
+/** How long the warm-up waits for a first request, in milliseconds. */
 const WAIT_MS = 1000;
 
 /** What a warm-up needs. */
 export interface WarmUpOptions {
-  /** `rehearse` of the module `rehearsal`, with all that it needs. */
-  readonly rehearse: () => Promise<readonly string[]>;
-  /** How often, until it is routine. */
-  readonly rehearsals: number;
-  /** Undefined where the program stays in memory as it is. */
+  /** Performs a dry run; resolves with a sentence for each part of a recovery that failed. */
+  readonly dryRun: () => Promise<readonly string[]>;
+  /** Undefined if the program stays in memory as it is. */
   readonly program: Pick<WorkingSet, "pageOut" | "record"> | undefined;
-  /** Hears what of a recovery will not work. */
+  /** Gets the sentences of the first dry run. */
   readonly warn: (why: string) => void;
-  /** Hears why the warm-up itself did not work. */
+  /** Gets the reason if the warm-up itself failed. */
   readonly onError: (error: unknown) => void;
   readonly queue: Pick<DeferredQueue, "defer">;
 }
 
 /**
- * Comes when the first reply has left, which so waits for nothing; without a
- * request after a second. Whatever changes the agent waits for it.
+ * The warm-up begins when the first reply has left, so that no reply waits for it, or one second
+ * after the start if there is no request. Requests that change the agent wait until it has ended.
  */
 export class WarmUp {
   readonly #options: WarmUpOptions;
   #state: "early" | "waiting" | "begun" = "early";
-  #noRequest = () => {};
+  #stopWaiting = () => {};
   #working: Promise<void> | undefined;
 
   constructor(options: WarmUpOptions) {
@@ -41,10 +37,10 @@ export class WarmUp {
   }
 
   /**
-   * Its end; it begins now if it has not: a prepare without it would put out of
-   * memory what every fork then reads back. Undefined where it has ended; never
-   * rejects. It never comes where this is asked before the start: it would disturb
-   * who has asked.
+   * Begins the warm-up if it has not begun, and resolves when it has ended; never rejects. A
+   * prepare that did not wait for it would page out what every fork then reads back. Undefined if
+   * the warm-up has ended. If this is called before {@linkcode start}, there is no warm-up at all:
+   * it would disturb the caller.
    */
   ended(): Promise<void> | undefined {
     this.#begin();
@@ -52,14 +48,14 @@ export class WarmUp {
     return this.#working;
   }
 
-  /** To be called once the agent serves. */
+  /** Call this as soon as the agent serves. */
   start(): void {
     if (this.#state !== "early") return;
     this.#state = "waiting";
-    this.#noRequest = timeout(WAIT_MS, () => this.#begin());
+    this.#stopWaiting = timeout(WAIT_MS, () => this.#begin());
   }
 
-  /** To be called as a reply leaves. */
+  /** Call this when a reply leaves. */
   replied(): void {
     if (this.#state !== "waiting") return;
     this.#options.queue.defer(() => this.#begin());
@@ -68,61 +64,25 @@ export class WarmUp {
   #begin(): void {
     if (this.#state !== "waiting") return;
     this.#state = "begun";
-    this.#noRequest();
+    this.#stopWaiting();
     this.#working = this.#work().finally(() => this.#working = undefined);
   }
 
   /**
-   * Rehearses, so that a host can still do something about what cannot work here,
-   * and again until that is routine; has what only the start needed leave the
-   * memory, which no snapshot shall carry; and rehearses once more: what comes back
-   * for that, stays.
+   * Performs a dry run and reports its failures, so that the host can still act on them. Then pages
+   * out the program, and performs a second dry run: the pages that come back for it are those that
+   * a recovery needs, and they stay. Pages that only the start needed are in no snapshot.
    */
   async #work(): Promise<void> {
-    const { rehearse, rehearsals, program, warn, onError } = this.#options;
+    const { dryRun, program, warn, onError } = this.#options;
     try {
-      for (const why of await rehearse()) warn(why);
-      for (let i = 1; i < rehearsals; i++) await rehearse();
+      for (const why of await dryRun()) warn(why);
       if (program === undefined) return;
       program.pageOut();
-      await rehearse();
+      await dryRun();
       program.record();
     } catch (error) {
       onError(error);
     }
   }
-}
-
-/** A warm-up of the real agent; the rest is what it is not made from alone. */
-export function createWarmUp(
-  { config, libc, program, generationFile, ...components }: Components,
-  { hold, askHealth, evidence, healthMayRecover, guard, ...rest }:
-    & Pick<
-      DryRunOptions,
-      "hold" | "askHealth" | "evidence" | "healthMayRecover" | "guard"
-    >
-    & Omit<WarmUpOptions, "rehearse" | "rehearsals" | "program" | "queue">,
-): WarmUp {
-  let times = 0;
-  const all: DryRunOptions = {
-    ...components,
-    // A guest's programs may be connected or not: both are gone through.
-    hold: () => times++ % 2 === 0 ? hold() : () => {},
-    ...{ libc, askHealth, evidence, healthMayRecover, guard },
-    sources: sourcesOf(components),
-    runtimeDirectory: config.runtimeDirectory,
-  };
-  return new WarmUp({
-    ...rest,
-    queue: components.queue,
-    rehearsals: components.runtime.rehearsals,
-    async rehearse() {
-      const failures = await dryRun(all);
-      generationFile.ready();
-      return failures;
-    },
-    program: config.pageOut !== "never" && canPageOut(libc)
-      ? program
-      : undefined,
-  });
 }

@@ -11,6 +11,7 @@ import { type Image } from "../vm/support/image.ts";
 import type { Machine } from "../vm/support/machine.ts";
 import { distDir } from "../vm/support/paths.ts";
 import { which } from "../vm/support/run.ts";
+import { pass } from "./stats.ts";
 
 /** Where one agent is asked what. */
 export interface Contract {
@@ -18,13 +19,19 @@ export interface Contract {
   readonly prepare: string;
   /** GET here after the restore. */
   readonly health: string;
+  /** POST here after the restore, if the host tells the agent of it. */
+  readonly recover?: string;
 }
 
 /** Lull's own. */
 export const LULL: Contract = {
   prepare: "/snapshot/prepare?wait=settled",
   health: "/health",
+  recover: "/snapshot/recover",
 };
+
+/** Milliseconds after its reply in which an agent other than Lull has settled, for all that we know. */
+const PEER_SETTLE_MS = 1000;
 
 /** An image whose /data has room for the history: 256 MiB of ext4. */
 export function withRoom(image: Image): Image {
@@ -107,6 +114,15 @@ export async function healthy(machine: Machine, path: string): Promise<number> {
     }
   }, 120_000);
   return performance.now() - start;
+}
+
+/** Has the agent prepare, and waits until it has settled. */
+export async function settleGuest(
+  machine: Machine,
+  contract: Contract,
+): Promise<void> {
+  await prepareGuest(machine, contract);
+  if (contract !== LULL) await pass(PEER_SETTLE_MS);
 }
 
 /**

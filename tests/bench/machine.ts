@@ -18,6 +18,7 @@ import {
   LULL,
   prepareGuest,
   reconfigure,
+  settleGuest,
   SHELL_PREPARE,
 } from "./guest_history.ts";
 import { countChanged, readPages } from "./migration.ts";
@@ -30,8 +31,6 @@ import { Table } from "./table.ts";
 
 const PART = "machine";
 const NOBODY = "no agent";
-/** A peer replies and then settles, for all that we know. */
-const PEER_SETTLE_MS = 1000;
 const REST_MS = 1000;
 /** Runs it all. */
 export async function machine(
@@ -80,13 +79,9 @@ async function measure(subject: Subject, table: Table): Promise<void> {
     await live(machine);
     return machine;
   }
-  async function settle(machine: Machine): Promise<void> {
-    await prepareGuest(machine, contract);
-    if (contract !== LULL) await pass(PEER_SETTLE_MS);
-  }
   async function prepare(config: Config): Promise<Machine> {
     const machine = await start(config);
-    await settle(machine);
+    await settleGuest(machine, contract);
     return machine;
   }
   try {
@@ -104,7 +99,7 @@ async function measure(subject: Subject, table: Table): Promise<void> {
       // The second prepare: the first has what the start left, for once.
       await prepareGuest(machine, contract);
       await healthy(machine, contract.health);
-      await settle(machine);
+      await settleGuest(machine, contract);
       return machine;
     };
     await fresh(newborn, table, column);
@@ -115,7 +110,7 @@ async function measure(subject: Subject, table: Table): Promise<void> {
       await using all = await start({});
       await all.sh("echo page >/srv/helper/page");
       const helper = await all.forward(HELPER_PORT);
-      await settle(all);
+      await settleGuest(all, contract);
       // A host freezes at once. What a prepare takes from httpd it has back before:
       // it is what the agent is compared with, not what it has made of it.
       await request(helper, "GET", "/page");

@@ -1,39 +1,35 @@
 /**
  * Measures Lull, prints one page, writes dist/bench.json and dist/bench/*.svg.
- * `bun run tests/bench/main.ts [native] [forwarder] [machine]`; all if none is
- * named. With AGENT, PREPARE and HEALTH in the environment the machine part
- * measures that agent instead: its binary, the path to POST before a snapshot,
- * the path to GET after a restore. It must listen on port 49983.
+ * `bun run tests/bench/main.ts [native] [forwarder] [machine] [pages]`; all if
+ * none is named. With AGENT, PREPARE and HEALTH in the environment the parts machine
+ * and pages measure that agent instead: its binary, the path to POST before a
+ * snapshot, the path to GET after a restore. It must listen on port 49983. What
+ * else the part pages reads from the environment: see page_subjects.ts.
  * @module
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { projectDir } from "../vm/support/paths.ts";
 import { forwarder } from "./forwarder.ts";
 import { host } from "./host.ts";
 import { machine } from "./machine.ts";
 import { native } from "./native.ts";
+import { pageOptions } from "./page_subjects.ts";
+import { pages } from "./pages.ts";
 import { Report } from "./report.ts";
-import { lulls, peer, type Subject } from "./subjects.ts";
+import { lulls, namedPeer } from "./subjects.ts";
 import { barChart } from "./svg.ts";
 
 const PARTS: Record<string, (report: Report) => Promise<void>> = {
   native,
   forwarder,
-  machine: (report) => machine(report, subjects()),
+  machine: (report) => {
+    const peer = namedPeer(process.env);
+    return machine(report, peer ? [peer] : lulls());
+  },
+  pages: (report) => pages(report, pageOptions(process.env)),
 };
-
-function subjects(): readonly Subject[] {
-  const { AGENT, PREPARE, HEALTH } = process.env;
-  if (!AGENT) return lulls();
-  if (!PREPARE || !HEALTH) {
-    throw new Error(
-      "Cannot measure that agent: PREPARE and HEALTH must name its paths",
-    );
-  }
-  return [peer(resolve(AGENT), { prepare: PREPARE, health: HEALTH })];
-}
 
 function keep(report: Report, about: object): void {
   const dist = join(projectDir, "dist");
@@ -71,6 +67,10 @@ async function main(names: readonly string[]): Promise<void> {
   keep(report, about);
 }
 
+// Machines and their files end with this process, if it ends in this way.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => process.exit(1));
+}
 try {
   await main(process.argv.slice(2));
   process.exit(0);

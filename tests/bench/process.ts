@@ -2,19 +2,11 @@
  * What the kernel says of one process over a stretch of time.
  * @module
  */
-import {
-  closeSync,
-  openSync,
-  readFileSync,
-  readSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { threadsOf } from "../support/proc.ts";
+import { PAGE } from "./memory_files.ts";
+import { PageTable, PRESENT, SOFT_DIRTY } from "./pagemap.ts";
 import { pass } from "./stats.ts";
-
-/** Bit 55 of an entry of proc_pid_pagemap(5): written to since the last clear. */
-const SOFT_DIRTY = 1 << (55 - 32);
-const PAGE = 4096;
 
 /** What a process does while it should do nothing, per second. */
 export interface Rest {
@@ -30,8 +22,7 @@ export interface Rest {
 export async function watchRest(pid: number, seconds: number): Promise<Rest> {
   const tracked = canTrack();
   if (tracked) writeFileSync(`/proc/${pid}/clear_refs`, "4");
-  // 1: no page was referenced (proc_pid_clear_refs(5))
-  writeFileSync(`/proc/${pid}/clear_refs`, "1");
+  clearReferenced(pid);
   const before = switchesByThread(pid);
   await pass(seconds * 1000);
   let wakeups = 0;
@@ -43,6 +34,11 @@ export async function watchRest(pid: number, seconds: number): Promise<Rest> {
     dirtied: tracked ? dirtyPages(pid) / seconds : undefined,
     touched: referencedBytes(pid) / PAGE / seconds,
   };
+}
+
+/** From now on no page counts as referenced (proc_pid_clear_refs(5)). */
+export function clearReferenced(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, "1");
 }
 
 /** A thread that ends in between counts for nothing. */
@@ -81,26 +77,20 @@ function canTrack(): boolean {
 }
 
 function dirtyPages(pid: number): number {
-  const fd = openSync(`/proc/${pid}/pagemap`, "r");
+  using table = new PageTable(`/proc/${pid}/pagemap`);
   let dirty = 0;
-  try {
-    for (const line of readFileSync(`/proc/${pid}/maps`, "utf8").split("\n")) {
-      const found = /^([0-9a-f]+)-([0-9a-f]+) .w/.exec(line);
-      if (found === null) continue;
-      const first = parseInt(found[1], 16) / PAGE;
-      const count = parseInt(found[2], 16) / PAGE - first;
-      for (let at = 0; at < count; at += 65536) {
-        const entries = new Uint32Array(2 * Math.min(65536, count - at));
-        const bytes = new Uint8Array(entries.buffer);
-        const read = readSync(fd, bytes, 0, bytes.length, (first + at) * 8);
-        for (let i = 1; i < read / 4; i += 2) {
-          // Fresh mappings count as dirty: only pages that are there matter.
-          if (entries[i] & SOFT_DIRTY && entries[i] & (1 << 31)) dirty++;
-        }
+  for (const line of readFileSync(`/proc/${pid}/maps`, "utf8").split("\n")) {
+    const found = /^([0-9a-f]+)-([0-9a-f]+) .w/.exec(line);
+    if (found === null) continue;
+    const first = parseInt(found[1], 16) / PAGE;
+    const count = parseInt(found[2], 16) / PAGE - first;
+    for (let at = 0; at < count; at += 65536) {
+      const entries = table.read(first + at, Math.min(65536, count - at));
+      for (let i = 1; i < entries.length; i += 2) {
+        // Fresh mappings count as dirty: only pages that are there matter.
+        if (entries[i] & SOFT_DIRTY && entries[i] & PRESENT) dirty++;
       }
     }
-  } finally {
-    closeSync(fd);
   }
   return dirty;
 }

@@ -11,20 +11,22 @@ export interface Reply {
 }
 
 /**
- * Asks once; fails for anything but a success. In HTTP/1.0, so that the server
+ * Asks once, with that body; fails for anything but a success. In HTTP/1.0, so that the server
  * closes and the end of the body needs no parsing.
  */
 export function request(
   port: number,
   method: "GET" | "POST",
   path: string,
+  body = "",
 ): Promise<Reply> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
     let text = "";
     const socket = connect({ port, host: "127.0.0.1", noDelay: true }, () => {
       socket.write(
-        `${method} ${path} HTTP/1.0\r\nHost: lull\r\nContent-Length: 0\r\n\r\n`,
+        `${method} ${path} HTTP/1.0\r\nHost: lull\r\n` +
+          `Content-Length: ${body.length}\r\n\r\n${body}`,
       );
     });
     const whole = () => {

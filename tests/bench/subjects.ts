@@ -3,6 +3,7 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
+import { resolve } from "node:path";
 import { commandOf } from "../support/agent.ts";
 import type { ImageOptions } from "../vm/support/image.ts";
 import { type Contract, LULL } from "./guest_history.ts";
@@ -67,8 +68,30 @@ export function lulls(): Subject[] {
   ];
 }
 
+/**
+ * The agent that AGENT, PREPARE, HEALTH and RECOVER of the environment name: its
+ * binary and its paths. Undefined if they name none; an Error without a path that
+ * is needed.
+ */
+export function namedPeer(
+  env: Readonly<Record<string, string | undefined>>,
+): Subject | undefined {
+  const { AGENT, PREPARE: prepare, HEALTH: health, RECOVER } = env;
+  if (!AGENT) return undefined;
+  if (!prepare || !health) {
+    throw new Error(
+      "Cannot measure that agent: PREPARE and HEALTH must name its paths",
+    );
+  }
+  return peer(resolve(AGENT), {
+    prepare,
+    health,
+    recover: RECOVER || undefined,
+  });
+}
+
 /** Any agent, by its binary and its paths. */
-export function peer(binary: string, contract: Contract): Subject {
+function peer(binary: string, contract: Contract): Subject {
   const image: ImageOptions = { variant: "bun", binary, name: "bench-agent" };
   return { column: "agent", image, contract, steps: [] };
 }

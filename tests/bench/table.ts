@@ -10,15 +10,19 @@ type Values = Record<string, number | string>;
 export class Table {
   readonly #lines = new Map<string, { unit: string; values: Values }>();
 
+  /** Gives a line its place before it has a value; without one it is left out. */
+  reserve(name: string, unit: string): void {
+    if (!this.#lines.has(name)) this.#lines.set(name, { unit, values: {} });
+  }
+
   set(
     name: string,
     unit: string,
     column: string,
     value: number | string,
   ): void {
-    const line = this.#lines.get(name) ?? { unit, values: {} };
-    line.values[column] = value;
-    this.#lines.set(name, line);
+    this.reserve(name, unit);
+    this.#lines.get(name)!.values[column] = value;
   }
 
   /** NaN where there is none. */
@@ -34,6 +38,7 @@ export class Table {
 
   into(report: Report, part: string): void {
     for (const [name, { unit, values }] of this.#lines) {
+      if (Object.keys(values).length === 0) continue;
       report.add(part, name, unit, values);
     }
   }

@@ -57,7 +57,7 @@ export function faults(target: Target): void {
     });
 
     test("3: a host that fails to pause and never calls leaves nothing asleep", async () => {
-      await agent.ask("POST", "/snapshot/prepare?wait=settled&lease=0.2");
+      await agent.ask("POST", "/snapshot/prepare?wait=settled&lease=3");
       await until(
         "the lease's end",
         async () => (await agent.status()).state === "running",

@@ -181,7 +181,7 @@ export function recovery(target: Target): void {
         const { late } = await strict.status();
         assert.equal(stepOf(late, "clock").status, "done");
 
-        await strict.ask("POST", "/snapshot/prepare?wait=settled&lease=0.3");
+        await strict.ask("POST", "/snapshot/prepare?wait=settled&lease=3");
         await until(
           "the end of the lease",
           async () => await stateByHealth() === "running",

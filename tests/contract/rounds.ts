@@ -166,7 +166,7 @@ export function rounds(target: Target): void {
     });
 
     test("the lease recovers a guest that nobody calls", async () => {
-      const reply = await agent.ask("POST", "/snapshot/prepare?lease=0.3");
+      const reply = await agent.ask("POST", "/snapshot/prepare?lease=3");
       assert.equal(reply.status, 204);
       await until(
         "the lease's end",

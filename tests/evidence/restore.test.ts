@@ -173,26 +173,6 @@ describe("evidence of a restore", () => {
     assert.equal(sources[0].reason, "records of the kernel log were lost");
   });
 
-  it("is of another log while it is only pretended, and then forgotten", () => {
-    const machine = new FakeMachine();
-    machine.observer.mark();
-    const another: KernelLog = {
-      find: () => ({ found: true, lost: false }),
-      skip: () => assert.fail("it passed over what it is to find"),
-      close: () => assert.fail("it is not the observer's"),
-    };
-    const forget = machine.observer.pretend(another);
-    assert.equal(machine.observer.check().restored, true);
-    assert.equal(machine.observer.forkSeenAt, 1000);
-    forget();
-    assert.equal(machine.observer.forkSeenAt, undefined);
-    assert.throws(() => machine.observer.check(), /there is no mark/);
-    machine.observer.mark();
-    assert.equal(machine.observer.check().restored, false);
-    machine.say(FORK);
-    assert.equal(machine.observer.check().restored, true);
-  });
-
   it("needs a mark", () => {
     assert.throws(() => new FakeMachine().observer.check(), {
       message: "Cannot look for evidence: there is no mark to look from",

@@ -24,6 +24,7 @@ import { ConnectionTracker } from "../../src/connections/tracker.ts";
 import { Listeners } from "../../src/http/listeners.ts";
 import { Sweeper } from "../../src/connections/sweeper.ts";
 import { filesystemStep } from "../../src/steps/filesystem.ts";
+import type { DeferredQueue } from "../../src/util/deferred_queue.ts";
 import { deferred, unexpected } from "../support/deferred.ts";
 import { script, SILENT, temporary } from "../support/hooks.ts";
 import { masksOf } from "../support/proc.ts";
@@ -41,6 +42,10 @@ export interface RigOptions {
 /** A whole agent, but for its process. */
 export class Rig {
   readonly lifecycle: Lifecycle;
+  /** The whole plan, with the fault in it. */
+  readonly plan: Plan;
+  readonly queue: DeferredQueue;
+  readonly runtimeDirectory: string;
   readonly tracker: ConnectionTracker;
   readonly sweeper: Sweeper;
   readonly errors: unknown[] = [];
@@ -86,8 +91,11 @@ export class Rig {
       ),
     };
     let id = 0;
+    this.queue = queue;
+    this.runtimeDirectory = components.config.runtimeDirectory;
+    this.plan = spoil(plan(parts, components.config));
     this.lifecycle = new Lifecycle({
-      plan: spoil(plan(parts, components.config)),
+      plan: this.plan,
       leaseSeconds: 600,
       newId: () => `op-${++id}`,
       onPrepare: () => queue.flush(),
@@ -161,6 +169,11 @@ export class Rig {
     return rig;
   }
 
+  /** The port of its server. */
+  get port(): number {
+    return this.#listeners.ports[0];
+  }
+
   /** A whole round; gives the reports of both ways, or of a failed prepare. */
   async round(): Promise<{ held: boolean; reports: StepReport[] }> {
     try {
@@ -190,8 +203,7 @@ export class Rig {
         assert.ok(known.has(mask), `${thread}: ${mask}`);
       } else assert.equal(mask, before, `thread ${thread}`);
     }
-    const [port] = this.#listeners.ports;
-    assert.equal((await ask(port, "GET", "/")).body, "here");
+    assert.equal((await ask(this.port, "GET", "/")).body, "here");
   }
 
   end(): void {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Agent, createApp } from "../../src/http/app.ts";
+import { createApp } from "../../src/http/app.ts";
+import type { Agent } from "../../src/http/context.ts";
 import { HookRegistry, MOST_PROGRAMS } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";

@@ -13,7 +13,7 @@ import { after, describe, test } from "node:test";
 import { OUTPUT } from "../../src/hooks/output.ts";
 import { runScript } from "../../src/hooks/process.ts";
 import { findScripts } from "../../src/hooks/scripts.ts";
-import { readElf } from "../../src/install/elf.ts";
+import { readElf } from "../../src/linux/elf.ts";
 import { FREEZE, script, temporary } from "../support/hooks.ts";
 
 const directory = temporary();

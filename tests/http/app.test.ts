@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Exchange } from "../../src/connections/exchange.ts";
-import { type Agent, createApp } from "../../src/http/app.ts";
+import { createApp } from "../../src/http/app.ts";
+import type { Agent } from "../../src/http/context.ts";
 import type { Refusal } from "../../src/http/guard.ts";
 import { Metrics } from "../../src/http/metrics.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";

@@ -10,7 +10,6 @@ import {
 import {
   isFromKernel,
   KernelLogWatch,
-  kernelMessage,
   openKernelLog,
 } from "../../src/linux/kmsg.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
@@ -54,7 +53,7 @@ describe("a message of the kernel", () => {
     // What a longer record has left behind it in the buffer.
     bytes.set(encode("6,1,2,-;hello world, hello world, hello world"));
     bytes.set(encode(record));
-    return isFromKernel(kernelMessage(message), bytes, encode(record).length);
+    return isFromKernel(message, bytes, encode(record).length);
   };
 
   it("is the whole of a record's message, before its dictionary", () => {
@@ -94,7 +93,7 @@ describe("the kernel's log", { skip }, () => {
     const [, text] = said.exec(recordsOf().findLast((r) => said.test(r))!)!;
     for (const libc of [await realLibc(), {}]) {
       const log = openKernelLog(libc);
-      const message = kernelMessage(text);
+      const message = text;
       assert.deepEqual(log.find(message), { found: true, lost: false });
       while (log.find(message).found);
       assert.deepEqual(log.find(message), { found: false, lost: false });
@@ -106,13 +105,13 @@ describe("the kernel's log", { skip }, () => {
     for (const libc of [await realLibc(), {}]) {
       const log = openKernelLog(libc);
       log.skip();
-      assert.deepEqual(log.find(kernelMessage("")), {
+      assert.deepEqual(log.find(""), {
         found: false,
         lost: false,
       });
       // the kernel lets nobody be facility 0
       write("<0>lull test: pretends to be the kernel\n");
-      const message = kernelMessage("lull test: pretends to be the kernel");
+      const message = "lull test: pretends to be the kernel";
       assert.deepEqual(log.find(message), { found: false, lost: false });
       log.close();
     }
@@ -165,7 +164,7 @@ describe("the watch of the kernel's log", { skip }, () => {
   it("tells of an error behind a record, which no caller waits for", async () => {
     const errors: unknown[] = [];
     const watch = new KernelLogWatch({
-      runtime: { openInput: () => ({ fd: -1, next: () => Promise.resolve() }) },
+      runtime: { openWatch: () => ({ fd: -1, next: () => Promise.resolve() }) },
       libc: { lseek: () => 0 },
       onRecord() {
         throw new Error("no descriptor is free");

@@ -96,6 +96,16 @@ describe("a sync of mounts", () => {
     assert.equal(covered.threads.open.size, 0);
   });
 
+  test("needs no sync of a filesystem that is unmounted meanwhile", async () => {
+    const threads = new FakeThreads();
+    const looks = [disks("/proc", "/sys"), disks("/proc")];
+    const syncer = new MountSyncer(threads.libc, {
+      readMounts: () => looks.shift() ?? assert.fail("it looks too often"),
+    });
+    threads.failing.add("opendir /sys");
+    assert.deepEqual((await syncer.sync()).mounts, ["/proc"]);
+  });
+
   for (const call of ["opendir /proc", "syncfs /proc"]) {
     test(`waits no longer than its limit for ${call}, and never twice`, async () => {
       const { threads, syncer } = start();

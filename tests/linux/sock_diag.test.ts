@@ -28,38 +28,12 @@ describe("the kernel's table of TCP connections", () => {
     for (const server of servers) server.close();
   });
 
-  /** Which of the servers' ends are listed, and of the clients'. */
-  async function listed(without?: readonly number[]) {
-    using table = new TcpTable(await realLibc(), without);
-    const found = table.list();
-    const has = (key: "localPort" | "remotePort") =>
-      ports.map((port) => found.some((one) => one[key] === port));
-    return { servers: has("localPort"), clients: has("remotePort") };
-  }
-
   test("has both ends of each", async () => {
-    const all = [true, true, true, true];
-    assert.deepEqual(await listed(), { servers: all, clients: all });
-  });
-
-  test("has them without those of some local ports", async () => {
-    const clients = [true, true, true, true];
-    for (let count = 1; count <= ports.length; count++) {
-      const servers = ports.map((_, i) => i >= count);
-      const without = ports.slice(0, count);
-      assert.deepEqual(await listed(without), { servers, clients });
-      const backwards = without.toReversed();
-      assert.deepEqual(await listed(backwards), { servers, clients });
-    }
-  });
-
-  test("has all where nobody has such a port", async () => {
-    const all = [true, true, true, true];
-    const taken = sockets.map(({ localPort }) => localPort);
-    const others = ports.flatMap((port) => [port - 1, port + 1])
-      .filter((port) => !taken.includes(port));
-    for (const without of [[1], [65_535], [1, 65_535], others]) {
-      assert.deepEqual(await listed(without), { servers: all, clients: all });
+    using table = new TcpTable(await realLibc());
+    const found = table.list();
+    for (const port of ports) {
+      assert.ok(found.some(({ localPort }) => localPort === port));
+      assert.ok(found.some(({ remotePort }) => remotePort === port));
     }
   });
 });

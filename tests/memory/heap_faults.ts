@@ -2,10 +2,10 @@
  * A program of its own, which says how many page faults it has where room was
  * made. In a test's process V8 has pages in stock that other tests have left.
  */
-import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { getHeapSpaceStatistics } from "node:v8";
 import { requireSymbol } from "../../src/linux/libc.ts";
+import { prefaultHeap } from "../../src/memory/prefault_heap.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { realLibc } from "../support/libc.ts";
 
@@ -21,9 +21,8 @@ export interface RoomFaults {
 }
 
 const ROUNDS = 6;
-const { collect, prefaultHeap } = await loadRuntime();
+const { collect } = await loadRuntime();
 const libc = await realLibc();
-assert.ok(prefaultHeap);
 
 /** Page faults of this thread without a read from the disk (proc_pid_stat(5)). */
 function minorFaults(): number {
@@ -48,7 +47,7 @@ function allocate(bytes: number): void {
 async function youngFaults(round: number): Promise<RoomFaults["young"][0]> {
   await collect();
   allocate(33_000 * round);
-  prefaultHeap!(libc);
+  prefaultHeap(libc);
   const before = { bytes: youngBytes(), faults: minorFaults() };
   allocate(100_000);
   const after = { bytes: youngBytes(), faults: minorFaults() };
@@ -62,7 +61,7 @@ async function bufferFaults(room: boolean): Promise<number> {
   const malloc = requireSymbol(libc.malloc, "malloc");
   const free = requireSymbol(libc.free, "free");
   await collect();
-  if (room) prefaultHeap!(libc);
+  if (room) prefaultHeap(libc);
   const before = minorFaults();
   const pieces = Array.from({ length: 250 }, () => malloc(1000n));
   const after = minorFaults();

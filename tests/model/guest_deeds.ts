@@ -20,27 +20,22 @@ export const settled = new Command("settled()", async (model, world) => {
 
 /** A program of the guest starts to listen, or stops. */
 export const listen = new Command("listen()", async (_, world) => {
-  if (world.servers.size < 4) await world.listen();
+  if (world.servers.ports.length < 4) await world.servers.listen();
 });
 
 export const close = new Command("close()", (_, world) => {
-  const [port] = world.servers.keys();
-  if (port !== undefined) world.close(port);
+  const [port] = world.servers.ports;
+  if (port !== undefined) world.servers.close(port);
   return Promise.resolve();
 });
 
 /** What listens is forwarded in the end, and nothing is while quiesced. */
 export const forwarded = new Command("forwarded()", async (model, world) => {
   if (model.quiesced) return;
-  for (const port of world.servers.keys()) {
-    await until(`port ${port} to be forwarded`, () => world.forwards(port));
+  for (const port of world.servers.ports) {
+    await until(
+      `port ${port} to be forwarded`,
+      () => world.servers.forwards(port),
+    );
   }
 });
-
-export function refuse(refuses: boolean): Command {
-  return new Command(`refuse(${refuses})`, (model, world) => {
-    if (model.refuses !== refuses) world.refuseFreezes(refuses);
-    model.refuses = refuses;
-    return Promise.resolve();
-  });
-}

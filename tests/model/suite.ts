@@ -103,7 +103,7 @@ class Runs {
       const before = await world.status();
       const model = modelOf(before);
       await fc.asyncModelRun(() => ({ model, real: world }), sequence);
-      await world.reset(model.refuses);
+      await world.reset(model);
       this.rounds += model.generation - before.generation;
       if (this.rounds >= WARM) this.#warm ??= await world.holdings();
       this.#world = world;

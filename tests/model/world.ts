@@ -1,12 +1,13 @@
 /**
  * The real agent as the model test drives it, and what the kernel says of it.
  */
-import { readFileSync, unlinkSync } from "node:fs";
-import net from "node:net";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { type Target, TestAgent } from "../support/agent.ts";
-import { script, temporary } from "../support/hooks.ts";
+import { startAnother } from "../support/another_agent.ts";
+import { temporary } from "../support/hooks.ts";
+import { withoutHardwareRandom } from "../support/no_hardware_random.ts";
 import {
   descriptorsOf,
   masksOf,
@@ -17,6 +18,9 @@ import {
 import { until } from "../support/until.ts";
 import { again, type Reply, Wire } from "../support/wire.ts";
 import type { Status } from "./documents.ts";
+import type { Model } from "./model.ts";
+import { HOOK_LIMIT_MS, Programs } from "./programs.ts";
+import { Servers } from "./servers.ts";
 
 /** What a connection of the test's own is doing. */
 export type Kind = "idle" | "half" | "body" | "silent";
@@ -36,21 +40,27 @@ export class World {
   /** The mask of every thread of an agent that runs. */
   readonly #mask: string;
   readonly #pinned: string;
-  /** The address that it forwards from, as /proc/net/tcp has it. */
-  readonly #forward: string;
   #control: Wire | undefined;
+  readonly programs: Programs;
+  /** Nothing but a host gives the agent entropy. */
+  readonly knowsEntropy: boolean;
+  readonly #target: Target;
   readonly open: { readonly kind: Kind; readonly wire: Wire }[] = [];
-  readonly servers = new Map<number, net.Server>();
+  readonly servers: Servers;
 
   private constructor(
+    target: Target,
     agent: TestAgent,
     directory: ReturnType<typeof temporary>,
     forward: string,
+    knowsEntropy: boolean,
   ) {
+    this.#target = target;
     this.agent = agent;
-    this.#forward = forward.split(".").toReversed()
-      .map((byte) => Number(byte).toString(16).padStart(2, "0")).join("")
-      .toUpperCase();
+    const socket = join(agent.directory, "hooks.sock");
+    this.programs = new Programs(directory.path, socket);
+    this.knowsEntropy = knowsEntropy;
+    this.servers = new Servers(forward);
     this.#directory = directory;
     this.#mask = masksOf(agent.pid).get(agent.pid)!;
     this.#pinned = /\d+$/.exec(this.#mask)![0];
@@ -59,17 +69,30 @@ export class World {
   static async start(target: Target): Promise<World> {
     const directory = temporary();
     const forward = `127.${64 + process.pid % 64}.${process.pid >> 8 & 255}.7`;
-    const agent = await TestAgent.start(target, [
-      // Its own: other agents of this machine forward from the usual one.
-      `--forward-address=${forward}`,
-      `--hook-directories=${directory.path}`,
-      // This machine has other work to do, and its connections are not ours.
-      "--drop-caches=off",
-      "--no-compact-memory",
-      "--no-reset-connections",
-      "--log-level=info",
-    ]);
-    return new World(agent, directory, forward);
+    const devices = temporary();
+    const prefix = withoutHardwareRandom(devices.path);
+    const agent = await TestAgent.start(
+      target,
+      [
+        // Its own: other agents of this machine forward from the usual one.
+        `--forward-address=${forward}`,
+        `--hook-directories=${directory.path}`,
+        `--hook-limit-ms=${HOOK_LIMIT_MS}`,
+        "--hook-continue=lenient",
+        // This machine has other work to do, and its connections are not ours.
+        "--drop-caches=off",
+        "--no-compact-memory",
+        "--no-reset-connections",
+        // Its clock is right, and a test that waits for a CPU tells an old time.
+        "--clock-tolerance-ms=3600000",
+        "--log-level=info",
+      ],
+      {},
+      prefix,
+    );
+    devices.remove();
+    const knowsEntropy = prefix.length > 0 || !existsSync("/dev/hwrng");
+    return new World(target, agent, directory, forward, knowsEntropy);
   }
 
   /** One request, on the connection that is at hand, or on a new one. */
@@ -99,6 +122,21 @@ export class World {
     // One that was kept for the next request must still be there.
     const fresh = this.#control === undefined;
     return JSON.parse((await (fresh ? again(ask) : ask())).body);
+  }
+
+  /** Asks all at once, each on a connection of its own. */
+  async atOnce(calls: readonly string[]): Promise<Reply[]> {
+    this.hangUp();
+    const ask = async (call: string) => {
+      const [method, path] = call.split(" ");
+      const wire = await Wire.open(this.agent.port);
+      try {
+        return await wire.ask(method, path);
+      } finally {
+        wire.end();
+      }
+    };
+    return await Promise.all(calls.map((call) => again(() => ask(call))));
   }
 
   /** Opens a connection that then waits, in one of four ways. */
@@ -132,26 +170,10 @@ export class World {
     );
   }
 
-  /** Listens on a port of loopback, as a program of the guest would. */
-  async listen(): Promise<void> {
-    const server = net.createServer((socket) => socket.end());
-    await new Promise<void>((resolve) =>
-      server.listen(0, "127.0.0.1", resolve)
-    );
-    const { port } = server.address() as net.AddressInfo;
-    this.servers.set(port, server);
-  }
-
-  close(port: number): void {
-    this.servers.get(port)?.close();
-    this.servers.delete(port);
-  }
-
-  /** Whether the kernel has a listener of the forwarder on that port. */
-  forwards(port: number): boolean {
-    return socketsOn(port, "0A").some(({ local }) =>
-      local.startsWith(this.#forward)
-    );
+  /** Ends all connections of the test's own. */
+  async closeAll(): Promise<void> {
+    for (const { wire } of this.open.splice(0)) wire.end();
+    await new Promise((resolve) => setTimeout(resolve, 0));
   }
 
   /** Every thread has its old mask, or all of them the last CPU alone. */
@@ -163,15 +185,23 @@ export class World {
     return masks.has(this.#pinned) ? "pinned" : "mixed";
   }
 
+  /** Whether a host of this agent may give entropy: root's alone to take. */
+  get mayGiveEntropy(): boolean {
+    return process.getuid?.() === 0;
+  }
+
   get canPin(): boolean {
     return this.#mask !== this.#pinned;
   }
 
-  /** From now on a hook of the guest refuses every freeze, or none does. */
-  refuseFreezes(refuse: boolean): void {
-    const path = join(this.#directory.path, "refuse");
-    if (refuse) script(path, '#!/bin/sh\n[ "$1" != freeze ]\n');
-    else unlinkSync(path);
+  /** Another agent on the same runtime directory ends by itself. */
+  startAnother(): Promise<void> {
+    const { directory } = this.agent;
+    return startAnother(this.#target, [
+      `--runtime-directory=${directory}`,
+      `--hooks-socket=${directory}/hooks.sock`,
+      `--hook-directories=${this.#directory.path}`,
+    ]);
   }
 
   /** Stops the process, as a hypervisor stops the machine, and lets it go on. */
@@ -197,17 +227,23 @@ export class World {
   }
 
   /** Back to how it started, for the next sequence. */
-  async reset(refuses: boolean): Promise<void> {
-    if (refuses) this.refuseFreezes(false);
-    for (const { wire } of this.open.splice(0)) wire.end();
-    for (const port of [...this.servers.keys()]) this.close(port);
+  async reset({ refuses, program }: Model): Promise<void> {
+    if (refuses) this.programs.setHook("refuse", false);
+    if (program !== undefined) await this.programs.leave();
+    await this.closeAll();
+    this.servers.end();
     await this.ask("POST", "/snapshot/recover");
+    // Without the entropy of the last sequence, and what it required.
+    await this.ask("POST", "/snapshot/prepare");
+    this.hangUp();
+    await this.ask("POST", "/snapshot/recover", '{"requireEntropy":false}');
   }
 
   async end(): Promise<void> {
     this.hangUp();
+    this.programs.end();
     for (const { wire } of this.open) wire.end();
-    for (const server of this.servers.values()) server.close();
+    this.servers.end();
     await this.agent.stop();
     this.#directory.remove();
   }

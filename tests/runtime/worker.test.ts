@@ -86,13 +86,17 @@ describe("a worker whose thread does not end", () => {
     }
   }
 
-  function adopt(): { web: Stubborn; worker: RuntimeWorker; errors: Error[] } {
+  function adopt(close?: (fd: number) => void): {
+    web: Stubborn;
+    worker: RuntimeWorker;
+    errors: Error[];
+  } {
     const web = new Stubborn();
     const errors: Error[] = [];
     const worker = adoptWorker(web as unknown as Worker, ECHO, {
       onMessage() {},
       onError: (error) => errors.push(error),
-    }, { endLimitMs: 100 });
+    }, { endLimitMs: 100, close });
     return { web, worker, errors };
   }
 
@@ -107,6 +111,18 @@ describe("a worker whose thread does not end", () => {
     );
     assert.ok(performance.now() - start >= 100);
     assert.equal(web.terminations, 1);
+  });
+
+  it("closes the descriptors that it has left, each once, when it has ended", async () => {
+    const closed: number[] = [];
+    const { web, worker } = adopt((fd) => closed.push(fd));
+    const descriptors = new Uint8Array(new SharedArrayBuffer(16));
+    // No thread has this id: the kernel's highest is 2^22.
+    web.say({ tid: 2 ** 23, descriptors });
+    for (const fd of [0, 7, 15]) descriptors[fd] = 1;
+    await worker.terminate();
+    assert.deepEqual(closed, [0, 7, 15]);
+    assert.deepEqual([...descriptors], new Array(16).fill(0));
   });
 
   it("rejects where it never said its id, and is terminated all the same", async () => {

@@ -14,7 +14,6 @@ import { join } from "node:path";
 import {
   GenerationFile,
   generationRepair,
-  generationTrial,
   readGeneration,
 } from "../../src/steps/generation.ts";
 import { descriptorsOf } from "../support/descriptors.ts";
@@ -112,13 +111,19 @@ describe("the published generation", () => {
     });
   }
 
-  it("can be tried for, which leaves a directory and nothing in it", async () => {
-    const directory = join(root, "deep", "tried");
+  it("is not published by a dry run, which fails where publishing fails", async () => {
+    const directory = join(root, "deep", "dry");
+    const file = new GenerationFile(directory);
     for (const _time of [1, 2]) {
-      await repairWith(generationTrial(directory), {});
-      assert.deepEqual(readdirSync(directory), []);
+      await repairWith(generationRepair(file), {}, { dryRun: true });
+      assert.equal(readGeneration(directory), undefined);
+      file.ready();
     }
-    await assert.rejects(repairWith(generationTrial("/proc/lull"), {}));
+    await repairWith(generationRepair(file), {});
+    assert.equal(readGeneration(directory)?.generation, 3);
+    file.close();
+    const nowhere = generationRepair(new GenerationFile("/proc/lull"));
+    await assert.rejects(repairWith(nowhere, {}, { dryRun: true }));
   });
 
   it("cannot be published where there is no directory to be", async () => {

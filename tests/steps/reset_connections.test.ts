@@ -96,11 +96,10 @@ function fake(options: {
     libc,
     ownPorts: () => [49983],
     restoredAt: () => undefined,
-    open(without) {
+    open() {
       tables.opened++;
       return {
-        list: () =>
-          connections.filter((one) => !without.includes(one.localPort)),
+        list: () => connections,
         destroy: (identities) =>
           identities.map(({ bytes }) => {
             asked.push(new TextDecoder().decode(bytes));
@@ -158,7 +157,7 @@ describe("what is reset", () => {
 
   it("keeps the kernel's table open, but for one that fails", async () => {
     const connections: TcpConnection[] = [];
-    const { record, close, tables } = fake({ connections });
+    const { record, tables } = fake({ connections });
     for (const _time of [1, 2]) {
       const done = await record.quiesce(prepare) as Done;
       await done.undo!(contextOf({}));
@@ -173,8 +172,20 @@ describe("what is reset", () => {
     assert.deepEqual(tables, { opened: 1, closed: 1 });
     assert.throws(() => record.quiesce(prepare), /no table/);
     assert.deepEqual(tables, { opened: 2, closed: 2 });
-    close();
-    assert.deepEqual(tables, { opened: 2, closed: 2 });
+  });
+
+  it("destroys nothing in a dry run, and closes the table after it", async () => {
+    const { record, reset, asked, tables } = fake({
+      connections: [connection("10.0.2.15", "10.0.2.2")],
+    });
+    const dryRun = true;
+    await record.quiesce({ ...prepare, dryRun });
+    const none = { destroyed: 0, gone: 0, failed: {} };
+    assert.deepEqual(await reset.repair(contextOf({}, { dryRun })), none);
+    assert.deepEqual([asked, tables], [[], { opened: 1, closed: 1 }]);
+    await record.quiesce(prepare);
+    await reset.repair(contextOf({}));
+    assert.deepEqual(asked, ["10.0.2.15>10.0.2.2"]);
   });
 
   it("is nothing without a C library", async () => {

@@ -18,6 +18,21 @@ export function threadsOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).map(Number);
 }
 
+/** Ids of the processes whose parent it is, ended ones that it has not seen too. */
+export function childrenOf(pid: number): number[] {
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number)
+    .filter((child) => {
+      try {
+        const stat = readFileSync(`/proc/${child}/stat`, "latin1");
+        // The name before it may contain anything (proc_pid_stat(5)).
+        const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+        return Number(parent) === pid;
+      } catch {
+        return false; // ended in between
+      }
+    });
+}
+
 /** What each descriptor points to. */
 export function descriptorsOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
@@ -49,10 +64,13 @@ export function memoryOf(
   return Number(found[1]) * 1024;
 }
 
-/** Sockets of IPv4 on a local port, by state (proc(5): 01 established, 0A listening). */
+/**
+ * Sockets of IPv4 on a local port, by state (proc(5): 01 established, 08 closed by
+ * the other side, 0A listening).
+ */
 export function socketsOn(
   port: number,
-  state: "01" | "0A",
+  state: "01" | "08" | "0A",
 ): { local: string; remote: string }[] {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   return readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1).flatMap(
@@ -63,6 +81,23 @@ export function socketsOn(
         : [];
     },
   );
+}
+
+/**
+ * Sockets of the process that are, or were, connections over IPv4: the forwarder's listeners come
+ * and go with the programs of this machine.
+ */
+export function connectionsOf(pid: number): number {
+  const connected = new Set(
+    readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1).flatMap(
+      (line) => {
+        const [, , , st, , , , , , inode] = line.trim().split(/\s+/);
+        return st === "0A" ? [] : [`socket:[${inode}]`];
+      },
+    ),
+  );
+  const open = descriptorsOf(pid).filter((fd) => connected.has(fd));
+  return open.length + deadSockets(pid).length;
 }
 
 /**

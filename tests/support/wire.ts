@@ -4,11 +4,16 @@
  */
 import { connect, type Socket } from "node:net";
 
+/** Milliseconds that a test waits for the agent. */
+const LIMIT_MS = 10_000;
+
 /** A reply. */
 export interface Reply {
   readonly status: number;
   readonly body: string;
   readonly closes: boolean;
+  /** The id in its header `lull-operation`. */
+  readonly operation: string | undefined;
 }
 
 /**
@@ -75,14 +80,14 @@ export class Wire {
   }
 
   /** The next reply. */
-  async response(): Promise<Reply> {
+  async response(limitMs = LIMIT_MS): Promise<Reply> {
     const reply = await this.#until("a reply", () => {
       const reply = this.#take();
       if (reply !== undefined || !this.#closed) return reply;
       throw new Error(
         `Cannot read a reply: closed after ${JSON.stringify(this.#received)}`,
       );
-    });
+    }, limitMs);
     return reply;
   }
 
@@ -102,7 +107,11 @@ export class Wire {
     this.#socket.destroy();
   }
 
-  #until<T>(what: string, look: () => T | undefined): Promise<T> {
+  #until<T>(
+    what: string,
+    look: () => T | undefined,
+    limitMs = LIMIT_MS,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const done = (action: () => void) => {
         clearTimeout(timer);
@@ -112,7 +121,7 @@ export class Wire {
       const timer = setTimeout(
         () =>
           done(() => reject(new Error(`Cannot wait any longer for ${what}`))),
-        10_000,
+        limitMs,
       );
       this.#wake = () => {
         try {
@@ -127,18 +136,20 @@ export class Wire {
   }
 
   #take(): Reply | undefined {
-    const head = this.#received.indexOf("\r\n\r\n");
-    if (head < 0) return undefined;
-    const headers = this.#received.slice(0, head).toLowerCase();
+    const headEnd = this.#received.indexOf("\r\n\r\n");
+    if (headEnd < 0) return undefined;
+    const head = this.#received.slice(0, headEnd);
+    const headers = head.toLowerCase();
     const length = Number(/\r\ncontent-length: (\d+)/.exec(headers)?.[1] ?? 0);
-    const end = head + 4 + length;
+    const end = headEnd + 4 + length;
     if (this.#received.length < end) return undefined;
-    const body = this.#received.slice(head + 4, end);
+    const body = this.#received.slice(headEnd + 4, end);
     this.#received = this.#received.slice(end);
     return {
       status: Number(headers.split(" ")[1]),
       body,
       closes: headers.includes("\r\nconnection: close"),
+      operation: /\r\nlull-operation: (\S+)/i.exec(head)?.[1],
     };
   }
 }

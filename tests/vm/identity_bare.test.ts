@@ -4,6 +4,7 @@ import { describe } from "node:test";
 import {
   callRecover,
   health,
+  LIMIT,
   prepare,
   prepareSettled,
   recover,
@@ -11,8 +12,8 @@ import {
   stepOf,
 } from "./support/agent.ts";
 import { Fleet, KEEP_MEMORY } from "./support/fleet.ts";
-import { draws } from "./support/guest.ts";
-import type { Snapshot } from "./support/machine.ts";
+import { assertRightTime, draws, wallClock } from "./support/guest.ts";
+import type { Machine, Snapshot } from "./support/machine.ts";
 
 /** Bytes that a host gives to one fork only. */
 function fresh(): string {
@@ -80,4 +81,33 @@ describe("a restored machine without a VMGenID device", () => {
     assert.equal((await health(fork)).state, "running");
     await fleet.kill(fork);
   });
+
+  fleet.test("the host's time is set, also before the guest's boot", async () => {
+    const fork = await fleet.restore(await prepared());
+    await fork.cont();
+    const hostTime = Date.parse("2001-02-03T04:05:06Z");
+    const uptime = await uptimeOf(fork);
+    const report = await recover(fork, { outcome: "restored", hostTime });
+    const { status: became, effect } = stepOf(report.steps, "clock");
+    assert.equal(became, "done");
+    assert.equal(effect?.beforeBoot, true);
+    assert.equal(effect?.stepped, true);
+    const ahead = await wallClock(fork) - hostTime;
+    assert.ok(ahead >= 0 && ahead < LIMIT, `${ahead} ms`);
+    // The clock that leases and timers count goes on.
+    const passed = await uptimeOf(fork) - uptime;
+    assert.ok(passed >= 0 && passed < LIMIT / 1000, `${passed} s`);
+    await prepareSettled(fork);
+    const back = await recover(fork, { hostTime: Date.now() });
+    const again = stepOf(back.steps, "clock");
+    assert.equal(again.status, "done");
+    assert.equal(again.effect?.beforeBoot, undefined);
+    await assertRightTime(fork, 10_000);
+    await fleet.kill(fork);
+  });
 });
+
+/** Seconds since the boot, by CLOCK_BOOTTIME. */
+async function uptimeOf(machine: Machine): Promise<number> {
+  return Number((await machine.sh("cat /proc/uptime")).split(" ")[0]);
+}

@@ -1,151 +1,171 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
-import { after, describe, test } from "node:test";
-import { FORK_WORDS } from "../../src/evidence/observer.ts";
-import { kernelMessage } from "../../src/linux/kmsg.ts";
+import { existsSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { describe, test } from "node:test";
+import type { Plan } from "../../src/lifecycle/plan.ts";
+import type { StepContext } from "../../src/lifecycle/step.ts";
 import type { Libc } from "../../src/linux/libc.ts";
 import { dryRun, type DryRunOptions } from "../../src/warm_up/dry_run.ts";
-import { temporary } from "../support/hooks.ts";
+import { Rig } from "../faults/rig.ts";
 import { realLibc } from "../support/libc.ts";
+import { Raw } from "../support/raw.ts";
+import { masksOf } from "../support/proc.ts";
 
-const directory = temporary();
-after(directory.remove);
+/** The steps and repairs that take part, in the order in which they act. */
+const QUIESCE = [
+  ...["connections", "workload-connections", "evidence", "parallelism"],
+];
+const REPAIR = ["entropy", "clock", "reset-connections", "generation"];
 
-function options(libc: Libc, seen: string[]): DryRunOptions {
-  let restored = false;
+/** A plan that notes who acts, and whether its context marks a dry run. */
+function watched(plan: Plan, seen: string[]): Plan {
+  const note = (name: string, { dryRun }: Pick<StepContext, "dryRun">) =>
+    seen.push(dryRun ? name : `${name} for real`);
+  const steps = (list: Plan["settle"]) =>
+    list.map((step) => ({
+      ...step,
+      async quiesce(context: StepContext) {
+        note(step.name, context);
+        return await step.quiesce(context);
+      },
+    }));
   return {
-    libc,
-    runtime: {
-      tryInput: () => Promise.reject(new Error("no right to the log")),
-    },
-    observer: {
-      mark: () => void seen.push("mark"),
-      unwatch: () => void seen.push("unwatch"),
-      look: () => void seen.push("look at the log"),
-      pretend(log) {
-        seen.push("pretend");
-        restored = log.find(kernelMessage(FORK_WORDS)).found;
-        return () => void seen.push("forget it");
+    beforeReply: steps(plan.beforeReply),
+    settle: steps(plan.settle),
+    repairs: plan.repairs.map((one) => ({
+      ...one,
+      repair(context) {
+        note(one.name, context);
+        return one.repair(context);
       },
-    },
-    evidence() {
-      seen.push("look");
-      const found = { conclusive: true, paused: true, sources: [] };
-      return Promise.resolve({ ...found, restored });
-    },
-    tracker: {
-      recover() {
-        seen.push("recover");
-        return { zombies: 0 };
-      },
-    },
-    sweeper: {
-      start: () => void seen.push("start"),
-      stop: () => void seen.push("stop"),
-    },
-    idle: {
-      rest: () => void seen.push("rest"),
-      resume: () => void seen.push("resume"),
-    },
-    guard: { forget: () => void seen.push("forget") },
-    sources: {
-      kernelReseeded: () => false,
-      hostClock: () => ({
-        name: "a clock",
-        read: () => assert.fail("it asked for the time"),
-      }),
-      restoredAt: () => undefined,
-    },
-    healthMayRecover: () => seen.push("may") > 0,
-    ownPorts: () => [],
-    runtimeDirectory: directory.path,
-    hold() {
-      seen.push("connect");
-      return () => void seen.push("hang up");
-    },
-    askHealth: () => Promise.resolve(seen.push("ask")),
+    })),
   };
 }
 
-describe("a rehearsal", () => {
-  test("goes the whole way, and leaves everything as it was", async () => {
-    const libc = await realLibc();
+function optionsOf(
+  { plan, queue }: Rig,
+  more: Partial<DryRunOptions> = {},
+): DryRunOptions {
+  return {
+    ...{ plan, queue },
+    evidence: () => Promise.resolve(undefined),
+    onRunning() {},
+    askHealth: () => Promise.resolve(),
+    ...more,
+  };
+}
+
+/** The C library; each call that would change something fails the test. */
+async function readOnlyLibc(): Promise<Libc> {
+  const libc = await realLibc();
+  const refuse = (what: string) => () => assert.fail(`it ${what}`);
+  return {
+    ...libc,
+    clock_settime: refuse("set the clock"),
+    ioctl(fd, request, argument) {
+      // linux/random.h: the requests of the random pool have the type 'R'.
+      assert.notEqual(request! >> 8n & 0xffn, 0x52n, "it changed the pool");
+      return libc.ioctl!(fd, request, argument);
+    },
+    send(socket, bytes, size, flags) {
+      // struct nlmsghdr: SOCK_DIAG_BY_FAMILY lists, SOCK_DESTROY would be 21
+      assert.equal(bytes![4] | bytes![5] << 8, 20, "it destroyed a connection");
+      return libc.send!(socket, bytes, size, flags);
+    },
+  };
+}
+
+describe("a dry run", () => {
+  test("is the real plan, of which only what is marked takes part", async () => {
     const seen: string[] = [];
-    const sent: number[] = [];
-    let given = 0;
-    const counting: Libc = {
-      ...libc,
-      send(socket, bytes, size, flags) {
-        // struct nlmsghdr: the type follows the length
-        sent.push(bytes![4] | bytes![5] << 8);
-        return libc.send!(socket, bytes, size, flags);
-      },
-      clock_settime: () => assert.fail("it set the clock"),
-      ioctl: () => assert.fail("it changed the random pool"),
-      sched_setaffinity(thread, size, mask) {
-        // Whoever looks meanwhile sees no thread on fewer CPUs.
-        const own = new Uint8Array(mask!.length);
-        if (libc.sched_getaffinity!(thread, size, own) !== -1) {
-          assert.deepEqual(mask, own);
-          given++;
-        }
-        return libc.sched_setaffinity!(thread, size, mask);
-      },
-    };
-    assert.deepEqual(await dryRun(options(counting, seen)), []);
-    assert.deepEqual(readdirSync(directory.path), []);
-    assert.ok(given > 0);
-    assert.deepEqual(seen, [
-      "connect",
-      "mark",
-      "stop",
-      "rest",
-      "may",
-      "look",
-      "pretend",
-      "look at the log",
-      "look",
-      "unwatch",
-      "recover",
-      "forget",
-      "forget it",
-      "resume",
-      "start",
-      "hang up",
-      "ask",
-    ]);
-    // It lists (SOCK_DIAG_BY_FAMILY) both families, at the prepare and, as only
-    // a fork does, at the recovery; it destroys (SOCK_DESTROY) nothing.
-    assert.equal(sent.length, 4);
-    assert.deepEqual([...new Set(sent)], [20]);
+    const rig = await Rig.start({ spoil: (plan) => watched(plan, seen) });
+    try {
+      const askHealth = () => Promise.resolve(seen.push("ask"));
+      const onRunning = () => void seen.push("running");
+      assert.deepEqual(
+        await dryRun(optionsOf(rig, { askHealth, onRunning })),
+        [],
+      );
+      assert.deepEqual(seen, [...QUIESCE, ...REPAIR, "running", "ask"]);
+      seen.length = 0;
+      await rig.round();
+      assert.ok(seen.includes("hooks for real"));
+      assert.ok(seen.includes("generation for real"));
+    } finally {
+      rig.end();
+    }
   });
 
-  test("takes its log away again where something fails", async () => {
-    const seen: string[] = [];
-    const all = options(await realLibc(), seen);
-    let looks = 0;
-    const rehearsal = dryRun({
-      ...all,
-      async evidence() {
-        if (++looks > 1) throw new Error("no evidence");
-        return await all.evidence();
-      },
-    });
-    await assert.rejects(rehearsal, /no evidence/);
-    assert.ok(seen.includes("forget it"));
-    assert.equal(seen.at(-1), "hang up");
-    assert.deepEqual(readdirSync(directory.path), []);
+  test("leaves everything as it was", async () => {
+    const masks = masksOf(process.pid);
+    const rig = await Rig.start({ libc: await readOnlyLibc() });
+    try {
+      for (const _time of [1, 2]) {
+        assert.deepEqual(await dryRun(optionsOf(rig)), []);
+        await rig.assertAsBefore();
+        assert.ok(!existsSync(`${rig.runtimeDirectory}/generation`));
+        assert.ok(!existsSync(`${rig.runtimeDirectory}/journal`));
+      }
+      assert.equal(rig.lifecycle.generation, 0);
+      for (const [thread, mask] of masksOf(process.pid)) {
+        if (masks.has(thread)) assert.equal(mask, masks.get(thread));
+      }
+    } finally {
+      rig.end();
+    }
+    const after = await Rig.start();
+    try {
+      await dryRun(optionsOf(after));
+      const { held } = await after.round();
+      assert.ok(held, "a prepare after it holds");
+      const text = readFileSync(
+        `${after.runtimeDirectory}/generation`,
+        "utf8",
+      );
+      assert.equal(JSON.parse(text).generation, 1);
+    } finally {
+      after.end();
+    }
   });
 
-  test("tells what of a recovery will not work", async () => {
-    const file = `${directory.path}/file`;
-    writeFileSync(file, "");
-    const [why, ...more] = await dryRun({
-      ...options(await realLibc(), []),
-      runtimeDirectory: file,
+  test("keeps the connections of other callers", async () => {
+    const rig = await Rig.start();
+    try {
+      const other = await Raw.open(rig.port);
+      for (const _time of [1, 2]) {
+        assert.deepEqual(await dryRun(optionsOf(rig)), []);
+        other.request("GET", "/");
+        const { headers, body } = await other.response();
+        assert.equal(body, "here");
+        assert.notEqual(headers.get("connection"), "close");
+      }
+      other.destroy();
+    } finally {
+      rig.end();
+    }
+  });
+
+  test("says which parts of a recovery fail", async () => {
+    const rig = await Rig.start({
+      flags: ["--runtime-directory=/proc/self/stat/run"],
     });
-    assert.match(why, /^generation: .*ENOTDIR/);
-    assert.deepEqual(more, []);
-    assert.ok(!existsSync(`${file}/generation`));
+    try {
+      const [why, ...more] = await dryRun(optionsOf(rig));
+      assert.match(why, /^generation: .*ENOTDIR/);
+      assert.deepEqual(more, []);
+    } finally {
+      rig.end();
+    }
+  });
+
+  test("fails, and is undone, if the evidence cannot be looked for", async () => {
+    const rig = await Rig.start();
+    try {
+      const evidence = () => Promise.reject(new Error("no evidence"));
+      await assert.rejects(dryRun(optionsOf(rig, { evidence })), /no evidence/);
+      await rig.assertAsBefore();
+    } finally {
+      rig.end();
+    }
   });
 });

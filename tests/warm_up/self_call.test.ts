@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { listConnections } from "../../src/linux/connections.ts";
 import { SelfCall } from "../../src/warm_up/self_call.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
@@ -53,20 +52,4 @@ test("no reply is an error, no port is none", async () => {
   }
   const nowhere = new SelfCall(await realLibc(), () => []);
   assert.equal(await nowhere.ask(), false);
-});
-
-test("it holds a connection, and says nothing on it", async () => {
-  const { asked, call, port, close } = await listen("127.0.0.1");
-  const libc = await realLibc();
-  const here = () => listConnections(libc, port).length;
-  try {
-    const hangUp = call.hold();
-    await until("the connection", () => here() === 1);
-    hangUp();
-    await until("its end", () => here() === 0);
-    assert.deepEqual(asked, []);
-  } finally {
-    close();
-  }
-  new SelfCall(libc, () => []).hold()();
 });

@@ -5,15 +5,12 @@ import { WarmUp, type WarmUpOptions } from "../../src/warm_up/warm_up.ts";
 import { deferred } from "../support/deferred.ts";
 import { until } from "../support/until.ts";
 
-const REHEARSALS = 3;
-
 function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
   return new WarmUp({
-    rehearse() {
-      seen.push("rehearse");
+    dryRun() {
+      seen.push("dry run");
       return Promise.resolve([]);
     },
-    rehearsals: REHEARSALS,
     program: {
       pageOut: () => void seen.push("out"),
       record: () => void seen.push("learn"),
@@ -26,8 +23,7 @@ function warmUp(seen: string[], options: Partial<WarmUpOptions> = {}): WarmUp {
 }
 
 const WHOLE = [
-  ...new Array<string>(REHEARSALS).fill("rehearse"),
-  ...["out", "rehearse", "learn"],
+  ...["dry run", "out", "dry run", "learn"],
 ];
 
 function comesNoMore(
@@ -62,10 +58,10 @@ describe("the warm-up", () => {
     await until("the end of it", () => seen.length === WHOLE.length);
   });
 
-  test("what waits for it meets no rehearsal", async () => {
+  test("a caller that waits for it meets no dry run", async () => {
     const seen: string[] = [];
     const { promise, resolve } = Promise.withResolvers<string[]>();
-    const warm = warmUp(seen, { rehearse: () => promise, program: undefined });
+    const warm = warmUp(seen, { dryRun: () => promise, program: undefined });
     warm.start();
     warm.replied();
     const ended = warm.ended();
@@ -111,7 +107,7 @@ describe("the warm-up", () => {
   test("says why it failed", async () => {
     const seen: string[] = [];
     const warm = warmUp(seen, {
-      rehearse: () => Promise.reject(new Error("no memory")),
+      dryRun: () => Promise.reject(new Error("no memory")),
     });
     warm.start();
     warm.replied();

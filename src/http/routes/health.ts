@@ -3,7 +3,7 @@
  * @module
  */
 import type { Context } from "hono";
-import type { Agent } from "../app.ts";
+import type { Agent } from "../context.ts";
 import type { RecoverRequest } from "../../lifecycle/step.ts";
 import type { Bindings } from "../../connections/exchange.ts";
 import { callOf } from "../guard.ts";

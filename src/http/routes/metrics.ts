@@ -3,7 +3,7 @@
  * @module
  */
 import type { Context } from "hono";
-import type { Agent } from "../app.ts";
+import type { Agent } from "../context.ts";
 import { residentBytes } from "../../memory/resident.ts";
 import { OPEN_METRICS } from "../metrics.ts";
 

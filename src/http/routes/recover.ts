@@ -3,7 +3,7 @@
  * @module
  */
 import type { Context } from "hono";
-import type { Agent } from "../app.ts";
+import type { Agent } from "../context.ts";
 import type { Recovered } from "../../lifecycle/recovery.ts";
 import type { RecoverRequest } from "../../lifecycle/request.ts";
 import { withOutput } from "../../hooks/output.ts";

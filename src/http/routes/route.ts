@@ -4,7 +4,7 @@
  */
 import type { Context } from "hono";
 import type { GenericSchema } from "valibot";
-import type { Agent } from "../app.ts";
+import type { Agent } from "../context.ts";
 import type { Bindings } from "../../connections/exchange.ts";
 import type { ProblemKind } from "../../util/problem.ts";
 

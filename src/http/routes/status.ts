@@ -3,7 +3,7 @@
  * @module
  */
 import type { Context } from "hono";
-import type { Agent } from "../app.ts";
+import type { Agent } from "../context.ts";
 import { VERSION } from "../../version.ts";
 import { reportOf } from "./prepare.ts";
 import type { StatusDocument } from "./documents.ts";

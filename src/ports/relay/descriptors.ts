@@ -1,49 +1,36 @@
 /**
- * Descriptors that a worker opens by system calls of its own. The kernel takes
- * descriptors back at the end of a process, not of a thread: whoever ends the
- * thread closes what it has left.
+ * The descriptors that a worker opens by system calls. The kernel closes descriptors at the end
+ * of a process, not at the end of a thread: the worker's owner closes those that the thread has
+ * left open.
  * @module
  */
 
-/** Higher numbers are refused: a flag each is kept for all. */
+/** Descriptors from this number on are refused: there is one byte for each number below it. */
 const MOST = 65_536;
 
-/** Which descriptors a worker has open; its owner sees the same memory. */
+/** Which descriptors a worker has open. Its owner reads the same memory. */
 export class Descriptors {
-  readonly memory: SharedArrayBuffer;
-  readonly #open: Uint8Array;
+  /** Byte N is 1 while descriptor N is open; in a SharedArrayBuffer. */
+  readonly flags: Uint8Array<SharedArrayBuffer>;
+  /** The bytes behind the flags, for the worker's own use. */
+  readonly more: Uint8Array<SharedArrayBuffer>;
 
-  /** Of a worker, with so many bytes more for it; or of its owner. */
-  constructor(of: { readonly more: number } | SharedArrayBuffer) {
-    this.memory = "more" in of ? new SharedArrayBuffer(MOST + of.more) : of;
-    this.#open = new Uint8Array(this.memory, 0, MOST);
+  /** With `more` bytes behind the flags. */
+  constructor({ more }: { readonly more: number }) {
+    const memory = new SharedArrayBuffer(MOST + more);
+    this.flags = new Uint8Array(memory, 0, MOST);
+    this.more = new Uint8Array(memory, MOST);
   }
 
-  /** What was asked for beyond the flags. */
-  get more(): Uint8Array<SharedArrayBuffer> {
-    return new Uint8Array(this.memory, MOST);
-  }
-
-  /** Notes one that was just opened; false where there is no room to. */
+  /** Notes a descriptor that was just opened; false if its number is too high. */
   add(fd: number): boolean {
     if (fd < 0 || fd >= MOST) return false;
-    this.#open[fd] = 1;
+    this.flags[fd] = 1;
     return true;
   }
 
-  /** Forgets one that is still open: once closed, its number may be another's. */
+  /** Forgets a descriptor that is still open: once it is closed, its number may be reused. */
   delete(fd: number): void {
-    this.#open[fd] = 0;
-  }
-
-  /** Takes all that are noted. */
-  drain(): number[] {
-    const left: number[] = [];
-    for (let fd = this.#open.indexOf(1); fd !== -1;) {
-      this.#open[fd] = 0;
-      left.push(fd);
-      fd = this.#open.indexOf(1, fd);
-    }
-    return left;
+    this.flags[fd] = 0;
   }
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Target, TestAgent } from "../../support/agent.ts";
 import { HungDisk, withoutHungDisk } from "../../support/hung_disk.ts";
 import { HungMount, withoutFuse } from "../../support/hung_mount.ts";
+import { overUnix } from "../../support/over_unix.ts";
 import type { RawResponse } from "../../support/raw.ts";
 import { until } from "../../support/until.ts";
 
@@ -42,6 +44,35 @@ function fuse(target: Target): void {
         });
       });
     }
+
+    test("a program's socket on it: its hook fails, and nothing else", async () => {
+      using mount = new HungMount("nothing");
+      await withAgent(target, mount, [], async (agent) => {
+        const link = join(agent.directory, "link");
+        symlinkSync(mount.mountPoint, link);
+        const entries = [mount.mountPoint, link].map((path, i) => ({
+          name: `evil-${i}`,
+          url: `unix:${path}/app.sock:/hook`,
+          policy: "continue",
+        }));
+        const socket = join(agent.directory, "hooks.sock");
+        await until("the hooks socket", () => existsSync(socket));
+        for (const entry of entries) {
+          const { status } = await overUnix(socket, "POST", "/hooks", entry);
+          assert.equal(status, 201);
+        }
+        const reply = await answered(agent.settle(), 20_000);
+        assert.equal(reply.status, 200, reply.body);
+        assert.equal(
+          reply.body.split(
+            `the path leads through ${mount.mountPoint}, a filesystem of ` +
+              "type fuse, which may not answer",
+          ).length,
+          3,
+          reply.body,
+        );
+      });
+    });
 
     test("the lease still ends, and SIGTERM still ends the agent", async () => {
       using mount = new HungMount("/dev/vda");

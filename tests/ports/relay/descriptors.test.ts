@@ -3,26 +3,26 @@ import { describe, it } from "node:test";
 import { Descriptors } from "../../../src/ports/relay/descriptors.ts";
 
 describe("the descriptors of a worker", () => {
-  it("are its owner's to close, once each", () => {
-    const worker = new Descriptors({ more: 12 });
-    const owner = new Descriptors(worker.memory);
-    for (const fd of [0, 7, 8, 65_535]) assert.ok(worker.add(fd));
-    worker.delete(8);
-    assert.deepEqual(owner.drain(), [0, 7, 65_535]);
-    assert.deepEqual(owner.drain(), []);
+  it("are flags that the worker's owner sees", () => {
+    const descriptors = new Descriptors({ more: 12 });
+    const seen = structuredClone(descriptors.flags);
+    for (const fd of [0, 7, 8, 65_535]) assert.ok(descriptors.add(fd));
+    descriptors.delete(8);
+    const open = [...seen].flatMap((flag, fd) => flag === 1 ? [fd] : []);
+    assert.deepEqual(open, [0, 7, 65_535]);
   });
 
-  it("are refused where they cannot be noted", () => {
-    const worker = new Descriptors({ more: 0 });
-    assert.equal(worker.add(-1), false);
-    assert.equal(worker.add(65_536), false);
-    assert.deepEqual(worker.drain(), []);
+  it("are refused if they cannot be noted", () => {
+    const descriptors = new Descriptors({ more: 0 });
+    assert.equal(descriptors.add(-1), false);
+    assert.equal(descriptors.add(65_536), false);
+    assert.equal(descriptors.flags.indexOf(1), -1);
   });
 
-  it("leave alone what else is in their memory", () => {
-    const worker = new Descriptors({ more: 4 });
-    worker.more.fill(1);
-    assert.deepEqual(new Descriptors(worker.memory).drain(), []);
-    assert.deepEqual([...worker.more], [1, 1, 1, 1]);
+  it("leave the bytes behind the flags alone", () => {
+    const descriptors = new Descriptors({ more: 4 });
+    descriptors.more.fill(1);
+    assert.equal(descriptors.flags.indexOf(1), -1);
+    assert.deepEqual([...descriptors.more], [1, 1, 1, 1]);
   });
 });

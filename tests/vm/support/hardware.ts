@@ -27,7 +27,16 @@ export interface Hardware {
   readonly balloon: boolean;
   /** What QEMU's -rtc gets. */
   readonly rtc: string;
+  /**
+   * Whether the guest's memory is a file, of which each snapshot has a copy. QEMU
+   * maps the pages of a "whole" one at the start, those of a "lazy" one as they
+   * are touched; the host then maps up to 15 pages beside each of them, too.
+   */
+  readonly memoryFile: "none" | "whole" | "lazy";
 }
+
+/** The file of the guest's memory, in QEMU's folder: byte for byte as the guest sees it. */
+export const MEMORY_FILE = "memory";
 
 /** QEMU's arguments for it; with `incoming` it waits for a snapshot. */
 export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
@@ -47,6 +56,14 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     }`,
     "-device virtio-net-pci,netdev=net,romfile=",
   ];
+  if (hardware.memoryFile !== "none") {
+    const file = `mem-path=${MEMORY_FILE},size=${hardware.memory}M,share=on`;
+    const prealloc = hardware.memoryFile === "whole" ? "on" : "off";
+    args.push(
+      `-object memory-backend-file,id=m,${file},prealloc=${prealloc}`,
+      "-machine memory-backend=m",
+    );
+  }
   if (guid) args.push(`-device vmgenid,guid=${guid}`);
   if (hardware.rng) args.push("-device virtio-rng-pci");
   if (hardware.balloon) {

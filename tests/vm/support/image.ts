@@ -32,6 +32,8 @@ export interface ImageOptions {
   readonly name?: string;
   /** The agent's binary; dist/lull if not given. */
   readonly binary?: string;
+  /** The folder with the agent's main.js for Deno; dist/deno if not given. */
+  readonly bundle?: string;
   /** More files: path in the guest to path here. Programs bring their libraries. */
   readonly extra?: Readonly<Record<string, string>>;
 }
@@ -122,7 +124,7 @@ function buildTree(tree: string, options: ImageOptions): void {
     addProgram(tree, "/usr/local/bin/deno", denoPath());
     const script = join(guestDir, "deno_lull.sh");
     addFile(tree, "/usr/local/bin/lull", script, 0o755);
-    cpSync(denoBundle(), join(tree, "opt/lull"), { recursive: true });
+    cpSync(agentBundle(options), join(tree, "opt/lull"), { recursive: true });
   }
   for (const [path, source] of Object.entries(options.extra ?? {})) {
     addProgram(tree, path, source);
@@ -133,8 +135,8 @@ function agentBinary(options: ImageOptions): string {
   return options.binary ?? built("lull");
 }
 
-function denoBundle(): string {
-  return built("deno");
+function agentBundle(options: ImageOptions): string {
+  return options.bundle ?? built("deno");
 }
 
 function built(name: string): string {
@@ -176,7 +178,7 @@ function inputs(options: ImageOptions): string[] {
     ...Object.values(options.extra ?? {}),
   ];
   if (options.variant === "bun") list.push(agentBinary(options));
-  if (options.variant === "deno") list.push(denoPath(), denoBundle());
+  if (options.variant === "deno") list.push(denoPath(), agentBundle(options));
   return list;
 }
 

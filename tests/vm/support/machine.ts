@@ -1,10 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { copyFileSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, linkSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { until } from "../../support/until.ts";
 import { ANSWER_LIMIT, Guest, type GuestPorts } from "./guest_access.ts";
-import { AGENT_PORT, type Hardware, HELPER_PORT } from "./hardware.ts";
-import { ownDir, Qemu } from "./qemu.ts";
+import {
+  AGENT_PORT,
+  type Hardware,
+  HELPER_PORT,
+  MEMORY_FILE,
+} from "./hardware.ts";
+import { readState, writeState } from "./migrate.ts";
+import { copySparse, ownDir, Qemu } from "./qemu.ts";
 
 /** How to boot; what is left out is as in the design: 2 CPUs, 512 MiB, a VMGenID device. */
 export type BootOptions =
@@ -20,15 +26,12 @@ export interface Snapshot {
   readonly hardware: Hardware;
   readonly file: string;
   readonly data: string;
-  /** The size of the file: QEMU writes a page of zeros as a mark only. */
+  /** The guest's memory, where the hardware has it in a file. */
+  readonly memory?: string;
+  /** The size of `file`: QEMU writes a page of zeros as a mark only. */
   readonly bytes: number;
   /** From the start of the writing to its end. */
   readonly ms: number;
-}
-
-/** A word for the shell that QEMU gives the command to. */
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** A virtual machine. */
@@ -61,10 +64,11 @@ export class Machine extends Guest {
       rng: false,
       balloon: false,
       rtc: "base=utc",
+      memoryFile: "none",
       ...options,
       guid: options.guid === "none" ? undefined : options.guid ?? randomUUID(),
     };
-    const qemu = await Qemu.start(hardware, hardware.image.data);
+    const qemu = await Qemu.start(hardware, hardware.image);
     return await Machine.#from(hardware, qemu, 0);
   }
 
@@ -80,19 +84,10 @@ export class Machine extends Guest {
     const { hardware: was } = snapshot;
     const other = generation === "other" && was.guid !== undefined;
     const hardware = { ...was, guid: other ? randomUUID() : was.guid };
-    const qemu = await Qemu.start(hardware, snapshot.data, true);
-    const start = performance.now();
+    const qemu = await Qemu.start(hardware, snapshot, true);
     try {
-      await qemu.qmp.execute("migrate-incoming", {
-        uri: `exec:cat ${quoted(snapshot.file)}`,
-      });
-      await until("the restore", async () => {
-        const { status } = await qemu.qmp.execute<{ status: string }>(
-          "query-status",
-        );
-        return status !== "inmigrate";
-      }, ANSWER_LIMIT);
-      return await Machine.#from(hardware, qemu, performance.now() - start);
+      const ms = await readState(qemu.qmp, hardware, snapshot.file);
+      return await Machine.#from(hardware, qemu, ms);
     } catch (error) {
       await qemu.end();
       throw error;
@@ -119,27 +114,27 @@ export class Machine extends Guest {
     await this.#qemu.qmp.execute("cont");
   }
 
-  /** Stops the machine and writes it to a file; it stays stopped. */
-  async snapshot(): Promise<Snapshot> {
-    const { qmp } = this.#qemu;
+  /**
+   * Stops the machine and writes it to files; it stays stopped. Memory that is a
+   * file is copied, or given away with "last": nothing reads it, and the machine
+   * must not run again.
+   */
+  async snapshot(when: "now" | "last" = "now"): Promise<Snapshot> {
+    const { hardware } = this;
     await this.stop();
     const dir = ownDir("snapshot");
-    const file = join(dir, "memory");
-    const start = performance.now();
-    await qmp.execute("migrate-set-parameters", { "max-bandwidth": 2 ** 40 });
-    await qmp.execute("migrate", { uri: `exec:cat > ${quoted(file)}` });
-    await until("the snapshot", async () => {
-      const info = await qmp.execute<{ status: string }>("query-migrate");
-      if (info.status === "failed") {
-        throw new Error(`Cannot write ${file}: ${JSON.stringify(info)}`);
-      }
-      return info.status === "completed";
-    }, ANSWER_LIMIT);
-    const ms = performance.now() - start;
+    const file = join(dir, "state");
+    const ms = await writeState(this.#qemu.qmp, hardware, file);
     const data = join(dir, "data.ext4");
-    copyFileSync(join(this.#qemu.dir, "data.ext4"), data);
+    this.copyDisk(data);
     const { size: bytes } = statSync(file);
-    return { hardware: this.hardware, file, data, bytes, ms };
+    if (hardware.memoryFile === "none") {
+      return { hardware, file, data, bytes, ms };
+    }
+    const memory = join(dir, MEMORY_FILE);
+    if (when === "now") copySparse(this.memoryFile, memory);
+    else linkSync(this.memoryFile, memory);
+    return { hardware, file, data, memory, bytes, ms };
   }
 
   /** Makes a further port of the guest reachable; gives the port on this host's 127.0.0.1. */
@@ -166,6 +161,11 @@ export class Machine extends Guest {
     // QEMU writes through this host's page cache: a copy sees every write that
     // the guest has been told is done.
     copyFileSync(join(this.#qemu.dir, "data.ext4"), to);
+  }
+
+  /** The file that is the guest's memory. */
+  get memoryFile(): string {
+    return join(this.#qemu.dir, MEMORY_FILE);
   }
 
   /** How fast the running guest changes its memory, in MiB per second, measured over so many seconds. */

@@ -11,10 +11,10 @@ import {
 import { freemem } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { argumentsFor, type Hardware } from "./hardware.ts";
+import { argumentsFor, type Hardware, MEMORY_FILE } from "./hardware.ts";
 import { distDir } from "./paths.ts";
 import { Qmp } from "./qmp.ts";
-import { which } from "./run.ts";
+import { run, which } from "./run.ts";
 
 const MEMORY_DIR = "/dev/shm";
 /** What the snapshots of all tests that run at once may take, and more. */
@@ -69,6 +69,11 @@ export function ownDir(name: string): string {
   return dir;
 }
 
+/** Copies a file and leaves out its zeros, which read the same. */
+export function copySparse(from: string, to: string): void {
+  run("cp", ["--sparse=always", from, to]);
+}
+
 /** One QEMU process: its control connection, its ports, its end. */
 export class Qemu {
   readonly qmp: Qmp;
@@ -96,10 +101,13 @@ export class Qemu {
     living.add(this);
   }
 
-  /** Starts a machine, or with `incoming` one that waits for a snapshot; `data` is its /data. */
+  /**
+   * Starts a machine, or with `incoming` one that waits for a snapshot. It gets
+   * copies of the files: `data` is its /data, `memory` a memory that is a file.
+   */
   static async start(
     hardware: Hardware,
-    data: string,
+    files: { readonly data: string; readonly memory?: string },
     incoming = false,
   ): Promise<Qemu> {
     const qemu = which("qemu-system-x86_64");
@@ -109,7 +117,8 @@ export class Qemu {
       );
     }
     const dir = ownDir("machine");
-    copyFileSync(data, join(dir, "data.ext4"));
+    copyFileSync(files.data, join(dir, "data.ext4"));
+    if (files.memory) copySparse(files.memory, join(dir, MEMORY_FILE));
     // The kernel kills QEMU when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG).
     const child = spawn("setpriv", [
       "--pdeathsig",

@@ -9,7 +9,11 @@ import {
   loadLibc,
   requireSymbol,
 } from "../../../linux/libc.ts";
-import { denoRuntime } from "../../../runtime/deno/mod.ts";
+import {
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+} from "../../../linux/socket_constants.ts";
+import { openLibrary } from "../../../runtime/deno/library.ts";
 import { Descriptors } from "../descriptors.ts";
 
 // sys/epoll.h
@@ -21,9 +25,9 @@ export const EPOLLRDHUP = 0x2000;
 const EPOLLET = 0x8000_0000;
 const EPOLL_CTL_ADD = 1;
 /** Of every kind of descriptor: fcntl.h, sys/epoll.h and the others agree. */
-const CLOEXEC = 0o2000000;
-/** SOCK_NONBLOCK and SOCK_CLOEXEC, socket(2). */
-export const SOCK_FLAGS = 0o4000 | CLOEXEC;
+const CLOEXEC = SOCK_CLOEXEC;
+/** The flags of each socket here. */
+export const SOCK_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 /** struct epoll_event is packed on x86-64 alone. */
 const [EVENT_BYTES, TOKEN_OFFSET] = process.arch === "x64" ? [12, 4] : [16, 8];
@@ -37,7 +41,7 @@ const WAIT_MS = 1000;
 const ROUNDS = 16;
 
 /** The C library of this thread. */
-export const libc: Libc = loadLibc(denoRuntime);
+export const libc: Libc = loadLibc({ openLibrary });
 
 /**
  * What this thread has open. The events lie in the same memory: a wait that is
@@ -48,7 +52,7 @@ export const descriptors = new Descriptors({
   more: EVENT_BYTES * MOST_EVENTS,
 });
 const events = descriptors.more as Uint8Array as Uint8Array<ArrayBuffer>;
-const view = new DataView(descriptors.memory, events.byteOffset);
+const view = new DataView(events.buffer, events.byteOffset);
 
 /** Leaves the event loop free: it waits on a thread of Deno's pool. */
 const waiting = Deno.dlopen("libc.so.6", { // there is no Deno for musl

@@ -5,16 +5,17 @@
  */
 import { lastError, requireSymbol } from "../../../linux/libc.ts";
 import { socketAddress } from "../../../linux/socket_address.ts";
+import {
+  SO_REUSEADDR,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "../../../linux/socket_constants.ts";
 import type { Listening, ListenOptions } from "../../listen.ts";
 import { disown, libc, own, Poller, SOCK_FLAGS } from "./epoll.ts";
 import { DenoRelay } from "./relay.ts";
 
 export { descriptors } from "./epoll.ts";
 
-// socket(2), socket(7)
-const SOCK_STREAM = 1;
-const SOL_SOCKET = 1;
-const SO_REUSEADDR = 2;
 const ON = Uint8Array.of(1, 0, 0, 0);
 /** errno(3) */
 const EAGAIN = 11;

@@ -5,6 +5,13 @@
  */
 import { requireSymbol } from "../../../linux/libc.ts";
 import { socketAddress } from "../../../linux/socket_address.ts";
+import {
+  IPPROTO_TCP,
+  SO_LINGER,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from "../../../linux/socket_constants.ts";
 import type { RelayedConnection } from "../../listen.ts";
 import {
   disown,
@@ -17,13 +24,6 @@ import {
   SOCK_FLAGS,
 } from "./epoll.ts";
 import { carry, Endpoint } from "./side.ts";
-
-// socket(7), tcp(7)
-const SOCK_STREAM = 1;
-const SOL_SOCKET = 1;
-const SO_LINGER = 13;
-const IPPROTO_TCP = 6;
-const TCP_NODELAY = 1;
 
 const ON = Uint8Array.of(1, 0, 0, 0);
 /** struct linger: on, for 0 s. The close then resets the connection. */

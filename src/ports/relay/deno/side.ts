@@ -4,6 +4,12 @@
  */
 import { requireSymbol } from "../../../linux/libc.ts";
 import {
+  IPPROTO_TCP,
+  MSG_NOSIGNAL,
+  SHUT_WR,
+  TCP_INFO,
+} from "../../../linux/socket_constants.ts";
+import {
   EPOLLERR,
   EPOLLHUP,
   EPOLLIN,
@@ -12,11 +18,6 @@ import {
   libc,
 } from "./epoll.ts";
 
-// send(2), shutdown(2), tcp(7)
-const MSG_NOSIGNAL = 0x4000;
-const SHUT_WR = 1;
-const IPPROTO_TCP = 6;
-const TCP_INFO = 11;
 /** Its state, the first byte of what TCP_INFO gives; linux/tcp.h. */
 const TCP_CLOSE = 7;
 

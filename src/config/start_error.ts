@@ -2,7 +2,7 @@
  * Why the agent does not start.
  * @module
  */
-import { ConfigError } from "../config/error.ts";
+import { ConfigError } from "./error.ts";
 
 /**
  * The agent cannot start. The message is one sentence for the user: it says what cannot be

@@ -7,6 +7,7 @@
  */
 import { accessSync, constants, readFileSync } from "node:fs";
 import process from "node:process";
+import { messageOf } from "../../util/errors.ts";
 
 /** The settings; each was chosen by measurement. */
 const SETTINGS = {
@@ -36,7 +37,7 @@ const MARKER = "LULL_FORMER_ENVIRONMENT";
  * Executes this process again with the settings, once; gives back the reason
  * where that is not possible, and undefined where they are in force.
  */
-export function reexecWithSettings(): string | undefined {
+export function prepareProcess(): string | undefined {
   const missing = Object.entries(SETTINGS)
     .filter(([name, value]) => process.env[name] !== value)
     .map(([name]) => name);
@@ -51,7 +52,7 @@ export function reexecWithSettings(): string | undefined {
   try {
     execute();
   } catch (error) {
-    return `Cannot change settings of Bun: ${(error as Error).message}`;
+    return `Cannot change settings of Bun: ${messageOf(error)}`;
   }
 }
 

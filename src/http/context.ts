@@ -1,0 +1,35 @@
+/**
+ * The parts of the agent that the routes receive.
+ * @module
+ */
+import type { ConnectionTracker } from "../connections/tracker.ts";
+import type { OwedThaws } from "../hooks/owed_thaws.ts";
+import type { Repaired } from "../lifecycle/journal.ts";
+import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import type { Log } from "../log/mod.ts";
+import type { PortSubsystem } from "../ports/subsystem.ts";
+import type { Runtime } from "../runtime/types.ts";
+import type { Guard } from "./guard.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** The parts of the agent that the routes use. */
+export interface Agent {
+  readonly lifecycle: Lifecycle;
+  readonly runtime: Pick<Runtime, "name" | "version">;
+  readonly tracker: Pick<ConnectionTracker, "keepAlive">;
+  readonly ports?: Pick<PortSubsystem, "status">;
+  readonly metrics: Metrics;
+  /** The changes that a killed agent left, and that this one undid at its start. */
+  readonly repaired: readonly Repaired[];
+  /** The thaws that are owed to hooks. */
+  readonly owed?: Pick<OwedThaws, "names">;
+  /** Makes ids for requests. */
+  readonly newId: () => string;
+  readonly log: Log;
+  readonly bodyLimitBytes: number;
+  readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
+  /** Whether calls other than health checks need the token. */
+  readonly tokenNeeded: boolean;
+  /** Whether a health check may recover a quiesced guest. */
+  readonly healthMayRecover: () => boolean;
+}

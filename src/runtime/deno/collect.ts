@@ -1,0 +1,44 @@
+/**
+ * V8's garbage collection.
+ * @module
+ */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { CFunction } from "../library.ts";
+import { openLibrary } from "./library.ts";
+
+/** V8's collector, as `--expose-gc` gives it to new contexts. */
+type Collector = (options: {
+  type: "major";
+  execution: "sync";
+  flavor: "last-resort";
+}) => void;
+
+let collector: Collector | undefined;
+let trim: CFunction | undefined;
+
+/** Collects all garbage, and returns freed memory of malloc to the kernel. */
+// deno-lint-ignore require-await -- V8 collects synchronously
+export async function collect(signal?: AbortSignal): Promise<boolean> {
+  if (signal?.aborted) return false;
+  collector ??= exposeCollector();
+  collector({ type: "major", execution: "sync", flavor: "last-resort" });
+  trim ??= findTrim();
+  trim(0n);
+  return true;
+}
+
+function exposeCollector(): Collector {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as Collector;
+}
+
+/**
+ * malloc_trim(3). Array buffers belong to malloc: the collection frees them, but malloc
+ * keeps their memory. musl has no such function and keeps no such memory.
+ */
+function findTrim(): CFunction {
+  const signature = { args: ["usize"], result: "i32" } as const;
+  return openLibrary("libc.so.6")?.symbol("malloc_trim", signature) ??
+    (() => 0);
+}

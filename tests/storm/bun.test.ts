@@ -1,0 +1,3 @@
+import { storm } from "./suite.ts";
+
+storm("bun");
