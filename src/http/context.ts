@@ -1,5 +1,5 @@
 /**
- * What the routes receive of the agent.
+ * The parts of the agent that the routes receive.
  * @module
  */
 import type { ConnectionTracker } from "../connections/tracker.ts";
@@ -12,24 +12,24 @@ import type { Runtime } from "../runtime/types.ts";
 import type { Guard } from "./guard.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** The parts of the agent that the routes call. */
+/** The parts of the agent that the routes use. */
 export interface Agent {
   readonly lifecycle: Lifecycle;
   readonly runtime: Pick<Runtime, "name" | "version">;
   readonly tracker: Pick<ConnectionTracker, "keepAlive">;
   readonly ports?: Pick<PortSubsystem, "status">;
   readonly metrics: Metrics;
-  /** What a killed agent had left, and this one took back at its start. */
+  /** The changes that a killed agent left, and that this one undid at its start. */
   readonly repaired: readonly Repaired[];
-  /** The thaws that hooks are owed now. */
+  /** The thaws that are owed to hooks. */
   readonly owed?: Pick<OwedThaws, "names">;
-  /** Names for requests. */
+  /** Makes ids for requests. */
   readonly newId: () => string;
   readonly log: Log;
   readonly bodyLimitBytes: number;
   readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
-  /** Whether calls need the token, health checks excepted. */
+  /** Whether calls other than health checks need the token. */
   readonly tokenNeeded: boolean;
-  /** Whether a health check may end what is quiesced. */
+  /** Whether a health check may recover a quiesced guest. */
   readonly healthMayRecover: () => boolean;
 }

@@ -112,7 +112,10 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     ) => established && silentMs !== undefined && silentMs > ago);
   }
 
-  /** Without the agent's own connections, and those on loopback: both ends are in the snapshot. */
+  /**
+   * Without the agent's own connections, and without those on loopback: both of their ends are in the
+   * snapshot.
+   */
   function foreign(connections: readonly TcpConnection[]): TcpConnection[] {
     const own = ownPorts();
     return connections.filter(({ local, localPort, remote }) =>
