@@ -55,7 +55,7 @@ export function commands(most: number, replayPath?: string) {
     ...weighted(
       2,
       fc.tuple(
-        fc.tuple(fc.constantFrom(1, 30, 600), fc.constantFrom(30, 600)),
+        fc.tuple(fc.constantFrom(30, 600), fc.constantFrom(30, 600)),
         fc.constantFrom<Names>("one", "two", "none"),
       ).map(([leases, names]) => join(leases, names)),
     ),
