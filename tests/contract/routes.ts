@@ -242,7 +242,7 @@ export function routes(target: Target): void {
     });
 
     test("a number in the query may be written as JSON writes it", async () => {
-      for (const lease of ["5", "5.0", "5e2", "5E%2B2", "86400", "3e-1"]) {
+      for (const lease of ["5", "5.0", "5e2", "5E%2B2", "86400", "30e-1"]) {
         const path = `/snapshot/prepare?wait=settled&lease=${lease}`;
         const reply = await agent.ask("POST", path);
         assert.equal(reply.status, 200, lease);
