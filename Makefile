@@ -15,7 +15,7 @@ WORKERS := src/ports/forwarder_worker.ts src/linux/freezer_worker.ts
 FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
-	model faults storm soak schemathesis \
+	endurance model faults storm soak schemathesis \
 	build deno-compile check fmt bench bench-vm vm-deps vm-test ci clean
 
 help: ## List the targets.
@@ -87,7 +87,7 @@ fmt: tools ## Format all files.
 
 # Tests. Each run writes its results to dist/junit, where `make summary` counts them.
 UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path 'tests/contract/*' \
-	-not -path 'tests/model/*' -not -path 'tests/storm/*' -not -path 'tests/faults/real/*')
+	-not -path 'tests/model/*' -not -path 'tests/storm/*' -not -path 'tests/endurance/*' -not -path 'tests/faults/real/*')
 JUNIT := dist/junit
 BUN_TEST := bun test --timeout 180000 --reporter=junit --reporter-outfile=$(JUNIT)
 
@@ -110,6 +110,11 @@ contract-binary: build ## Run the HTTP contract on the bundle and the binary.
 	@mkdir -p $(JUNIT)
 	@$(BUN_TEST)/contract-bundle.xml tests/contract/bundle.test.ts
 	@$(BUN_TEST)/contract-binary.xml tests/contract/binary.test.ts
+
+endurance: build ## Run 1,000 rounds on Deno, Bun, the bundle and the binary: nothing may grow.
+	@mkdir -p $(JUNIT)
+	@for target in deno bun bundle binary; do \
+	  $(BUN_TEST)/endurance-$$target.xml tests/endurance/$$target.test.ts; done
 
 # The output is one page, dist/bench.json and dist/bench/*.svg. PARTS names what to
 # measure: native, forwarder, machine, pages. The part pages can measure less, for a
@@ -179,7 +184,7 @@ summary: tools ## Count the tests that ran so far.
 
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary schemathesis faults storm model vm-test
+	@$(MAKE) --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist

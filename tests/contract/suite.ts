@@ -4,7 +4,6 @@
 import type { Target } from "../support/agent.ts";
 import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
-import { endurance } from "./endurance.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
 import { limits } from "./limits.ts";
@@ -28,5 +27,4 @@ export function contract(target: Target): void {
   forwarding(target);
   faults(target);
   process(target);
-  endurance(target);
 }

@@ -1,0 +1,3 @@
+import { endurance } from "./suite.ts";
+
+endurance("binary");
