@@ -74,8 +74,14 @@ export function endurance(target: Target): void {
           const before = await holdings(agent);
           await rounds(30);
           const after = await holdings(agent);
-          assert.equal(after.descriptors, before.descriptors);
-          assert.equal(after.sockets, before.sockets);
+          // Other programs of this machine stop to listen meanwhile, and are not
+          // forwarded any more: fewer is right.
+          for (const what of ["descriptors", "sockets"] as const) {
+            assert.ok(
+              after[what] <= before[what],
+              `${before[what]} ${what}, then ${after[what]}`,
+            );
+          }
           assert.ok(
             after.threads <= before.threads + LATE_THREADS,
             `${before.threads} threads, then ${after.threads}`,
