@@ -17,7 +17,7 @@ const CLIENTS = 100;
 
 /** More clients of a forwarded port than the agent has descriptors for. */
 export function manyClients(target: Target): void {
-  describe(`a crowd, on ${target}`, {
+  describe(`many clients, on ${target}`, {
     skip: cannotLimit(),
   }, () => {
     let server: Server;

@@ -35,7 +35,7 @@ function stepOf(steps: Step[], name: string): Step {
 
 /** An agent that the kernel's files are kept from. */
 export function maskedSysfs(target: Target): void {
-  describe(`blindness on ${target}`, () => {
+  describe(`a masked /sys, on ${target}`, () => {
     const isolated = works(READ_ONLY) && works(NO_SETTINGS)
       ? false
       : "mounts of one's own are not allowed here";

@@ -31,7 +31,7 @@ const SMALL_DISK = [
 
 /** An agent that lacks something. */
 export function missingPrivileges(target: Target): void {
-  describe(`poverty on ${target}`, () => {
+  describe(`missing privileges, on ${target}`, () => {
     const directory = temporary();
 
     test("no capability: what needs one says so, the rest works", {

@@ -17,7 +17,7 @@ const KINDS: Record<string, readonly string[]> = {
 
 /** An agent whose log nobody reads. */
 export function unreadLog(target: Target): void {
-  describe(`a log that nobody reads, on ${target}`, () => {
+  describe(`a log without a reader, on ${target}`, () => {
     for (const [kind, prefix] of Object.entries(KINDS)) {
       test(`a ${kind}: it answers and quiesces, and tells what it lost`, async () => {
         const agent = await TestAgent.start(target, [], {}, prefix);
