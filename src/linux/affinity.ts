@@ -41,9 +41,10 @@ export interface Pinned {
  * Pins every thread of this process to the last CPU that its main thread may use. Interrupts and
  * the kernel's own work usually run on the first CPUs, and would delay the first reply after a
  * restore. If a thread cannot be pinned, the others get their masks back and the call throws. It
- * also throws if a thread may have a mask that is not its own (see cpu_mask.ts).
+ * also throws if a thread may have a mask that is not its own (see cpu_mask.ts). A dry run makes the
+ * same calls, but sets each thread the mask that it has.
  */
-export function pinThreads(libc: Libc): Pinned {
+export function pinThreads(libc: Libc, dryRun = false): Pinned {
   const failed = giveOwedMasksBack(libc);
   if (failed.length > 0) {
     throw new Error(
@@ -60,7 +61,7 @@ export function pinThreads(libc: Libc): Pinned {
     const cpu = lastCpu(main);
     const former = { masks: new Map<number, Uint8Array>(), main };
     try {
-      pin(libc, former.masks, maskOf(cpu));
+      pin(libc, former.masks, maskOf(cpu), dryRun);
     } catch (error) {
       restore(libc, former);
       throw error;
@@ -93,6 +94,7 @@ function pin(
   libc: Libc,
   masks: Map<number, Uint8Array>,
   target: Uint8Array,
+  dryRun: boolean,
 ): void {
   forEachThread((thread, isNew) => {
     const mask = readMask(libc, thread);
@@ -100,7 +102,7 @@ function pin(
     // A thread that started meanwhile may have inherited the mask of a pinned thread.
     if (isNew && isSame(mask, target)) return;
     masks.set(thread, mask);
-    writeMask(libc, thread, target);
+    writeMask(libc, thread, dryRun ? mask : target);
   });
 }
 

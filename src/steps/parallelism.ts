@@ -17,8 +17,7 @@ export function parallelismStep(libc: Libc): Step {
       if (libc.sched_setaffinity === undefined) {
         return { skipped: "the C library could not be loaded" };
       }
-      const pinned = pinThreads(libc);
-      if (dryRun) pinned.restore(); // at once; the undo then finds nothing to do
+      const pinned = pinThreads(libc, dryRun);
       const { cpu, threads } = pinned;
       return { effect: { cpu, threads }, undo: () => unpin(pinned) };
     },

@@ -120,6 +120,15 @@ describe("pinThreads on a kernel that refuses", () => {
     return { libc, masks, former };
   }
 
+  it("changes no mask in a dry run", () => {
+    const { libc, masks, former } = fakeLibc(() => false);
+    const { threads, restore } = pinThreads(libc, true);
+    assert.ok(threads > 0);
+    assert.equal(masks.size, threads, "each thread was set its mask");
+    for (const mask of masks.values()) assert.deepEqual(mask, former);
+    assert.deepEqual(restore().failed, []);
+  });
+
   it("takes the last CPU of the main thread, whatever its number", () => {
     const { libc, masks, former } = fakeLibc(() => false);
     const pinned = pinThreads(libc);
