@@ -22,11 +22,10 @@ describe("PortSubsystem", () => {
     await rig.forwarded(port);
     assert.equal(await ask(port, "hello"), "hello and that was all");
     assert.equal(rig.ports.status().state, "running");
-    assert.deepEqual(rig.status(port), {
-      port,
-      targets: ["127.0.0.1"],
-      listening: true,
-    });
+    const { targets, ...rest } = rig.status(port)!;
+    assert.deepEqual(rest, { port, listening: true });
+    // Another agent of this machine may forward the same port from its own address.
+    assert.ok(targets.includes("127.0.0.1"), targets.join());
     await rig.server.close();
     await until("the port to be gone", () => rig.status(port) === undefined);
     assert.equal(rig.threads.threads.length, 1);
