@@ -226,16 +226,19 @@ export async function serve(options: ServeOptions): Promise<void> {
     registry,
     log,
   });
-  // If a part of this fails, the process ends nevertheless.
-  shutDownOnSignal(lifecycle, async () => {
-    queue.flush();
-    await ports?.stop().catch(failed("the forwarder did not stop"));
-    try {
-      hooksSocket?.close();
-      listeners.stop();
-    } catch (error) {
-      failed("a server did not stop")(error);
-    }
+  shutDownOnSignal({
+    ...{ lifecycle, tracker },
+    // If a part of this fails, the process ends nevertheless.
+    async close() {
+      queue.flush();
+      await ports?.stop().catch(failed("the forwarder did not stop"));
+      try {
+        hooksSocket?.close();
+        listeners.stop();
+      } catch (error) {
+        failed("a server did not stop")(error);
+      }
+    },
   });
   const { addresses, ports: [port], missing } = listeners;
   if (missing.length > 0) {

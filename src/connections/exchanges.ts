@@ -37,9 +37,13 @@ export class Exchanges {
 
   /** True while a request of this connection is being answered. */
   busy(peer: Peer): boolean {
-    for (const { receiving } of this.#find(peer)?.underWay ?? []) {
-      // A caller that is still sending its body does not wait for a reply.
-      if (!receiving) return true;
+    return waits(this.#find(peer));
+  }
+
+  /** True while a request of any connection is being answered. */
+  get anyBusy(): boolean {
+    for (const counts of this.#connections.values()) {
+      if (waits(counts)) return true;
     }
     return false;
   }
@@ -70,6 +74,14 @@ export class Exchanges {
   #find(peer: Peer): Counts | undefined {
     return this.#connections.get(keyOf(peer));
   }
+}
+
+/** Whether a caller waits for a reply; one that is still sending its body does not. */
+function waits(counts: Counts | undefined): boolean {
+  for (const { receiving } of counts?.underWay ?? []) {
+    if (!receiving) return true;
+  }
+  return false;
 }
 
 /** A name for a connection. All connections over unix sockets have the same name. */

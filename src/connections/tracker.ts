@@ -14,6 +14,7 @@ import {
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { afterReply } from "./reply_flush.ts";
+import { sleep } from "./flush.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
@@ -38,6 +39,9 @@ export interface TrackerOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Milliseconds that the last replies of an agent that ends may take. */
+const LAST_REPLIES_MS = 1000;
+
 /** Knows which connections wait for a reply, and closes the others at a prepare. */
 export class ConnectionTracker {
   readonly #options: TrackerOptions;
@@ -46,6 +50,7 @@ export class ConnectionTracker {
   /** The descriptors of the listening sockets. */
   #listeners: readonly number[] = [];
   #keepAlive = true;
+  #ending = false;
   #endsWithReply: ((peer: Peer | undefined) => boolean) | undefined;
 
   constructor(options: TrackerOptions) {
@@ -88,7 +93,8 @@ export class ConnectionTracker {
       this.#begin(exchange);
       try {
         const response = await answer(request, exchange);
-        const close = !this.#keeps(peer) || this.#isSpent(peer);
+        const close = this.#ending || !this.#keeps(peer) ||
+          this.#isSpent(peer);
         if (close) response.headers.set("connection", "close");
         if (exchange.hasAfter || close) {
           exchange.callerCloses = saysClose(request);
@@ -179,6 +185,25 @@ export class ConnectionTracker {
     return () => void (this.#endsWithReply = undefined);
   }
 
+  /**
+   * Makes every reply from now on the last one of its connection. The exchange of such a reply lasts
+   * until its caller has it.
+   */
+  beginEnd(): void {
+    this.#ending = true;
+  }
+
+  /**
+   * Waits until no caller waits for a reply any more, for a second at most. An agent that exits
+   * earlier loses replies that the runtime has not written yet.
+   */
+  async replied(): Promise<void> {
+    const end = performance.now() + LAST_REPLIES_MS;
+    while (this.#exchanges.anyBusy && performance.now() < end) {
+      await sleep(1);
+    }
+  }
+
   /** Whether the connection stays open after its reply, as far as is known now. */
   #keeps(peer: Peer | undefined): boolean {
     return this.#keepAlive && this.#endsWithReply?.(peer) !== true;
@@ -221,7 +246,7 @@ export class ConnectionTracker {
     const { libc, queue, onError } = this.#options;
     afterReply({
       ...{ libc, queue, close },
-      keepAlive: () => this.#keeps(exchange.peer),
+      keepAlive: () => this.#ending || this.#keeps(exchange.peer),
       list: () => this.list(),
       listUnix: () => this.#listUnix(),
       forget: (peer) => this.#forget(peer),

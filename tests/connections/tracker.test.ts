@@ -70,6 +70,34 @@ describe("a reply of a quiesced server", () => {
   });
 });
 
+test("an agent that ends waits for the replies under way, not for half a request", async () => {
+  const one = await serving(await realLibc(), {});
+  try {
+    const [asking, silent] = await one.connect(2);
+    silent.send("GET / HT");
+    const release = one.hold();
+    asking.request("GET", "/");
+    await until("the request", () =>
+      one.tracker.served({
+        address: "127.0.0.1",
+        port: asking.localPort,
+      }) === 1);
+    one.tracker.beginEnd();
+    let ended = false;
+    const end = one.tracker.replied().then(() => ended = true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(ended, false);
+    release();
+    const reply = await asking.response();
+    assert.equal(reply.headers.get("connection"), "close");
+    await end;
+    assert.equal(silent.closed, false);
+    assert.deepEqual(one.said, []);
+  } finally {
+    one.end();
+  }
+});
+
 test("a server that listens on another socket hides who says nothing there", async () => {
   const libc = await realLibc();
   const one = await serving(libc, {});

@@ -34,10 +34,12 @@ export function ending(target: Target): void {
       ]);
       try {
         const first = agent.ask("POST", "/snapshot/prepare");
+        first.catch(() => {});
         await until("the freeze", () => calls().includes("freeze"));
         agent.kill("SIGTERM");
         await until("the thaw", () => calls().includes("thaw"));
         const waiting = agent.ask("POST", "/snapshot/prepare");
+        waiting.catch(() => {}); // awaited below
         // It has arrived when a later call on the same agent is answered.
         await agent.ask("GET", "/health");
         directory.forget("hold-thaw");
