@@ -43,6 +43,7 @@ export function createLifecycle(
   const lifecycle = new Lifecycle({
     plan: whole,
     leaseSeconds: config.lease,
+    kind: config.snapshotKind,
     newId,
     generation: lastGeneration(
       config.runtimeDirectory,

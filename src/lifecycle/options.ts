@@ -6,7 +6,7 @@ import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import type { Recovery } from "./recovery.ts";
-import type { RecoverRequest } from "./request.ts";
+import type { Kind, RecoverRequest } from "./request.ts";
 
 /** What the lifecycle needs. */
 export interface LifecycleOptions {
@@ -17,6 +17,8 @@ export interface LifecycleOptions {
    */
   readonly dryRun?: boolean;
   readonly leaseSeconds: number;
+  /** The kind of snapshot if a prepare names none; `full` if not given. */
+  readonly kind?: Kind;
   readonly newId: () => string;
   /** The current generation, which the next recovery increases; 0 if not given. */
   readonly generation?: number;

@@ -5,13 +5,21 @@
 import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { PlannedRepair } from "./plan.ts";
-import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
+import type {
+  Field,
+  Kind,
+  Outcome,
+  RecoverRequest,
+  Trigger,
+} from "./request.ts";
 import type { StepReport } from "./step.ts";
 import { messageOf, since } from "../util/errors.ts";
 
 /** The report of a recovery or of the undo of a failed prepare. */
 export interface Recovery {
   readonly operation: string;
+  /** The kind of snapshot that the guest had prepared for. */
+  readonly kind: Kind;
   /** `failure`: the prepare failed and is undone without a call. */
   readonly trigger: Trigger | "failure";
   readonly outcome: Outcome;
@@ -81,7 +89,8 @@ export async function leave(
   const context = { trigger, outcome, held, generation, request };
   const steps = await operation.undo(repairs ?? [], context);
   return {
-    ...{ operation: operation.id, trigger, outcome, generation },
+    ...{ operation: operation.id, kind: operation.kind },
+    ...{ trigger, outcome, generation },
     ...{ ms: since(start), evidence, steps },
   };
 }

@@ -2,7 +2,7 @@
  * The messages between the mount freezer and its worker.
  * @module
  */
-import type { MountedAt } from "./fsfreeze.ts";
+import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
 /** A command to the worker. */
@@ -12,7 +12,7 @@ export type FreezerCommand =
   | {
     readonly kind: "freeze";
     /** The mounts in the order in which to freeze them. */
-    readonly mounts: readonly MountedAt[];
+    readonly mounts: readonly MountToFreeze[];
     /** Milliseconds after which the worker thaws the mounts by itself. */
     readonly holdMs: number;
   }
@@ -52,6 +52,8 @@ export type FreezerAnswer =
     readonly command: "freeze";
     readonly frozen: readonly string[];
     readonly already: readonly string[];
+    /** Mounts to freeze if possible, whose kind of filesystem cannot be frozen. */
+    readonly unsupported: readonly string[];
   }
   | ({ readonly kind: "done"; readonly command: "thaw" } & Thawed)
   | ({ readonly kind: "done"; readonly command: "rescue" } & Rescued)

@@ -13,7 +13,7 @@ import type {
   Rescued,
   Thawed,
 } from "./freezer_messages.ts";
-import type { MountedAt } from "./fsfreeze.ts";
+import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
 /** What the mount freezer needs. */
@@ -28,6 +28,8 @@ export interface FrozenMounts {
   readonly frozen: readonly string[];
   /** Mounts that another program froze before. They stay frozen. */
   readonly already: readonly string[];
+  /** Mounts to freeze if possible, whose kind of filesystem cannot be frozen. */
+  readonly unsupported: readonly string[];
 }
 
 type Kind = FreezerCommand["kind"];
@@ -88,7 +90,7 @@ export class MountFreezer {
    * the limit and when the signal aborts; `thaw` must be called then, too.
    */
   async freeze(
-    mounts: readonly MountedAt[],
+    mounts: readonly MountToFreeze[],
     holdMs: number,
     signal: AbortSignal,
   ): Promise<FrozenMounts> {

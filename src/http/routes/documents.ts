@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { KINDS } from "../../lifecycle/request.ts";
 
 const Outcomes = ["restored", "resumed", "expired", "aborted"] as const;
 
@@ -37,6 +38,7 @@ export const Evidence = v.object({
 /** How an operation ended. */
 export const RecoveryReport = v.object({
   operation: v.string(),
+  kind: v.picklist(KINDS),
   trigger: v.picklist([
     "health",
     "recover",
@@ -86,6 +88,12 @@ export const Health = v.object({
 /** The report of a prepare. */
 export const PrepareReport = v.object({
   operation: v.string(),
+  kind: v.pipe(
+    v.picklist(KINDS),
+    v.description(
+      "Kind of snapshot. Steps that it leaves out are skipped, with the reason.",
+    ),
+  ),
   settled: v.boolean(),
   quiescedMs: v.optional(Milliseconds),
   settledMs: v.optional(Milliseconds),

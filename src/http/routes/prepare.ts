@@ -36,9 +36,10 @@ export async function prepare(
 
 /** The report of an operation, from the request to the settle. */
 export function reportOf(operation: Operation): PrepareReportDocument {
-  const { id, quiescedMs, settledMs, reports } = operation;
+  const { id, kind, quiescedMs, settledMs, reports } = operation;
   return {
     operation: id,
+    kind,
     settled: settledMs !== undefined,
     quiescedMs,
     settledMs,
