@@ -24,6 +24,7 @@ export async function prepare(
   const operation = await hold(c, lifecycle, request);
   c.header("cache-control", "no-store");
   c.set("operation", operation.id);
+  c.env.exchange.isLast = true;
   if (request.wait === undefined) {
     // The settle begins when the caller has this reply: then the memory of the reply is garbage that
     // the settle collects, and the connection is closed.
