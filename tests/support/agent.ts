@@ -163,7 +163,7 @@ export class TestAgent implements AsyncDisposable {
     return this.#child.pid!;
   }
 
-  /** Whether somebody reads the log; so it is at first. */
+  /** Whether the test reads the log; true at first. */
   set listens(reads: boolean) {
     if (reads) this.#child.stderr!.resume();
     else this.#child.stderr!.pause();

@@ -86,7 +86,7 @@ export function fakeJournal(): Recorder & { written: Map<string, Change> } {
   };
 }
 
-/** A log that nobody reads. */
+/** A log that drops its lines. */
 export const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Debts to hooks that are scripts: none registers. */
