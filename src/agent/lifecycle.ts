@@ -5,7 +5,7 @@
  */
 import { onRecovered } from "./on_recovered.ts";
 import { createSteps } from "./steps.ts";
-import type { Evidence } from "../lifecycle/evidence.ts";
+import type { Evidence } from "../lifecycle/reports.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { type Plan, plan } from "../lifecycle/plan.ts";

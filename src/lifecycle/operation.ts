@@ -4,6 +4,7 @@
  */
 import type { PlannedRepair, PlannedStep } from "./plan.ts";
 import { run, STOP_MS } from "./run.ts";
+import type { StepReport } from "./reports.ts";
 import { RunningWork } from "./running_work.ts";
 import type {
   Done,
@@ -11,7 +12,6 @@ import type {
   RecoveryContext,
   Repair,
   Skipped,
-  StepReport,
   Trigger,
   Undo,
 } from "./step.ts";

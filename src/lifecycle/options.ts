@@ -2,10 +2,9 @@
  * The options of the lifecycle.
  * @module
  */
-import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
-import type { Recovery } from "./recovery.ts";
+import type { Evidence, Recovery } from "./reports.ts";
 import type { RecoverRequest } from "./request.ts";
 
 /** What the lifecycle needs. */

@@ -4,7 +4,8 @@
  * @module
  */
 import { timeout } from "../util/timeout.ts";
-import type { Done, Effect, Skipped, StepReport } from "./step.ts";
+import type { StepReport } from "./reports.ts";
+import type { Done, Effect, Skipped } from "./step.ts";
 import { messageOf, since } from "../util/errors.ts";
 
 /**

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { onRecovered } from "../../src/agent/on_recovered.ts";
 import { Operation } from "../../src/lifecycle/operation.ts";
-import type { Recovery } from "../../src/lifecycle/recovery.ts";
+import type { Recovery } from "../../src/lifecycle/reports.ts";
 import { deferred } from "../support/deferred.ts";
 
 const recovery: Recovery = {

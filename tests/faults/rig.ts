@@ -12,7 +12,7 @@ import { makePrograms } from "../../src/hooks/make_programs.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
 import { type Plan, plan } from "../../src/lifecycle/plan.ts";
-import type { StepReport } from "../../src/lifecycle/step.ts";
+import type { StepReport } from "../../src/lifecycle/reports.ts";
 import { HostClockFinder } from "../../src/linux/clock.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
 import { hardwareClock, ptpClock } from "../../src/linux/machine_clock.ts";

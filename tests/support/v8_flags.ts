@@ -3,10 +3,11 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 /** The flag `--v8-flags=...` of the task `start` in deno.json. */
 export function v8Flags(): string {
-  const path = new URL("../../deno.json", import.meta.url);
+  const path = fileURLToPath(new URL("../../deno.json", import.meta.url).href);
   const { tasks } = JSON.parse(readFileSync(path, "utf8"));
   const flag = /--v8-flags=\S+/.exec(tasks.start)?.[0];
   if (flag === undefined) {

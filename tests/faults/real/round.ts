@@ -39,7 +39,9 @@ export function statusOf(steps: Step[], name: string): string | undefined {
 }
 
 /** The environment and the command prefix of an agent that cannot load the C library. */
-export function withoutFfi(target: Target) {
+export function withoutFfi(
+  target: Target,
+): { env: Record<string, string>; prefix: string[] } {
   // The command on Deno begins with `deno run -A`.
   const denied = 'shift 2; exec "$0" run -A --deny-ffi "$@"';
   return runtimeOf(target) === "deno"
