@@ -224,7 +224,7 @@ export class Lifecycle {
       ? this.deferred.begin(recovery, request)
       : this.deferred.undone(recovery);
     try {
-      onRunning?.(operation, recovery, request);
+      onRunning?.(operation, recovery);
     } catch (error) {
       this.#report(error);
     }

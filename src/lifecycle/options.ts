@@ -5,7 +5,6 @@
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
-import type { RecoverRequest } from "./request.ts";
 
 /** What the lifecycle needs. */
 export interface LifecycleOptions {
@@ -30,7 +29,6 @@ export interface LifecycleOptions {
   readonly onRunning?: (
     operation: Operation,
     recovery: Recovery,
-    request: RecoverRequest,
   ) => void;
   /** Called with an error of a callback, or of work that no caller waits for. */
   readonly onError?: (error: unknown) => void;

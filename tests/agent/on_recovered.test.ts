@@ -29,7 +29,7 @@ function end(operation: Operation): [string[], string[]] {
     generationFile: { ready: note("open the next generation's file") },
     releaseLog: note("release the log"),
     log: { info: log, error: log },
-  })(operation, recovery, {});
+  })(operation, recovery);
   const before = seen.splice(0);
   queue.flush();
   return [before, seen];
