@@ -16,6 +16,7 @@ import type {
   Undo,
 } from "./step.ts";
 import { since } from "../util/errors.ts";
+import { within } from "../util/within.ts";
 
 /** Why an operation was aborted or recovered. */
 export interface Cause {
@@ -117,7 +118,7 @@ export class Operation {
    */
   async waitFor(former: Operation | undefined): Promise<void> {
     if (former === undefined || former.#running.names === undefined) return;
-    await Promise.race([former.waitUntilIdle(), this.#aborted()]);
+    await within(former.waitUntilIdle(), { signal: this.#abort.signal });
     this.#throwIfAborted();
     const { undos } = former.#running;
     if (undos !== undefined) {
@@ -227,14 +228,6 @@ export class Operation {
       const { name, limitMs, undo } = entry;
       await this.#runUndo(name, limitMs, this.#undoing!, undo);
     }
-  }
-
-  #aborted(): Promise<void> {
-    const { signal } = this.#abort;
-    return new Promise((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
   }
 
   #throwIfAborted(): void {
