@@ -161,7 +161,7 @@ export function process(target: Target): void {
   });
 }
 
-/** An agent whose program is a file of its own, which nobody else has mapped. */
+/** An agent whose program is a file of its own, which no other process has mapped. */
 class CopiedAgent implements AsyncDisposable {
   readonly #target: Target;
   readonly #directory = mkdtempSync(join(tmpdir(), "lull-copy-"));

@@ -147,7 +147,7 @@ describe("a record of the kernel's log", () => {
     }));
   });
 
-  test("nobody but the kernel has facility 0", () => {
+  test("only the kernel has facility 0", () => {
     fc.assert(fc.property(fc.nat(1023), fc.string(), (priority, text) => {
       const record = `${priority},1,2,-;${text}\n`;
       const message = text.split("\n", 1)[0];
