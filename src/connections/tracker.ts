@@ -4,7 +4,7 @@
  * @module
  */
 import { type Connection, shutdownConnection } from "../linux/connection.ts";
-import { listConnections, listUnixConnections } from "../linux/connections.ts";
+import { listConnections } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
   hideUnsentConnections,
@@ -65,13 +65,13 @@ export class ConnectionTracker {
   /** Lists the TCP connections that the kernel has now. */
   list(): Connection[] {
     const { libc, listening } = this.#options;
-    return listConnections(libc, ...listening().ports);
+    return listConnections(libc, listening().ports);
   }
 
   /** Lists the unix connections that exist now; it is unknown which of them sent a request. */
   #listUnix(): Connection[] {
     const { libc, listening } = this.#options;
-    return listUnixConnections(libc, ...listening().paths);
+    return listConnections(libc, listening().paths);
   }
 
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */

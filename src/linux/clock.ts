@@ -48,7 +48,7 @@ export function setWallClock(libc: Libc, ms: number): void {
   ]);
   const bytes = new Uint8Array(time.buffer);
   if (
-    requireSymbol(libc.clock_settime, "clock_settime")(CLOCK_REALTIME, bytes) <
+    requireSymbol(libc, "clock_settime")(CLOCK_REALTIME, bytes) <
       0
   ) {
     throw lastError(libc, "set", "the wall clock");
@@ -104,7 +104,7 @@ function readDevice(libc: Libc, path: string): number {
 function readClock(libc: Libc, clock: number, name: string): number {
   const time = new BigInt64Array(2);
   const bytes = new Uint8Array(time.buffer);
-  if (requireSymbol(libc.clock_gettime, "clock_gettime")(clock, bytes) < 0) {
+  if (requireSymbol(libc, "clock_gettime")(clock, bytes) < 0) {
     throw lastError(libc, "read", name);
   }
   return Number(time[0]) * 1000 + Number(time[1]) / 1e6;

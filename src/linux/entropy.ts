@@ -102,7 +102,7 @@ function onPool(
 ): void {
   const pool = openSync(POOL, "r");
   try {
-    if (requireSymbol(libc.ioctl, "ioctl")(pool, request, argument) < 0) {
+    if (requireSymbol(libc, "ioctl")(pool, request, argument) < 0) {
       throw lastError(libc, action, POOL);
     }
   } finally {

@@ -83,7 +83,7 @@ function call(
   what: string,
   name: string,
 ): SystemCallError | undefined {
-  return requireSymbol(libc.ioctl, "ioctl")(fd, request, null) === -1
+  return requireSymbol(libc, "ioctl")(fd, request, null) === -1
     ? lastError(libc, what, name)
     : undefined;
 }

@@ -23,7 +23,7 @@ export class DirectoryOpening {
     this.#libc = libc;
     // The thread reads the path, so the path stays in memory until the call has returned.
     const text = new TextEncoder().encode(`${path}\0`);
-    this.#path = requireSymbol(libc.strdup, "strdup")(text);
+    this.#path = requireSymbol(libc, "strdup")(text);
     try {
       this.#call = new ThreadCall(libc, "opendir", this.#path);
     } catch (error) {
@@ -48,7 +48,7 @@ export class DirectoryOpening {
   }
 
   #freePath(): void {
-    if (!this.#pathIsFreed) requireSymbol(this.#libc.free, "free")(this.#path);
+    if (!this.#pathIsFreed) requireSymbol(this.#libc, "free")(this.#path);
     this.#pathIsFreed = true;
   }
 }
@@ -77,11 +77,11 @@ class OpenedDirectory implements Directory {
   constructor(libc: Libc, pointer: bigint) {
     this.#libc = libc;
     this.#pointer = pointer;
-    this.fd = requireSymbol(libc.dirfd, "dirfd")(pointer);
+    this.fd = requireSymbol(libc, "dirfd")(pointer);
   }
 
   close(): void {
-    requireSymbol(this.#libc.closedir, "closedir")(this.#pointer);
+    requireSymbol(this.#libc, "closedir")(this.#pointer);
   }
 }
 

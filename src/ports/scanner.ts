@@ -46,12 +46,11 @@ export class Scanner implements PortScanner {
     const ports = new Map<number, string[]>();
     for (const table of this.#tables) {
       for (const { address, port } of parseListening(table.read())) {
-        const target = loopback(address);
-        if (target === undefined || own.includes(port)) continue;
-        if (target === this.#options.forwardAddress) continue;
+        if (!isLoopback(address) || own.includes(port)) continue;
+        if (address === this.#options.forwardAddress) continue;
         const targets = ports.get(port);
-        if (targets === undefined) ports.set(port, [target]);
-        else if (!targets.includes(target)) targets.push(target);
+        if (targets === undefined) ports.set(port, [address]);
+        else if (!targets.includes(address)) targets.push(address);
       }
     }
     // In this order, IPv4 comes before IPv6, and 127.0.0.1 before other IPv4 addresses.
@@ -64,12 +63,8 @@ export class Scanner implements PortScanner {
   }
 }
 
-/** The address to dial, or undefined if it is not one of loopback. */
-function loopback(address: string): string | undefined {
-  const target = address.replace(/^::ffff:/, "");
-  return target === "::1" || /^127\.\d+\.\d+\.\d+$/.test(target)
-    ? target
-    : undefined;
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
 }
 
 /**

@@ -61,8 +61,8 @@ const waiting = Deno.dlopen("libc.so.6", { // there is no Deno for musl
     nonblocking: true,
   },
 }).symbols;
-const epollWait = requireSymbol(libc.epoll_wait, "epoll_wait");
-const epollCtl = requireSymbol(libc.epoll_ctl, "epoll_ctl");
+const epollWait = requireSymbol(libc, "epoll_wait");
+const epollCtl = requireSymbol(libc, "epoll_ctl");
 
 /** Gets the events of its descriptor: EPOLLIN and so on. */
 export type Watcher = (events: number) => void;
@@ -99,7 +99,7 @@ export class Poller {
   /** Removes a watcher; it gets no event any more. */
   forget(token: number): void {
     if (!this.#watchers.delete(token) || this.#watchers.size > 0) return;
-    requireSymbol(libc.eventfd_write, "eventfd_write")(this.#bell, 1n);
+    requireSymbol(libc, "eventfd_write")(this.#bell, 1n);
   }
 
   /** Calls the action in the next round, after the other connections had their turn. */
@@ -109,14 +109,14 @@ export class Poller {
 
   #open(): void {
     const epoll = own(
-      requireSymbol(libc.epoll_create1, "epoll_create1")(CLOEXEC),
+      requireSymbol(libc, "epoll_create1")(CLOEXEC),
       "make",
       "an epoll",
     );
     let bell: number | undefined;
     try {
       bell = own(
-        requireSymbol(libc.eventfd, "eventfd")(0, CLOEXEC),
+        requireSymbol(libc, "eventfd")(0, CLOEXEC),
         "make",
         "an eventfd",
       );
@@ -174,7 +174,7 @@ export function disown(fd: number): void {
   close(fd);
 }
 
-const close = requireSymbol(libc.close, "close");
+const close = requireSymbol(libc, "close");
 const EVENT = new Uint8Array(EVENT_BYTES);
 
 function addTo(epoll: number, fd: number, token: number): void {

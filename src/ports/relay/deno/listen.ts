@@ -25,7 +25,7 @@ const BACKLOG = 1024;
 const ACCEPTS = 64;
 
 const poller = new Poller();
-const accept4 = requireSymbol(libc.accept4, "accept4");
+const accept4 = requireSymbol(libc, "accept4");
 /** Listeners that could not accept a client because no descriptor was free. */
 const waitingForDescriptors = new Set<() => void>();
 
@@ -111,22 +111,22 @@ function bind(host: string, port: number): number {
   if (address === undefined) throw new Error(`Cannot bind ${on}: no address`);
   const { family, bytes } = address;
   const fd = own(
-    requireSymbol(libc.socket, "socket")(family, SOCK_STREAM | SOCK_FLAGS, 0),
+    requireSymbol(libc, "socket")(family, SOCK_STREAM | SOCK_FLAGS, 0),
     "open a socket for",
     on,
   );
   try {
-    requireSymbol(libc.setsockopt, "setsockopt")(
+    requireSymbol(libc, "setsockopt")(
       fd,
       SOL_SOCKET,
       SO_REUSEADDR,
       ON,
       ON.length,
     );
-    if (requireSymbol(libc.bind, "bind")(fd, bytes, bytes.length) === -1) {
+    if (requireSymbol(libc, "bind")(fd, bytes, bytes.length) === -1) {
       throw lastError(libc, "bind", on);
     }
-    if (requireSymbol(libc.listen, "listen")(fd, BACKLOG) === -1) {
+    if (requireSymbol(libc, "listen")(fd, BACKLOG) === -1) {
       throw lastError(libc, "listen on", on);
     }
     return fd;

@@ -29,9 +29,9 @@ const ON = Uint8Array.of(1, 0, 0, 0);
 /** struct linger: on, for 0 s. With it, close(2) resets the connection. */
 const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
-const socket = requireSymbol(libc.socket, "socket");
-const connect = requireSymbol(libc.connect, "connect");
-const setsockopt = requireSymbol(libc.setsockopt, "setsockopt");
+const socket = requireSymbol(libc, "socket");
+const connect = requireSymbol(libc, "connect");
+const setsockopt = requireSymbol(libc, "setsockopt");
 
 /** What a relay needs to begin. */
 export interface RelayOptions {

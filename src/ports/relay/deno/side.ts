@@ -27,10 +27,10 @@ const BUFFER_BYTES = BigInt(BUFFER.length);
 /** Reads of one connection before the other connections get their turn. */
 const READS = 4;
 
-const read = requireSymbol(libc.read, "read");
-const send = requireSymbol(libc.send, "send");
-const shutdown = requireSymbol(libc.shutdown, "shutdown");
-const getsockopt = requireSymbol(libc.getsockopt, "getsockopt");
+const read = requireSymbol(libc, "read");
+const send = requireSymbol(libc, "send");
+const shutdown = requireSymbol(libc, "shutdown");
+const getsockopt = requireSymbol(libc, "getsockopt");
 
 /** A socket, and the events that the kernel has reported for it. */
 export class Endpoint {
