@@ -10,7 +10,7 @@ import {
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
-import { sleep } from "./flush.ts";
+import { sleep } from "../util/wait.ts";
 
 /** Milliseconds from the runtime's read of a request to the call of its handler, with a margin. */
 const ARRIVAL_MS = 2;

@@ -12,9 +12,9 @@ import {
   showUnsentConnections,
 } from "../linux/listen.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { waitFor } from "../util/wait.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { afterReply } from "./reply_flush.ts";
-import { sleep } from "./flush.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
@@ -198,10 +198,7 @@ export class ConnectionTracker {
    * earlier loses replies that the runtime has not written yet.
    */
   async replied(): Promise<void> {
-    const end = performance.now() + LAST_REPLIES_MS;
-    while (this.#exchanges.anyBusy && performance.now() < end) {
-      await sleep(1);
-    }
+    await waitFor(() => !this.#exchanges.anyBusy, LAST_REPLIES_MS);
   }
 
   /** Whether the connection stays open after its reply, as far as is known now. */

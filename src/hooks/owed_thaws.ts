@@ -8,7 +8,7 @@ import type { Recorded } from "../lifecycle/journal.ts";
 import { messageOf } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 import { type Call, isPaid } from "./calls.ts";
-import { deadline, type Ended } from "./deadline.ts";
+import { deadline, type Ended } from "../util/deadline.ts";
 import {
   type Hook,
   type HookEvent,

@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { hasCode, since } from "../util/errors.ts";
-import { deadline, type Ended, reasonOf } from "./deadline.ts";
+import { deadline, type Ended, reasonOf } from "../util/deadline.ts";
 import {
   hintFor,
   runMethodOf,

@@ -6,7 +6,7 @@
 import { nodeHttp } from "../util/lazy_builtins.ts";
 import { obstacleTo } from "../linux/obstacle.ts";
 import { errorText, hasCode, since } from "../util/errors.ts";
-import { deadline, type Ended, reasonOf } from "./deadline.ts";
+import { deadline, type Ended, reasonOf } from "../util/deadline.ts";
 import {
   asHeaders,
   type HookEvent,

@@ -3,7 +3,7 @@
  * @module
  */
 import { since } from "../util/errors.ts";
-import { deadline, type Ended, reasonOf } from "./deadline.ts";
+import { deadline, type Ended, reasonOf } from "../util/deadline.ts";
 import type { HookEvent, HookResult, Limits } from "./hook.ts";
 import { OUTPUT } from "./output.ts";
 

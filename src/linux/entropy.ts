@@ -5,7 +5,7 @@
 import { closeSync, constants, openSync, read } from "node:fs";
 import { hasCode } from "../util/errors.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
-import { pause } from "./poll.ts";
+import { sleep } from "../util/wait.ts";
 import { callOnPool } from "./pool_call.ts";
 
 /** _IOW('R', 0x03, int[2]), linux/random.h, random(4) */
@@ -84,7 +84,7 @@ export async function readHardware(
       );
       if (count === undefined) return undefined;
       filled += count;
-      if (count === 0) await pause(1, signal);
+      if (count === 0) await sleep(1, signal);
     }
   } finally {
     // A read that was given up still uses the descriptor: it is closed after that read.

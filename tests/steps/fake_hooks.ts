@@ -1,7 +1,7 @@
 /**
  * Hooks whose every move a test decides and sees.
  */
-import { deadline, type Ended, reasonOf } from "../../src/hooks/deadline.ts";
+import { deadline, type Ended, reasonOf } from "../../src/util/deadline.ts";
 import type { Hook, HookEvent, HookResult } from "../../src/hooks/hook.ts";
 import type { Fields } from "../../src/log/mod.ts";
 import { hooksStep } from "../../src/steps/hooks.ts";
