@@ -3,7 +3,7 @@
  * @module
  */
 import { readlinkSync } from "node:fs";
-import { hasCode } from "../util/errors.ts";
+import { resultUnless } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
 import { checked, lastError, type Libc, requireSymbol } from "./libc.ts";
 import { readPort, SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
@@ -144,13 +144,12 @@ export function hasPeer(libc: Libc, fd: number): boolean {
 
 /** Returns the inode of a socket (proc_pid_fd(5)); undefined for any other descriptor. */
 export function inodeOf(fd: number): string | undefined {
-  try {
-    return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
-  } catch (error) {
-    // The descriptor was closed.
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
+  const closed = ["ENOENT"];
+  const target = resultUnless(
+    closed,
+    () => readlinkSync(`/proc/self/fd/${fd}`),
+  );
+  return /^socket:\[(\d+)\]$/.exec(target ?? "")?.[1];
 }
 
 /** Describes the connection in error messages. */

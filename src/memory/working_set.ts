@@ -6,6 +6,7 @@
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { type Libc, requireSymbol } from "../linux/libc.ts";
+import { PAGE_BYTES } from "./info.ts";
 
 // linux/mman.h
 const MADV_NORMAL = 0;
@@ -15,8 +16,7 @@ const POSIX_FADV_DONTNEED = 4;
 /** madvise(2), since Linux 5.4. */
 const MADV_PAGEOUT = 21;
 
-/** The bytes of a page on x86-64 and on most arm64 machines. */
-const PAGE = 4096n;
+const PAGE = BigInt(PAGE_BYTES);
 
 /** A part of a file that this process has mapped into its memory. */
 interface Mapping {

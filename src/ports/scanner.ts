@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { errorText, hasCode } from "../util/errors.ts";
-import type { PortLog } from "./log.ts";
+import { type PortLog, ScanErrors } from "./log.ts";
 import { parseListening } from "./proc_net.ts";
 
 /** Port to the loopback addresses that listen on it, IPv4 first. */
@@ -73,15 +73,14 @@ function isLoopback(address: string): boolean {
  */
 class Table {
   readonly #path: string;
-  readonly #log: PortLog;
+  readonly #errors: ScanErrors;
   readonly #decoder = new TextDecoder("latin1");
   #fd: number | undefined;
   #buffer = new Uint8Array(16 * 1024);
-  #reported: string | undefined;
 
   constructor(path: string, log: PortLog) {
     this.#path = path;
-    this.#log = log;
+    this.#errors = new ScanErrors(log);
   }
 
   /** The whole text; empty if there is no such table or it cannot be read. */
@@ -89,12 +88,14 @@ class Table {
     try {
       this.#fd ??= openSync(this.#path, "r");
       const text = this.#decoder.decode(this.#fill(this.#fd));
-      this.#reported = undefined;
+      this.#errors.clear();
       return text;
     } catch (error) {
       this.close();
       // A kernel without IPv6 has no tcp6: nothing to report.
-      if (!hasCode(error, "ENOENT")) this.#report(error);
+      if (!hasCode(error, "ENOENT")) {
+        this.#errors.report(`Cannot read ${this.#path}: ${errorText(error)}`);
+      }
       return "";
     }
   }
@@ -119,13 +120,5 @@ class Table {
       if (count === 0) return this.#buffer.subarray(0, filled);
       filled += count;
     }
-  }
-
-  /** Logs the error, but not again as long as each scan fails in the same way. */
-  #report(error: unknown): void {
-    const text = `Cannot read ${this.#path}: ${errorText(error)}`;
-    if (text === this.#reported) return;
-    this.#reported = text;
-    this.#log.warn(text);
   }
 }

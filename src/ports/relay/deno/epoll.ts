@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import {
-  lastError,
+  checked,
   type Libc,
   loadLibc,
   requireSymbol,
@@ -12,6 +12,7 @@ import {
 import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
+  SOCK_STREAM,
 } from "../../../linux/socket_constants.ts";
 import { openLibrary } from "../../../runtime/deno/library.ts";
 import { Descriptors } from "../descriptors.ts";
@@ -162,10 +163,16 @@ export class Poller {
 
 /** Notes the descriptor that a call returned. If its number is too high, closes it and throws. */
 export function own(fd: number, call: string, on: string): number {
-  if (fd === -1) throw lastError(libc, call, on);
+  checked(libc, fd, call, on);
   if (descriptors.add(fd)) return fd;
   close(fd);
   throw new Error(`Cannot ${call} ${on}: descriptor ${fd} is too high`);
+}
+
+/** Opens a non-blocking TCP socket. */
+export function openSocket(family: number, call: string, on: string): number {
+  const socket = requireSymbol(libc, "socket");
+  return own(socket(family, SOCK_STREAM | SOCK_FLAGS, 0), call, on);
 }
 
 /** Closes a descriptor of {@linkcode own}. */
@@ -181,7 +188,6 @@ function addTo(epoll: number, fd: number, token: number): void {
   const event = new DataView(EVENT.buffer);
   event.setUint32(0, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, true);
   event.setUint32(TOKEN_OFFSET, token, true);
-  if (epollCtl(epoll, EPOLL_CTL_ADD, fd, EVENT) === -1) {
-    throw lastError(libc, "watch", `descriptor ${fd}`);
-  }
+  const result = epollCtl(epoll, EPOLL_CTL_ADD, fd, EVENT);
+  checked(libc, result, "watch", `descriptor ${fd}`);
 }
