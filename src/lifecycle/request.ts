@@ -5,7 +5,8 @@
  */
 
 /** How an operation ended. */
-export type Outcome = "restored" | "resumed" | "expired" | "aborted";
+export const OUTCOMES = ["restored", "resumed", "expired", "aborted"] as const;
+export type Outcome = typeof OUTCOMES[number];
 
 /** The kinds of snapshot. plan.ts says which steps take part in the prepare of each kind. */
 export const KINDS = ["full", "diff", "disk"] as const;
@@ -17,7 +18,10 @@ export const KINDS = ["full", "diff", "disk"] as const;
 export type Kind = typeof KINDS[number];
 
 /** What caused a recovery. */
-export type Trigger = "health" | "recover" | "evidence" | "lease" | "signal";
+export const TRIGGERS = [
+  ...["health", "recover", "evidence", "lease", "signal"] as const,
+] as const;
+export type Trigger = typeof TRIGGERS[number];
 
 /** The request of a prepare. */
 export interface PrepareRequest {

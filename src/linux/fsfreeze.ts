@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { errorText } from "../util/errors.ts";
+import { errorText, hasCode } from "../util/errors.ts";
 import {
   lastError,
   type Libc,
@@ -29,8 +29,8 @@ export function freezeFilesystem(
 ): "frozen" | "already" | "unsupported" {
   const error = call(libc, fd, FIFREEZE, "freeze", name);
   if (error === undefined) return "frozen";
-  if (error.message.endsWith("EBUSY")) return "already";
-  if (/EOPNOTSUPP|ENOTSUP|ENOTTY/.test(error.message)) return "unsupported";
+  if (hasCode(error, "EBUSY")) return "already";
+  if (hasCode(error, "EOPNOTSUPP", "ENOTSUP", "ENOTTY")) return "unsupported";
   throw error;
 }
 
@@ -42,7 +42,7 @@ export function thawFilesystem(
 ): "thawed" | "not frozen" {
   const error = call(libc, fd, FITHAW, "thaw", name);
   if (error === undefined) return "thawed";
-  if (error.message.endsWith("EINVAL")) return "not frozen";
+  if (hasCode(error, "EINVAL")) return "not frozen";
   throw error;
 }
 
@@ -86,7 +86,7 @@ function call(
   what: string,
   name: string,
 ): SystemCallError | undefined {
-  return requireSymbol(libc.ioctl, "ioctl")(fd, request, null) === -1
+  return requireSymbol(libc, "ioctl")(fd, request, null) === -1
     ? lastError(libc, what, name)
     : undefined;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Step } from "../lifecycle/step.ts";
-import { residentBytes } from "../memory/resident.ts";
+import { residentBytes } from "../memory/info.ts";
 import type { Runtime } from "../runtime/types.ts";
 
 /**
