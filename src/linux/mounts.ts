@@ -123,7 +123,7 @@ export function mountsToFreeze(
   names: readonly string[],
   needed: readonly Needed[],
   realPaths: RealPaths,
-  mounts = readMounts(),
+  mounts: readonly Mount[] = readMounts(),
 ): Mount[] {
   const found = new Set<Mount>();
   for (const name of names) found.add(mountNamed(name, realPaths, mounts));
