@@ -2,8 +2,7 @@
  * Turns refusals of the lifecycle into problems.
  * @module
  */
-import { OtherOperation } from "../../lifecycle/operation.ts";
-import { Ending } from "../../lifecycle/recovery.ts";
+import { Ending, OtherOperation } from "../../lifecycle/errors.ts";
 import { ProblemError } from "./problem.ts";
 
 /** The problem for an error of the lifecycle; any other error is returned as it is. */
