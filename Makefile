@@ -185,9 +185,10 @@ soak: build ## Run storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the mo
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
+# With --keep-going, one run shows all that fails.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test
+	@$(MAKE) --keep-going --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist
