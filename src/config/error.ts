@@ -19,6 +19,21 @@ export class ConfigError extends Error {
   }
 }
 
+/** Throws a ConfigError about a part of the command line or of the configuration. */
+export function refuse(part: string, why: string): never {
+  throw new ConfigError(`Cannot use ${part}: ${why}`);
+}
+
+/** Throws a ConfigError about a wrong value; `got` is undefined if there is none. */
+export function refuseValue(
+  part: string,
+  expected: string,
+  got: unknown,
+): never {
+  const shown = got === undefined ? "none" : JSON.stringify(got);
+  refuse(part, `expected ${expected}, got ${shown}`);
+}
+
 /**
  * The agent cannot start. The message is one sentence for the user: it names the action that
  * failed, the reason, and what to do.

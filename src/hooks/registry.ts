@@ -3,7 +3,7 @@
  * the programs that registered.
  * @module
  */
-import { ConfigError } from "../config/error.ts";
+import { refuse } from "../config/error.ts";
 import { since } from "../util/errors.ts";
 import { type Events, readFixed, type Request } from "./entries.ts";
 import type {
@@ -238,9 +238,7 @@ export class HookRegistry {
   #addConfigured(entry: unknown): void {
     const read = readFixed(entry);
     if (this.#programs.has(read.name)) {
-      throw new ConfigError(
-        `Cannot use hook ${read.name}: two entries have this name`,
-      );
+      refuse(`hook ${read.name}`, "two entries have this name");
     }
     this.#add({ ...read, kind: "request", source: "config" });
   }

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { hasCode } from "../util/errors.ts";
+import { resultUnless } from "../util/errors.ts";
 
 const NAME = /^(\d{8})-([a-z]+)\.json$/;
 
@@ -45,14 +45,8 @@ export function entryAt(directory: string, at: number, kind: string): Entry {
  * not exist. A file that was not written completely has another name and is ignored.
  */
 export function entriesOf(directory: string): Entry[] {
-  let names: string[];
-  try {
-    names = readdirSync(directory);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
-  return names.flatMap((name) => {
+  const names = resultUnless(["ENOENT"], () => readdirSync(directory));
+  return (names ?? []).flatMap((name) => {
     const [, at, kind] = NAME.exec(name) ?? [];
     return kind === undefined
       ? []
