@@ -3,6 +3,7 @@
  * @module
  */
 import { errorText } from "../util/errors.ts";
+import { isJsonObject } from "../util/json_input.ts";
 import { type FlagToken, isGiven, valueOf } from "./arguments.ts";
 import { ConfigError, refuse, refuseValue } from "./error.ts";
 import { fromText, type Option } from "./option.ts";
@@ -57,9 +58,7 @@ export function fromFile(
     const { message } = error as Error;
     throw new ConfigError(`Cannot read ${subject}: ${message}`);
   }
-  if (
-    content === null || typeof content !== "object" || Array.isArray(content)
-  ) {
+  if (!isJsonObject(content)) {
     const shown = JSON.stringify(content);
     throw new ConfigError(
       `Cannot read ${subject}: expected a JSON object, got ${shown}`,

@@ -4,7 +4,6 @@
  * @module
  */
 import { refuse } from "../config/error.ts";
-import { since } from "../util/errors.ts";
 import { type Events, readFixed, type Request } from "./entries.ts";
 import type {
   CallLimits,
@@ -181,15 +180,9 @@ export class HookRegistry {
     event: HookEvent,
     limits: CallLimits,
   ): Promise<HookResult> {
-    const start = performance.now();
     const program = this.#programs.get(name);
     if (program === undefined) {
-      const unreached = {
-        name,
-        kind,
-        ms: since(start),
-        reached: false,
-      } as const;
+      const unreached = { name, kind, ms: 0, reached: false } as const;
       return kind === "request"
         ? { ...unreached, status: "withdrawn", reason: "the program withdrew" }
         : {

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { resultUnless } from "../util/errors.ts";
+import { isJsonObject } from "../util/json_input.ts";
 
 const NAME = /^(\d{8})-([a-z]+)\.json$/;
 
@@ -59,9 +60,7 @@ export function readEntry({ path }: Entry): Change | undefined {
   const text = readFileSync(path, "utf8");
   try {
     const change = JSON.parse(text);
-    const isObject = typeof change === "object" && change !== null &&
-      !Array.isArray(change);
-    return isObject ? change : undefined;
+    return isJsonObject(change) ? change : undefined;
   } catch {
     return undefined;
   }
