@@ -202,6 +202,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   await listeners.open(addressesOf(config), {
     onError: failed("the server had an error"),
     onListenAgain: () => tracker.listen(),
+    directory: config.runtimeDirectory,
     onAppeared(address, port) {
       tracker.listen();
       listens([address], port);
@@ -240,7 +241,13 @@ export async function serve(options: ServeOptions): Promise<void> {
       }
     },
   });
-  const { addresses, ports: [port], missing } = listeners;
+  const { addresses, ports: [port], missing, unsupported } = listeners;
+  if (unsupported.length > 0) {
+    log.warn(
+      "this kernel has no vsock: the agent serves its other addresses only (load it with modprobe vsock, and restart the agent)",
+      { at: unsupported },
+    );
+  }
   if (missing.length > 0) {
     log.warn("waiting for addresses that this machine does not have yet", {
       at: missing,

@@ -136,12 +136,12 @@ export class Sweeper {
   /** The next few connections. */
   #some(sweep: Sweep): Connection[] {
     const { libc, listening } = this.#options;
-    const { ports } = listening();
+    const { ports, vsockPorts } = listening();
     const end = Math.min(sweep.end, sweep.next + MOST_DESCRIPTORS);
     const found: Connection[] = [];
     while (sweep.next < end && found.length < MOST_CONNECTIONS) {
       const fd = sweep.next++;
-      const connection = isOn(libc, fd, ports)
+      const connection = isOn(libc, fd, ports, vsockPorts)
         ? connectionOf(libc, fd)
         : undefined;
       if (connection !== undefined) found.push(connection);

@@ -4,7 +4,11 @@
  * @module
  */
 import { type Connection, shutdownConnection } from "../linux/connection.ts";
-import { listConnections, listUnixConnections } from "../linux/connections.ts";
+import {
+  listConnections,
+  listUnixConnections,
+  listVsockConnections,
+} from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
   hideUnsentConnections,
@@ -24,6 +28,7 @@ export interface Listening {
   readonly ports: readonly number[];
   /** The paths of unix sockets. */
   readonly paths: readonly string[];
+  readonly vsockPorts: readonly number[];
 }
 
 /** What the tracker needs. */
@@ -72,6 +77,12 @@ export class ConnectionTracker {
   #listUnix(): Connection[] {
     const { libc, listening } = this.#options;
     return listUnixConnections(libc, ...listening().paths);
+  }
+
+  /** Lists the vsock connections that exist now. */
+  #listVsock(): Connection[] {
+    const { libc, listening } = this.#options;
+    return listVsockConnections(libc, ...listening().vsockPorts);
   }
 
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
@@ -131,12 +142,12 @@ export class ConnectionTracker {
     if (libc.getpeername === undefined) closeIdle();
     hideUnsentConnections(libc, this.#listeners);
     const closed = await this.#closeIdle(
-      () => [...this.list(), ...this.#listUnix()],
+      () => [...this.list(), ...this.#listUnix(), ...this.#listVsock()],
       "skip",
     );
     // If prepares follow each other at once, no sweep does this.
     const forget = this.beginPrune();
-    const left = this.list();
+    const left = [...this.list(), ...this.#listVsock()];
     forget(left.map(({ peer }) => peer));
     // Unix connections are not recorded: both of their ends are in the snapshot.
     this.#recorded.clear();
@@ -249,6 +260,7 @@ export class ConnectionTracker {
       keepAlive: () => this.#ending || this.#keeps(exchange.peer),
       list: () => this.list(),
       listUnix: () => this.#listUnix(),
+      listVsock: () => this.#listVsock(),
       forget: (peer) => this.#forget(peer),
       end: () => this.#exchanges.end(exchange),
       closeIdle: (list) => this.#closeIdle(list, "wait"),

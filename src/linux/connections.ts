@@ -15,7 +15,12 @@ import {
   inodeOf,
 } from "./connection.ts";
 import type { Libc } from "./libc.ts";
-import { readPort, readSocketAddress, readUnixPath } from "./socket_address.ts";
+import {
+  readPort,
+  readSocketAddress,
+  readUnixPath,
+  readVsockAddress,
+} from "./socket_address.ts";
 
 /**
  * Lists all connections that this process accepted on the ports, including connections that sent
@@ -32,14 +37,22 @@ export function listConnections(
   );
 }
 
-/** Whether the descriptor is an IP socket that is bound to one of the ports. */
+/** Whether the descriptor is an IP or vsock socket that is bound to one of the ports. */
 export function isOn(
   libc: Libc,
   fd: number,
   ports: readonly number[],
+  vsockPorts: readonly number[],
 ): boolean {
   if (libc.getsockname?.(fd, ADDRESS, addressLength()) !== 0) return false;
   const port = readPort(ADDRESS);
+  return port === undefined
+    ? isOnVsock(ADDRESS, vsockPorts)
+    : ports.includes(port);
+}
+
+function isOnVsock(address: Uint8Array, ports: readonly number[]): boolean {
+  const port = readVsockAddress(address)?.port;
   return port !== undefined && ports.includes(port);
 }
 
@@ -107,6 +120,16 @@ export function listUnixConnections(
     if (inode === undefined) return [];
     return [{ fd, inode, peer: { address: "unix", port: 0, unix: true } }];
   });
+}
+
+/** Lists the vsock connections that this process accepted on the ports. */
+export function listVsockConnections(
+  libc: Libc,
+  ...ports: readonly number[]
+): Connection[] {
+  if (libc.getpeername === undefined || ports.length === 0) return [];
+  const bound = boundDescriptors(libc, (address) => isOnVsock(address, ports));
+  return bound.flatMap((fd) => connectionOf(libc, fd) ?? []);
 }
 
 function boundDescriptors(
