@@ -16,7 +16,7 @@ FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis \
-	build deno-compile check fmt bench bench-vm vm-deps vm-test ci clean
+	build deno-compile check fmt bench bench-vm vm-deps vsock-device vm-test ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -139,6 +139,12 @@ dist/bare/deno/main.js: tests/bench/bare/deno.ts | $(TOOLS)/bun
 # snapshot. HEALTH is the path to GET after a restore.
 bench-vm: build vm-deps ## Measure another agent in a machine: AGENT= PREPARE= HEALTH=.
 	@AGENT='$(AGENT)' PREPARE='$(PREPARE)' HEALTH='$(HEALTH)' bun run tests/bench/main.ts machine
+
+# The host's side of vsock without KVM. Without it, the tests of vsock are skipped.
+VSOCK_DEVICE := .tools/vsock/bin/vhost-device-vsock
+vsock-device: $(VSOCK_DEVICE) ## Build the vsock device for the machine tests, with cargo.
+$(VSOCK_DEVICE):
+	@cargo install --quiet --root .tools/vsock vhost-device-vsock --version 0.3.0
 
 vm-deps: tools ## Install what machine tests need: Debian packages, a guest kernel.
 	@bun run tests/vm/support/deps.ts

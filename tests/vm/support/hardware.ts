@@ -33,7 +33,12 @@ export interface Hardware {
    * are touched; the host then maps up to 15 pages beside each of them, too.
    */
   readonly memoryFile: "none" | "whole" | "lazy";
+  /** Whether devices can be plugged into the running machine: on the bus HOT_BUS. */
+  readonly hotplug: boolean;
 }
+
+/** The bus for devices that are plugged in while the machine runs. */
+export const HOT_BUS = "hot";
 
 /** The file of the guest's memory, in QEMU's folder: byte for byte as the guest sees it. */
 export const MEMORY_FILE = "memory";
@@ -63,6 +68,9 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
       `-object memory-backend-file,id=m,${file},prealloc=${prealloc}`,
       "-machine memory-backend=m",
     );
+  }
+  if (hardware.hotplug) {
+    args.push(`-device pcie-root-port,id=${HOT_BUS},chassis=1`);
   }
   if (guid) args.push(`-device vmgenid,guid=${guid}`);
   if (hardware.rng) args.push("-device virtio-rng-pci");
