@@ -12,6 +12,7 @@ import {
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
+import { sleep } from "../util/wait.ts";
 
 /** Milliseconds that a caller may take to acknowledge a reply; then the settle continues. */
 const FLUSH_LIMIT_MS = 250;
@@ -74,9 +75,4 @@ async function vsockFlushed(
     await sleep(1);
   }
   return undefined;
-}
-
-/** Resolves after so many milliseconds. */
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -48,10 +48,10 @@ function listensOnVsock({ listen }: Config): boolean {
 }
 
 function openBriefly(libc: Libc): void {
-  const socket = requireSymbol(libc.socket, "socket");
+  const socket = requireSymbol(libc, "socket");
   const fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw lastError(libc, "open", "a vsock socket");
-  requireSymbol(libc.close, "close")(fd);
+  requireSymbol(libc, "close")(fd);
 }
 
 /** The CID of this machine, CID_ANY if it has none; undefined if there is no device file to ask. */
@@ -61,7 +61,7 @@ function localCid(libc: Libc): number | undefined {
   const device = openSync(DEVICE, "r");
   try {
     const bytes = new Uint8Array(cid.buffer);
-    if (requireSymbol(libc.ioctl, "ioctl")(device, GET_LOCAL_CID, bytes) < 0) {
+    if (requireSymbol(libc, "ioctl")(device, GET_LOCAL_CID, bytes) < 0) {
       throw lastError(libc, "read the CID of", DEVICE);
     }
   } finally {

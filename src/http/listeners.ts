@@ -152,9 +152,9 @@ export class Listeners implements Listening {
     return this.#open.flatMap(({ at }) => "path" in at ? [at.path] : []);
   }
 
-  get vsockPorts(): number[] {
+  get vsock(): string[] {
     return this.#open.flatMap(({ at }) =>
-      "vsockPort" in at ? [at.vsockPort] : []
+      "vsockPort" in at ? [addressText(at)] : []
     );
   }
 

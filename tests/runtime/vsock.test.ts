@@ -187,8 +187,8 @@ function listenOn(path: string): number {
   const address = new Uint8Array(110);
   address[0] = 1; // AF_UNIX
   address.set(new TextEncoder().encode(path), 2);
-  const fd = requireSymbol(libc.socket, "socket")(1, 1 | 0o2004000, 0);
-  assert.equal(requireSymbol(libc.bind, "bind")(fd, address, 110), 0);
-  assert.equal(requireSymbol(libc.listen, "listen")(fd, 16), 0);
+  const fd = requireSymbol(libc, "socket")(1, 1 | 0o2004000, 0);
+  assert.equal(requireSymbol(libc, "bind")(fd, address, 110), 0);
+  assert.equal(requireSymbol(libc, "listen")(fd, 16), 0);
   return fd;
 }
