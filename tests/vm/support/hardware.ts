@@ -39,10 +39,15 @@ export interface Hardware {
    * mounted read-only ("readonly").
    */
   readonly root: "layer" | "disk" | "readonly";
+  /** Whether devices can be plugged into the running machine: on the bus HOT_BUS. */
+  readonly hotplug: boolean;
 }
 
 /** The file of a root filesystem that is a disk, in QEMU's folder. */
 export const ROOT_FILE = "root.ext4";
+
+/** The bus for devices that are plugged in while the machine runs. */
+export const HOT_BUS = "hot";
 
 /** The file of the guest's memory, in QEMU's folder: byte for byte as the guest sees it. */
 export const MEMORY_FILE = "memory";
@@ -72,6 +77,9 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
       `-object memory-backend-file,id=m,${file},prealloc=${prealloc}`,
       "-machine memory-backend=m",
     );
+  }
+  if (hardware.hotplug) {
+    args.push(`-device pcie-root-port,id=${HOT_BUS},chassis=1`);
   }
   if (guid) args.push(`-device vmgenid,guid=${guid}`);
   if (hardware.rng) args.push("-device virtio-rng-pci");
