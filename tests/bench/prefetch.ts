@@ -32,8 +32,7 @@ export async function prefetch(
   ensureDeps(() => {});
   const table = new Table();
   for (const subject of options.subjects) {
-    if (subject.prepare === undefined) continue;
-    await measure(subject, options, table);
+    if (subject.publishes) await measure(subject, options, table);
   }
   table.into(report, PART);
 }
