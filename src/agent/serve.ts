@@ -98,7 +98,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const sweeper = new Sweeper({
     libc,
     listening,
-    tracker,
+    exchanges: tracker.exchanges,
     log: logOf("connections"),
     ...config,
   });

@@ -72,7 +72,8 @@ export class Rig {
       onError,
     });
     this.sweeper = new Sweeper({
-      ...{ libc, tracker: this.tracker, listening: () => listeners },
+      ...{ libc, exchanges: this.tracker.exchanges },
+      listening: () => listeners,
       ...{ headerTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
       ...{ maxConnections: 100, log: { debug() {}, warn: onError } },
     });
