@@ -11,7 +11,7 @@ import {
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
-import { sleep } from "../util/wait.ts";
+import { sleep, waitFor } from "../util/wait.ts";
 
 /** Milliseconds that a caller may take to acknowledge a reply; then the settle continues. */
 const FLUSH_LIMIT_MS = 250;
@@ -35,22 +35,18 @@ export async function flushed(
   connection: Connection | undefined,
   before: number,
 ): Promise<Connection | undefined> {
-  const end = performance.now() + FLUSH_LIMIT_MS;
   const blind = libc.getpeername === undefined || peer === undefined ||
     peer.unix;
   // A microtask would run before the runtime writes the reply; a timer runs after it.
   await sleep(blind ? BLIND_FLUSH_MS : 0);
   // A close of a unix socket loses no bytes: the reader can still read them.
   if (peer?.unix) return undefined;
-  for (let pause = 1;; pause = Math.min(pause * 2, 16)) {
-    if (connection === undefined || !isStillOpen(libc, connection)) {
-      return undefined;
-    }
-    const acked = tcpInfo(libc, connection)?.bytesAcked ?? before;
-    if (acked > before && unacknowledgedBytes(libc, connection) === 0) {
-      return connection;
-    }
-    if (performance.now() > end) return connection;
-    await sleep(pause);
-  }
+  let open: Connection | undefined;
+  await waitFor(() => {
+    open = connection && isStillOpen(libc, connection) ? connection : undefined;
+    if (open === undefined) return true;
+    const acked = tcpInfo(libc, open)?.bytesAcked ?? before;
+    return acked > before && unacknowledgedBytes(libc, open) === 0;
+  }, FLUSH_LIMIT_MS);
+  return open;
 }

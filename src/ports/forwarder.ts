@@ -15,9 +15,9 @@ const STOP_LIMIT_MS = 200;
 
 /** How to forward. */
 export interface ForwarderOptions {
-  /** The IPv4 address to listen on. */
-  readonly address: string;
-  /** The module forwarder_worker.ts. */
+  /** The IPv4 address to forward from. */
+  readonly forwardAddress: string;
+  /** The module forwarder_worker.ts, at the place where the build has put it. */
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
   readonly log: PortLog;
@@ -85,7 +85,7 @@ export class Forwarder {
   }
 
   #forward(port: number, targets: readonly string[]): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     const known = this.#ports.get(port);
     if (known?.listening) {
       log.info(`forwarding ${address}:${port} to ${targets.join(", ")} now`);
@@ -102,7 +102,7 @@ export class Forwarder {
   }
 
   #remove(port: number): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     if (this.#ports.get(port)?.listening) {
       log.info(`no longer forwarding ${address}:${port}`);
     }
@@ -137,13 +137,13 @@ export class Forwarder {
   }
 
   #onListening({ port, targets }: ForwardedPort): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     this.#ports.set(port, { port, targets, listening: true });
     log.info(`forwarding ${address}:${port} to ${targets.join(", ")}`);
   }
 
   #onFailed(known: ForwardedPort, error: string): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     const { port, targets } = known;
     this.#ports.set(port, { port, targets, listening: false, error });
     // Logged before; every scan tries again.

@@ -62,7 +62,7 @@ describe("Forwarder", () => {
     let free = false;
     await rig.forwarder.stop();
     rig.forwarder = new Forwarder({
-      address: FORWARD_ADDRESS,
+      forwardAddress: FORWARD_ADDRESS,
       workerUrl: WORKER_URL,
       runtime: {
         startWorker(url, events) {

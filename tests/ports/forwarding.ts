@@ -39,7 +39,7 @@ export class Forwarding {
 
   make(workerUrl: URL, stopLimitMs?: number): Forwarder {
     return new Forwarder({
-      address: FORWARD_ADDRESS,
+      forwardAddress: FORWARD_ADDRESS,
       workerUrl,
       runtime: this.threads.runtime,
       log: this.log,
