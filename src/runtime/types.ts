@@ -19,13 +19,13 @@ export type CValue = number | bigint | Uint8Array | null;
 /** The result of a C function; undefined for void. */
 export type CResult = number | bigint | undefined;
 
+/** A C function. */
+export type CFunction = (...args: CValue[]) => CResult;
+
 /** A shared library that is loaded into this process. */
 export interface ForeignLibrary {
   /** The function of that name, or undefined if the library has none. */
-  symbol(
-    name: string,
-    signature: CSignature,
-  ): ((...args: CValue[]) => CResult) | undefined;
+  symbol(name: string, signature: CSignature): CFunction | undefined;
   /** errno of this thread's last call. Use it for messages, not for decisions. */
   errno(): number;
 }

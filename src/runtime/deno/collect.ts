@@ -4,7 +4,7 @@
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { CFunction } from "../library.ts";
+import type { CFunction } from "../types.ts";
 import { openLibrary } from "./library.ts";
 
 /** V8's collector, as `--expose-gc` gives it to new contexts. */
