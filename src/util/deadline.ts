@@ -61,7 +61,7 @@ export async function within<T>(
   }
 }
 
-/** The reason in the result of a hook's call that ended early. */
+/** The reason of a call that ended early, for reports. */
 export function reasonOf(why: Ended, limitMs: number): string {
   return why === "timeout"
     ? `not done within ${Math.round(limitMs)} ms`
