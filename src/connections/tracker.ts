@@ -86,7 +86,9 @@ export class ConnectionTracker {
   ): FetchHandler {
     return async (request, peer) => {
       const exchange = new Exchange(peer);
-      this.#begin(exchange);
+      this.exchanges.begin(exchange);
+      // A recorded connection that sends a request is alive; it is closed after its reply.
+      if (peer !== undefined) this.#forget(peer);
       try {
         const response = await answer(request, exchange);
         const close = this.#ending || !this.#keeps(peer) ||
@@ -200,12 +202,6 @@ export class ConnectionTracker {
   #isSpent(peer: Peer | undefined): boolean {
     return peer !== undefined && !peer.unix &&
       this.exchanges.served(peer) >= this.#options.maxRequestsPerConnection;
-  }
-
-  #begin(exchange: Exchange): void {
-    this.exchanges.begin(exchange);
-    // A recorded connection that sends a request is alive; it is closed after its reply.
-    if (exchange.peer !== undefined) this.#forget(exchange.peer);
   }
 
   #forget(spoken: Peer): void {

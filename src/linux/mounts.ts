@@ -3,7 +3,6 @@
  * path of a mount may wait for ever.
  * @module
  */
-import { readlinkSync } from "node:fs";
 import {
   isForeign,
   isOnDisk,
@@ -11,7 +10,7 @@ import {
   neverFreezes,
 } from "./filesystem_types.ts";
 import { isWithin, type Mount, mountOf, readMounts } from "./mountinfo.ts";
-import type { RealPaths } from "./real_paths.ts";
+import { linkTarget, type RealPaths } from "./real_paths.ts";
 
 /** The largest number of mounts to try for one filesystem. */
 const TRIES = 4;
@@ -32,23 +31,15 @@ export interface Disks {
  * text that the mounting program gave.
  */
 export function chooseDisks(mounts: readonly Mount[]): Disks {
-  const foreign = new Map<string, string>();
-  const found = new Map<string, Mount[]>();
-  for (const mount of mounts) {
-    const { device, mountPoint, type, writable } = mount;
-    if (!writable) continue;
-    if (isForeign(type) && !foreign.has(device)) {
-      foreign.set(device, mountPoint);
-    }
-    if (!isOnDisk(mount)) continue;
-    const same = found.get(device);
-    if (same === undefined) found.set(device, [mount]);
-    else same.push(mount);
-  }
-  const leftAlone = [...foreign.values()];
+  const ofDevice = ({ device }: Mount) => device;
+  const writable = mounts.filter((mount) => mount.writable);
+  const foreign = writable.filter(({ type }) => isForeign(type));
+  const leftAlone = [...Map.groupBy(foreign, ofDevice).values()]
+    .map(([{ mountPoint }]) => mountPoint);
+  const onDisks = Map.groupBy(writable.filter(isOnDisk), ofDevice);
   const disks: Mount[][] = [];
   const byId = new Map(mounts.map((mount) => [mount.id, mount]));
-  for (const all of found.values()) {
+  for (const all of onDisks.values()) {
     const reachable: Mount[] = [];
     for (const mount of all) {
       if (isReachable(mount, mounts, byId)) reachable.push(mount);
@@ -95,20 +86,13 @@ export interface Needed {
 
 /** Returns the paths that the agent writes to: its runtime directory, and a log that is a file. */
 export function neededPaths(runtimeDirectory: string): Needed[] {
-  const logs = [1, 2].map((fd) => ({
-    path: nameOf(fd),
-    what: "the agent's log",
-  })).filter(({ path }) => path.startsWith("/"));
-  return [{ path: runtimeDirectory, what: "the runtime directory" }, ...logs];
-}
-
-/** Returns the path of an open file without a call to its filesystem; "" if it is closed. */
-function nameOf(fd: number): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return "";
+  const needed = [{ path: runtimeDirectory, what: "the runtime directory" }];
+  for (const fd of [1, 2]) {
+    // The target of this link is known without a call to the filesystem of the file.
+    const path = linkTarget(`/proc/self/fd/${fd}`);
+    if (path?.startsWith("/")) needed.push({ path, what: "the agent's log" });
   }
+  return needed;
 }
 
 /**

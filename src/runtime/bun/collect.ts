@@ -3,7 +3,7 @@
  * @module
  */
 import { gcAndSweep } from "bun:jsc";
-import { setTimeout as sleep } from "node:timers/promises";
+import { sleep } from "../../util/wait.ts";
 
 /**
  * The number of collections, and the milliseconds between them. Connections that have
@@ -22,12 +22,8 @@ export async function collect(signal?: AbortSignal): Promise<boolean> {
   if (signal?.aborted) return false;
   for (let i = 1; i < COLLECTIONS; i++) {
     gcAndSweep();
-    try {
-      await sleep(PAUSE_MS, undefined, { signal });
-    } catch (error) {
-      if (signal?.aborted) return false;
-      throw error;
-    }
+    await sleep(PAUSE_MS, signal);
+    if (signal?.aborted) return false;
   }
   gcAndSweep();
   return true;
