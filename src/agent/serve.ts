@@ -15,7 +15,7 @@ import { repairAfterCrash, type Repaired } from "../lifecycle/journal.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { messageOf } from "../util/errors.ts";
 import { HostClockFinder } from "../linux/clock.ts";
-import { loadLibc } from "../linux/libc.ts";
+import { type Libc, loadLibc } from "../linux/libc.ts";
 import { isLocalAddress } from "../linux/local_addresses.ts";
 import { hardwareClock, ptpClock } from "../linux/machine_clock.ts";
 import { canPageOut, WorkingSet } from "../memory/working_set.ts";
@@ -110,7 +110,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       : new TokenFile(config.tokenFile, logOf("http")),
   });
   const ports = config.forwardPorts
-    ? makePorts(options, listeners, queue)
+    ? makePorts(options, libc, listeners, queue)
     : undefined;
   const hostClocks = new HostClockFinder(libc);
   const observer = new EvidenceObserver({
@@ -251,6 +251,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 
 function makePorts(
   { runtime, config, forwarderUrl }: ServeOptions,
+  libc: Libc,
   listeners: Listeners,
   queue: DeferredQueue,
 ): PortSubsystem {
@@ -260,7 +261,7 @@ function makePorts(
     forwardAddress: config.forwardAddress,
     ownPorts: () => listeners.ports,
     workerUrl: forwarderUrl,
-    runtime,
+    ...{ runtime, libc },
     log: logOf("ports"),
   });
 }

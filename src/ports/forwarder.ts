@@ -5,6 +5,8 @@
  */
 import { deadline } from "../util/deadline.ts";
 import { errorText } from "../util/errors.ts";
+import { type Libc, requireSymbol } from "../linux/libc.ts";
+import { resetOnClose } from "../linux/socket_option.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type { PortLog } from "./log.ts";
 import type { PortsEffect, WorkerCommand, WorkerEvent } from "./messages.ts";
@@ -20,6 +22,7 @@ export interface ForwarderOptions {
   /** The module forwarder_worker.ts, at the place where the build has put it. */
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
+  readonly libc: Libc;
   readonly log: PortLog;
   /** Milliseconds, 200 by default, that the worker may take to close everything. */
   readonly stopLimitMs?: number;
@@ -116,12 +119,17 @@ export class Forwarder {
   }
 
   #startWorker(): RuntimeWorker {
-    const worker = this.#options.runtime.startWorker(this.#options.workerUrl, {
+    const { libc, runtime, workerUrl } = this.#options;
+    const worker = runtime.startWorker(workerUrl, {
       onMessage: (event) => {
         if (worker === this.#worker) this.#onEvent(event as WorkerEvent);
       },
       onError: (error) => {
         if (worker === this.#worker) this.#onDeath(worker, error);
+      },
+      onDescriptorLeft(fd) {
+        resetOnClose(libc, fd);
+        requireSymbol(libc, "close")(fd);
       },
     });
     return worker;

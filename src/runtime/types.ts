@@ -89,7 +89,7 @@ export interface WorkerHello {
   /**
    * The descriptors that the worker has opened by itself: byte N is 1 while descriptor N is open.
    * The bytes are in a SharedArrayBuffer, so the owner sees what the worker writes. The owner
-   * closes these descriptors when the thread has ended.
+   * gets those that are open when the thread has ended.
    */
   readonly descriptors?: Uint8Array;
 }
@@ -99,6 +99,8 @@ export interface WorkerEvents {
   onMessage(message: unknown): void;
   /** The worker died of an error of its own. */
   onError(error: Error): void;
+  /** The thread has ended and has left this descriptor open; the owner closes it. */
+  onDescriptorLeft?(fd: number): void;
 }
 
 /** Waits for a file to grow, without polling it. */

@@ -42,6 +42,7 @@ export class Forwarding {
       forwardAddress: FORWARD_ADDRESS,
       workerUrl,
       runtime: this.threads.runtime,
+      libc: this.threads.libc,
       log: this.log,
       stopLimitMs,
     });
