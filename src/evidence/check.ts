@@ -4,7 +4,7 @@
  */
 import { sleep } from "../util/wait.ts";
 import type { EvidenceObserver } from "./observer.ts";
-import type { Evidence } from "../lifecycle/evidence.ts";
+import type { Evidence } from "../lifecycle/reports.ts";
 
 /** Milliseconds until the kernel log has the VM-fork message, if the machine is a fork. */
 const FORK_MESSAGE_MS = 100;

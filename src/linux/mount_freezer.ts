@@ -4,7 +4,7 @@
  * @module
  */
 import { messageOf } from "../util/errors.ts";
-import { within } from "../util/deadline.ts";
+import { within } from "../util/within.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type {
   CommandKind,
@@ -15,7 +15,7 @@ import type {
   Rescued,
   Thawed,
 } from "./freezer_messages.ts";
-import type { MountedAt } from "./fsfreeze.ts";
+import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
 /** What the mount freezer needs. */
@@ -83,7 +83,7 @@ export class MountFreezer {
    * the limit and when the signal aborts; `thaw` must be called then, too.
    */
   async freeze(
-    mounts: readonly MountedAt[],
+    mounts: readonly MountToFreeze[],
     holdMs: number,
     signal: AbortSignal,
   ): Promise<FrozenMounts> {
@@ -154,10 +154,10 @@ export class MountFreezer {
     });
     if (this.#pending++ === 0) this.#path = undefined;
     this.#worker.post(command);
-    return await within({ limitMs, signal }, answer, (why) => {
-      if (why === "aborted") return failed("the prepare was aborted");
-      const path = this.#path ?? "the worker";
-      return failed(`${path} does not answer within ${limitMs} ms`);
-    }) as FreezerResults[K];
+    const ended = await within(answer, { limitMs, signal });
+    if ("value" in ended) return ended.value as FreezerResults[K];
+    if (ended.early === "aborted") throw failed("the prepare was aborted");
+    const path = this.#path ?? "the worker";
+    throw failed(`${path} does not answer within ${limitMs} ms`);
   }
 }

@@ -6,11 +6,12 @@
 import {
   isForeign,
   isOnDisk,
+  isStacked,
   mayNotAnswer,
   neverFreezes,
 } from "./filesystem_types.ts";
 import { isWithin, type Mount, mountOf, readMounts } from "./mountinfo.ts";
-import { linkTarget, type RealPaths } from "./real_paths.ts";
+import type { RealPaths } from "./real_paths.ts";
 
 /** The largest number of mounts to try for one filesystem. */
 const TRIES = 4;
@@ -84,15 +85,12 @@ export interface Needed {
   readonly what: string;
 }
 
-/** Returns the paths that the agent writes to: its runtime directory, and a log that is a file. */
+/**
+ * Returns the paths that the agent writes to while filesystems are frozen: its runtime directory.
+ * The log is not one of them, because its lines stay in memory until the thaw.
+ */
 export function neededPaths(runtimeDirectory: string): Needed[] {
-  const needed = [{ path: runtimeDirectory, what: "the runtime directory" }];
-  for (const fd of [1, 2]) {
-    // The target of this link is known without a call to the filesystem of the file.
-    const path = linkTarget(`/proc/self/fd/${fd}`);
-    if (path?.startsWith("/")) needed.push({ path, what: "the agent's log" });
-  }
-  return needed;
+  return [{ path: runtimeDirectory, what: "the runtime directory" }];
 }
 
 /**
@@ -117,7 +115,7 @@ export function mountsToFreeze(
   names: readonly string[],
   needed: readonly Needed[],
   realPaths: RealPaths,
-  mounts = readMounts(),
+  mounts: readonly Mount[] = readMounts(),
 ): Mount[] {
   const found = new Set<Mount>();
   for (const name of names) found.add(mountNamed(name, realPaths, mounts));
@@ -127,6 +125,49 @@ export function mountsToFreeze(
     devices.add(mount.device);
     return true;
   });
+  refuseNeeded(needed, realPaths, mounts, devices);
+  return chosen;
+}
+
+/** The mounts to freeze if none is named, and those that are left alone. */
+export interface AllMounts {
+  /** One mount of each filesystem, in the order in which they were mounted. */
+  readonly chosen: readonly Mount[];
+  /** A mount point of each foreign filesystem, and of each that cannot be reached safely. */
+  readonly leftAlone: readonly string[];
+}
+
+/**
+ * Chooses every writable filesystem on a disk. Throws for a filesystem that the agent must write
+ * to, and if the agent writes to a stacked filesystem, whose disk is unknown.
+ */
+export function allMountsToFreeze(
+  needed: readonly Needed[],
+  realPaths: RealPaths,
+  mounts: readonly Mount[],
+): AllMounts {
+  const { disks, leftAlone } = chooseDisks(mounts);
+  const first = new Set(disks.map(([mount]) => mount));
+  const chosen = mounts.filter((mount) => first.has(mount));
+  const devices = new Set(chosen.map(({ device }) => device));
+  refuseNeeded(needed, realPaths, mounts, devices);
+  for (const { path, what } of chosen.length > 0 ? needed : []) {
+    const { type } = mountOf(realPathOf(path, realPaths), mounts);
+    if (!isStacked(type)) continue;
+    throw new Error(
+      `Cannot freeze every mount: ${what} ${path} lies on a filesystem of type ${type}, which writes to an unknown disk`,
+    );
+  }
+  return { chosen, leftAlone };
+}
+
+/** Throws if a path that the agent needs lies on one of the devices. */
+function refuseNeeded(
+  needed: readonly Needed[],
+  realPaths: RealPaths,
+  mounts: readonly Mount[],
+  devices: ReadonlySet<string>,
+): void {
   for (const { path, what } of needed) {
     const mount = mountOf(realPathOf(path, realPaths), mounts);
     if (!devices.has(mount.device)) continue;
@@ -134,7 +175,6 @@ export function mountsToFreeze(
       `Cannot freeze ${mount.mountPoint}: ${what} ${path} lies on it`,
     );
   }
-  return chosen;
 }
 
 /**

@@ -3,10 +3,10 @@
  * guest names: a program can mount a FUSE filesystem and never answer for it.
  * @module
  */
+import { readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { mayNotAnswer } from "./filesystem_types.ts";
 import { type Mount, mountOf, readMounts } from "./mountinfo.ts";
-import { linkTarget } from "./real_paths.ts";
 
 /** As many links as the kernel follows (path_resolution(7)). */
 const MOST_LINKS = 40;
@@ -27,7 +27,7 @@ export function obstacleTo(
     const next = join(at, name);
     const mount = mountOf(next, mounts);
     if (mount.type === "proc" || mayNotAnswer(mount.type)) return mount;
-    const link = linkTarget(next);
+    const link = linkOf(next);
     if (link === undefined) {
       at = next;
       continue;
@@ -37,4 +37,13 @@ export function obstacleTo(
     names.unshift(...link.split("/"));
   }
   return undefined;
+}
+
+/** Where a link leads; undefined for what is no link, or does not exist. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }

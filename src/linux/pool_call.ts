@@ -4,7 +4,7 @@
  * second one must stay free for all other calls.
  * @module
  */
-import { type Limits, within } from "../util/deadline.ts";
+import { type Limits, within } from "../util/within.ts";
 
 /** The description of the last call, until that call has returned. */
 let running: string | undefined;
@@ -28,8 +28,11 @@ export async function callOnPool<T>(
   running = what;
   const returned = () => void (running = undefined);
   work.then(returned, returned);
-  return await within(limits, work, (why) =>
-    failed(
-      why === "aborted" ? "given up" : `no answer within ${limits.limitMs} ms`,
-    ));
+  const ended = await within(work, limits);
+  if ("value" in ended) return ended.value;
+  throw failed(
+    ended.early === "aborted"
+      ? "given up"
+      : `no answer within ${limits.limitMs} ms`,
+  );
 }

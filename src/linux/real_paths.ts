@@ -1,9 +1,9 @@
 /**
- * Resolves links. The freezer's worker calls realpath(3), because a filesystem on the path may never
- * answer.
+ * Resolves the links in paths (realpath(3)). The freezer's worker does this, because a filesystem
+ * on the path may never answer.
  * @module
  */
-import { readlinkSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { errorText } from "../util/errors.ts";
 
 /** For each path: the path without links, or the code of the error. */
@@ -20,14 +20,5 @@ export function realPath(
     return { path: realpathSync(path) };
   } catch (error) {
     return { error: errorText(error) };
-  }
-}
-
-/** Returns where a link leads; undefined for a path that is no link, or does not exist. */
-export function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
   }
 }

@@ -3,7 +3,7 @@
  * that forwards them.
  * @module
  */
-import { deadline } from "../util/deadline.ts";
+import { endEarly } from "../util/within.ts";
 import { errorText } from "../util/errors.ts";
 import { type Libc, requireSymbol } from "../linux/libc.ts";
 import { resetOnClose } from "../linux/socket_option.ts";
@@ -200,7 +200,7 @@ export class Forwarder {
       signal,
     };
     return new Promise((resolve) => {
-      const cancel = deadline(limits, () => done(undefined));
+      const cancel = endEarly(limits, () => done(undefined));
       const done = (effect: PortsEffect | undefined) => {
         cancel();
         this.#onStopped = undefined;

@@ -135,7 +135,7 @@ describe("a record of the kernel's log", () => {
     }));
   });
 
-  test("nobody but the kernel has facility 0", () => {
+  test("only the kernel has facility 0", () => {
     fc.assert(fc.property(fc.nat(1023), fc.string(), (priority, text) => {
       const record = `${priority},1,2,-;${text}\n`;
       const message = text.split("\n", 1)[0];
@@ -193,11 +193,16 @@ describe("an address to listen on", () => {
       fc.nat(200_000).map((port) => `127.0.0.1:${port}`),
       damaged("[::1]:49983"),
       damaged("unix:/run/lull.sock"),
+      damaged("vsock:49983"),
     );
     fc.assert(fc.property(written, (text) => {
       const at = parseListen(text);
       if (at === undefined) return;
       if ("path" in at) return assert.ok(at.path.startsWith("/"));
+      if ("vsockPort" in at) {
+        const { vsockPort } = at;
+        return assert.ok(vsockPort > 0 && vsockPort < 2 ** 32 - 1);
+      }
       assert.ok(at.host.length > 0);
       assert.ok(Number.isInteger(at.port) && at.port >= 0 && at.port <= 65_535);
     }));

@@ -14,6 +14,11 @@ import type { RuntimeServer, ServeOptions } from "../types.ts";
 
 /** Listens until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<RuntimeServer> {
+  if ("vsockPort" in options) {
+    // Loaded only if it is used: few agents listen on vsock.
+    const { serveVsock } = await import("./vsock/serve.ts");
+    return serveVsock(options, options.vsockPort);
+  }
   if ("path" in options) await removeStaleSocket(options.path);
   const server = listenBy(options, () => bind(options));
   return {
@@ -26,7 +31,7 @@ export async function serve(options: ServeOptions): Promise<RuntimeServer> {
   };
 }
 
-function bind(options: ServeOptions) {
+function bind(options: Exclude<ServeOptions, { vsockPort: number }>) {
   if ("path" in options) return bindUnix(options, options.path);
   return Bun.serve({
     hostname: options.host,

@@ -11,6 +11,7 @@ import {
   stoppedError,
   tell,
   unixPeer,
+  vsockPeer,
 } from "../server.ts";
 import { lackOfDescriptors } from "../spare_descriptors.ts";
 import type { RuntimeServer, ServeOptions } from "../types.ts";
@@ -23,6 +24,9 @@ const LISTEN_AGAIN_MS = 20;
  * for clients. With fewer, the next client would stop the server again.
  */
 const SPARE = 8;
+
+/** VMADDR_CID_ANY (vsock(7)), as Deno takes it. */
+const ANY_CID = -1;
 
 /** Listens until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<RuntimeServer> {
@@ -39,8 +43,8 @@ export async function serve(options: ServeOptions): Promise<RuntimeServer> {
 /** Listens until the signal aborts; returns the port, 0 on a unix socket. */
 function listen(options: ServeOptions, signal: AbortSignal): number {
   const { addr, finished } = listenBy(options, () => bind(options, signal));
-  const port = "port" in addr ? addr.port : 0;
-  const again = "path" in options ? options : { ...options, port };
+  const port = "hostname" in addr ? addr.port : 0;
+  const again = "host" in options ? { ...options, port } : options;
   finished.catch((error) => listenAgain(again, signal, error));
   return port;
 }
@@ -81,6 +85,15 @@ function listensAnew(options: ServeOptions, signal: AbortSignal): boolean {
 function bind(options: ServeOptions, signal: AbortSignal) {
   // Without onListen, Deno prints a line.
   const quiet = { signal, onListen() {} };
+  if ("vsockPort" in options) {
+    const { vsockPort: port } = options;
+    const at = { transport: "vsock", cid: ANY_CID, port } as const;
+    return Deno.serve(
+      { ...quiet, ...at },
+      (request, { remoteAddr: { cid, port } }) =>
+        answer(options, request, vsockPeer(cid, port)),
+    );
+  }
   if ("path" in options) {
     const { path } = options;
     const peer = unixPeer(path);
