@@ -12,7 +12,7 @@ import {
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
-import { sleep, waitFor } from "../util/wait.ts";
+import { sleep } from "../util/wait.ts";
 
 /** Milliseconds that a caller may take to acknowledge a reply; then the settle continues. */
 const FLUSH_LIMIT_MS = 250;
@@ -38,6 +38,7 @@ export async function flushed(
   connection: Connection | undefined,
   before: number,
 ): Promise<Connection | undefined> {
+  const end = performance.now() + FLUSH_LIMIT_MS;
   const blind = libc.getpeername === undefined || peer === undefined ||
     peer.unix;
   // A microtask would run before the runtime writes the reply; a timer runs after it.
@@ -45,28 +46,33 @@ export async function flushed(
   // A close of a unix socket loses no bytes: the reader can still read them.
   if (peer?.unix) return undefined;
   if (connection?.peer.cid !== undefined) {
-    return await vsockFlushed(libc, connection);
+    return await vsockFlushed(libc, connection, end);
   }
-  let open: Connection | undefined;
-  await waitFor(() => {
-    open = connection && isStillOpen(libc, connection) ? connection : undefined;
-    if (open === undefined) return true;
-    const acked = tcpInfo(libc, open)?.bytesAcked ?? before;
-    return acked > before && unacknowledgedBytes(libc, open) === 0;
-  }, FLUSH_LIMIT_MS);
-  return open;
+  for (let pause = 1;; pause = Math.min(pause * 2, 16)) {
+    if (connection === undefined || !isStillOpen(libc, connection)) {
+      return undefined;
+    }
+    const acked = tcpInfo(libc, connection)?.bytesAcked ?? before;
+    if (acked > before && unacknowledgedBytes(libc, connection) === 0) {
+      return connection;
+    }
+    if (performance.now() > end) return connection;
+    await sleep(pause);
+  }
 }
 
 /** As {@linkcode flushed}; vsock has no counter of acknowledged bytes, only one of unsent ones. */
 async function vsockFlushed(
   libc: Libc,
   connection: Connection,
+  end: number,
 ): Promise<Connection | undefined> {
   for (let turn = 0; turn < RELAY_TURNS; turn++) await sleep(1);
-  let open = true;
-  await waitFor(() => {
-    open = isStillOpen(libc, connection);
-    return !open || unsentBytes(libc, connection) === 0;
-  }, FLUSH_LIMIT_MS);
-  return open ? connection : undefined;
+  while (isStillOpen(libc, connection)) {
+    if (unsentBytes(libc, connection) === 0 || performance.now() > end) {
+      return connection;
+    }
+    await sleep(1);
+  }
+  return undefined;
 }

@@ -2,7 +2,6 @@
  * Waits for a time, and for conditions that send no event: files of the kernel, native threads.
  * @module
  */
-
 import { setImmediate as turn } from "node:timers/promises";
 
 /**
