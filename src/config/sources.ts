@@ -2,8 +2,8 @@
  * Reads the values of options from the config file, the environment and the flags.
  * @module
  */
-import { parseArgs } from "node:util";
 import { errorText } from "../util/errors.ts";
+import { nodeUtil } from "../util/lazy_builtins.ts";
 import { commandFlags } from "./commands.ts";
 import { ConfigError } from "./error.ts";
 import { fromText, type Option } from "./option.ts";
@@ -195,7 +195,8 @@ export function readArguments(
   options: readonly Option[],
   args: string[],
 ): Arguments {
-  const { tokens } = parseArgs({
+  if (args.length === 0) return { words: [], flags: [] };
+  const { tokens } = nodeUtil().parseArgs({
     args,
     // Not strict: the error texts of parseArgs differ between the runtimes.
     strict: false,

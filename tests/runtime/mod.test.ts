@@ -25,7 +25,6 @@ describe("loadRuntime", () => {
       "name",
       "openLibrary",
       "openWatch",
-      "prepareProcess",
       "serve",
       "startWorker",
       "version",
