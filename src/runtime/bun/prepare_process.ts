@@ -1,7 +1,8 @@
 /**
- * Settings of Bun that must be in the environment before the process starts. Lull executes itself
- * again with them; the process id stays the same. The second execution removes them from the
- * environment, so that child processes do not inherit them.
+ * Settings of Bun that must be in the environment before the process starts. The services that
+ * `lull install` writes have them. If they are missing, Lull executes itself again with them; the
+ * process id stays the same. Lull removes them from the environment, so that child processes do not
+ * inherit them.
  * @module
  */
 import { accessSync, constants, readFileSync } from "node:fs";
@@ -9,7 +10,7 @@ import process from "node:process";
 import { messageOf } from "../../util/errors.ts";
 
 /** The settings; each was chosen by measurement. */
-const SETTINGS = {
+export const SETTINGS = {
   // Turns off the timer that collects garbage: it wakes the process 13 to 17 times a second for
   // half a minute after work.
   BUN_GC_TIMER_DISABLE: "1",
@@ -46,7 +47,10 @@ export function prepareProcess(): string | undefined {
     if (missing.length === 0) return undefined;
     return `Cannot change settings of Bun: ${missing.join(", ")} lost`;
   }
-  if (missing.length === 0) return undefined;
+  if (missing.length === 0) {
+    restore("{}");
+    return undefined;
+  }
   try {
     execute();
   } catch (error) {
