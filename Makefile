@@ -17,7 +17,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis \
-	build deno-compile check fmt bench bench-vm vm-deps vm-test ci clean
+	build deno-compile check fmt bench bench-vm vm-deps vsock-device vm-test ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,9 @@ tools: $(TOOLS)/deno $(TOOLS)/bun node_modules/.installed ## Install the pinned 
 demo: build ## Show one round in a machine, with a snapshot and two forks; MODE=native needs no machine.
 	@bun run tests/demo/main.ts
 
-dev: tools ## Run on Deno; restart at every change.
-	@deno task dev
+# On Bun: under `deno run --watch`, an agent that ends leaves the watcher running.
+dev: tools ## Run on Bun; restart at every change.
+	@exec bun --watch main.ts --log-format=text --host=127.0.0.1 --guest-calls=allow
 
 build: dist/lull dist/deno/main.js ## Build the binary, dist/lull, and the bundle for Deno, dist/deno.
 
@@ -60,13 +61,16 @@ dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	@sync $@
 
 # Deno keeps the text of every module in memory and on the disk. The bundle needs
-# 4 MiB less memory than the sources.
+# 4 MiB less memory than the sources. Deno reads deno.json beside main.js: it switches
+# on vsock, as the deno.json of the sources does.
 dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	@rm -rf $(@D)
 	@bun build --target=node --format=esm --minify --splitting --external 'bun*' \
 	  --root=. --outdir=$(@D) main.ts $(WORKERS) >/dev/null
+	@echo '{ "lock": false, "unstable": ["vsock"] }' > $(@D)/deno.json
 
-# The first three flags turn off V8's compilers: compiled code is in every later
+# V8's flags are in the task `start` of deno.json; everything that runs Lull on Deno
+# reads them there. The first three flags turn off V8's compilers: compiled code is in every later
 # snapshot, and it is slow after a restore, when all code is new.
 # --no-flush-bytecode and --no-lazy: V8 parses all code at the start and keeps the
 # result; otherwise a recovery would parse it. --no-lazy-feedback-allocation: V8
@@ -74,7 +78,7 @@ dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 # --no-memory-reducer: V8 does not collect in idle moments; a collection would wake
 # a quiesced guest. --min-semi-space-size: the young generation has room for one
 # reply; otherwise a fork would begin with a collection.
-DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-lazy-feedback-allocation,--no-memory-reducer,--min-semi-space-size=2
+DENO_V8 = $(shell grep -o -- '--v8-flags=[^ ]*' deno.json)
 
 deno-compile: build ## Build a binary with Deno, dist/lull-deno; downloads Deno's base binary.
 	deno compile -A $(DENO_V8) $(patsubst %.ts,--include dist/deno/%.js,$(WORKERS)) \
@@ -121,7 +125,8 @@ endurance: build ## Run 1,000 rounds on the bundle and the binary: nothing may g
 # The output is one page, dist/bench.json and dist/bench/*.svg. PARTS names what to
 # measure: native, forwarder, machine, pages. The part pages can measure less, for a
 # quick look at a change: SUBJECTS=bun RESTORES=3 GENERATIONS=1 HOSTS=health. REST= is
-# the time before a prepare in seconds. AGENT_FLAGS= has flags of the agent. SUBJECTS
+# the time before a prepare in seconds. AGENT_FLAGS= has flags of the agent. KIND=diff is
+# the kind of snapshot, in the parts native and pages. SUBJECTS
 # may name none, bare-bun, bare-deno, bun, deno, and agent, which AGENT= gives.
 bench: build dist/bare/bun dist/bare/deno/main.js vm-deps ## Measure everything; PARTS=native measures one part.
 	@bun run tests/bench/main.ts $(PARTS)
@@ -138,6 +143,12 @@ dist/bare/deno/main.js: tests/bench/bare/deno.ts | $(TOOLS)/bun
 # snapshot. HEALTH is the path to GET after a restore.
 bench-vm: build vm-deps ## Measure another agent in a machine: AGENT= PREPARE= HEALTH=.
 	@AGENT='$(AGENT)' PREPARE='$(PREPARE)' HEALTH='$(HEALTH)' bun run tests/bench/main.ts machine
+
+# The host's side of vsock without KVM. Without it, the tests of vsock are skipped.
+VSOCK_DEVICE := .tools/vsock/bin/vhost-device-vsock
+vsock-device: $(VSOCK_DEVICE) ## Build the vsock device for the machine tests, with cargo.
+$(VSOCK_DEVICE):
+	@cargo install --quiet --root .tools/vsock vhost-device-vsock --version 0.3.0
 
 vm-deps: tools ## Install what machine tests need: Debian packages, a guest kernel.
 	@bun run tests/vm/support/deps.ts
@@ -184,9 +195,10 @@ soak: build ## Run storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the mo
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
+# With --keep-going, one run shows all that fails.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test
+	@$(MAKE) --keep-going --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist

@@ -49,7 +49,7 @@ try {
     }
   }
 } catch (error) {
-  const { failureOf } = await import("./src/config/start_error.ts");
+  const { failureOf } = await import("./src/config/error.ts");
   const { line, exitCode } = failureOf(error);
   console.error(line);
   process.exit(exitCode);

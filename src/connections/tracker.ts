@@ -4,7 +4,7 @@
  * @module
  */
 import { type Connection, shutdownConnection } from "../linux/connection.ts";
-import { listConnections, listUnixConnections } from "../linux/connections.ts";
+import { listConnections } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
   hideUnsentConnections,
@@ -12,9 +12,9 @@ import {
   showUnsentConnections,
 } from "../linux/listen.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { waitFor } from "../util/wait.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { afterReply } from "./reply_flush.ts";
-import { sleep } from "./flush.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
@@ -24,6 +24,8 @@ export interface Listening {
   readonly ports: readonly number[];
   /** The paths of unix sockets. */
   readonly paths: readonly string[];
+  /** vsock ports, as `vsock:PORT`. */
+  readonly vsock: readonly string[];
 }
 
 /** What the tracker needs. */
@@ -65,13 +67,19 @@ export class ConnectionTracker {
   /** Lists the TCP connections that the kernel has now. */
   list(): Connection[] {
     const { libc, listening } = this.#options;
-    return listConnections(libc, ...listening().ports);
+    return listConnections(libc, listening().ports);
   }
 
   /** Lists the unix connections that exist now; it is unknown which of them sent a request. */
   #listUnix(): Connection[] {
     const { libc, listening } = this.#options;
-    return listUnixConnections(libc, ...listening().paths);
+    return listConnections(libc, listening().paths);
+  }
+
+  /** Lists the vsock connections that exist now. */
+  #listVsock(): Connection[] {
+    const { libc, listening } = this.#options;
+    return listConnections(libc, listening().vsock);
   }
 
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
@@ -94,7 +102,7 @@ export class ConnectionTracker {
       try {
         const response = await answer(request, exchange);
         const close = this.#ending || !this.#keeps(peer) ||
-          this.#isSpent(peer);
+          this.#isSpent(peer) || exchange.isLast;
         if (close) response.headers.set("connection", "close");
         if (exchange.hasAfter || close) {
           exchange.callerCloses = saysClose(request);
@@ -131,12 +139,12 @@ export class ConnectionTracker {
     if (libc.getpeername === undefined) closeIdle();
     hideUnsentConnections(libc, this.#listeners);
     const closed = await this.#closeIdle(
-      () => [...this.list(), ...this.#listUnix()],
+      () => [...this.list(), ...this.#listUnix(), ...this.#listVsock()],
       "skip",
     );
     // If prepares follow each other at once, no sweep does this.
     const forget = this.beginPrune();
-    const left = this.list();
+    const left = [...this.list(), ...this.#listVsock()];
     forget(left.map(({ peer }) => peer));
     // Unix connections are not recorded: both of their ends are in the snapshot.
     this.#recorded.clear();
@@ -198,10 +206,7 @@ export class ConnectionTracker {
    * earlier loses replies that the runtime has not written yet.
    */
   async replied(): Promise<void> {
-    const end = performance.now() + LAST_REPLIES_MS;
-    while (this.#exchanges.anyBusy && performance.now() < end) {
-      await sleep(1);
-    }
+    await waitFor(() => !this.#exchanges.anyBusy, LAST_REPLIES_MS);
   }
 
   /** Whether the connection stays open after its reply, as far as is known now. */
@@ -249,6 +254,7 @@ export class ConnectionTracker {
       keepAlive: () => this.#ending || this.#keeps(exchange.peer),
       list: () => this.list(),
       listUnix: () => this.#listUnix(),
+      listVsock: () => this.#listVsock(),
       forget: (peer) => this.#forget(peer),
       end: () => this.#exchanges.end(exchange),
       closeIdle: (list) => this.#closeIdle(list, "wait"),

@@ -3,7 +3,8 @@
  * the freeze.
  * @module
  */
-import type { Outcome } from "../lifecycle/step.ts";
+import type { Kind, Outcome } from "../lifecycle/step.ts";
+import type { Early, Limits } from "../util/within.ts";
 import type { OUTPUT } from "./output.ts";
 
 /** `freeze` hooks run before the freeze, `thaw` hooks after it. */
@@ -18,6 +19,8 @@ export interface HookEvent {
   readonly operation: string;
   /** The generation that the guest is in; at thaw, the one that begins. */
   readonly generation: number;
+  /** The kind of snapshot. Undefined for a thaw that an older version of Lull owed. */
+  readonly kind?: Kind;
   /** How the operation ended; known at thaw only. */
   readonly outcome?: Outcome;
   /** The host's wall clock, as the host wrote it; only at thaw, if known. */
@@ -54,11 +57,13 @@ export interface HookResult {
 }
 
 /** The limits of a call. */
-export interface Limits {
-  /** Milliseconds that the call may take. */
-  readonly limitMs: number;
-  /** Ends the call when it is aborted. */
-  readonly signal?: AbortSignal;
+export type CallLimits = Limits & { readonly limitMs: number };
+
+/** The reason in the result of a call that ended early. */
+export function reasonOf(why: Early, limitMs: number): string {
+  return why === "timeout"
+    ? `not done within ${Math.round(limitMs)} ms`
+    : "the prepare was aborted";
 }
 
 /** A hook. */
@@ -71,7 +76,7 @@ export interface Hook {
   /** The path or the URL of the hook. */
   readonly at?: string;
   /** Calls the hook. Never throws or rejects: failures are in the result. */
-  call(event: HookEvent, limits: Limits): Promise<HookResult>;
+  call(event: HookEvent, limits: CallLimits): Promise<HookResult>;
 }
 
 /**
@@ -97,6 +102,7 @@ const NAMES = {
   phase: "PHASE",
   operation: "OPERATION",
   generation: "GENERATION",
+  kind: "KIND",
   outcome: "OUTCOME",
   hostTime: "HOST_TIME",
 } as const satisfies Record<keyof HookEvent, string>;

@@ -1,8 +1,11 @@
 /**
- * Reads the counters of the machine's memory: proc_meminfo(5), proc_vmstat(5).
+ * Reads the counters of memory: proc_meminfo(5), proc_vmstat(5), proc_pid_statm(5).
  * @module
  */
 import { readFileSync } from "node:fs";
+
+/** The bytes of a page on the machines that Lull runs on. */
+export const PAGE_BYTES = 4096;
 
 /** The use of the machine's memory in bytes. */
 export interface MemoryInfo {
@@ -33,8 +36,11 @@ export function bytesKeptFree(path = "/proc/sys/vm/min_free_kbytes"): number {
   return Number(readFileSync(path, "utf8")) * 1024;
 }
 
-/** The bytes of a page on the machines that Lull runs on. */
-export const PAGE_BYTES = 4096;
+/** Returns the resident bytes of this process: the second field of /proc/self/statm, proc(5). */
+export function residentBytes(): number {
+  const text = readFileSync("/proc/self/statm", "utf8");
+  return Number(text.split(" ")[1]) * PAGE_BYTES;
+}
 
 function kilobytes(text: string, name: string): number {
   const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text);

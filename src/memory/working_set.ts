@@ -6,6 +6,7 @@
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { type Libc, requireSymbol } from "../linux/libc.ts";
+import { PAGE_BYTES } from "./info.ts";
 
 // linux/mman.h
 const MADV_NORMAL = 0;
@@ -15,8 +16,7 @@ const POSIX_FADV_DONTNEED = 4;
 /** madvise(2), since Linux 5.4. */
 const MADV_PAGEOUT = 21;
 
-/** The bytes of a page on x86-64 and on most arm64 machines. */
-const PAGE = 4096n;
+const PAGE = BigInt(PAGE_BYTES);
 
 /** A part of a file that this process has mapped into its memory. */
 interface Mapping {
@@ -98,7 +98,7 @@ export class WorkingSet {
   pageOut(): void {
     this.#out = true;
     if (this.#needed.size === 0) return void pageOutFiles(this.#libc);
-    const advise = requireSymbol(this.#libc.madvise, "madvise");
+    const advise = requireSymbol(this.#libc, "madvise");
     for (const mapping of fileMappings()) {
       const resident = this.#residentOf(mapping);
       const needed = this.#needed.get(mapping.address);
@@ -144,7 +144,7 @@ export class WorkingSet {
   #residentOf({ address, bytes }: Mapping): Uint8Array | undefined {
     const pages = new Uint8Array(Number((bytes + PAGE - 1n) / PAGE));
     // mincore(2): only the lowest bit is defined, and the kernel sets no other bit.
-    const mincore = requireSymbol(this.#libc.mincore, "mincore");
+    const mincore = requireSymbol(this.#libc, "mincore");
     return mincore(address, bytes, pages) === 0 ? pages : undefined;
   }
 }
@@ -173,7 +173,7 @@ function adviseAll(
   mappings: readonly Mapping[],
   advice: number,
 ): number {
-  const advise = requireSymbol(libc.madvise, "madvise");
+  const advise = requireSymbol(libc, "madvise");
   // The kernel may refuse this for special mappings and for files of other users.
   return mappings.filter(({ address, bytes }) =>
     advise(address, bytes, advice) === 0

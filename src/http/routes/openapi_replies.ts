@@ -8,14 +8,16 @@ import { NetworkIdentity } from "../../network/identity.ts";
 import * as documents from "./documents.ts";
 import {
   Evidence,
+  Recovery,
+  Repaired,
+  StepReport,
+} from "../../lifecycle/reports.ts";
+import {
   Health,
   PrepareReport,
   Problem,
   RecoverReply,
-  RecoveryReport,
-  Repaired,
   Status,
-  StepReport,
 } from "./documents.ts";
 import { schemaOf } from "./json_schema.ts";
 import { type ProblemKind, PROBLEMS, problemType } from "../../util/problem.ts";
@@ -29,7 +31,7 @@ export const SHARED = {
   PrepareReport,
   Problem,
   RecoverReply,
-  RecoveryReport,
+  RecoveryReport: Recovery,
   Repaired,
   Status,
   StepReport,

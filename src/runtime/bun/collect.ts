@@ -3,6 +3,7 @@
  * @module
  */
 import { gcAndSweep } from "bun:jsc";
+import { sleep } from "../../util/wait.ts";
 
 /**
  * The milliseconds after each of three collections. Connections that have just been closed release
@@ -21,7 +22,7 @@ export async function collect(signal?: AbortSignal): Promise<boolean> {
   for (const ms of PAUSES_MS) {
     if (signal?.aborted) return false;
     gcAndSweep();
-    await new Promise((resolve) => setTimeout(resolve, ms));
+    await sleep(ms, signal);
   }
   return true;
 }

@@ -20,6 +20,7 @@ import { fingerprint } from "./fingerprint.ts";
 import { guestKernel, MODULES } from "./kernel.ts";
 import { distDir, guestDir, projectDir } from "./paths.ts";
 import { run, runText, which } from "./run.ts";
+import { v8Flags } from "../../support/v8_flags.ts";
 import { addBusybox, addFile, addProgram, addText, treeBytes } from "./tree.ts";
 
 /** Which agent the guest runs: the compiled binary, its script for Deno, none. */
@@ -122,8 +123,9 @@ function buildTree(tree: string, options: ImageOptions): void {
   }
   if (options.variant === "deno") {
     addProgram(tree, "/usr/local/bin/deno", denoPath());
-    const script = join(guestDir, "deno_lull.sh");
-    addFile(tree, "/usr/local/bin/lull", script, 0o755);
+    const script = readFileSync(join(guestDir, "deno_lull.sh"), "utf8")
+      .replace("V8_FLAGS", v8Flags());
+    addText(tree, "/usr/local/bin/lull", script, 0o755);
     cpSync(agentBundle(options), join(tree, "opt/lull"), { recursive: true });
   }
   for (const [path, source] of Object.entries(options.extra ?? {})) {
@@ -178,7 +180,10 @@ function inputs(options: ImageOptions): string[] {
     ...Object.values(options.extra ?? {}),
   ];
   if (options.variant === "bun") list.push(agentBinary(options));
-  if (options.variant === "deno") list.push(denoPath(), agentBundle(options));
+  if (options.variant === "deno") {
+    const flags = join(projectDir, "deno.json");
+    list.push(denoPath(), agentBundle(options), flags);
+  }
   return list;
 }
 
