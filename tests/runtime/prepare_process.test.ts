@@ -15,6 +15,7 @@ const SETTINGS = [
   "BUN_JSC_forceCodeBlockLiveness=1",
   "BUN_JSC_percentCPUPerMBForFullTimer=0.0000001",
   "BUN_JSC_percentCPUPerMBForEdenTimer=0.0000001",
+  "BUN_JSC_smallHeapSize=2097152",
   "MIMALLOC_PURGE_DELAY=0",
 ];
 const MARKER = "LULL_FORMER_ENVIRONMENT";
