@@ -12,7 +12,8 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 SOURCES := main.ts deno.json deno.lock tsconfig.json $(shell find src -name '*.ts' -o -name 'deno.json' -path 'src/*')
 WORKERS := src/ports/forwarder_worker.ts src/linux/freezer_worker.ts
-FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
+FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-argv=--smol \
+	--no-compile-autoload-dotenv --no-compile-autoload-bunfig
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis \

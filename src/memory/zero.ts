@@ -4,7 +4,6 @@
  * which a snapshot need not store.
  * @module
  */
-import { setImmediate as turn } from "node:timers/promises";
 import { CpuRotation } from "./cpu_rotation.ts";
 import { checked, lastError, type Libc, requireSymbol } from "../linux/libc.ts";
 import {
@@ -95,7 +94,7 @@ export class MemoryZeroer {
         room -= size;
         const look = room < NEAR || taken.length % LOOK === 0;
         if (look) room = roomAbove(least);
-        await turn();
+        await new Promise((resolve) => setImmediate(resolve));
       }
     } finally {
       try {
