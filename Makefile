@@ -123,7 +123,7 @@ endurance: build ## Run 1,000 rounds on the bundle and the binary: nothing may g
 	  $(BUN_TEST)/endurance-$$target.xml tests/endurance/$$target.test.ts; done
 
 # The output is one page, dist/bench.json and dist/bench/*.svg. PARTS names what to
-# measure: native, forwarder, machine, pages. The part pages can measure less, for a
+# measure: native, forwarder, machine, prefetch, pages. The part pages can measure less, for a
 # quick look at a change: SUBJECTS=bun RESTORES=3 GENERATIONS=1 HOSTS=health. REST= is
 # the time before a prepare in seconds. AGENT_FLAGS= has flags of the agent. KIND=diff is
 # the kind of snapshot, in the parts native and pages. SUBJECTS
