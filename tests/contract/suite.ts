@@ -6,6 +6,7 @@ import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
+import { input } from "./input.ts";
 import { limits } from "./limits.ts";
 import { process } from "./process.ts";
 import { promise } from "./promise.ts";
@@ -17,6 +18,7 @@ import { targets } from "./targets.ts";
 /** Declares every contract test for one target. */
 export function contract(target: Target): void {
   routes(target);
+  input(target);
   targets(target);
   rounds(target);
   recovery(target);
