@@ -3,6 +3,7 @@
  * the freeze.
  * @module
  */
+import type { Policy } from "../lifecycle/plan.ts";
 import type { Outcome } from "../lifecycle/step.ts";
 import type { Early, Limits } from "../util/within.ts";
 import type { OUTPUT } from "./output.ts";
@@ -10,8 +11,7 @@ import type { OUTPUT } from "./output.ts";
 /** `freeze` hooks run before the freeze, `thaw` hooks after it. */
 export type Phase = "freeze" | "thaw";
 
-/** Whether the failure of a freeze hook aborts the prepare. */
-export type Policy = "abort" | "continue";
+export type { Policy };
 
 /** The data that a call passes to a hook. */
 export interface HookEvent {

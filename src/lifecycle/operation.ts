@@ -19,7 +19,7 @@ import { since } from "../util/errors.ts";
 import { within } from "../util/within.ts";
 
 /** The context of a recovery, for all its undos and repairs. */
-export type UndoContext = Omit<
+type UndoContext = Omit<
   RecoveryContext,
   "signal" | "operation" | "dryRun"
 >;

@@ -6,7 +6,7 @@
 import { STOP_MS } from "./run.ts";
 import type { Repair, Step } from "./step.ts";
 
-/** Whether the failure of a step aborts the prepare. */
+/** Whether the failure of a step or a freeze hook aborts the prepare. */
 export type Policy = "abort" | "continue";
 
 /** The limits that the configuration gives, in milliseconds. */

@@ -9,7 +9,7 @@ import { NetworkIdentity } from "../../network/identity.ts";
 import { ENTROPY_BYTES } from "../../steps/entropy.ts";
 
 /** The longest lease that a caller may ask for, in seconds: one day. */
-export const LEASE_MOST = 86_400;
+const LEASE_MOST = 86_400;
 
 const OPERATION_WORDS = "1 to 64 of A-Z a-z 0-9 _ . : -";
 
