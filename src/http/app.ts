@@ -7,7 +7,7 @@ import { requestId } from "hono/request-id";
 import { problem, ProblemError } from "./routes/problem.ts";
 import { allowedMethods } from "./routes/route.ts";
 import { ROUTES } from "./routes/table.ts";
-import { Ending, OtherOperation } from "../lifecycle/errors.ts";
+import { Ending, OtherKind, OtherOperation } from "../lifecycle/errors.ts";
 import { since } from "../util/errors.ts";
 import type { Bindings } from "../connections/exchange.ts";
 import type { Agent } from "./context.ts";
@@ -101,5 +101,6 @@ function problemOf(error: unknown): ProblemError | undefined {
   if (error instanceof OtherOperation) {
     return new ProblemError("other-operation");
   }
+  if (error instanceof OtherKind) return new ProblemError("other-kind");
   return error instanceof Ending ? new ProblemError("ending") : undefined;
 }

@@ -56,6 +56,16 @@ export class OtherOperation extends Error {
   }
 }
 
+/** A prepare asks for another kind of snapshot than the operation that it would join. */
+export class OtherKind extends Error {
+  override readonly name = "OtherKind";
+  constructor() {
+    super(
+      "Cannot join this operation: it prepares for another kind of snapshot",
+    );
+  }
+}
+
 /** The agent is ending and refuses every prepare. */
 export class Ending extends Error {
   override readonly name = "Ending";

@@ -7,6 +7,7 @@ import { connections } from "./connections.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
 import { input } from "./input.ts";
+import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
 import { process } from "./process.ts";
 import { promise } from "./promise.ts";
@@ -21,6 +22,7 @@ export function contract(target: Target): void {
   input(target);
   targets(target);
   rounds(target);
+  kinds(target);
   recovery(target);
   promise(target);
   connections(target);

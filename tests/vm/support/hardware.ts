@@ -33,7 +33,21 @@ export interface Hardware {
    * are touched; the host then maps up to 15 pages beside each of them, too.
    */
   readonly memoryFile: "none" | "whole" | "lazy";
+  /**
+   * What the guest's root filesystem is: a layer in memory over the image, or a
+   * disk that is a copy of the image, which the guest writes to ("disk") or has
+   * mounted read-only ("readonly").
+   */
+  readonly root: "layer" | "disk" | "readonly";
+  /** Whether devices can be plugged into the running machine: on the bus HOT_BUS. */
+  readonly hotplug: boolean;
 }
+
+/** The file of a root filesystem that is a disk, in QEMU's folder. */
+export const ROOT_FILE = "root.ext4";
+
+/** The bus for devices that are plugged in while the machine runs. */
+export const HOT_BUS = "hot";
 
 /** The file of the guest's memory, in QEMU's folder: byte for byte as the guest sees it. */
 export const MEMORY_FILE = "memory";
@@ -64,6 +78,9 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
       "-machine memory-backend=m",
     );
   }
+  if (hardware.hotplug) {
+    args.push(`-device pcie-root-port,id=${HOT_BUS},chassis=1`);
+  }
   if (guid) args.push(`-device vmgenid,guid=${guid}`);
   if (hardware.rng) args.push("-device virtio-rng-pci");
   if (hardware.balloon) {
@@ -74,14 +91,16 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     ...args.flatMap((words) => words.split(" ")),
     // These may have blanks; QEMU wants a comma in a value twice.
     "-drive",
-    `if=none,id=root,format=raw,readonly=on,file=${
-      image.disk.replaceAll(",", ",,")
-    }`,
+    hardware.root === "layer"
+      ? `if=none,id=root,format=raw,readonly=on,file=${
+        image.disk.replaceAll(",", ",,")
+      }`
+      : `if=none,id=root,format=raw,cache=unsafe,file=${ROOT_FILE}`,
     "-kernel",
     image.kernel,
     "-initrd",
     image.initramfs,
     "-append",
-    `console=ttyS0 quiet panic=-1 lull.flags=${flags}`,
+    `console=ttyS0 quiet panic=-1 lull.root=${hardware.root} lull.flags=${flags}`,
   ];
 }

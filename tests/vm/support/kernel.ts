@@ -45,6 +45,16 @@ export const MODULES: readonly string[] = [
   "tcp_diag",
 ];
 
+/** The modules of vsock in the order in which they load. The test of vsock loads them itself. */
+export const VSOCK_MODULES: readonly string[] = [
+  "vsock",
+  "vmw_vsock_virtio_transport_common",
+  "vmw_vsock_virtio_transport",
+  "vsock_loopback",
+];
+
+const CACHED = [...MODULES, ...VSOCK_MODULES];
+
 const kernelDir = join(cacheDir, "kernel");
 
 /** The kernel in the cache, or undefined. */
@@ -52,7 +62,7 @@ export function cachedKernel(): GuestKernel | undefined {
   const stamp = join(kernelDir, "version");
   if (!existsSync(stamp)) return undefined;
   const modules = join(kernelDir, "modules");
-  const complete = MODULES.every((name) =>
+  const complete = CACHED.every((name) =>
     existsSync(join(modules, `${name}.ko`))
   );
   if (!complete) return undefined;
@@ -104,7 +114,7 @@ function unpackKernel(pkg: string): void {
     const out = join(work, "out");
     mkdirSync(join(out, "modules"), { recursive: true });
     const packed = findFiles(tree, ".ko.xz");
-    for (const name of MODULES) {
+    for (const name of CACHED) {
       const file = packed.find((path) => path.endsWith(`/${name}.ko.xz`));
       if (!file) {
         throw new Error(

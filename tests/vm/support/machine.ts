@@ -8,6 +8,7 @@ import {
   type Hardware,
   HELPER_PORT,
   MEMORY_FILE,
+  ROOT_FILE,
 } from "./hardware.ts";
 import { readState, writeState } from "./migrate.ts";
 import { copySparse, ownDir, Qemu } from "./qemu.ts";
@@ -28,6 +29,8 @@ export interface Snapshot {
   readonly data: string;
   /** The guest's memory, where the hardware has it in a file. */
   readonly memory?: string;
+  /** The root filesystem, where the hardware has it on a disk. */
+  readonly root?: string;
   /** The size of `file`: QEMU writes a page of zeros as a mark only. */
   readonly bytes: number;
   /** From the start of the writing to its end. */
@@ -65,6 +68,8 @@ export class Machine extends Guest {
       balloon: false,
       rtc: "base=utc",
       memoryFile: "none",
+      root: "layer",
+      hotplug: false,
       ...options,
       guid: options.guid === "none" ? undefined : options.guid ?? randomUUID(),
     };
@@ -109,6 +114,14 @@ export class Machine extends Guest {
     await this.#qemu.qmp.execute("stop");
   }
 
+  /** Sends one command to QEMU. */
+  async execute<T>(
+    command: string,
+    args: Record<string, unknown> = {},
+  ): Promise<T> {
+    return await this.#qemu.qmp.execute<T>(command, args);
+  }
+
   /** Lets the processors run. */
   async cont(): Promise<void> {
     await this.#qemu.qmp.execute("cont");
@@ -127,14 +140,16 @@ export class Machine extends Guest {
     const ms = await writeState(this.#qemu.qmp, hardware, file);
     const data = join(dir, "data.ext4");
     this.copyDisk(data);
+    const root = hardware.root === "layer" ? undefined : join(dir, ROOT_FILE);
+    if (root !== undefined) this.copyRoot(root);
     const { size: bytes } = statSync(file);
     if (hardware.memoryFile === "none") {
-      return { hardware, file, data, bytes, ms };
+      return { hardware, file, data, root, bytes, ms };
     }
     const memory = join(dir, MEMORY_FILE);
     if (when === "now") copySparse(this.memoryFile, memory);
     else linkSync(this.memoryFile, memory);
-    return { hardware, file, data, memory, bytes, ms };
+    return { hardware, file, data, root, memory, bytes, ms };
   }
 
   /** Makes a further port of the guest reachable; gives the port on this host's 127.0.0.1. */
@@ -161,6 +176,11 @@ export class Machine extends Guest {
     // QEMU writes through this host's page cache: a copy sees every write that
     // the guest has been told is done.
     copyFileSync(join(this.#qemu.dir, "data.ext4"), to);
+  }
+
+  /** As `copyDisk`, of a root filesystem that is a disk. */
+  copyRoot(to: string): void {
+    copySparse(join(this.#qemu.dir, ROOT_FILE), to);
   }
 
   /** The file that is the guest's memory. */

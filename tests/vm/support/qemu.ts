@@ -11,7 +11,12 @@ import {
 import { freemem } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { argumentsFor, type Hardware, MEMORY_FILE } from "./hardware.ts";
+import {
+  argumentsFor,
+  type Hardware,
+  MEMORY_FILE,
+  ROOT_FILE,
+} from "./hardware.ts";
 import { distDir } from "./paths.ts";
 import { Qmp } from "./qmp.ts";
 import { run, which } from "./run.ts";
@@ -103,11 +108,16 @@ export class Qemu {
 
   /**
    * Starts a machine, or with `incoming` one that waits for a snapshot. It gets
-   * copies of the files: `data` is its /data, `memory` a memory that is a file.
+   * copies of the files: `data` is its /data, `memory` a memory that is a file,
+   * `root` a root filesystem that is a disk; if not given, that is the image.
    */
   static async start(
     hardware: Hardware,
-    files: { readonly data: string; readonly memory?: string },
+    files: {
+      readonly data: string;
+      readonly memory?: string;
+      readonly root?: string;
+    },
     incoming = false,
   ): Promise<Qemu> {
     const qemu = which("qemu-system-x86_64");
@@ -118,6 +128,9 @@ export class Qemu {
     }
     const dir = ownDir("machine");
     copyFileSync(files.data, join(dir, "data.ext4"));
+    if (hardware.root !== "layer") {
+      copySparse(files.root ?? hardware.image.disk, join(dir, ROOT_FILE));
+    }
     if (files.memory) copySparse(files.memory, join(dir, MEMORY_FILE));
     // The kernel kills QEMU when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG).
     const child = spawn("setpriv", [
