@@ -38,7 +38,7 @@ export function fakePlan(
     limitMs: fake.limitMs ?? 1000,
     onFailure: fake.onFailure ?? "abort",
     stopMs: fake.stopMs ?? 20,
-    needsIdle: fake.needsIdle ?? false,
+    needsIdle: fake.needsIdle,
     undoBefore: fake.undoBefore,
     async quiesce(context) {
       seen.push(`do ${fake.name}`);
