@@ -4,7 +4,7 @@
  * takes part are defined here and nowhere else.
  * @module
  */
-import type { Kind } from "./request.ts";
+import { type Kind, KINDS } from "./request.ts";
 import { STOP_MS } from "./run.ts";
 import type { Repair, Step } from "./step.ts";
 
@@ -25,7 +25,7 @@ export interface Limits {
 type Milliseconds = number | ((limits: Limits) => number);
 
 /** Steps that the guest needs whatever is stored: also if the memory is thrown away. */
-const ALL: readonly Kind[] = ["full", "diff", "disk"];
+const ALL: readonly Kind[] = KINDS;
 /** Steps that make the memory correct. */
 const MEMORY: readonly Kind[] = ["full", "diff"];
 /** Steps that make the memory small. They change many pages, which a diff would store. */

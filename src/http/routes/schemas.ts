@@ -45,20 +45,20 @@ const Kind = v.pipe(
   ),
 );
 
-/** The body of a prepare. */
-export const PrepareBody = fields({
+const prepareFields = {
   wait: v.optional(Wait),
   lease: v.optional(Lease),
   operation: v.optional(NewOperationId),
   kind: v.optional(Kind),
-});
+};
+
+/** The body of a prepare. */
+export const PrepareBody = fields(prepareFields);
 
 /** The query of a prepare: the fields of the body, as text. */
 export const PrepareQuery = fields({
-  wait: v.optional(Wait),
+  ...prepareFields,
   lease: v.optional(asText(Lease)),
-  operation: v.optional(NewOperationId),
-  kind: v.optional(Kind),
 });
 
 /** The query of a route that takes no query. */
