@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Kind } from "../../src/lifecycle/request.ts";
-import { type Parts, plan } from "../../src/lifecycle/plan.ts";
+import { plan } from "../../src/lifecycle/plan.ts";
+import { everyPart } from "../support/fake_plan.ts";
 
 const LIMITS = { hooksLimitMs: 5000, workloadLimitMs: 2000, freezeHoldMs: 900 };
-
-/** A part for every name that the plan asks for; each part replies with its own name. */
-function everyPart(): Parts {
-  const part = (name: string) => ({
-    quiesce: () => ({ skipped: name }),
-    repair: () => ({ skipped: name }),
-  });
-  return new Proxy({}, { get: (_, name) => part(String(name)) }) as Parts;
-}
 
 test("order, policy and limit of every step and repair", () => {
   const { beforeReply, settle, repairs } = plan(everyPart(), LIMITS);

@@ -1,7 +1,7 @@
 /**
  * Steps whose every move a test decides and sees.
  */
-import type { Plan, PlannedStep } from "../../src/lifecycle/plan.ts";
+import type { Parts, Plan, PlannedStep } from "../../src/lifecycle/plan.ts";
 import { KINDS } from "../../src/lifecycle/request.ts";
 import type {
   Done,
@@ -65,6 +65,15 @@ export function fakePlan(
     }],
   };
   return { plan, seen };
+}
+
+/** A part for every name that the plan asks for; each part replies with its own name. */
+export function everyPart(): Parts {
+  const part = (name: string) => ({
+    quiesce: () => ({ skipped: name }),
+    repair: () => ({ skipped: name }),
+  });
+  return new Proxy({}, { get: (_, name) => part(String(name)) }) as Parts;
 }
 
 /** A promise that the test resolves. */
