@@ -17,7 +17,7 @@ import type { RuntimeServer, ServeOptions } from "../types.ts";
 export async function serve(options: ServeOptions): Promise<RuntimeServer> {
   if ("vsockPort" in options) {
     // Loaded only if it is used: few agents listen on vsock.
-    const { serveVsock } = await import("./vsock.ts");
+    const { serveVsock } = await import("./vsock/serve.ts");
     return serveVsock(options, options.vsockPort);
   }
   if ("path" in options) await removeStaleSocket(options.path);

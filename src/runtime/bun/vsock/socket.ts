@@ -3,9 +3,9 @@
  * @module
  */
 import { constants } from "node:os";
-import type { CFunction } from "../library.ts";
-import type { CSignature, ForeignLibrary } from "../types.ts";
-import { openLibrary } from "./library.ts";
+import type { CFunction } from "../../library.ts";
+import type { CSignature, ForeignLibrary } from "../../types.ts";
+import { openLibrary } from "../library.ts";
 
 /** Values of the Linux headers for x86-64 and arm64, and of linux/vm_sockets.h. */
 const AF_VSOCK = 40;

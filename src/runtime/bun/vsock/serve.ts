@@ -12,10 +12,10 @@ import {
   listenError,
   tell,
   vsockPeer,
-} from "../server.ts";
-import type { Peer, RuntimeServer, ServeOptions } from "../types.ts";
-import { VSOCK_HANDLERS, VsockRelay } from "./vsock_relay.ts";
-import { VsockSockets } from "./vsock_socket.ts";
+} from "../../server.ts";
+import type { Peer, RuntimeServer, ServeOptions } from "../../types.ts";
+import { VSOCK_HANDLERS, VsockRelay } from "./relay.ts";
+import { VsockSockets } from "./socket.ts";
 
 /** A server on a unix socket, for one connection at a time. */
 class Slot {
