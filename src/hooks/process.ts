@@ -34,7 +34,7 @@ const KILL_MS = 1000;
 const DRAIN_MS = 20;
 
 /** The result of running a script. */
-export type ScriptResult = Omit<HookResult, "name" | "kind">;
+type ScriptResult = Omit<HookResult, "name" | "kind">;
 
 /**
  * Runs a script with the phase as its argument, until its main process ends. A
