@@ -58,10 +58,9 @@ const SYMBOLS = {
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },
   strdup: { args: ["buffer"], result: "pointer" },
-  // memory: malloc(3); malloc_trim(3), glibc only
+  // memory: malloc(3)
   malloc: { args: ["usize"], result: "pointer" },
   free: { args: ["pointer"], result: "void" },
-  malloc_trim: { args: ["usize"], result: "i32" },
   // memory: mmap(2), munmap(2), madvise(2)
   mmap: {
     args: ["pointer", "usize", "i32", "i32", "i32", "usize"],

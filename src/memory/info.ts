@@ -3,6 +3,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { pageBytes } from "../linux/page_size.ts";
 
 /** The use of the machine's memory in bytes. */
 export interface MemoryInfo {
@@ -22,19 +23,19 @@ export function memoryInfo(path = "/proc/meminfo"): MemoryInfo {
 }
 
 /** Returns the bytes freed since the boot. A page that was freed twice counts twice. */
-export function bytesEverFreed(path = "/proc/vmstat"): number {
+export function bytesEverFreed(
+  path = "/proc/vmstat",
+  page = pageBytes(),
+): number {
   const found = /^pgfree (\d+)$/m.exec(readFileSync(path, "utf8"));
   if (found === null) throw new Error(`Cannot read ${path}: it has no pgfree`);
-  return Number(found[1]) * PAGE_BYTES;
+  return Number(found[1]) * page;
 }
 
 /** Returns the bytes that the kernel keeps free for itself (vm.min_free_kbytes). */
 export function bytesKeptFree(path = "/proc/sys/vm/min_free_kbytes"): number {
   return Number(readFileSync(path, "utf8")) * 1024;
 }
-
-/** The bytes of a page on the machines that Lull runs on. */
-export const PAGE_BYTES = 4096;
 
 function kilobytes(text: string, name: string): number {
   const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text);
