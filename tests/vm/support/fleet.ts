@@ -57,10 +57,10 @@ export class Fleet {
   }
 
   async #makeBase(): Promise<Snapshot> {
-    const { name, binary, extra, ...boot } = this.#options;
+    const { name, guest, binary, extra, ...boot } = this.#options;
     const variant = this.variant;
-    const image = buildImage({ variant, name, binary, extra }, say);
-    const accel = await accelerator(say);
+    const image = buildImage({ variant, guest, name, binary, extra }, say);
+    const accel = await accelerator(say, guest);
     say(`${variant}: booting under ${accel}`);
     const begin = performance.now();
     const flags = [...FLAGS, ...boot.flags ?? []];

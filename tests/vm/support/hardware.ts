@@ -1,6 +1,8 @@
 /**
  * The hardware of a machine, and how QEMU is told of it.
  */
+import { generationArguments } from "./generation_id.ts";
+import { GUESTS } from "./guests.ts";
 import type { Image } from "./image.ts";
 
 /** How the guest's processor is made: by the hardware, or in software. */
@@ -41,12 +43,15 @@ export const MEMORY_FILE = "memory";
 /** QEMU's arguments for it; with `incoming` it waits for a snapshot. */
 export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
   const { image, accel, guid } = hardware;
+  const { arch, cpu } = GUESTS[image.guest];
+  const arm64 = arch === "arm64";
   const flags = Buffer.from(hardware.flags.join("\n")).toString("base64");
   const forward = (port: number) => `hostfwd=tcp:127.0.0.1:0-:${port}`;
   const args = [
-    "-nodefaults -no-user-config -display none -no-reboot -M q35",
+    "-nodefaults -no-user-config -display none -no-reboot",
+    `-M ${arm64 ? "virt,gic-version=3" : "q35"}`,
     `-accel ${accel === "kvm" ? "kvm" : "tcg,thread=multi"}`,
-    `-cpu ${accel === "kvm" ? "host" : "Haswell"}`,
+    `-cpu ${accel === "kvm" ? "host" : cpu}`,
     `-smp ${hardware.cpus} -m ${hardware.memory} -rtc ${hardware.rtc}`,
     "-qmp stdio -serial file:console.log",
     "-device virtio-blk-pci,drive=root -device virtio-blk-pci,drive=data",
@@ -64,7 +69,8 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
       "-machine memory-backend=m",
     );
   }
-  if (guid) args.push(`-device vmgenid,guid=${guid}`);
+  if (guid && !arm64) args.push(`-device vmgenid,guid=${guid}`);
+  if (guid && arm64) args.push(...generationArguments());
   if (hardware.rng) args.push("-device virtio-rng-pci");
   if (hardware.balloon) {
     args.push("-device virtio-balloon-pci,free-page-reporting=on");
@@ -82,6 +88,6 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     "-initrd",
     image.initramfs,
     "-append",
-    `console=ttyS0 quiet panic=-1 lull.flags=${flags}`,
+    `console=${arm64 ? "ttyAMA0" : "ttyS0"} quiet panic=-1 lull.flags=${flags}`,
   ];
 }

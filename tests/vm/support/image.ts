@@ -13,11 +13,12 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { ensureDeps } from "./deps.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { guestKernel, MODULES } from "./kernel.ts";
+import { type GuestKind, GUESTS } from "./guests.ts";
+import { buildInitramfs, busyboxOf } from "./initramfs.ts";
+import { guestKernel } from "./kernel.ts";
 import { distDir, guestDir, projectDir } from "./paths.ts";
 import { run, runText, which } from "./run.ts";
 import { addBusybox, addFile, addProgram, addText, treeBytes } from "./tree.ts";
@@ -28,9 +29,11 @@ export type Variant = "bun" | "deno" | "none";
 /** What goes into an image. */
 export interface ImageOptions {
   readonly variant: Variant;
-  /** The folder under dist/vm; the variant's name if not given. */
+  /** The kind of guest; `glibc` if not given. */
+  readonly guest?: GuestKind;
+  /** The folder under dist/vm; the variant's name, or the guest's, if not given. */
   readonly name?: string;
-  /** The agent's binary; dist/lull if not given. */
+  /** The agent's binary; the guest's if not given. */
   readonly binary?: string;
   /** The folder with the agent's main.js for Deno; dist/deno if not given. */
   readonly bundle?: string;
@@ -40,6 +43,7 @@ export interface ImageOptions {
 
 /** What a guest boots from. */
 export interface Image {
+  readonly guest: GuestKind;
   readonly kernel: string;
   readonly initramfs: string;
   /** The root filesystem, never written to. */
@@ -78,33 +82,18 @@ function denoPath(): string {
   ]);
 }
 
-function buildInitramfs(dir: string): void {
-  const tree = join(dir, "initramfs");
-  for (const name of ["proc", "dev", "modules"]) {
-    mkdirSync(join(tree, name), { recursive: true });
-  }
-  addBusybox(tree, programPath("busybox"));
-  addFile(tree, "/init", join(guestDir, "initramfs.sh"), 0o755);
-  for (const name of MODULES) {
-    const file = join(guestKernel().modules, `${name}.ko`);
-    addFile(tree, `/modules/${name}.ko`, file);
-  }
-  addText(tree, "/modules/order", `${MODULES.join("\n")}\n`);
-  const names = runText("find", [".", "-mindepth", "1"], { cwd: tree });
-  const archive = run("cpio", ["--create", "--format=newc", "--quiet"], {
-    cwd: tree,
-    input: `${names}\n`,
-  });
-  writeFileSync(join(dir, "initramfs.gz"), gzipSync(archive, { level: 1 }));
-  rmSync(tree, { recursive: true });
-}
-
 function buildTree(tree: string, options: ImageOptions): void {
   const folders = "bin dev data etc opt proc root run srv sys tmp var/cache";
   for (const name of folders.split(" ")) {
     mkdirSync(join(tree, name), { recursive: true });
   }
-  addBusybox(tree, programPath("busybox"));
+  const { guest = "glibc" } = options;
+  const { libraries } = GUESTS[guest];
+  if (libraries) {
+    cpSync(libraries, tree, { recursive: true, verbatimSymlinks: true });
+  }
+  const busybox = busyboxOf(guest);
+  addBusybox(tree, busybox.guest, busybox.own);
   symlinkSync("bin", join(tree, "sbin"));
   for (const [path, name] of Object.entries(SCRIPTS)) {
     addFile(tree, path, join(guestDir, name), 0o755);
@@ -114,11 +103,14 @@ function buildTree(tree: string, options: ImageOptions): void {
   addText(tree, "/etc/group", "root:x:0:\n");
   addText(tree, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
   addText(tree, "/etc/resolv.conf", "nameserver 10.0.2.3\n");
-  for (const [path, name] of Object.entries(PROGRAMS)) {
-    addProgram(tree, path, programPath(name));
+  if (guest === "glibc") {
+    for (const [path, name] of Object.entries(PROGRAMS)) {
+      addProgram(tree, path, programPath(name));
+    }
   }
   if (options.variant === "bun") {
-    addProgram(tree, "/usr/local/bin/lull", agentBinary(options));
+    const add = libraries ? addFile : addProgram;
+    add(tree, "/usr/local/bin/lull", agentBinary(options), 0o755);
   }
   if (options.variant === "deno") {
     addProgram(tree, "/usr/local/bin/deno", denoPath());
@@ -132,15 +124,14 @@ function buildTree(tree: string, options: ImageOptions): void {
 }
 
 function agentBinary(options: ImageOptions): string {
-  return options.binary ?? built("lull");
+  return options.binary ?? built(GUESTS[options.guest ?? "glibc"].binary);
 }
 
 function agentBundle(options: ImageOptions): string {
-  return options.bundle ?? built("deno");
+  return options.bundle ?? built(join(projectDir, "dist", "deno"));
 }
 
-function built(name: string): string {
-  const path = join(projectDir, "dist", name);
+function built(path: string): string {
   if (existsSync(path)) return path;
   throw new Error(
     `Cannot build an image: there is no ${path}, run \`make build\` first`,
@@ -167,16 +158,18 @@ function makeFilesystem(file: string, bytes: number, tree?: string): void {
 
 /** Everything that a change of must lead to a new image. */
 function inputs(options: ImageOptions): string[] {
+  const { guest = "glibc" } = options;
+  const { libraries } = GUESTS[guest];
   const list = [
-    join(import.meta.dirname ?? ".", "image.ts"),
-    join(import.meta.dirname ?? ".", "tree.ts"),
-    join(import.meta.dirname ?? ".", "kernel.ts"),
+    ...["image.ts", "initramfs.ts", "tree.ts", "kernel.ts", "guests.ts"]
+      .map((name) => join(import.meta.dirname ?? ".", name)),
     guestDir,
-    guestKernel().image,
-    programPath("busybox"),
+    guestKernel(GUESTS[guest].kernel).image,
+    busyboxOf(guest).guest,
     ...Object.values(PROGRAMS).map(programPath),
     ...Object.values(options.extra ?? {}),
   ];
+  if (libraries) list.push(join(libraries, "lib"));
   if (options.variant === "bun") list.push(agentBinary(options));
   if (options.variant === "deno") list.push(denoPath(), agentBundle(options));
   return list;
@@ -187,10 +180,12 @@ export function buildImage(
   options: ImageOptions,
   say: (line: string) => void = console.log,
 ): Image {
-  const kernel = ensureDeps(() => {});
-  const name = options.name ?? options.variant;
+  const { guest = "glibc" } = options;
+  const kernel = ensureDeps(() => {}, guest);
+  const name = options.name ?? (guest === "glibc" ? options.variant : guest);
   const dir = join(distDir, name);
   const image: Image = {
+    guest,
     kernel: kernel.image,
     initramfs: join(dir, "initramfs.gz"),
     disk: join(dir, "root.ext4"),
@@ -202,7 +197,7 @@ export function buildImage(
   const start = performance.now();
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  buildInitramfs(dir);
+  buildInitramfs(dir, guest);
   const tree = join(dir, "tree");
   buildTree(tree, options);
   makeFilesystem(image.disk, treeBytes(tree) * 1.05 + (16 << 20), tree);

@@ -2,7 +2,9 @@ import { randomUUID } from "node:crypto";
 import { copyFileSync, linkSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { until } from "../../support/until.ts";
+import { changeGenerationId } from "./generation_id.ts";
 import { ANSWER_LIMIT, Guest, type GuestPorts } from "./guest_access.ts";
+import { GUESTS } from "./guests.ts";
 import {
   AGENT_PORT,
   type Hardware,
@@ -87,6 +89,9 @@ export class Machine extends Guest {
     const qemu = await Qemu.start(hardware, snapshot, true);
     try {
       const ms = await readState(qemu.qmp, hardware, snapshot.file);
+      if (other && GUESTS[was.image.guest].arch === "arm64") {
+        await changeGenerationId(hardware, qemu.dir);
+      }
       return await Machine.#from(hardware, qemu, ms);
     } catch (error) {
       await qemu.end();

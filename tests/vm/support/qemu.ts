@@ -11,6 +11,8 @@ import {
 import { freemem } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { makeDeviceTree } from "./generation_id.ts";
+import { GUESTS } from "./guests.ts";
 import { argumentsFor, type Hardware, MEMORY_FILE } from "./hardware.ts";
 import { distDir } from "./paths.ts";
 import { Qmp } from "./qmp.ts";
@@ -110,13 +112,16 @@ export class Qemu {
     files: { readonly data: string; readonly memory?: string },
     incoming = false,
   ): Promise<Qemu> {
-    const qemu = which("qemu-system-x86_64");
+    const arm64 = GUESTS[hardware.image.guest].arch === "arm64";
+    const program = `qemu-system-${arm64 ? "aarch64" : "x86_64"}`;
+    const qemu = which(program);
     if (!qemu) {
       throw new Error(
-        "Cannot start a machine: there is no qemu-system-x86_64, run `make vm-deps` first",
+        `Cannot start a machine: there is no ${program}, run \`make vm-deps\` first`,
       );
     }
     const dir = ownDir("machine");
+    if (arm64 && hardware.guid) makeDeviceTree(qemu, hardware, dir);
     copyFileSync(files.data, join(dir, "data.ext4"));
     if (files.memory) copySparse(files.memory, join(dir, MEMORY_FILE));
     // The kernel kills QEMU when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG).
