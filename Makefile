@@ -174,27 +174,11 @@ bench-vm: build vm-deps ## Measure another agent in a machine: AGENT= PREPARE= H
 vm-deps: tools ## Install what machine tests need: Debian packages, a guest kernel.
 	@bun run tests/vm/support/deps.ts
 
-# The binaries of guests of other kinds. npm checks the packages of the runtimes.
-GUEST_RUNTIME_linux-x64-musl := bun-linux-x64-musl
-GUEST_RUNTIME_linux-arm64 := bun-linux-aarch64
-
-.cache/bun/%/package/bin/bun:
-	@mkdir -p .cache/bun/$*
-	@cd .cache/bun/$* && npm pack --silent @oven/$(GUEST_RUNTIME_$*)@$(BUN_VERSION) >/dev/null && tar -xzf *.tgz && rm *.tgz
-	@touch $@
-
-.PRECIOUS: .cache/bun/%/package/bin/bun
-
-dist/guest/lull-%: .cache/bun/%/package/bin/bun $(SOURCES) | $(TOOLS)/bun node_modules/.installed
-	@mkdir -p $(@D)
-	@bun build $(FLAGS) --target=bun-$* --compile-executable-path=$< main.ts $(WORKERS) --outfile $@
-	@sync $@
-
 # What a kind of guest needs beside dist/lull.
-GUEST_BINARY_musl := dist/guest/lull-linux-x64-musl
-GUEST_BINARY_arm64 := dist/guest/lull-linux-arm64
-GUEST_BINARY_arm64-16k := dist/guest/lull-linux-arm64
-GUEST_BINARY_all := dist/guest/lull-linux-x64-musl dist/guest/lull-linux-arm64
+GUEST_BINARY_musl := dist/stage/linux-x64-musl/lull
+GUEST_BINARY_arm64 := dist/stage/linux-arm64/lull
+GUEST_BINARY_arm64-16k := dist/stage/linux-arm64/lull
+GUEST_BINARY_all := dist/stage/linux-x64-musl/lull dist/stage/linux-arm64/lull
 
 # VM_PARTS has parts of file names; without it, all files run. GUEST is musl, arm64,
 # arm64-16k, debian, several of them, or all: one round in a guest of each kind.

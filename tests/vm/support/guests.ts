@@ -39,7 +39,7 @@ const X64 = {
 } as const;
 const ARM64 = {
   arch: "arm64",
-  binary: dist("guest/lull-linux-arm64"),
+  binary: dist("stage/linux-arm64/lull"),
   libraries: cache("libraries-arm64"),
 } as const;
 
@@ -48,7 +48,7 @@ export const GUESTS: Readonly<Record<GuestKind, GuestFacts>> = {
   glibc: { ...X64, binary: dist("lull") },
   musl: {
     ...X64,
-    binary: dist("guest/lull-linux-x64-musl"),
+    binary: dist("stage/linux-x64-musl/lull"),
     libraries: cache("libraries-musl"),
   },
   arm64: { ...ARM64, kernel: "arm64", cpu: "cortex-a72", pageBytes: 4096 },
