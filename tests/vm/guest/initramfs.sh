@@ -10,6 +10,13 @@ while read -r module; do
 done 2>/dev/null </modules/order
 until [ -b /dev/vda ]; do sleep 0.05; done
 mkdir /lower /upper /new
+# The root filesystem of a whole distribution is a disk of its own for each machine.
+if grep -q 'lull\.root=disk' /proc/cmdline; then
+  mount -t ext4 /dev/vdb /new
+  mount --move /dev /new/dev
+  umount /proc
+  exec switch_root /new /sbin/init
+fi
 mount -t ext4 -o ro /dev/vda /lower
 mount -t tmpfs upper /upper
 mkdir /upper/data /upper/work

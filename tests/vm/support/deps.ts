@@ -6,6 +6,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { ensureDebian } from "./debian.ts";
 import { type GuestKind, GUESTS, isGuestKind } from "./guests.ts";
 import { cachedKernel, fetchKernel, type GuestKernel } from "./kernel.ts";
 import { ensureLibraries } from "./libraries.ts";
@@ -108,6 +109,7 @@ export function ensureDeps(
     }
   }
   ensureLibraries(kind, say);
+  if (kind === "debian") ensureDebian(say);
   const { kernel } = GUESTS[kind];
   const cached = cachedKernel(kernel);
   if (cached) {

@@ -20,7 +20,10 @@ const FLAGS = ["--zero-memory-mib=0"];
 
 /** Prints the log of a machine's agent, and what the machine's console said. */
 async function tell(machine: Machine): Promise<void> {
-  const words = await machine.exec("tail -n 40 /run/lull.log", TELL_LIMIT)
+  const words = await machine.exec(
+    "tail -n 40 /run/lull.log 2>/dev/null || journalctl -u lull -n 40",
+    TELL_LIMIT,
+  )
     .then(({ stdout }) => stdout, (error) => `no log: ${error}`);
   say(`${words.trimEnd()}\n${machine.lastWords()}`);
 }

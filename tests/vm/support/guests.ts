@@ -24,6 +24,10 @@ export interface GuestFacts {
   readonly pageBytes: number;
   /** The agent's binary, which `make` builds. */
   readonly binary: string;
+  /** The size of the machine's memory, in MiB. */
+  readonly memory: number;
+  /** Whether the root filesystem is a disk of its own for each machine, which it writes to. */
+  readonly ownRoot?: true;
   /** A folder of the cache with the files of foreign libraries, if the guest needs them. */
   readonly libraries?: string;
 }
@@ -36,9 +40,11 @@ const X64 = {
   kernel: "amd64",
   cpu: "Haswell",
   pageBytes: 4096,
+  memory: 512,
 } as const;
 const ARM64 = {
   arch: "arm64",
+  memory: 512,
   binary: dist("stage/linux-arm64/lull"),
   libraries: cache("libraries-arm64"),
 } as const;
@@ -60,7 +66,7 @@ export const GUESTS: Readonly<Record<GuestKind, GuestFacts>> = {
     cpu: "max,pauth-impdef=on",
     pageBytes: 16_384,
   },
-  debian: { ...X64, binary: dist("lull") },
+  debian: { ...X64, binary: dist("lull"), memory: 1024, ownRoot: true },
 };
 
 /** Whether the word is a kind of guest. */

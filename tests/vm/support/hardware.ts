@@ -37,13 +37,16 @@ export interface Hardware {
   readonly memoryFile: "none" | "whole" | "lazy";
 }
 
+/** The file of the disk that each machine has of its own, in QEMU's folder. */
+export const DATA_FILE = "data.disk";
+
 /** The file of the guest's memory, in QEMU's folder: byte for byte as the guest sees it. */
 export const MEMORY_FILE = "memory";
 
 /** QEMU's arguments for it; with `incoming` it waits for a snapshot. */
 export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
   const { image, accel, guid } = hardware;
-  const { arch, cpu } = GUESTS[image.guest];
+  const { arch, cpu, ownRoot } = GUESTS[image.guest];
   const arm64 = arch === "arm64";
   const flags = Buffer.from(hardware.flags.join("\n")).toString("base64");
   const forward = (port: number) => `hostfwd=tcp:127.0.0.1:0-:${port}`;
@@ -55,7 +58,9 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     `-smp ${hardware.cpus} -m ${hardware.memory} -rtc ${hardware.rtc}`,
     "-qmp stdio -serial file:console.log",
     "-device virtio-blk-pci,drive=root -device virtio-blk-pci,drive=data",
-    "-drive if=none,id=data,format=raw,cache=unsafe,file=data.ext4",
+    `-drive if=none,id=data,format=${
+      ownRoot ? "qcow2" : "raw"
+    },cache=unsafe,file=${DATA_FILE}`,
     `-netdev user,id=net,ipv6=off,${forward(AGENT_PORT)},${
       forward(HELPER_PORT)
     }`,
@@ -88,6 +93,8 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     "-initrd",
     image.initramfs,
     "-append",
-    `console=${arm64 ? "ttyAMA0" : "ttyS0"} quiet panic=-1 lull.flags=${flags}`,
+    `console=${arm64 ? "ttyAMA0" : "ttyS0"} quiet panic=-1${
+      ownRoot ? " net.ifnames=0 lull.root=disk" : ""
+    } lull.flags=${flags}`,
   ];
 }

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { buildDebianTree, debianInputs } from "./debian.ts";
 import { ensureDeps } from "./deps.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { type GuestKind, GUESTS } from "./guests.ts";
@@ -48,7 +49,10 @@ export interface Image {
   readonly initramfs: string;
   /** The root filesystem, never written to. */
   readonly disk: string;
-  /** An empty ext4 filesystem, of which each machine gets a copy as /data. */
+  /**
+   * An empty ext4 filesystem, of which each machine gets a copy as /data. For a guest with a root
+   * of its own: a layer over the root filesystem, which takes all writes.
+   */
   readonly data: string;
 }
 
@@ -156,12 +160,34 @@ function makeFilesystem(file: string, bytes: number, tree?: string): void {
   ]);
 }
 
+/** Makes an empty layer over a disk, which it does not change. */
+function makeLayer(file: string, disk: string): void {
+  run("qemu-img", [
+    "create",
+    "-q",
+    "-f",
+    "qcow2",
+    "-b",
+    disk,
+    "-F",
+    "raw",
+    file,
+  ]);
+}
+
 /** Everything that a change of must lead to a new image. */
 function inputs(options: ImageOptions): string[] {
   const { guest = "glibc" } = options;
   const { libraries } = GUESTS[guest];
   const list = [
-    ...["image.ts", "initramfs.ts", "tree.ts", "kernel.ts", "guests.ts"]
+    ...[
+      "image.ts",
+      "initramfs.ts",
+      "tree.ts",
+      "kernel.ts",
+      "guests.ts",
+      "debian.ts",
+    ]
       .map((name) => join(import.meta.dirname ?? ".", name)),
     guestDir,
     guestKernel(GUESTS[guest].kernel).image,
@@ -170,6 +196,7 @@ function inputs(options: ImageOptions): string[] {
     ...Object.values(options.extra ?? {}),
   ];
   if (libraries) list.push(join(libraries, "lib"));
+  if (guest === "debian") list.push(...debianInputs());
   if (options.variant === "bun") list.push(agentBinary(options));
   if (options.variant === "deno") list.push(denoPath(), agentBundle(options));
   return list;
@@ -199,9 +226,13 @@ export function buildImage(
   mkdirSync(dir, { recursive: true });
   buildInitramfs(dir, guest);
   const tree = join(dir, "tree");
-  buildTree(tree, options);
-  makeFilesystem(image.disk, treeBytes(tree) * 1.05 + (16 << 20), tree);
-  makeFilesystem(image.data, 16 << 20);
+  const { ownRoot } = GUESTS[guest];
+  if (ownRoot) buildDebianTree(tree, agentBinary(options));
+  else buildTree(tree, options);
+  const room = ownRoot ? 512 << 20 : 16 << 20;
+  makeFilesystem(image.disk, treeBytes(tree) * 1.05 + room, tree);
+  if (ownRoot) makeLayer(image.data, image.disk);
+  else makeFilesystem(image.data, 16 << 20);
   rmSync(tree, { recursive: true });
   writeFileSync(stamp, print);
   const ms = Math.round(performance.now() - start);

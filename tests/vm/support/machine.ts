@@ -7,6 +7,7 @@ import { ANSWER_LIMIT, Guest, type GuestPorts } from "./guest_access.ts";
 import { GUESTS } from "./guests.ts";
 import {
   AGENT_PORT,
+  DATA_FILE,
   type Hardware,
   HELPER_PORT,
   MEMORY_FILE,
@@ -60,7 +61,7 @@ export class Machine extends Guest {
   /** Starts a machine; it runs, but its agent is not up yet: see `ready`. */
   static async boot(options: BootOptions): Promise<Machine> {
     const hardware: Hardware = {
-      memory: 512,
+      memory: GUESTS[options.image.guest].memory,
       cpus: 2,
       flags: [],
       rng: false,
@@ -130,7 +131,7 @@ export class Machine extends Guest {
     const dir = ownDir("snapshot");
     const file = join(dir, "state");
     const ms = await writeState(this.#qemu.qmp, hardware, file);
-    const data = join(dir, "data.ext4");
+    const data = join(dir, DATA_FILE);
     this.copyDisk(data);
     const { size: bytes } = statSync(file);
     if (hardware.memoryFile === "none") {
@@ -165,7 +166,7 @@ export class Machine extends Guest {
   copyDisk(to: string): void {
     // QEMU writes through this host's page cache: a copy sees every write that
     // the guest has been told is done.
-    copyFileSync(join(this.#qemu.dir, "data.ext4"), to);
+    copyFileSync(join(this.#qemu.dir, DATA_FILE), to);
   }
 
   /** The file that is the guest's memory. */

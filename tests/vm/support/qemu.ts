@@ -13,7 +13,12 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { makeDeviceTree } from "./generation_id.ts";
 import { GUESTS } from "./guests.ts";
-import { argumentsFor, type Hardware, MEMORY_FILE } from "./hardware.ts";
+import {
+  argumentsFor,
+  DATA_FILE,
+  type Hardware,
+  MEMORY_FILE,
+} from "./hardware.ts";
 import { distDir } from "./paths.ts";
 import { Qmp } from "./qmp.ts";
 import { run, which } from "./run.ts";
@@ -122,7 +127,7 @@ export class Qemu {
     }
     const dir = ownDir("machine");
     if (arm64 && hardware.guid) makeDeviceTree(qemu, hardware, dir);
-    copyFileSync(files.data, join(dir, "data.ext4"));
+    copyFileSync(files.data, join(dir, DATA_FILE));
     if (files.memory) copySparse(files.memory, join(dir, MEMORY_FILE));
     // The kernel kills QEMU when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG).
     const child = spawn("setpriv", [

@@ -171,21 +171,26 @@ export function roundSuite(fleet: Fleet, kind: GuestKind, expected: Expected) {
 /** A guest whose machine has no generation id: it cannot know that it is a fork. */
 export function bareSuite(fleet: Fleet): void {
   fleet.test("without a generation id, the report says what is not known", async () => {
-    const source = await fleet.copy();
-    await prepareSettled(source);
-    const snapshot = await fleet.snapshot(source, "no generation id");
-    await fleet.kill(source);
+    const machine = await fleet.copy();
+    await prepareSettled(machine);
+    const snapshot = await fleet.snapshot(machine, "no generation id");
+    await fleet.kill(machine);
     const fork = await fleet.restore(snapshot);
     await fork.cont();
     const report = await recover(fork);
     assert.equal(report.evidence?.conclusive, false);
     assert.equal(report.evidence.restored, false);
+    const source = report.evidence.sources.find(({ name }) =>
+      name === "vmgenid"
+    );
+    assert.match(source?.reason ?? "", /no VMGenID device/);
     assert.notEqual(report.outcome, "restored");
     const entropy = stepOf(report.steps, "entropy");
     assert.notEqual(entropy.effect?.reseeded, true, JSON.stringify(entropy));
     assert.equal(await forksNoticed(fork), 0);
-    const late = await recover(fork, ownData(1)).then(() => status(fork));
-    assert.equal(stepOf(late.late, "entropy").effect?.reseeded, true);
+    const { status: code, reply } = await callRecover(fork, ownData(1));
+    assert.equal(code, 200, JSON.stringify(reply));
+    assert.equal(stepOf(reply.late, "entropy").effect?.reseeded, true);
     await fleet.kill(fork);
   });
 }
