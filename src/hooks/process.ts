@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
+import { dropProtection } from "../linux/oom_score.ts";
 import { hasCode, since } from "../util/errors.ts";
 import { deadline, type Ended, reasonOf } from "./deadline.ts";
 import {
@@ -55,6 +56,7 @@ export async function runScript(
   let child: ChildProcess;
   try {
     child = launch(path, event);
+    dropProtection(child.pid);
   } catch (error) {
     return report("failed", {
       reached: false,
