@@ -226,6 +226,7 @@ summary: tools ## Count the tests that ran so far.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
 	@$(MAKE) --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test
+	@$(MAKE) --no-print-directory vm-test GUEST=all
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist
