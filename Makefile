@@ -17,7 +17,7 @@ FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis \
-	build deno-compile release release-test check fmt bench bench-vm vm-deps vm-test ci clean
+	build deno-compile release release-test check fmt bench bench-vm vm-deps vm-test vm-guests ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,9 @@ tools: $(TOOLS)/deno $(TOOLS)/bun node_modules/.installed ## Install the pinned 
 demo: build ## Show one round in a machine, with a snapshot and two forks; MODE=native needs no machine.
 	@bun run tests/demo/main.ts
 
-dev: tools ## Run on Deno; restart at every change.
-	@deno task dev
+# On Bun: under `deno run --watch`, an agent that ends leaves the watcher running.
+dev: tools ## Run on Bun; restart at every change.
+	@exec bun --watch main.ts --log-format=text --host=127.0.0.1 --guest-calls=allow
 
 build: dist/lull dist/deno/main.js ## Build the binary, dist/lull, and the bundle for Deno, dist/deno.
 
@@ -66,7 +67,8 @@ dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	@bun build --target=node --format=esm --minify --splitting --external 'bun*' \
 	  --root=. --outdir=$(@D) main.ts $(WORKERS) >/dev/null
 
-# The first three flags turn off V8's compilers: compiled code is in every later
+# V8's flags are in the task `start` of deno.json; everything that runs Lull on Deno
+# reads them there. The first three flags turn off V8's compilers: compiled code is in every later
 # snapshot, and it is slow after a restore, when all code is new.
 # --no-flush-bytecode and --no-lazy: V8 parses all code at the start and keeps the
 # result; otherwise a recovery would parse it. --no-lazy-feedback-allocation: V8
@@ -74,7 +76,7 @@ dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 # --no-memory-reducer: V8 does not collect in idle moments; a collection would wake
 # a quiesced guest. --min-semi-space-size: the young generation has room for one
 # reply; otherwise a fork would begin with a collection.
-DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-lazy-feedback-allocation,--no-memory-reducer,--min-semi-space-size=2
+DENO_V8 = $(shell grep -o -- '--v8-flags=[^ ]*' deno.json)
 
 deno-compile: build ## Build a binary with Deno, dist/lull-deno; downloads Deno's base binary.
 	deno compile -A $(DENO_V8) $(patsubst %.ts,--include dist/deno/%.js,$(WORKERS)) \
@@ -186,6 +188,9 @@ vm-test: build $(foreach guest,$(GUEST),$(GUEST_BINARY_$(guest))) ## Run the tes
 	@mkdir -p $(JUNIT)
 	@GUEST='$(GUEST)' bun run tests/vm/run.ts $(VM_PARTS)
 
+vm-guests: ## Run one round in a machine of each kind of guest.
+	@$(MAKE) --no-print-directory vm-test GUEST=all
+
 # A failure prints the commands, a seed, a path and a replayPath. Given to the same
 # target as MODEL_SEED, MODEL_PATH and MODEL_REPLAY, they repeat the failure.
 model: build ## Run 5,000 random commands on Deno, Bun and the binary; compare them with the model.
@@ -223,10 +228,10 @@ soak: build ## Run storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the mo
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
+# With --keep-going, one run shows all that fails.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test
-	@$(MAKE) --no-print-directory vm-test GUEST=all
+	@$(MAKE) --keep-going --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test vm-guests
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist

@@ -12,15 +12,14 @@ import {
 } from "../lifecycle/journal.ts";
 import type { Parts } from "../lifecycle/plan.ts";
 import type { RecoveryContext } from "../lifecycle/step.ts";
-import { messageOf } from "../util/errors.ts";
 import { prefaultHeap } from "../memory/prefault_heap.ts";
 import { pageOutFiles, readAhead } from "../memory/working_set.ts";
 import { MountFreezer } from "../linux/mount_freezer.ts";
 import { MountSyncer } from "../linux/mount_syncer.ts";
 import { neededPaths } from "../linux/mounts.ts";
 import { canCallOnThread } from "../linux/thread.ts";
-import { logOf } from "../log/mod.ts";
-import { type Components, sourcesOf } from "./components.ts";
+import { failureLogger, logOf } from "../log/mod.ts";
+import type { Components } from "./components.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
 import { connectionsStep, lateConnectionsStep } from "../steps/connections.ts";
@@ -42,8 +41,8 @@ import { thawWorkload, workloadStep } from "../steps/workload.ts";
 export function createSteps(components: Components): Parts {
   const { runtime, config, libc, tracker, sweeper, ports, observer, queue } =
     components;
+  const restoredAt = () => observer.forkSeenAt;
   const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
-  const { kernelReseeded, hostClock, restoredAt } = sourcesOf(components);
   const journal = lazyJournal(config.runtimeDirectory);
   const reset = resetConnections({
     libc,
@@ -92,11 +91,14 @@ export function createSteps(components: Components): Parts {
       zeroBytes: config.zeroMemoryMib * 2 ** 20,
     }),
     parallelism: parallelismStep(libc),
-    entropy: entropyRepair({ libc, kernelReseeded }),
+    entropy: entropyRepair({
+      libc,
+      kernelReseeded: () => restoredAt() !== undefined,
+    }),
     clock: clockRepair({
       libc,
       toleranceMs: config.clockToleranceMs,
-      hostClock,
+      hostClock: () => components.hostClocks.last,
     }),
     network: networkRepair(libc),
     "reset-connections": reset.reset,
@@ -120,7 +122,7 @@ export function createRepairers(
           scripts = scriptsOf(config);
         } catch (error) {
           // The programs get their thaw nevertheless; the scripts are still owed theirs.
-          log.error("hooks cannot be found", { error: messageOf(error) });
+          failureLogger(log, "hooks cannot be found")(error);
         }
         return [...scripts, ...registry.hooks()];
       },

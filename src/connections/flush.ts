@@ -11,6 +11,7 @@ import {
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
+import { sleep } from "../util/wait.ts";
 
 /** Milliseconds that a caller may take to acknowledge a reply; then the settle continues. */
 const FLUSH_LIMIT_MS = 250;
@@ -52,9 +53,4 @@ export async function flushed(
     if (performance.now() > end) return connection;
     await sleep(pause);
   }
-}
-
-/** Resolves after so many milliseconds. */
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

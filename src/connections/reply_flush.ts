@@ -10,11 +10,12 @@ import {
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { sleep } from "../util/wait.ts";
 import type { Peer } from "../runtime/types.ts";
 import { closeCorked } from "./close_corked.ts";
 import type { Exchange } from "./exchange.ts";
 import { keyOf } from "./exchanges.ts";
-import { acknowledged, flushed, sleep } from "./flush.ts";
+import { acknowledged, flushed } from "./flush.ts";
 
 /**
  * Milliseconds from a reply in the quiesced state until the agent checks the connection. The host may

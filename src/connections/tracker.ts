@@ -4,7 +4,7 @@
  * @module
  */
 import { type Connection, shutdownConnection } from "../linux/connection.ts";
-import { listConnections, listUnixConnections } from "../linux/connections.ts";
+import { listConnections } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
   hideUnsentConnections,
@@ -12,9 +12,9 @@ import {
   showUnsentConnections,
 } from "../linux/listen.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { waitFor } from "../util/wait.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { afterReply } from "./reply_flush.ts";
-import { sleep } from "./flush.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
@@ -65,13 +65,13 @@ export class ConnectionTracker {
   /** Lists the TCP connections that the kernel has now. */
   list(): Connection[] {
     const { libc, listening } = this.#options;
-    return listConnections(libc, ...listening().ports);
+    return listConnections(libc, listening().ports);
   }
 
   /** Lists the unix connections that exist now; it is unknown which of them sent a request. */
   #listUnix(): Connection[] {
     const { libc, listening } = this.#options;
-    return listUnixConnections(libc, ...listening().paths);
+    return listConnections(libc, listening().paths);
   }
 
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
@@ -198,10 +198,7 @@ export class ConnectionTracker {
    * earlier loses replies that the runtime has not written yet.
    */
   async replied(): Promise<void> {
-    const end = performance.now() + LAST_REPLIES_MS;
-    while (this.#exchanges.anyBusy && performance.now() < end) {
-      await sleep(1);
-    }
+    await waitFor(() => !this.#exchanges.anyBusy, LAST_REPLIES_MS);
   }
 
   /** Whether the connection stays open after its reply, as far as is known now. */

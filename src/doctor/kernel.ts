@@ -48,7 +48,7 @@ export const kernelChecks: readonly Check[] = [
       if (libc.errno === undefined) {
         throw new Error("Cannot load the C library");
       }
-      requireSymbol(libc.ioctl, "ioctl");
+      requireSymbol(libc, "ioctl");
       return "loaded";
     },
     skipped: "every step and repair that needs a system call",
@@ -68,7 +68,7 @@ export const kernelChecks: readonly Check[] = [
     needed: (config) => config.freezeMounts.length > 0,
     look({ config, libc }) {
       requireCapability("CAP_SYS_ADMIN");
-      requireSymbol(libc.ioctl, "ioctl");
+      requireSymbol(libc, "ioctl");
       const { freezeMounts, freezeForce, runtimeDirectory } = config;
       if (freezeMounts.length === 0) {
         return "mounts can be frozen, none is configured";
@@ -113,7 +113,7 @@ export const kernelChecks: readonly Check[] = [
       const size = BigInt(mask.length);
       // Sets the current mask again: this tests the permission and changes nothing.
       if (
-        requireSymbol(libc.sched_setaffinity, "sched_setaffinity")(
+        requireSymbol(libc, "sched_setaffinity")(
           process.pid,
           size,
           mask,
@@ -152,7 +152,7 @@ export const kernelChecks: readonly Check[] = [
     name: "wall-clock",
     needed: always,
     look({ libc }) {
-      requireSymbol(libc.clock_settime, "clock_settime");
+      requireSymbol(libc, "clock_settime");
       wallClock(libc);
       requireCapability("CAP_SYS_TIME");
       return "the wall clock can be set";
@@ -210,7 +210,7 @@ function entropyCount(libc: Libc): number {
   const pool = openSync("/dev/urandom", "r");
   try {
     const bytes = new Uint8Array(count.buffer);
-    if (requireSymbol(libc.ioctl, "ioctl")(pool, RNDGETENTCNT, bytes) < 0) {
+    if (requireSymbol(libc, "ioctl")(pool, RNDGETENTCNT, bytes) < 0) {
       throw lastError(libc, "read the entropy count of", "the random pool");
     }
   } finally {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Outcome } from "../lifecycle/step.ts";
+import type { Early, Limits } from "../util/within.ts";
 import type { OUTPUT } from "./output.ts";
 
 /** `freeze` hooks run before the freeze, `thaw` hooks after it. */
@@ -54,11 +55,13 @@ export interface HookResult {
 }
 
 /** The limits of a call. */
-export interface Limits {
-  /** Milliseconds that the call may take. */
-  readonly limitMs: number;
-  /** Ends the call when it is aborted. */
-  readonly signal?: AbortSignal;
+export type CallLimits = Limits & { readonly limitMs: number };
+
+/** The reason in the result of a call that ended early. */
+export function reasonOf(why: Early, limitMs: number): string {
+  return why === "timeout"
+    ? `not done within ${Math.round(limitMs)} ms`
+    : "the prepare was aborted";
 }
 
 /** A hook. */
@@ -71,7 +74,7 @@ export interface Hook {
   /** The path or the URL of the hook. */
   readonly at?: string;
   /** Calls the hook. Never throws or rejects: failures are in the result. */
-  call(event: HookEvent, limits: Limits): Promise<HookResult>;
+  call(event: HookEvent, limits: CallLimits): Promise<HookResult>;
 }
 
 /**

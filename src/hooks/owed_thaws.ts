@@ -8,14 +8,13 @@ import type { Recorded } from "../lifecycle/journal.ts";
 import { messageOf } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 import { type Call, isPaid } from "./calls.ts";
-import { deadline, type Ended } from "./deadline.ts";
+import { type Limits, within } from "../util/within.ts";
 import {
   type Hook,
   type HookEvent,
   type HookResult,
   keyOf,
   keyOfProgram,
-  type Limits,
   nameIn,
 } from "./hook.ts";
 import { OUTPUT } from "./output.ts";
@@ -84,13 +83,7 @@ export class OwedThaws {
   async begin(limits: Limits): Promise<boolean> {
     this.#operations++;
     if (this.#delivery === undefined) return true;
-    let cancel = () => {};
-    const limit = new Promise<Ended>((resolve) =>
-      cancel = deadline(limits, resolve)
-    );
-    const first = await Promise.race([this.#delivery, limit]);
-    cancel();
-    return first === undefined;
+    return "value" in await within(this.#delivery, limits);
   }
 
   /**

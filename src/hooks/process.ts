@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { dropProtection } from "../linux/oom_score.ts";
 import { hasCode, since } from "../util/errors.ts";
-import { deadline, type Ended, reasonOf } from "./deadline.ts";
+import { type Early, within } from "../util/within.ts";
 import {
   hintFor,
   runMethodOf,
@@ -16,9 +16,10 @@ import {
 } from "./executable.ts";
 import {
   asEnvironment,
+  type CallLimits,
   type HookEvent,
   type HookResult,
-  type Limits,
+  reasonOf,
 } from "./hook.ts";
 import { OUTPUT, Output } from "./output.ts";
 
@@ -45,7 +46,7 @@ export type ScriptResult = Omit<HookResult, "name" | "kind">;
 export async function runScript(
   path: string,
   event: HookEvent,
-  limits: Limits,
+  limits: CallLimits,
 ): Promise<ScriptResult> {
   const start = performance.now();
   const output = new Output();
@@ -83,7 +84,7 @@ export async function runScript(
   }
   const ok = end.kind === "exit" && end.code === 0;
   if (!ok) killGroup(child.pid);
-  await within(DRAIN_MS, closed);
+  await within(closed, { limitMs: DRAIN_MS });
   detach(child);
   if (end.kind !== "exit") {
     const stuck = end.gone ? "" : `; it still runs ${KILL_MS} ms after SIGKILL`;
@@ -104,9 +105,9 @@ export async function runScript(
 type End =
   | { kind: "exit"; code: number | null; signal: string | null }
   | { kind: "error"; error: unknown }
-  | { kind: Ended; gone: boolean };
+  | { kind: Early; gone: boolean };
 
-async function endOf(child: ChildProcess, limits: Limits): Promise<End> {
+async function endOf(child: ChildProcess, limits: CallLimits): Promise<End> {
   const ended = new Promise<End>((resolve) => {
     child.once(
       "exit",
@@ -114,15 +115,11 @@ async function endOf(child: ChildProcess, limits: Limits): Promise<End> {
     );
     child.on("error", (error) => resolve({ kind: "error", error }));
   });
-  let cancel = () => {};
-  const early = new Promise<Ended>((resolve) =>
-    cancel = deadline(limits, resolve)
-  );
-  const first = await Promise.race([ended, early]);
-  cancel();
-  if (typeof first !== "string") return first;
+  const first = await within(ended, limits);
+  if ("value" in first) return first.value;
   killGroup(child.pid);
-  return { kind: first, gone: await within(KILL_MS, ended) };
+  const gone = "value" in await within(ended, { limitMs: KILL_MS });
+  return { kind: first.early, gone };
 }
 
 function launch(path: string, event: HookEvent): ChildProcess {
@@ -175,14 +172,4 @@ function detach(child: ChildProcess): void {
     (stream as { unref?(): void } | null)?.unref?.();
   }
   child.unref();
-}
-
-async function within(ms: number, what: Promise<unknown>): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  const inTime = await Promise.race([what.then(() => true), limit]);
-  clearTimeout(timer);
-  return inTime;
 }

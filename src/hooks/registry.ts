@@ -6,7 +6,13 @@
 import { ConfigError } from "../config/error.ts";
 import { since } from "../util/errors.ts";
 import { type Events, readFixed, type Request } from "./entries.ts";
-import type { Hook, HookEvent, HookResult, Limits, Policy } from "./hook.ts";
+import type {
+  CallLimits,
+  Hook,
+  HookEvent,
+  HookResult,
+  Policy,
+} from "./hook.ts";
 import type { OwedThaws } from "./owed_thaws.ts";
 import { postHook } from "./requests.ts";
 import type { SavedPrograms } from "./saved_programs.ts";
@@ -173,7 +179,7 @@ export class HookRegistry {
     name: string,
     kind: HookInfo["kind"],
     event: HookEvent,
-    limits: Limits,
+    limits: CallLimits,
   ): Promise<HookResult> {
     const start = performance.now();
     const program = this.#programs.get(name);

@@ -4,7 +4,7 @@
  */
 import type { ConnectionTracker } from "../connections/tracker.ts";
 import type { OwedThaws } from "../hooks/owed_thaws.ts";
-import type { Repaired } from "../lifecycle/journal.ts";
+import type { Repaired } from "../lifecycle/reports.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/mod.ts";
 import type { PortSubsystem } from "../ports/subsystem.ts";

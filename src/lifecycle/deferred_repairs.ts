@@ -5,10 +5,9 @@
  * @module
  */
 import type { PlannedRepair, RepairName } from "./plan.ts";
-import type { Recovery } from "./recovery.ts";
+import type { Recovery, StepReport } from "./reports.ts";
 import type { Field, Outcome, RecoverRequest } from "./request.ts";
 import { run } from "./run.ts";
-import type { StepReport } from "./step.ts";
 
 /** The repair that applies a field. */
 const REPAIR_OF = {

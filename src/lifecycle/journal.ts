@@ -20,6 +20,7 @@ import {
   type Recorded,
   recordedAt,
 } from "./journal_entries.ts";
+import type { Repaired } from "./reports.ts";
 import { CorruptChange, NotUndone } from "./not_undone.ts";
 import { messageOf, since } from "../util/errors.ts";
 
@@ -52,23 +53,6 @@ export class Journal implements Recorder {
     recorded.update(change);
     return recorded;
   }
-}
-
-/** The report of the repair of one entry that a killed agent left. */
-export interface Repaired {
-  readonly kind: string;
-  /**
-   * `owed`: hooks have not got their thaw yet. `failed`: the change or a part of it
-   * is not undone. In both cases the rest stays recorded. `corrupt`: the entry could
-   * not be read, and its file was renamed.
-   */
-  readonly status: "repaired" | "owed" | "failed" | "corrupt";
-  readonly ms: number;
-  /** What the repairer did, in its own terms. */
-  readonly effect?: Change;
-  /** Names of the hooks that are owed their thaw. */
-  readonly owed?: readonly string[];
-  readonly reason?: string;
 }
 
 /** An entry that a killed agent left, for its repairer. */

@@ -2,7 +2,6 @@
  * The lifecycle: running, preparing, quiesced, recovering, running.
  * @module
  */
-import type { Evidence } from "./evidence.ts";
 import { DeferredRepairs, fieldsOf } from "./deferred_repairs.ts";
 import { Lease } from "./lease.ts";
 import { Machine, type Phase, type State } from "./machine.ts";
@@ -15,8 +14,8 @@ import {
   PrepareFailed,
   type Recovered,
   type RecoveredOperation,
-  type Recovery,
 } from "./recovery.ts";
+import type { Evidence, Recovery } from "./reports.ts";
 import type { Field, PrepareRequest, RecoverRequest } from "./request.ts";
 
 /** The lifecycle of the agent; one transition at a time. */
@@ -225,7 +224,7 @@ export class Lifecycle {
       ? this.deferred.begin(recovery, request)
       : this.deferred.undone(recovery);
     try {
-      onRunning?.(operation, recovery, request);
+      onRunning?.(operation, recovery);
     } catch (error) {
       this.#report(error);
     }

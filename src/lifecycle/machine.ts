@@ -4,7 +4,7 @@
  * @module
  */
 import type { Operation } from "./operation.ts";
-import type { Recovery } from "./recovery.ts";
+import type { Recovery } from "./reports.ts";
 
 /** Where the agent is in its round, with the data of that state. */
 export type Phase =
@@ -32,6 +32,9 @@ const NEXT: Record<State, readonly State[]> = {
   undoing: ["running"],
   recovering: ["running"],
 };
+
+/** The names of all states. */
+export const STATES = Object.keys(NEXT) as State[];
 
 /** A transition that is not allowed. It is a bug in Lull, not an error of a caller. */
 export class IllegalTransition extends Error {

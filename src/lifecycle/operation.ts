@@ -4,6 +4,7 @@
  */
 import type { PlannedRepair, PlannedStep } from "./plan.ts";
 import { run, STOP_MS } from "./run.ts";
+import type { StepReport } from "./reports.ts";
 import { RunningWork } from "./running_work.ts";
 import type {
   Done,
@@ -11,11 +12,11 @@ import type {
   RecoveryContext,
   Repair,
   Skipped,
-  StepReport,
   Trigger,
   Undo,
 } from "./step.ts";
 import { since } from "../util/errors.ts";
+import { within } from "../util/within.ts";
 
 /** Why an operation was aborted or recovered. */
 export interface Cause {
@@ -117,7 +118,7 @@ export class Operation {
    */
   async waitFor(former: Operation | undefined): Promise<void> {
     if (former === undefined || former.#running.names === undefined) return;
-    await Promise.race([former.waitUntilIdle(), this.#aborted()]);
+    await within(former.waitUntilIdle(), { signal: this.#abort.signal });
     this.#throwIfAborted();
     const { undos } = former.#running;
     if (undos !== undefined) {
@@ -227,14 +228,6 @@ export class Operation {
       const { name, limitMs, undo } = entry;
       await this.#runUndo(name, limitMs, this.#undoing!, undo);
     }
-  }
-
-  #aborted(): Promise<void> {
-    const { signal } = this.#abort;
-    return new Promise((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
   }
 
   #throwIfAborted(): void {

@@ -2,11 +2,9 @@
  * The options of the lifecycle.
  * @module
  */
-import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
-import type { Recovery } from "./recovery.ts";
-import type { RecoverRequest } from "./request.ts";
+import type { Evidence, Recovery } from "./reports.ts";
 
 /** What the lifecycle needs. */
 export interface LifecycleOptions {
@@ -31,7 +29,6 @@ export interface LifecycleOptions {
   readonly onRunning?: (
     operation: Operation,
     recovery: Recovery,
-    request: RecoverRequest,
   ) => void;
   /** Called with an error of a callback, or of work that no caller waits for. */
   readonly onError?: (error: unknown) => void;

@@ -2,27 +2,11 @@
  * How an operation ended.
  * @module
  */
-import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { PlannedRepair } from "./plan.ts";
-import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
-import type { StepReport } from "./step.ts";
+import type { Evidence, Recovery } from "./reports.ts";
+import type { Field, Outcome, RecoverRequest } from "./request.ts";
 import { messageOf, since } from "../util/errors.ts";
-
-/** The report of a recovery or of the undo of a failed prepare. */
-export interface Recovery {
-  readonly operation: string;
-  /** `failure`: the prepare failed and is undone without a call. */
-  readonly trigger: Trigger | "failure";
-  readonly outcome: Outcome;
-  /** The generation that this recovery began. */
-  readonly generation: number;
-  readonly ms: number;
-  /** The evidence of a restore that the guest itself found. */
-  readonly evidence?: Evidence;
-  /** The list grows if a step ends after its operation and is undone then. */
-  readonly steps: readonly StepReport[];
-}
 
 /** The result of a call to recover. */
 export interface Recovered {

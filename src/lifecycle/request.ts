@@ -5,10 +5,14 @@
  */
 
 /** How an operation ended. */
-export type Outcome = "restored" | "resumed" | "expired" | "aborted";
+export const OUTCOMES = ["restored", "resumed", "expired", "aborted"] as const;
+export type Outcome = typeof OUTCOMES[number];
 
 /** What caused a recovery. */
-export type Trigger = "health" | "recover" | "evidence" | "lease" | "signal";
+export const TRIGGERS = [
+  ...["health", "recover", "evidence", "lease", "signal"] as const,
+] as const;
+export type Trigger = typeof TRIGGERS[number];
 
 /** The request of a prepare. */
 export interface PrepareRequest {

@@ -2,7 +2,7 @@
  * Tracks work of steps and undos that still runs after its signal was aborted.
  * @module
  */
-import { timeout } from "../util/timeout.ts";
+import { within } from "../util/within.ts";
 
 interface Entry {
   readonly name: string;
@@ -67,12 +67,8 @@ export class RunningWork {
       const until = Math.max(...entries.map(({ until }) => until));
       const left = until - performance.now();
       if (left <= 0) return;
-      let cancel = () => {};
-      await Promise.race([
-        Promise.allSettled(entries.map(({ ended }) => ended)),
-        new Promise<void>((resolve) => cancel = timeout(left, resolve)),
-      ]);
-      cancel();
+      const all = Promise.allSettled(entries.map(({ ended }) => ended));
+      await within(all, { limitMs: left });
     }
   }
 }

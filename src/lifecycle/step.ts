@@ -74,18 +74,3 @@ export interface Repair {
     context: RecoveryContext,
   ): Promise<Effect | Skipped> | Effect | Skipped;
 }
-
-/** The report of a step, an undo or a repair. */
-export interface StepReport {
-  readonly name: string;
-  /**
-   * `timeout`: not done within its limit. `overtaken`: the operation ended
-   * before the step did.
-   */
-  readonly status: "done" | "skipped" | "failed" | "timeout" | "overtaken";
-  /** The duration in milliseconds. */
-  readonly ms: number;
-  readonly effect?: Effect;
-  /** Why the action was skipped, or how it failed. */
-  readonly reason?: string;
-}

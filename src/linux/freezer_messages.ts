@@ -21,17 +21,11 @@ export type FreezerCommand =
   /** Thaw mounts that another worker, or an agent that was killed, froze. */
   | { readonly kind: "rescue"; readonly mounts: readonly MountedAt[] };
 
-/** The result of the thaw, by mount points. */
-export interface Thawed {
-  readonly [key: string]: unknown;
-  readonly thawed: readonly string[];
-  /** Another program had thawed them before. */
-  readonly notFrozen: readonly string[];
-  /** The reasons of the mounts that could not be thawed. */
-  readonly failed: readonly string[];
-  /** The worker thawed the mounts by itself, because the hold lasted too long. */
-  readonly expired: boolean;
-  readonly heldMs: number;
+/** The result of a freeze, by mount points. */
+export interface FrozenMounts {
+  readonly frozen: readonly string[];
+  /** Mounts that another program froze before. They stay frozen. */
+  readonly already: readonly string[];
 }
 
 /** The result of a rescue: mount points that were thawed, and reasons of the failures. */
@@ -40,30 +34,36 @@ export interface Rescued {
   readonly failed: readonly string[];
 }
 
-/** The answer to a command. */
-export type FreezerAnswer =
-  | {
-    readonly kind: "done";
-    readonly command: "resolve";
-    readonly paths: RealPaths;
-  }
-  | {
-    readonly kind: "done";
-    readonly command: "freeze";
-    readonly frozen: readonly string[];
-    readonly already: readonly string[];
-  }
-  | ({ readonly kind: "done"; readonly command: "thaw" } & Thawed)
-  | ({ readonly kind: "done"; readonly command: "rescue" } & Rescued)
-  | {
-    readonly kind: "failed";
-    readonly command: FreezerCommand["kind"];
-    readonly reason: string;
-  };
+/** The result of the thaw of the mounts that the worker froze. */
+export interface Thawed extends Rescued {
+  readonly [key: string]: unknown;
+  /** Another program had thawed them before. */
+  readonly notFrozen: readonly string[];
+  /** The worker thawed the mounts by itself, because the hold lasted too long. */
+  readonly expired: boolean;
+  readonly heldMs: number;
+}
+
+/** The results of the commands, by their kind. */
+export interface FreezerResults {
+  readonly resolve: RealPaths;
+  readonly freeze: FrozenMounts;
+  readonly thaw: Thawed;
+  readonly rescue: Rescued;
+}
+
+/** The kind of a command. */
+export type CommandKind = keyof FreezerResults;
 
 /** An event from the worker. */
 export type FreezerEvent =
   /** The worker is about to make a call on this path, which may never return. */
   | { readonly kind: "at"; readonly path: string }
   | { readonly kind: "froze"; readonly mount: MountedAt }
-  | FreezerAnswer;
+  /** The answer to a command: its result, or the reason of its failure. */
+  | {
+    readonly kind: "answer";
+    readonly command: CommandKind;
+    readonly result?: FreezerResults[CommandKind];
+    readonly reason?: string;
+  };

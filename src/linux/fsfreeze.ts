@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { errorText } from "../util/errors.ts";
+import { errorText, hasCode } from "../util/errors.ts";
 import {
   lastError,
   type Libc,
@@ -28,8 +28,8 @@ export function freezeFilesystem(
 ): "frozen" | "already" {
   const error = call(libc, fd, FIFREEZE, "freeze", name);
   if (error === undefined) return "frozen";
-  if (error.message.endsWith("EBUSY")) return "already";
-  if (/EOPNOTSUPP|ENOTSUP|ENOTTY/.test(error.message)) {
+  if (hasCode(error, "EBUSY")) return "already";
+  if (hasCode(error, "EOPNOTSUPP", "ENOTSUP", "ENOTTY")) {
     throw new Error(
       `Cannot freeze ${name}: its kind of filesystem cannot be frozen`,
     );
@@ -45,7 +45,7 @@ export function thawFilesystem(
 ): "thawed" | "not frozen" {
   const error = call(libc, fd, FITHAW, "thaw", name);
   if (error === undefined) return "thawed";
-  if (error.message.endsWith("EINVAL")) return "not frozen";
+  if (hasCode(error, "EINVAL")) return "not frozen";
   throw error;
 }
 
@@ -83,7 +83,7 @@ function call(
   what: string,
   name: string,
 ): SystemCallError | undefined {
-  return requireSymbol(libc.ioctl, "ioctl")(fd, request, null) === -1
+  return requireSymbol(libc, "ioctl")(fd, request, null) === -1
     ? lastError(libc, what, name)
     : undefined;
 }

@@ -102,14 +102,12 @@ export type Libc =
   & { readonly [N in keyof typeof SYMBOLS]?: Call<typeof SYMBOLS[N]> }
   & { errno?(): number };
 
-/**
- * Returns a function of the C library that is known to be needed. Throws if this C library does
- * not have it; the name is for the message.
- */
-export function requireSymbol<T extends (...args: never[]) => unknown>(
-  call: T | undefined,
-  name: keyof typeof SYMBOLS,
-): T {
+/** Returns a function of the C library; throws if this C library does not have it. */
+export function requireSymbol<N extends keyof typeof SYMBOLS>(
+  libc: Libc,
+  name: N,
+): NonNullable<Libc[N]> {
+  const call = libc[name];
   if (call === undefined) {
     throw new Error(`Cannot call ${name}: this system's C library has none`);
   }
@@ -148,6 +146,20 @@ export function lastError(
   on: string,
 ): SystemCallError {
   return new SystemCallError(call, on, libc.errno?.() ?? 0);
+}
+
+/**
+ * Returns the result of a call of this C library that has just returned; throws the error of the
+ * call if the result is -1. `call` and `on` are for the message.
+ */
+export function checked(
+  libc: Libc,
+  result: number,
+  call: string,
+  on: string,
+): number {
+  if (result === -1) throw lastError(libc, call, on);
+  return result;
 }
 
 const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];

@@ -13,7 +13,7 @@ import { ThreadCall } from "./thread.ts";
  * Opens a directory on a native thread by opendir(3): open(2) takes two arguments, and the
  * function of a thread takes one.
  */
-export class DirectoryOpening {
+class DirectoryOpening {
   readonly #libc: Libc;
   readonly #path: bigint;
   readonly #call: ThreadCall;
@@ -23,7 +23,7 @@ export class DirectoryOpening {
     this.#libc = libc;
     // The thread reads the path, so the path stays in memory until the call has returned.
     const text = new TextEncoder().encode(`${path}\0`);
-    this.#path = requireSymbol(libc.strdup, "strdup")(text);
+    this.#path = requireSymbol(libc, "strdup")(text);
     try {
       this.#call = new ThreadCall(libc, "opendir", this.#path);
     } catch (error) {
@@ -42,19 +42,22 @@ export class DirectoryOpening {
   /** The open directory after the call has returned; undefined if it cannot be opened. */
   get directory(): Directory | undefined {
     const { pointer } = this.#call;
-    return pointer === 0n
-      ? undefined
-      : new OpenedDirectory(this.#libc, pointer);
+    if (pointer === 0n) return undefined;
+    const libc = this.#libc;
+    return {
+      fd: requireSymbol(libc, "dirfd")(pointer),
+      close: () => void requireSymbol(libc, "closedir")(pointer),
+    };
   }
 
   #freePath(): void {
-    if (!this.#pathIsFreed) requireSymbol(this.#libc.free, "free")(this.#path);
+    if (!this.#pathIsFreed) requireSymbol(this.#libc, "free")(this.#path);
     this.#pathIsFreed = true;
   }
 }
 
 /** An open directory. */
-export interface Directory {
+interface Directory {
   readonly fd: number;
   close(): void;
 }
@@ -63,26 +66,9 @@ export interface Directory {
  * Opens the root directory on the calling thread. This looks up no name, so only the disk of the
  * system itself can delay the call.
  */
-export function openRoot(): Directory {
+function openRoot(): Directory {
   const fd = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
   return { fd, close: () => closeSync(fd) };
-}
-
-/** A DIR (opendir(3)). */
-class OpenedDirectory implements Directory {
-  readonly #libc: Libc;
-  readonly #pointer: bigint;
-  readonly fd: number;
-
-  constructor(libc: Libc, pointer: bigint) {
-    this.#libc = libc;
-    this.#pointer = pointer;
-    this.fd = requireSymbol(libc.dirfd, "dirfd")(pointer);
-  }
-
-  close(): void {
-    requireSymbol(this.#libc.closedir, "closedir")(this.#pointer);
-  }
 }
 
 /** Syncs one filesystem, step by step and without waiting. */

@@ -13,6 +13,7 @@ import {
   setup,
 } from "@std/log";
 import type { Libc } from "../linux/libc.ts";
+import { messageOf } from "../util/errors.ts";
 import { LogSink } from "./sink.ts";
 import { stderrWrite } from "./stderr.ts";
 
@@ -107,6 +108,15 @@ export function logOf(module: Module): Log {
     warn: write("warn"),
     error: write("error"),
   };
+}
+
+/** Makes a function that logs an error with this message and these fields. */
+export function failureLogger(
+  log: Pick<Log, "error">,
+  message: string,
+  fields: Fields = {},
+): (error: unknown) => void {
+  return (error) => log.error(message, { ...fields, error: messageOf(error) });
 }
 
 function jsonLine(record: LogRecord): string {

@@ -1,5 +1,5 @@
 /**
- * Reads the counters of the machine's memory: proc_meminfo(5), proc_vmstat(5).
+ * Reads the counters of memory: proc_meminfo(5), proc_vmstat(5), proc_pid_statm(5).
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -35,6 +35,12 @@ export function bytesEverFreed(
 /** Returns the bytes that the kernel keeps free for itself (vm.min_free_kbytes). */
 export function bytesKeptFree(path = "/proc/sys/vm/min_free_kbytes"): number {
   return Number(readFileSync(path, "utf8")) * 1024;
+}
+
+/** Returns the resident bytes of this process: the second field of /proc/self/statm, proc(5). */
+export function residentBytes(page = pageBytes()): number {
+  const text = readFileSync("/proc/self/statm", "utf8");
+  return Number(text.split(" ")[1]) * page;
 }
 
 function kilobytes(text: string, name: string): number {

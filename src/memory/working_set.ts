@@ -102,7 +102,7 @@ export class WorkingSet {
   pageOut(): void {
     this.#out = true;
     if (this.#needed.size === 0) return void pageOutFiles(this.#libc);
-    const advise = requireSymbol(this.#libc.madvise, "madvise");
+    const advise = requireSymbol(this.#libc, "madvise");
     for (const mapping of fileMappings()) {
       const resident = this.#residentOf(mapping);
       const needed = this.#needed.get(mapping.address);
@@ -149,7 +149,7 @@ export class WorkingSet {
     const count = (bytes + this.#page - 1n) / this.#page;
     const pages = new Uint8Array(Number(count));
     // mincore(2): only the lowest bit is defined, and the kernel sets no other bit.
-    const mincore = requireSymbol(this.#libc.mincore, "mincore");
+    const mincore = requireSymbol(this.#libc, "mincore");
     return mincore(address, bytes, pages) === 0 ? pages : undefined;
   }
 }
@@ -178,7 +178,7 @@ function adviseAll(
   mappings: readonly Mapping[],
   advice: number,
 ): number {
-  const advise = requireSymbol(libc.madvise, "madvise");
+  const advise = requireSymbol(libc, "madvise");
   // The kernel may refuse this for special mappings and for files of other users.
   return mappings.filter(({ address, bytes }) =>
     advise(address, bytes, advice) === 0

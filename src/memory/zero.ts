@@ -108,7 +108,7 @@ export class MemoryZeroer {
   }
 
   #take(size: number): bigint {
-    const address = requireSymbol(this.#libc.mmap, "mmap")(
+    const address = requireSymbol(this.#libc, "mmap")(
       0n,
       BigInt(size),
       PROT_READ_WRITE,
@@ -139,14 +139,14 @@ export class MemoryZeroer {
     advice: number,
     optional = false,
   ): void {
-    const call = requireSymbol(this.#libc.madvise, "madvise");
+    const call = requireSymbol(this.#libc, "madvise");
     if (call(address, BigInt(size), advice) === 0 || optional) return;
     throw lastError(this.#libc, `advise ${advice} on`, `${size} bytes`);
   }
 
   #giveBack(address: bigint, size: number): void {
     if (
-      requireSymbol(this.#libc.munmap, "munmap")(address, BigInt(size)) === 0
+      requireSymbol(this.#libc, "munmap")(address, BigInt(size)) === 0
     ) return;
     throw lastError(this.#libc, "unmap", `${size} bytes`);
   }

@@ -3,6 +3,7 @@
  * that forwards them.
  * @module
  */
+import { endEarly } from "../util/within.ts";
 import { errorText } from "../util/errors.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type { PortLog } from "./log.ts";
@@ -186,19 +187,18 @@ export class Forwarder {
 
   /** The number of listeners and connections that the worker closed; undefined at the limit. */
   #confirmation(signal?: AbortSignal): Promise<PortsEffect | undefined> {
-    const { stopLimitMs = STOP_LIMIT_MS } = this.#options;
+    const limits = {
+      limitMs: this.#options.stopLimitMs ?? STOP_LIMIT_MS,
+      signal,
+    };
     return new Promise((resolve) => {
+      const cancel = endEarly(limits, () => done(undefined));
       const done = (effect: PortsEffect | undefined) => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", giveUp);
+        cancel();
         this.#onStopped = undefined;
         resolve(effect);
       };
-      const giveUp = () => done(undefined);
-      const timer = setTimeout(giveUp, stopLimitMs);
-      signal?.addEventListener("abort", giveUp);
       this.#onStopped = done;
-      if (signal?.aborted) giveUp();
     });
   }
 }

@@ -3,10 +3,9 @@
  * delays a prepare or a health check. forwarder.ts starts it.
  * @module
  */
-import { readlinkSync } from "node:fs";
 import { errorText } from "../util/errors.ts";
 import { runtimeName } from "../runtime/mod.ts";
-import type { WorkerHello } from "../runtime/types.ts";
+import { workerHello, workerScope } from "../runtime/worker_scope.ts";
 import type {
   Listen,
   Listening,
@@ -15,19 +14,13 @@ import type {
 } from "./listen.ts";
 import type { WorkerCommand, WorkerEvent } from "./messages.ts";
 
-/** The global scope of a worker; the types that are loaded here are those of a page. */
-interface WorkerScope {
-  postMessage(message: WorkerEvent | WorkerHello): void;
-  onmessage: ((event: MessageEvent<WorkerCommand>) => void) | null;
-}
-
 interface ForwardedPort {
   readonly listener: Listening;
   targets: readonly string[];
   listening: boolean;
 }
 
-const scope = globalThis as unknown as WorkerScope;
+const scope = workerScope<WorkerCommand, WorkerEvent>();
 const ports = new Map<number, ForwardedPort>();
 const connections = new Set<RelayedConnection>();
 /** Listeners that are not closed yet, including those that are being closed. */
@@ -47,9 +40,7 @@ scope.onmessage = async ({ data: command }) => {
 };
 
 const { descriptors } = await loading;
-// proc(5): /proc/thread-self is PID/task/TID
-const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
-scope.postMessage({ tid, descriptors: descriptors?.flags });
+scope.postMessage(workerHello(descriptors?.flags));
 
 /** Loads the relay of this runtime, and only that one. */
 async function loadListen(): Promise<ListenModule> {

@@ -8,7 +8,7 @@ import { errorText } from "../util/errors.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { type ForwardedPort, Forwarder } from "./forwarder.ts";
-import type { PortLog } from "./log.ts";
+import { type PortLog, ScanErrors } from "./log.ts";
 import type { PortsEffect } from "./messages.ts";
 import { type PortScanner, Scanner } from "./scanner.ts";
 
@@ -46,16 +46,17 @@ export class PortSubsystem {
   readonly #options: PortSubsystemOptions;
   readonly #scanner: PortScanner;
   readonly #forwarder: Forwarder;
+  readonly #errors: ScanErrors;
   /** One object per start: a scan of an earlier run then has no effect. */
   #run: object | undefined;
   #resting = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #stopping: Promise<PortsEffect> | undefined;
-  #reported: string | undefined;
 
   constructor(options: PortSubsystemOptions) {
     this.#options = options;
+    this.#errors = new ScanErrors(options.log);
     this.#scanner = options.scanner ?? new Scanner(options);
     this.#forwarder = new Forwarder({
       ...options,
@@ -100,10 +101,6 @@ export class PortSubsystem {
     return await this.#forwarder.stop(signal);
   }
 
-  #schedule(run: object, delayMs: number): void {
-    this.#timer = setTimeout(() => this.#begin(run), delayMs);
-  }
-
   #begin(run: object): void {
     this.#ticking = this.#tick(run);
   }
@@ -114,23 +111,21 @@ export class PortSubsystem {
     if (this.#run !== run) return;
     try {
       await this.#scan(run);
-      this.#reported = undefined;
+      this.#errors.clear();
     } catch (error) {
-      this.#report(`Cannot scan for ports: ${errorText(error)}`);
+      this.#errors.report(`Cannot scan for ports: ${errorText(error)}`);
     }
-    if (this.#run === run) this.#schedule(run, this.#options.scanIntervalMs);
+    if (this.#run !== run) return;
+    const { scanIntervalMs } = this.#options;
+    this.#timer = setTimeout(() => this.#begin(run), scanIntervalMs);
   }
 
   async #scan(run: object): Promise<void> {
-    this.#rest(!this.#hasAddress());
+    const { forwardAddress, hasAddress = onInterface } = this.#options;
+    this.#rest(!hasAddress(forwardAddress));
     if (this.#resting) return this.#forwarder.set(new Map());
     const targets = await this.#scanner.scan();
     if (this.#run === run) this.#forwarder.set(targets);
-  }
-
-  #hasAddress(): boolean {
-    const { forwardAddress, hasAddress = onInterface } = this.#options;
-    return hasAddress(forwardAddress);
   }
 
   #rest(resting: boolean): void {
@@ -142,13 +137,6 @@ export class PortSubsystem {
         ? `port forwarding rests: no interface has ${forwardAddress}`
         : `port forwarding starts: an interface has ${forwardAddress} now`,
     );
-  }
-
-  /** Logs the error, but not again as long as each scan fails in the same way. */
-  #report(text: string): void {
-    if (text === this.#reported) return;
-    this.#reported = text;
-    this.#options.log.warn(text);
   }
 }
 

@@ -12,18 +12,11 @@ import { withCompleteUrl } from "./url.ts";
 const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /**
- * An IPv4 address without the prefix `::ffff:`, with which a socket that listens on `::` names its
- * IPv4 peers (RFC 4291, 2.5.5.2).
+ * A peer. A socket that listens on `::` names its IPv4 peers with the prefix `::ffff:` (RFC 4291,
+ * 2.5.5.2); the address of the peer has no such prefix.
  */
-export function normalizeAddress(address: string): string {
-  // No regular expression for a usual IPv4 address.
-  if (!address.startsWith("::")) return address;
-  return V4_MAPPED.exec(address)?.[1] ?? address;
-}
-
-/** A peer, its address without the prefix of mapped IPv4 addresses. */
 export function makePeer(address: string, port: number): Peer {
-  return { address: normalizeAddress(address), port };
+  return { address: V4_MAPPED.exec(address)?.[1] ?? address, port };
 }
 
 /** The peer of every connection over the unix socket of that path. */
@@ -32,21 +25,16 @@ export function unixPeer(path: string): Peer {
 }
 
 /** The error of a server that cannot listen; it contains the code of the cause. */
-export function listenError(options: ServeOptions, cause: unknown): Error {
-  return cannotListen(options, cause);
-}
-
-function cannotListen(at: ListenAddress, cause: unknown): Error {
+export function listenError(at: ListenAddress, cause: unknown): Error {
   const why = errorText(cause);
   return new Error(`Cannot listen on ${addressText(at)}: ${why}`, { cause });
 }
 
 /** The error of a server that cannot accept clients for now; it contains the code of the cause. */
 export function stoppedError(options: ServeOptions, cause: unknown): Error {
+  const on = addressText(options);
   return new Error(
-    `Cannot take another client on ${addressText(options)}: ${
-      errorText(cause)
-    }; ` +
+    `Cannot take another client on ${on}: ${errorText(cause)}; ` +
       "it listens again as soon as it can",
     { cause },
   );
@@ -79,7 +67,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
     }
     rmSync(path, { force: true });
   } catch (error) {
-    throw cannotListen({ path }, error);
+    throw listenError({ path }, error);
   }
 }
 

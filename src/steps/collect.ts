@@ -5,7 +5,7 @@
 import type { Step } from "../lifecycle/step.ts";
 import type { IdleCollector } from "../memory/idle_collector.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
-import { residentBytes } from "../memory/resident.ts";
+import { residentBytes } from "../memory/info.ts";
 import type { Runtime } from "../runtime/types.ts";
 
 /**

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
+import { OUTCOMES } from "../lifecycle/request.ts";
 import type { Repair } from "../lifecycle/step.ts";
 import { errorCode } from "../util/errors.ts";
 
@@ -27,7 +28,7 @@ const GenerationDocument = v.object({
   generation: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   /** The operation that the recovery ended, and its outcome. */
   operation: v.string(),
-  outcome: v.picklist(["restored", "resumed", "expired", "aborted"]),
+  outcome: v.picklist(OUTCOMES),
   /** The wall clock at the time of publishing, RFC 3339. */
   time: v.string(),
 });

@@ -14,7 +14,7 @@ import {
   frozenFromAbove,
   requestFreezer,
 } from "../linux/cgroup.ts";
-import { waitFor } from "../linux/poll.ts";
+import { waitFor } from "../util/wait.ts";
 
 /** What the step needs. */
 export interface WorkloadStepOptions {

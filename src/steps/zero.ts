@@ -7,7 +7,7 @@ import type { Step } from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
 import { canPageOut } from "../memory/working_set.ts";
 import { MemoryZeroer } from "../memory/zero.ts";
-import { residentBytes } from "../memory/resident.ts";
+import { residentBytes } from "../memory/info.ts";
 
 const ZERO_MS = 6000;
 const ZERO_AFTER_MS = 2000;

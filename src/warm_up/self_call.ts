@@ -68,7 +68,7 @@ export class SelfCall {
   /** A socket that is connecting to the address. */
   #connect(address: Uint8Array): number {
     const family = address[0] | address[1] << 8;
-    const socket = requireSymbol(this.#libc.socket, "socket")(
+    const socket = requireSymbol(this.#libc, "socket")(
       family,
       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
       0,
@@ -76,7 +76,7 @@ export class SelfCall {
     if (socket === -1) throw lastError(this.#libc, "open", "a socket");
     // A connection to 0.0.0.0 or :: leads to this machine. The socket may still be connecting
     // when this returns; if it cannot connect, the sending fails.
-    requireSymbol(this.#libc.connect, "connect")(
+    requireSymbol(this.#libc, "connect")(
       socket,
       address,
       address.length,
@@ -91,11 +91,11 @@ export class SelfCall {
       const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
       const size = BigInt(request.length);
       const send = () =>
-        requireSymbol(this.#libc.send, "send")(socket, request, size, flags);
+        requireSymbol(this.#libc, "send")(socket, request, size, flags);
       await this.#until("sent", send);
       const reply = new Uint8Array(1024);
       const recv = () =>
-        requireSymbol(this.#libc.recv, "recv")(
+        requireSymbol(this.#libc, "recv")(
           socket,
           reply,
           BigInt(reply.length),
@@ -103,7 +103,7 @@ export class SelfCall {
         );
       await this.#until("answered", recv);
     } finally {
-      requireSymbol(this.#libc.close, "close")(socket);
+      requireSymbol(this.#libc, "close")(socket);
       this.#own = undefined;
     }
   }
@@ -127,7 +127,7 @@ export class SelfCall {
     const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
     const length = new Uint8Array(new Uint32Array([address.length]).buffer);
     if (
-      requireSymbol(this.#libc.getsockname, "getsockname")(
+      requireSymbol(this.#libc, "getsockname")(
         socket,
         address,
         length,

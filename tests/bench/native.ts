@@ -33,7 +33,7 @@ const MIB = 2 ** 20;
 const FLAGS = [
   "--forward-ports=false",
   "--log-level=info",
-  // as it is where nobody says otherwise; the agents of tests go without
+  // the default of the agent; the agents of tests go without
   "--page-out=unneeded",
 ];
 

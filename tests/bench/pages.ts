@@ -26,7 +26,7 @@ import { pass } from "./stats.ts";
 import { Table } from "./table.ts";
 
 const PART = "pages";
-const NOBODY = "no agent";
+const NO_AGENT = "no agent";
 
 /** Runs it all. */
 export async function pages(
@@ -124,7 +124,7 @@ function chart(
       const length = table.number(name, column);
       if (Number.isNaN(length)) return [];
       const label = `${column}: ${line}`;
-      return [{ label, length, marked: column === NOBODY }];
+      return [{ label, length, marked: column === NO_AGENT }];
     })
   );
   report.chart(

@@ -7,7 +7,7 @@ import { serving } from "../support/serving.ts";
 import { until } from "../support/until.ts";
 
 describe("a reply of a quiesced server", () => {
-  test("closes its connection and who is there, nobody who comes later", async () => {
+  test("closes its own connection and the present ones, and none that is opened later", async () => {
     const one = await serving(await realLibc(), {});
     try {
       await one.tracker.quiesce();
@@ -40,7 +40,7 @@ describe("a reply of a quiesced server", () => {
       asking.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
       assert.equal((await asking.response()).status, 200);
       await asking.gone();
-      // The runtime has closed it; nobody looks before that turn whether it has.
+      // The runtime has closed it; no code looks at it before that turn.
       assert.ok(one.tracker.busy(peer) || turned);
       await until("the turn", () => !one.tracker.busy(peer));
       assert.deepEqual(one.said, []);

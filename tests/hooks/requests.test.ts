@@ -144,7 +144,7 @@ describe("a request", () => {
     assert.equal((await post("/break")).status, "failed");
   });
 
-  test("nobody there is a failure", async () => {
+  test("a target without a program is a failure", async () => {
     const target = parseTarget(`unix:${directory.path}/none.sock:/`)!;
     const result = await postHook(target, FREEZE, { limitMs: 2000 });
     assert.equal(result.status, "failed");

@@ -19,7 +19,7 @@ function run(text: string, limitMs = 5000, signal?: AbortSignal) {
   return runScript(path, FREEZE, { limitMs, signal });
 }
 
-/** Whether a process runs; one that nobody has reaped yet does not. */
+/** Whether a process runs; one that has ended and is not reaped yet does not. */
 function runs(pid: string): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));

@@ -35,7 +35,7 @@ describe("without a token", () => {
       ["the host", HOST, undefined],
       ["a program of the guest", GUEST, "guest-call"],
       ["the owner of the unix socket", UNIX, undefined],
-      ["somebody unknown", undefined, "guest-call"],
+      ["an unknown caller", undefined, "guest-call"],
     ] as const
   ) {
     test(`${who} prepares: ${refused ?? "let in"}`, () => {
@@ -83,7 +83,7 @@ describe("without a token", () => {
     assert.equal(moving.refusal(prepare), "guest-call");
   });
 
-  test("whoever prepared is not asked about again until the recovery", () => {
+  test("the address of the prepare is not looked up again until the recovery", () => {
     const asked: string[] = [];
     const counting = guard({
       isLocal: (address) => asked.push(address) > 0 && address !== HOST.address,
@@ -129,7 +129,7 @@ describe("a browser", () => {
 
 describe("with a token", () => {
   const one = guard({ token });
-  test("nobody does anything without it but ask for health", () => {
+  test("without the token, only health checks are allowed", () => {
     for (const peer of [HOST, GUEST, UNIX, undefined]) {
       for (const path of ["/snapshot", "/metrics", "/openapi.json", "/no"]) {
         for (const method of ["GET", "POST", "DELETE", "HEAD"]) {
@@ -142,7 +142,7 @@ describe("with a token", () => {
     }
   });
 
-  test("whoever has it is let in, from inside the guest too", () => {
+  test("a caller with the token is admitted, from inside the guest too", () => {
     for (const peer of [HOST, GUEST, UNIX, undefined]) {
       const prepare = call("POST", "/snapshot/prepare", peer, WITH_TOKEN);
       assert.equal(one.refusal(prepare), undefined);

@@ -100,7 +100,7 @@ describe("a tree that never had Lull", () => {
   });
 });
 
-describe("what somebody changed", () => {
+describe("what a user changed", () => {
   test("a config stays, whatever it is", () => {
     const root = tree();
     installInto(root);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DeferredRepairs } from "../../src/lifecycle/deferred_repairs.ts";
-import type { Recovery } from "../../src/lifecycle/recovery.ts";
+import type { Recovery } from "../../src/lifecycle/reports.ts";
 import type { RecoverRequest } from "../../src/lifecycle/request.ts";
 import type { Effect, Skipped } from "../../src/lifecycle/step.ts";
 

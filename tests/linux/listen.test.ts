@@ -36,7 +36,7 @@ describe("showUnsentConnections", () => {
   });
 
   it("finds the one socket that listens, and turns the wait off", () => {
-    const [listener] = descriptorsOn(libc, server.port);
+    const [listener] = descriptorsOn(libc, [server.port]);
     assert.equal(deferSeconds(libc, listener) > 0, runtime.name === "bun");
     assert.deepEqual(listeners(), [listener]);
     showUnsentConnections(libc, listeners());
@@ -48,7 +48,7 @@ describe("showUnsentConnections", () => {
     client = connect(server.port, "127.0.0.1");
     await new Promise((resolve) => client.once("connect", resolve));
     const [found] = await until("the silent connection", () => {
-      const connections = listConnections(libc, server.port);
+      const connections = listConnections(libc, [server.port]);
       return connections.length > 0 ? connections : undefined;
     }) ?? [];
     assert.equal(found.peer.port, client.localPort);
@@ -57,14 +57,14 @@ describe("showUnsentConnections", () => {
   });
 
   it("hides a client that says nothing, until it speaks", async () => {
-    const before = listConnections(libc, server.port).length;
+    const before = listConnections(libc, [server.port]).length;
     hideUnsentConnections(libc, listeners());
     const silent = connect(server.port, "127.0.0.1");
     await new Promise((resolve) => silent.once("connect", resolve));
-    assert.equal(listConnections(libc, server.port).length, before);
+    assert.equal(listConnections(libc, [server.port]).length, before);
     silent.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     await new Promise((resolve) => silent.once("data", resolve));
-    assert.equal(listConnections(libc, server.port).length, before + 1);
+    assert.equal(listConnections(libc, [server.port]).length, before + 1);
     silent.destroy();
     showUnsentConnections(libc, listeners());
   });
@@ -73,7 +73,7 @@ describe("showUnsentConnections", () => {
     const file = openSync("/dev/null", "r");
     closeSync(file);
     showUnsentConnections(libc, [file, ...listeners()]);
-    const [connection] = listConnections(libc, server.port);
+    const [connection] = listConnections(libc, [server.port]);
     hideUnsentConnections(libc, [connection.fd, ...listeners()]);
     assert.ok(deferSeconds(libc, listeners()[0]) > 0);
     showUnsentConnections(libc, listeners());

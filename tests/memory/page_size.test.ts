@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { Libc } from "../../src/linux/libc.ts";
 import { pageBytes } from "../../src/linux/page_size.ts";
-import { residentBytes } from "../../src/memory/resident.ts";
+import { residentBytes } from "../../src/memory/info.ts";
 import { WorkingSet } from "../../src/memory/working_set.ts";
 import { unexpected } from "../support/deferred.ts";
 

@@ -101,7 +101,7 @@ export const health = new Command("health()", async (model, world) => {
   assertHealth(model, await world.ask("GET", "/health"));
 });
 
-/** Many at once: one recovery, and everybody sees its end. */
+/** Many at once: one recovery, and every caller sees its end. */
 export function storm(count: number): Command {
   return new Command(`storm(${count})`, async (model, world) => {
     recovered(model, "health");

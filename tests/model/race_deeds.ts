@@ -12,7 +12,7 @@ export function race(...calls: readonly string[]): Command {
     const before = await world.status();
     const replies = await world.atOnce(calls);
     for (const { status, body } of replies) {
-      // Overtaken, undone, refused by a hook: whoever is told so lost the race.
+      // Overtaken, undone, refused by a hook: a caller that gets this reply lost the race.
       assert.ok([200, 204, 409, 503].includes(status), `${status} ${body}`);
     }
     const status = await until("the end of the race", async () => {

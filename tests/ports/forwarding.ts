@@ -84,7 +84,7 @@ export function expected(offset: number): number {
   return offset % 251;
 }
 
-/** Whether nobody listens on the port of the forward address. */
+/** Whether no program listens on the port of the forward address. */
 export async function refused(port: number): Promise<boolean> {
   const socket = connect({ host: FORWARD_ADDRESS, port });
   try {

@@ -4,7 +4,7 @@ import process from "node:process";
 import { before, describe, it } from "node:test";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime, RuntimeWorker } from "../../src/runtime/types.ts";
-import { adoptWorker } from "../../src/runtime/worker.ts";
+import { AdoptedWorker } from "../../src/runtime/worker.ts";
 import { until } from "../support/until.ts";
 
 const ECHO = new URL("../support/echo_worker.ts", import.meta.url);
@@ -93,7 +93,7 @@ describe("a worker whose thread does not end", () => {
   } {
     const web = new Stubborn();
     const errors: Error[] = [];
-    const worker = adoptWorker(web as unknown as Worker, ECHO, {
+    const worker = new AdoptedWorker(web as unknown as Worker, ECHO, {
       onMessage() {},
       onError: (error) => errors.push(error),
     }, { endLimitMs: 100, close });

@@ -110,7 +110,7 @@ describe("the clock repair", () => {
     });
   });
 
-  it("says that the clock may be late where nobody knows", async () => {
+  it("says that the clock may be late if no time is known", async () => {
     const effect = await repair(fakeClocks(), {});
     assert.match(String(effect.skipped), /the wall clock may be late/);
   });

@@ -47,7 +47,7 @@ describe("hooks around a freeze", () => {
     assert.equal(journal.written.size, 0);
   });
 
-  test("with nobody there is nothing to do", async () => {
+  test("without a hook there is nothing to do", async () => {
     const { step } = start([]);
     assert.deepEqual(await step.quiesce(stepContext()), {
       skipped: "there are no hooks",

@@ -34,7 +34,7 @@ export class Raw {
     const raw = new Raw(net.connect({ port, host, noDelay: true }));
     await until(
       `a connection to port ${port}`,
-      // A prepare may have closed it before anybody looked.
+      // A prepare may have closed it before this looks.
       () => raw.closed || raw.#socket.readyState === "open",
     );
     if (raw.#failed !== undefined) throw raw.#failed;

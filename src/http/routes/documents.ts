@@ -4,53 +4,13 @@
  * @module
  */
 import * as v from "valibot";
-
-const Outcomes = ["restored", "resumed", "expired", "aborted"] as const;
-
-const Milliseconds = v.pipe(v.number(), v.minValue(0));
-
-/** The report of one step. */
-export const StepReport = v.object({
-  name: v.string(),
-  status: v.picklist(["done", "skipped", "failed", "timeout", "overtaken"]),
-  ms: Milliseconds,
-  effect: v.optional(v.record(v.string(), v.unknown())),
-  reason: v.optional(v.string()),
-});
-
-/** The evidence of a restore, from the kernel and the clocks. */
-export const Evidence = v.object({
-  conclusive: v.boolean(),
-  restored: v.boolean(),
-  paused: v.boolean(),
-  sources: v.pipe(
-    v.array(v.object({
-      name: v.picklist(["vmgenid", "rtc", "ptp"]),
-      available: v.boolean(),
-      reason: v.optional(v.string()),
-      finding: v.optional(v.string()),
-    })),
-    v.readonly(),
-  ),
-});
-
-/** How an operation ended. */
-export const RecoveryReport = v.object({
-  operation: v.string(),
-  trigger: v.picklist([
-    "health",
-    "recover",
-    "evidence",
-    "lease",
-    "signal",
-    "failure",
-  ]),
-  outcome: v.picklist(Outcomes),
-  generation: v.number(),
-  ms: Milliseconds,
-  evidence: v.optional(Evidence),
-  steps: v.pipe(v.array(StepReport), v.readonly()),
-});
+import { STATES } from "../../lifecycle/machine.ts";
+import {
+  Milliseconds,
+  Recovery,
+  Repaired,
+  StepReport,
+} from "../../lifecycle/reports.ts";
 
 const Late = v.pipe(
   v.array(StepReport),
@@ -64,22 +24,14 @@ export const RecoverReply = v.object({
     v.boolean(),
     v.description("False if there was nothing to recover."),
   ),
-  recovery: v.optional(RecoveryReport),
+  recovery: v.optional(Recovery),
   late: v.optional(Late),
 });
-
-const States = [
-  "running",
-  "preparing",
-  "quiesced",
-  "undoing",
-  "recovering",
-] as const;
 
 /** The reply of a health check. */
 export const Health = v.object({
   version: v.string(),
-  state: v.picklist(States),
+  state: v.picklist(STATES),
   generation: v.number(),
 });
 
@@ -92,25 +44,11 @@ export const PrepareReport = v.object({
   steps: v.pipe(v.array(StepReport), v.readonly()),
 });
 
-/** A change that a killed agent left, and that this one undid at its start. */
-export const Repaired = v.object({
-  kind: v.string(),
-  status: v.picklist(["repaired", "owed", "failed", "corrupt"]),
-  ms: Milliseconds,
-  effect: v.optional(v.record(v.string(), v.unknown())),
-  owed: v.optional(v.pipe(
-    v.array(v.string()),
-    v.readonly(),
-    v.description("Hooks that are still owed their thaw."),
-  )),
-  reason: v.optional(v.string()),
-});
-
 /** The status document. */
 export const Status = v.object({
   version: v.string(),
   runtime: v.object({ name: v.string(), version: v.string() }),
-  state: v.picklist(States),
+  state: v.picklist(STATES),
   generation: v.number(),
   settled: v.boolean(),
   keepAlive: v.boolean(),
@@ -119,7 +57,7 @@ export const Status = v.object({
     left: v.pipe(v.number(), v.description("Seconds of guest time left.")),
   }),
   operation: v.optional(PrepareReport),
-  lastRecovery: v.optional(RecoveryReport),
+  lastRecovery: v.optional(Recovery),
   late: v.optional(Late),
   /** The changes that a killed agent left, and that this one undid at its start. */
   repaired: v.optional(v.pipe(v.array(Repaired), v.readonly())),
@@ -150,16 +88,16 @@ export const Problem = v.object({
   title: v.string(),
   status: v.number(),
   detail: v.optional(v.string()),
-  state: v.picklist(States),
+  state: v.picklist(STATES),
   errors: v.optional(v.array(v.object({
     path: v.string(),
     expected: v.string(),
   }))),
   report: v.optional(v.object({
     prepare: PrepareReport,
-    undo: RecoveryReport,
+    undo: Recovery,
   })),
-  recovery: v.optional(RecoveryReport),
+  recovery: v.optional(Recovery),
   late: v.optional(Late),
   fields: v.optional(v.pipe(
     v.array(v.string()),

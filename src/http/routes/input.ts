@@ -5,6 +5,7 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import type { Bindings } from "../../connections/exchange.ts";
+import { within } from "../../util/within.ts";
 import { ProblemError } from "./problem.ts";
 
 /** Milliseconds that a body may take to arrive. */
@@ -69,20 +70,13 @@ async function receive(c: Context<{ Bindings: Bindings }>): Promise<string> {
   const limit = c.get("bodyLimitBytes");
   if (!chunked && length > limit) throw new ProblemError("body-too-large");
   const { exchange } = c.env;
-  let timer: ReturnType<typeof setTimeout> | undefined;
   exchange.receiving = true;
   try {
-    return await Promise.race([
-      chunked ? readChunks(c.req.raw, limit) : c.req.text(),
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new ProblemError("body-timeout")),
-          BODY_LIMIT_MS,
-        );
-      }),
-    ]);
+    const body = chunked ? readChunks(c.req.raw, limit) : c.req.text();
+    const received = await within(body, { limitMs: BODY_LIMIT_MS });
+    if ("early" in received) throw new ProblemError("body-timeout");
+    return received.value;
   } finally {
-    clearTimeout(timer);
     exchange.receiving = false;
   }
 }

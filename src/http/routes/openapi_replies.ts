@@ -7,14 +7,16 @@ import type { JsonSchema } from "../../util/json_input.ts";
 import { NetworkIdentity } from "../../network/identity.ts";
 import {
   Evidence,
+  Recovery,
+  Repaired,
+  StepReport,
+} from "../../lifecycle/reports.ts";
+import {
   Health,
   PrepareReport,
   Problem,
   RecoverReply,
-  RecoveryReport,
-  Repaired,
   Status,
-  StepReport,
 } from "./documents.ts";
 import { schemaOf } from "./json_schema.ts";
 import { type ProblemKind, PROBLEMS, problemType } from "../../util/problem.ts";
@@ -28,7 +30,7 @@ export const SHARED = {
   PrepareReport,
   Problem,
   RecoverReply,
-  RecoveryReport,
+  RecoveryReport: Recovery,
   Repaired,
   Status,
   StepReport,

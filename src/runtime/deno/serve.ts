@@ -83,36 +83,25 @@ function listensAnew(options: ServeOptions, signal: AbortSignal): boolean {
   }
 }
 
-/**
- * One exchange, kept: V8 forgets what objects look like of which a collection has
- * left none, and the inline caches for them. A fork would learn it all anew while
- * its caller waits. The first GET, for that has no secrets in its body.
- */
-let kept: readonly unknown[] | undefined;
-
 function bind(options: ServeOptions, signal: AbortSignal) {
   // Without onListen, Deno prints a line.
   const quiet = { signal, onListen() {} };
-  if (!("path" in options)) {
-    const { host: hostname, port } = options;
-    return Deno.serve({ ...quiet, hostname, port }, async (request, info) => {
-      const { remoteAddr } = info;
-      const peer = makePeer(remoteAddr.hostname, remoteAddr.port);
-      const response = await answer(options, request, peer);
-      if (kept === undefined && request.method === "GET") {
-        kept = [request, info, remoteAddr, response];
-      }
-      return response;
-    });
+  if ("path" in options) {
+    const { path } = options;
+    const peer = unixPeer(path);
+    return bindPrivately(
+      path,
+      () =>
+        Deno.serve(
+          { ...quiet, path },
+          (request) => answer(options, request, peer),
+        ),
+    );
   }
-  const { path } = options;
-  const peer = unixPeer(path);
-  return bindPrivately(
-    path,
-    () =>
-      Deno.serve(
-        { ...quiet, path },
-        (request) => answer(options, request, peer),
-      ),
+  const { host: hostname, port } = options;
+  return Deno.serve(
+    { ...quiet, hostname, port },
+    (request, { remoteAddr: { hostname, port } }) =>
+      answer(options, request, makePeer(hostname, port)),
   );
 }

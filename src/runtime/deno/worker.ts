@@ -4,7 +4,7 @@
  */
 import { requireWorkerDescriptors } from "../spare_descriptors.ts";
 import type { RuntimeWorker, WorkerEvents } from "../types.ts";
-import { adoptWorker } from "../worker.ts";
+import { AdoptedWorker } from "../worker.ts";
 import { openLibrary } from "./library.ts";
 
 // socket(7); struct linger: on, for 0 s
@@ -16,7 +16,7 @@ const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 export function startWorker(url: URL, events: WorkerEvents): RuntimeWorker {
   requireWorkerDescriptors(url);
   const worker = new Worker(url, { type: "module" });
-  return adoptWorker(worker, url, events, { close: reset });
+  return new AdoptedWorker(worker, url, events, { close: reset });
 }
 
 /** Closes a descriptor. If it is a connection, its peer gets a reset. */

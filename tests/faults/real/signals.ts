@@ -52,7 +52,7 @@ interface State {
   readonly reach: (agent: TestAgent, guest: Guest) => Promise<unknown>;
 }
 
-/** A request whose reply nobody waits for. */
+/** Sends a request, and does not wait for the reply. */
 function send(agent: TestAgent, method: string, path: string): void {
   agent.ask(method, path).catch(() => {});
 }
@@ -84,7 +84,7 @@ const STATES: readonly State[] = [
   },
 ];
 
-/** Every freeze is followed by a thaw: nobody in the guest is left waiting. */
+/** Every freeze is followed by a thaw: no program in the guest is left waiting. */
 function assertThawed({ calls }: Guest): void {
   assert.notEqual(calls.at(-1), "freeze", calls.join(", "));
 }

@@ -107,7 +107,7 @@ export class Fleet {
 
   /**
    * A test whose machines end with it. Where it fails, they first tell what
-   * their agents said: nobody can ask them later.
+   * their agents said: they cannot be asked later.
    */
   test(name: string, body: () => Promise<void>): void {
     test(name, async () => {

@@ -2,7 +2,13 @@
  * The tree of a guest's root filesystem: busybox, the scripts of the tests, and the agent.
  * @module
  */
-import { cpSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { buildDebianTree, debianInputs } from "./debian.ts";
 import { type GuestKind, GUESTS } from "./guests.ts";
@@ -10,6 +16,7 @@ import { busyboxOf } from "./initramfs.ts";
 import { guestKernel } from "./kernel.ts";
 import { guestDir, projectDir } from "./paths.ts";
 import { runText, which } from "./run.ts";
+import { v8Flags } from "../../support/v8_flags.ts";
 import { addBusybox, addFile, addProgram, addText } from "./tree.ts";
 
 /** Which agent the guest runs: the compiled binary, its script for Deno, none. */
@@ -96,8 +103,9 @@ export function buildRootfs(tree: string, options: ImageOptions): void {
   }
   if (options.variant === "deno") {
     addProgram(tree, "/usr/local/bin/deno", denoPath());
-    const script = join(guestDir, "deno_lull.sh");
-    addFile(tree, "/usr/local/bin/lull", script, 0o755);
+    const script = readFileSync(join(guestDir, "deno_lull.sh"), "utf8")
+      .replace("V8_FLAGS", v8Flags());
+    addText(tree, "/usr/local/bin/lull", script, 0o755);
     cpSync(agentBundle(options), join(tree, "opt/lull"), { recursive: true });
   }
   for (const [path, source] of Object.entries(options.extra ?? {})) {
@@ -143,6 +151,9 @@ export function rootfsInputs(options: ImageOptions): string[] {
   if (libraries) list.push(join(libraries, "lib"));
   if (guest === "debian") list.push(...debianInputs());
   if (options.variant === "bun") list.push(agentBinary(options));
-  if (options.variant === "deno") list.push(denoPath(), agentBundle(options));
+  if (options.variant === "deno") {
+    const flags = join(projectDir, "deno.json");
+    list.push(denoPath(), agentBundle(options), flags);
+  }
   return list;
 }

@@ -1,5 +1,5 @@
 /**
- * Polls conditions that send no event: files of the kernel, and native threads.
+ * Waits for a time, and for conditions that send no event: files of the kernel, native threads.
  * @module
  */
 
@@ -21,13 +21,13 @@ export async function waitFor(
   for (;;) {
     if (condition()) return true;
     if (signal?.aborted || performance.now() >= end) return false;
-    await pause(pauseMs, signal);
+    await sleep(pauseMs, signal);
     pauseMs = Math.min(pauseMs + 1, LAST_PAUSE_MS);
   }
 }
 
 /** Waits for a number of milliseconds, or until the signal aborts. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
     const timer = setTimeout(end, ms);
