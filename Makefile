@@ -155,7 +155,8 @@ endurance: build ## Run 1,000 rounds on the bundle and the binary: nothing may g
 # The output is one page, dist/bench.json and dist/bench/*.svg. PARTS names what to
 # measure: native, forwarder, machine, pages. The part pages can measure less, for a
 # quick look at a change: SUBJECTS=bun RESTORES=3 GENERATIONS=1 HOSTS=health. REST= is
-# the time before a prepare in seconds. AGENT_FLAGS= has flags of the agent. SUBJECTS
+# the time before a prepare in seconds. AGENT_FLAGS= has flags of the agent. KIND=diff is
+# the kind of snapshot, in the parts native and pages. SUBJECTS
 # may name none, bare-bun, bare-deno, bun, deno, and agent, which AGENT= gives.
 bench: build dist/bare/bun dist/bare/deno/main.js vm-deps ## Measure everything; PARTS=native measures one part.
 	@bun run tests/bench/main.ts $(PARTS)

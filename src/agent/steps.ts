@@ -18,7 +18,7 @@ import { MountFreezer } from "../linux/mount_freezer.ts";
 import { MountSyncer } from "../linux/mount_syncer.ts";
 import { neededPaths } from "../linux/mounts.ts";
 import { canCallOnThread } from "../linux/thread.ts";
-import { failureLogger, logOf } from "../log/mod.ts";
+import { failureLogger, holdLog, logOf } from "../log/mod.ts";
 import type { Components } from "./components.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
@@ -29,6 +29,7 @@ import { filesystemStep } from "../steps/filesystem.ts";
 import { freezeMountsStep, thawMounts } from "../steps/freeze_mounts.ts";
 import { generationRepair } from "../steps/generation.ts";
 import { hooksStep } from "../steps/hooks.ts";
+import { idleCollectorStep } from "../steps/idle_collector.ts";
 import { memoryStep } from "../steps/memory.ts";
 import { networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
@@ -65,10 +66,11 @@ export function createSteps(components: Components): Parts {
     filesystem: filesystemStep(syncer && ((signal) => syncer.sync(signal))),
     "freeze-mounts": freezeMountsStep({
       mounts: config.freezeMounts,
+      all: config.freezeAllMounts,
       holdMs: config.freezeHoldMs,
       needed: () =>
         config.freezeForce ? [] : neededPaths(config.runtimeDirectory),
-      journal,
+      ...{ journal, holdLog },
       freezer: () => startFreezer(components),
       onError: components.onError,
     }),
@@ -79,11 +81,8 @@ export function createSteps(components: Components): Parts {
       : turnedOff(reset.record),
     evidence: evidenceStep(observer, components.recover, queue),
     "late-connections": lateConnectionsStep(tracker),
-    collect: collectStep(
-      (signal) => runtime.collect(signal),
-      components.idle,
-      queue,
-    ),
+    "idle-collector": idleCollectorStep(components.idle, queue),
+    collect: collectStep((signal) => runtime.collect(signal)),
     zero: zeroStep(libc, {
       ...pageOutOf(components),
       // JavaScriptCore has memory for a reply after each collection.

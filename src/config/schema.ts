@@ -74,6 +74,11 @@ export const configSchema = v.strictObject({
     600,
     "Seconds from the start of a prepare until Lull recovers on its own.",
   ),
+  snapshotKind: option(
+    oneOf(["full", "diff", "disk"]),
+    "full",
+    "Kind of snapshot that a prepare is for if the prepare does not name one.",
+  ),
   healthRecovers: option(
     oneOf(["always", "restored", "never"]),
     "always",
@@ -123,6 +128,11 @@ export const configSchema = v.strictObject({
     listOf(path, "absolute paths"),
     [],
     "Mount points of filesystems that are frozen while quiesced.",
+  ),
+  freezeAllMounts: option(
+    boolean(),
+    true,
+    "For kind disk, freeze all writable filesystems on disks if none is named.",
   ),
   freezeHoldMs: option(
     integer(1, 600_000),

@@ -94,7 +94,7 @@ export class ConnectionTracker {
       try {
         const response = await answer(request, exchange);
         const close = this.#ending || !this.#keeps(peer) ||
-          this.#isSpent(peer);
+          this.#isSpent(peer) || exchange.isLast;
         if (close) response.headers.set("connection", "close");
         if (exchange.hasAfter || close) {
           exchange.callerCloses = saysClose(request);

@@ -3,7 +3,7 @@
  * the freeze.
  * @module
  */
-import type { Outcome } from "../lifecycle/step.ts";
+import type { Kind, Outcome } from "../lifecycle/step.ts";
 import type { Early, Limits } from "../util/within.ts";
 import type { OUTPUT } from "./output.ts";
 
@@ -19,6 +19,8 @@ export interface HookEvent {
   readonly operation: string;
   /** The generation that the guest is in; at thaw, the one that begins. */
   readonly generation: number;
+  /** The kind of snapshot. Undefined for a thaw that an older version of Lull owed. */
+  readonly kind?: Kind;
   /** How the operation ended; known at thaw only. */
   readonly outcome?: Outcome;
   /** The host's wall clock, as the host wrote it; only at thaw, if known. */
@@ -100,6 +102,7 @@ const NAMES = {
   phase: "PHASE",
   operation: "OPERATION",
   generation: "GENERATION",
+  kind: "KIND",
   outcome: "OUTCOME",
   hostTime: "HOST_TIME",
 } as const satisfies Record<keyof HookEvent, string>;

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import type { EntryRepairer } from "../lifecycle/journal.ts";
-import { OUTCOMES } from "../lifecycle/request.ts";
+import { KINDS, OUTCOMES } from "../lifecycle/request.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import type { Log } from "../log/mod.ts";
 import { since } from "../util/errors.ts";
@@ -15,6 +15,7 @@ import { changeOf, type OwedThaws } from "./owed_thaws.ts";
 const Started = v.object({
   operation: v.string(),
   generation: v.number(),
+  kind: v.optional(v.picklist(KINDS)),
   outcome: v.optional(v.picklist(OUTCOMES)),
   started: v.array(v.string()),
 });

@@ -225,8 +225,8 @@ export class OwedThaws {
 
 /** The change that the journal records for started hooks and for owed thaws. */
 export function changeOf(
-  { operation, generation, outcome }: Omit<HookEvent, "phase">,
+  { operation, generation, kind, outcome }: Omit<HookEvent, "phase">,
   hooks: Iterable<string>,
 ): Record<string, unknown> {
-  return { operation, generation, outcome, started: [...hooks] };
+  return { operation, generation, kind, outcome, started: [...hooks] };
 }

@@ -179,12 +179,13 @@ export class DeferredRepairs {
   ): Promise<StepReport | undefined> {
     const repair = this.#repairs.get(name);
     if (repair === undefined) return undefined;
-    const { operation = "", generation = 0 } = this.#recovery ?? {};
+    const { operation = "", generation = 0, kind = "full" } = this.#recovery ??
+      {};
     const { report } = await run(
       { name, limitMs: repair.limitMs },
       (signal) =>
         repair.repair({
-          ...{ operation, generation, outcome, request, signal },
+          ...{ operation, generation, kind, outcome, request, signal },
           ...{ trigger: "recover", held: true },
         }),
     );

@@ -62,7 +62,7 @@ export class Lifecycle {
 
   /**
    * Quiesces the guest, up to the reply. Throws {@linkcode PrepareFailed} after a
-   * failed prepare is undone, {@linkcode OtherOperation} and {@linkcode Ending}.
+   * failed prepare is undone, {@linkcode OtherOperation}, `OtherKind` and {@linkcode Ending}.
    */
   async prepare(request: PrepareRequest = {}): Promise<Operation> {
     for (;;) {
@@ -76,7 +76,7 @@ export class Lifecycle {
             await phase.done.catch(() => {}); // it was aborted
             break;
           }
-          phase.operation.refuseOther(request.operation);
+          phase.operation.refuseOther(request);
           if (request.lease !== undefined) this.#lease.extend(request.lease);
           return await phase.done;
         case "quiesced":
@@ -84,7 +84,7 @@ export class Lifecycle {
           if ((await this.#evidence())?.restored) {
             await this.recover({ trigger: "evidence" });
           } else if (this.#machine.phase === phase) {
-            phase.operation.refuseOther(request.operation);
+            phase.operation.refuseOther(request);
             this.#lease.extend(request.lease ?? this.#lease.seconds);
             return phase.operation;
           }
@@ -146,7 +146,8 @@ export class Lifecycle {
   #begin(request: PrepareRequest): Promise<Operation> {
     const { leaseSeconds, newId, dryRun } = this.#options;
     const id = request.operation ?? newId();
-    const operation = new Operation(id, this.#generation, dryRun);
+    const kind = request.kind ?? this.#options.kind;
+    const operation = new Operation(id, this.#generation, kind, dryRun);
     this.#lease.start(request.lease ?? leaseSeconds);
     // Starts asynchronously, because the state must be entered first. Data that
     // arrives from now on is not waited for: it belongs to this or a later operation.

@@ -3,6 +3,7 @@
  * @module
  */
 import type { PlannedRepair, PlannedStep } from "./plan.ts";
+import type { Kind, PrepareRequest } from "./request.ts";
 import { run, STOP_MS } from "./run.ts";
 import type { StepReport } from "./reports.ts";
 import { RunningWork } from "./running_work.ts";
@@ -28,7 +29,7 @@ export interface Cause {
 /** The context of a recovery, for all its undos and repairs. */
 export type UndoContext = Omit<
   RecoveryContext,
-  "signal" | "operation" | "dryRun"
+  "signal" | "operation" | "kind" | "dryRun"
 >;
 
 /** A step that was done and can be undone. */
@@ -37,6 +38,8 @@ interface UndoEntry {
   readonly place: number;
   readonly name: string;
   readonly limitMs: number;
+  /** The repair before which this step is undone; after all repairs if undefined. */
+  readonly undoBefore?: string;
   readonly undo: Undo;
 }
 
@@ -58,6 +61,16 @@ export class OtherOperation extends Error {
   override readonly name = "OtherOperation";
   constructor() {
     super("Cannot act on this operation: another one is under way");
+  }
+}
+
+/** A prepare asks for another kind of snapshot than the operation that it would join. */
+export class OtherKind extends Error {
+  override readonly name = "OtherKind";
+  constructor() {
+    super(
+      "Cannot join this operation: it prepares for another kind of snapshot",
+    );
   }
 }
 
@@ -87,6 +100,7 @@ export class Operation {
   constructor(
     readonly id: string,
     readonly generation: number,
+    readonly kind: Kind = "full",
     readonly dryRun = false,
   ) {}
 
@@ -100,9 +114,13 @@ export class Operation {
     return this.#cause;
   }
 
-  /** Throws {@linkcode OtherOperation} if the id is not this operation's. */
-  refuseOther(id: string | undefined): void {
+  /**
+   * Throws {@linkcode OtherOperation} or {@linkcode OtherKind} if a prepare asks for something else
+   * than this operation. A prepare that names no kind joins an operation of any kind.
+   */
+  refuseOther({ operation: id, kind }: PrepareRequest): void {
     if (id !== undefined && id !== this.id) throw new OtherOperation();
+    if (kind !== undefined && kind !== this.kind) throw new OtherKind();
   }
 
   /** Aborts the operation and the signal of the step that runs. */
@@ -155,14 +173,15 @@ export class Operation {
   }
 
   /**
-   * Runs the repairs, then undoes the steps, the last step first. A failure does not
-   * stop the others. The returned list grows if a step ends later and is undone then.
+   * Runs the repairs, then undoes the steps, the last step first. A step whose row names a
+   * repair is undone before that repair. A failure does not stop the others. The returned list grows if a step ends later and is undone then.
    */
   async undo(
     repairs: readonly PlannedRepair[],
     context: UndoContext,
   ): Promise<StepReport[]> {
     for (const { name, limitMs, repair } of repairs) {
+      await this.#undoBefore(name, context);
       await this.#runUndo(name, limitMs, context, repair);
     }
     this.#undoing = context;
@@ -171,10 +190,18 @@ export class Operation {
   }
 
   async #runStep(
-    { name, limitMs, stopMs, needsIdle, quiesce }: PlannedStep,
+    { name, limitMs, stopMs, needsIdle, quiesce, ...row }: PlannedStep,
   ): Promise<StepReport> {
     const place = this.#places++;
-    const { id: operation, generation, dryRun } = this;
+    const { id: operation, generation, kind, dryRun } = this;
+    if (!row.kinds.includes(kind)) {
+      return {
+        name,
+        status: "skipped",
+        ms: 0,
+        reason: `left out by kind ${kind}`,
+      };
+    }
     const { names } = this.#running;
     if (needsIdle && names !== undefined) {
       const reason = `it needs the other steps to be idle, and ${names} runs`;
@@ -183,12 +210,13 @@ export class Operation {
     const overtaken = this.#abort.signal;
     const ran = await run<Done | Skipped>(
       { name, limitMs, overtaken, stopMs },
-      (signal) => quiesce({ operation, generation, signal, dryRun }),
+      (signal) => quiesce({ operation, generation, kind, signal, dryRun }),
     );
     const add = (value: Done | Skipped | undefined) => {
       if (value === undefined || !("undo" in value)) return;
       const { undo } = value;
-      if (undo !== undefined) this.#addUndo({ place, name, limitMs, undo });
+      if (undo === undefined) return;
+      this.#addUndo({ place, name, limitMs, undoBefore: row.undoBefore, undo });
     };
     add(ran.value);
     if (ran.running) this.#running.addStep(name, ran.running.then(add));
@@ -201,9 +229,9 @@ export class Operation {
     context: UndoContext,
     action: Undo | Repair["repair"],
   ): Promise<void> {
-    const { id: operation, dryRun } = this;
+    const { id: operation, kind, dryRun } = this;
     const ran = await run<Effect | Skipped>({ name, limitMs }, (signal) => {
-      const work = action({ ...context, operation, signal, dryRun });
+      const work = action({ ...context, operation, kind, signal, dryRun });
       return work instanceof Promise
         ? work.then((effect) => effect ?? {})
         : work ?? {};
@@ -219,6 +247,17 @@ export class Operation {
     this.#undos.sort((a, b) => a.place - b.place);
     if (this.#undoing === undefined) return;
     this.#running.addUndo(entry.name, entry.limitMs, this.#undoAll());
+  }
+
+  async #undoBefore(repair: string, context: UndoContext): Promise<void> {
+    for (;;) {
+      const at = this.#undos.findLastIndex((entry) =>
+        entry.undoBefore === repair
+      );
+      if (at === -1) return;
+      const [{ name, limitMs, undo }] = this.#undos.splice(at, 1);
+      await this.#runUndo(name, limitMs, context, undo);
+    }
   }
 
   async #undoAll(): Promise<void> {

@@ -65,7 +65,8 @@ export async function leave(
   const context = { trigger, outcome, held, generation, request };
   const steps = await operation.undo(repairs ?? [], context);
   return {
-    ...{ operation: operation.id, trigger, outcome, generation },
+    ...{ operation: operation.id, kind: operation.kind },
+    ...{ trigger, outcome, generation },
     ...{ ms: since(start), evidence, steps },
   };
 }

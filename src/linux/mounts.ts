@@ -3,10 +3,10 @@
  * path of a mount may wait for ever.
  * @module
  */
-import { readlinkSync } from "node:fs";
 import {
   isForeign,
   isOnDisk,
+  isStacked,
   mayNotAnswer,
   neverFreezes,
 } from "./filesystem_types.ts";
@@ -93,22 +93,12 @@ export interface Needed {
   readonly what: string;
 }
 
-/** Returns the paths that the agent writes to: its runtime directory, and a log that is a file. */
+/**
+ * Returns the paths that the agent writes to while filesystems are frozen: its runtime directory.
+ * The log is not one of them, because its lines stay in memory until the thaw.
+ */
 export function neededPaths(runtimeDirectory: string): Needed[] {
-  const logs = [1, 2].map((fd) => ({
-    path: nameOf(fd),
-    what: "the agent's log",
-  })).filter(({ path }) => path.startsWith("/"));
-  return [{ path: runtimeDirectory, what: "the runtime directory" }, ...logs];
-}
-
-/** Returns the path of an open file without a call to its filesystem; "" if it is closed. */
-function nameOf(fd: number): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return "";
-  }
+  return [{ path: runtimeDirectory, what: "the runtime directory" }];
 }
 
 /**
@@ -133,7 +123,7 @@ export function mountsToFreeze(
   names: readonly string[],
   needed: readonly Needed[],
   realPaths: RealPaths,
-  mounts = readMounts(),
+  mounts: readonly Mount[] = readMounts(),
 ): Mount[] {
   const found = new Set<Mount>();
   for (const name of names) found.add(mountNamed(name, realPaths, mounts));
@@ -143,6 +133,49 @@ export function mountsToFreeze(
     devices.add(mount.device);
     return true;
   });
+  refuseNeeded(needed, realPaths, mounts, devices);
+  return chosen;
+}
+
+/** The mounts to freeze if none is named, and those that are left alone. */
+export interface AllMounts {
+  /** One mount of each filesystem, in the order in which they were mounted. */
+  readonly chosen: readonly Mount[];
+  /** A mount point of each foreign filesystem, and of each that cannot be reached safely. */
+  readonly leftAlone: readonly string[];
+}
+
+/**
+ * Chooses every writable filesystem on a disk. Throws for a filesystem that the agent must write
+ * to, and if the agent writes to a stacked filesystem, whose disk is unknown.
+ */
+export function allMountsToFreeze(
+  needed: readonly Needed[],
+  realPaths: RealPaths,
+  mounts: readonly Mount[],
+): AllMounts {
+  const { disks, leftAlone } = chooseDisks(mounts);
+  const first = new Set(disks.map(([mount]) => mount));
+  const chosen = mounts.filter((mount) => first.has(mount));
+  const devices = new Set(chosen.map(({ device }) => device));
+  refuseNeeded(needed, realPaths, mounts, devices);
+  for (const { path, what } of chosen.length > 0 ? needed : []) {
+    const { type } = mountOf(realPathOf(path, realPaths), mounts);
+    if (!isStacked(type)) continue;
+    throw new Error(
+      `Cannot freeze every mount: ${what} ${path} lies on a filesystem of type ${type}, which writes to an unknown disk`,
+    );
+  }
+  return { chosen, leftAlone };
+}
+
+/** Throws if a path that the agent needs lies on one of the devices. */
+function refuseNeeded(
+  needed: readonly Needed[],
+  realPaths: RealPaths,
+  mounts: readonly Mount[],
+  devices: ReadonlySet<string>,
+): void {
   for (const { path, what } of needed) {
     const mount = mountOf(realPathOf(path, realPaths), mounts);
     if (!devices.has(mount.device)) continue;
@@ -150,7 +183,6 @@ export function mountsToFreeze(
       `Cannot freeze ${mount.mountPoint}: ${what} ${path} lies on it`,
     );
   }
-  return chosen;
 }
 
 /**

@@ -83,7 +83,7 @@ class Round {
   }
 
   async freeze(hooks: readonly Hook[], context: StepContext): Promise<Effect> {
-    const { operation, generation } = context;
+    const { operation, generation, kind } = context;
     const start = performance.now();
     const results: HookResult[] = [];
     const broken = await this.#freeze(hooks, context, results)
@@ -91,7 +91,7 @@ class Round {
     const effect: Effect = { hooks: results, ms: since(start) };
     logOutput(
       this.#options.log,
-      { phase: "freeze", operation, generation },
+      { phase: "freeze", operation, generation, kind },
       results,
     );
     if (broken === undefined) return effect;
@@ -99,6 +99,7 @@ class Round {
       phase: "thaw",
       operation,
       generation,
+      kind,
       outcome: "aborted",
     });
     throw new HooksError(
@@ -109,10 +110,10 @@ class Round {
   }
 
   async undo(recovery: RecoveryContext): Promise<Effect> {
-    const { operation, generation, outcome, signal } = recovery;
+    const { operation, generation, kind, outcome, signal } = recovery;
     const hostTime = this.#options.hostTime?.(recovery);
     const { calls, owed, ms } = await this.#thaw(
-      { phase: "thaw", operation, generation, outcome, hostTime },
+      { phase: "thaw", operation, generation, kind, outcome, hostTime },
       signal,
     );
     const effect = { hooks: calls.map(({ result }) => result), ms, ...owed };
@@ -127,7 +128,7 @@ class Round {
   /** Calls the hooks; returns why the freeze failed, or undefined. */
   async #freeze(
     hooks: readonly Hook[],
-    { operation, generation, signal }: StepContext,
+    { operation, generation, kind, signal }: StepContext,
     results: HookResult[],
   ): Promise<string | undefined> {
     const { limitMs, journal, owed, save } = this.#options;
@@ -139,7 +140,7 @@ class Round {
     }
     if (hooks.length === 0) return undefined;
     save?.();
-    const facts: HookEvent = { phase: "freeze", operation, generation };
+    const facts: HookEvent = { phase: "freeze", operation, generation, kind };
     const change = () => changeOf(facts, this.#started.map(keyOf));
     const recorded = this.#recorded = journal.record("hooks", change());
     for (const hook of hooks) {

@@ -5,6 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
+import type { Kind } from "../../src/lifecycle/request.ts";
 import { commandOf, type Target, TestAgent } from "../support/agent.ts";
 import { memoryOf } from "../support/proc.ts";
 import { Raw } from "../support/raw.ts";
@@ -37,8 +38,11 @@ const FLAGS = [
   "--page-out=unneeded",
 ];
 
-/** Runs it all. */
-export async function native(report: Report): Promise<void> {
+/** Runs it all; `kind` is the kind of snapshot for which the agents prepare. */
+export async function native(report: Report, kind?: Kind): Promise<void> {
+  const flags = kind === undefined
+    ? FLAGS
+    : [...FLAGS, `--snapshot-kind=${kind}`];
   const rows = new Map<string, [string, Record<string, number | string>]>();
   const note = (
     name: string,
@@ -52,6 +56,7 @@ export async function native(report: Report): Promise<void> {
   for (const [column, target] of TARGETS) {
     await one(
       target,
+      flags,
       (name, unit, value) => note(name, unit, column, value),
       report,
     );
@@ -63,7 +68,12 @@ export async function native(report: Report): Promise<void> {
 
 type Note = (name: string, unit: string, value: number | string) => void;
 
-async function one(target: Target, note: Note, report: Report): Promise<void> {
+async function one(
+  target: Target,
+  flags: string[],
+  note: Note,
+  report: Report,
+): Promise<void> {
   const program = commandOf(target)[0];
   const path = target === "binary"
     ? program
@@ -77,14 +87,14 @@ async function one(target: Target, note: Note, report: Report): Promise<void> {
   const starts: number[] = [];
   for (let i = 0; i < STARTS; i++) {
     const start = performance.now();
-    const agent = await TestAgent.start(target, FLAGS);
+    const agent = await TestAgent.start(target, flags);
     await agent.health();
     starts.push(performance.now() - start);
     await agent.stop();
   }
   note("start to healthy", "ms", median(starts));
 
-  const agent = await TestAgent.start(target, FLAGS);
+  const agent = await TestAgent.start(target, flags);
   try {
     await agent.health();
     await pass(4000); // past the first idle collection

@@ -62,6 +62,7 @@ test("what cannot be used is refused by its name", () => {
   const refusals: [Record<string, string>, RegExp][] = [
     [{ SUBJECTS: "bun,rust" }, /Cannot measure rust: SUBJECTS may name none/],
     [{ SUBJECTS: "agent" }, /Cannot measure agent: /],
+    [{ KIND: "whole" }, /Cannot measure whole: KIND may name full, diff, disk/],
     [{ HOSTS: "resume" }, /Cannot measure resume: HOSTS may name health/],
     [{ RESTORES: "0" }, /Cannot use RESTORES: /],
     [{ RESTORES: "two" }, /Cannot use RESTORES: /],

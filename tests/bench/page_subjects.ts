@@ -3,6 +3,7 @@
  * @module
  */
 import { join } from "node:path";
+import { type Kind, KINDS } from "../../src/lifecycle/request.ts";
 import { HELPER_PORT } from "../vm/support/hardware.ts";
 import type { ImageOptions } from "../vm/support/image.ts";
 import type { Machine } from "../vm/support/machine.ts";
@@ -42,7 +43,7 @@ export interface PageOptions {
 const HOSTS = ["health", "recover"];
 
 /** Each subject that has a name. */
-const SUBJECTS: Readonly<Record<string, () => PageSubject>> = {
+const SUBJECTS: Readonly<Record<string, (kind?: Kind) => PageSubject>> = {
   none: () => ({
     column: "no agent",
     image: { variant: "none" },
@@ -67,8 +68,8 @@ const SUBJECTS: Readonly<Record<string, () => PageSubject>> = {
       name: "bench-bare-deno",
       bundle: join(projectDir, "dist/bare/deno"),
     }),
-  bun: () => agent("bun binary", { variant: "bun" }, LULL),
-  deno: () => agent("deno", { variant: "deno" }, LULL),
+  bun: (kind) => agent("bun binary", { variant: "bun" }, LULL, kind),
+  deno: (kind) => agent("deno", { variant: "deno" }, LULL, kind),
 };
 
 /** A server that only replies. */
@@ -86,6 +87,7 @@ function agent(
   column: string,
   image: ImageOptions,
   contract: Contract,
+  kind?: Kind,
 ): PageSubject {
   const { health, recover } = contract;
   const hosts: Record<string, Ask> = {
@@ -101,7 +103,7 @@ function agent(
     column,
     image,
     up: (machine) => healthy(machine, health),
-    prepare: (machine) => settleGuest(machine, contract),
+    prepare: (machine) => settleGuest(machine, contract, kind),
     hosts,
   };
 }
@@ -116,8 +118,17 @@ function hostData(): string {
   });
 }
 
+/** Reads KIND, the kind of snapshot for which Lull prepares. An Error says that there is no such kind. */
+export function kindOf(
+  { KIND }: Readonly<Record<string, string | undefined>>,
+): Kind | undefined {
+  if (!KIND) return undefined;
+  refuseUnknown("KIND", [KIND], KINDS);
+  return KIND as Kind;
+}
+
 /**
- * Reads SUBJECTS, RESTORES, GENERATIONS, HOSTS, REST (seconds) and AGENT_FLAGS,
+ * Reads KIND, SUBJECTS, RESTORES, GENERATIONS, HOSTS, REST (seconds) and AGENT_FLAGS,
  * and what `namedPeer` reads. An Error names what it cannot use.
  */
 export function pageOptions(
@@ -128,10 +139,11 @@ export function pageOptions(
   if (peer) all.agent = () => agent(peer.column, peer.image, peer.contract);
   const names = listOf(env, "SUBJECTS", peer ? ["agent"] : Object.keys(all));
   refuseUnknown("SUBJECTS", names, Object.keys(all));
+  const kind = kindOf(env);
   const hosts = listOf(env, "HOSTS", HOSTS);
   refuseUnknown("HOSTS", hosts, HOSTS);
   return {
-    subjects: names.map((name) => all[name]()),
+    subjects: names.map((name) => all[name](kind)),
     restores: numberOf(env, "RESTORES", 5),
     generations: numberOf(env, "GENERATIONS", 2),
     hosts,

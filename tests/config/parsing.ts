@@ -74,6 +74,8 @@ export const defaults = {
   freezeMounts: [],
   freezeHoldMs: 10000,
   freezeForce: false,
+  freezeAllMounts: true,
+  snapshotKind: "full",
   clockToleranceMs: 50,
   resetConnections: true,
   dropCaches: "pagecache",

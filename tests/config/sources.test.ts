@@ -52,6 +52,8 @@ describe("precedence", () => {
       freezeMounts: ["/data"],
       freezeHoldMs: 1,
       freezeForce: true,
+      freezeAllMounts: false,
+      snapshotKind: "diff",
       clockToleranceMs: 0,
       resetConnections: false,
       dropCaches: "all",

@@ -6,6 +6,7 @@ import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
+import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
 import { process } from "./process.ts";
 import { promise } from "./promise.ts";
@@ -19,6 +20,7 @@ export function contract(target: Target): void {
   routes(target);
   targets(target);
   rounds(target);
+  kinds(target);
   recovery(target);
   promise(target);
   connections(target);

@@ -17,7 +17,7 @@ import { bad, Rig } from "./rig.ts";
 const STEPS = [
   ...["hooks", "ports", "workload", "filesystem", "freeze-mounts", "memory"],
   ...["connections", "workload-connections", "evidence"],
-  ...["late-connections", "collect", "zero", "parallelism"],
+  ...["late-connections", "idle-collector", "collect", "zero", "parallelism"],
 ];
 const REPAIRS = [
   ...["entropy", "clock", "network", "reset-connections", "generation"],

@@ -16,6 +16,7 @@ function recovery(
 ): Recovery {
   return {
     operation: "op",
+    kind: "full",
     trigger: "evidence",
     outcome,
     generation: 1,

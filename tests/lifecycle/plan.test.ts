@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Kind } from "../../src/lifecycle/request.ts";
 import { type Parts, plan } from "../../src/lifecycle/plan.ts";
 
 const LIMITS = { hooksLimitMs: 5000, workloadLimitMs: 2000, freezeHoldMs: 900 };
@@ -31,6 +32,7 @@ test("order, policy and limit of every step and repair", () => {
     "workload-connections continue 5000 250 false",
     "evidence continue 5000 250 false",
     "late-connections continue 5000 250 false",
+    "idle-collector continue 1000 250 false",
     "collect continue 15000 250 false",
     "zero continue 10000 250 true",
     "parallelism continue 5000 250 true",
@@ -39,6 +41,38 @@ test("order, policy and limit of every step and repair", () => {
   assert.deepEqual(repairs.map(({ name }) => name), [
     ...["entropy", "clock", "network", "reset-connections", "generation"],
   ]);
+});
+
+/** The names of the steps whose prepare of this kind has them. */
+function stepsOf(kind: Kind): string[] {
+  const { beforeReply, settle } = plan(everyPart(), LIMITS);
+  return [...beforeReply, ...settle].filter(({ kinds }) => kinds.includes(kind))
+    .map(({ name }) => name);
+}
+
+test("the steps of each kind of snapshot", () => {
+  assert.deepEqual(stepsOf("disk"), [
+    ...["hooks", "workload", "filesystem", "freeze-mounts", "evidence"],
+  ]);
+  assert.deepEqual(stepsOf("diff"), [
+    ...["hooks", "ports", "workload", "filesystem", "freeze-mounts"],
+    ...["connections", "workload-connections", "evidence"],
+    ...["late-connections", "idle-collector", "parallelism"],
+  ]);
+  const extra = stepsOf("full").filter((name) =>
+    !stepsOf("diff").includes(name)
+  );
+  assert.deepEqual(extra, ["memory", "collect", "zero"]);
+});
+
+test("a repair that writes files comes after the thaw of mounts", () => {
+  const { beforeReply } = plan(everyPart(), LIMITS);
+  assert.deepEqual(
+    beforeReply.flatMap(({ name, undoBefore }) =>
+      undoBefore === undefined ? [] : [`${name} before ${undoBefore}`]
+    ),
+    ["freeze-mounts before network"],
+  );
 });
 
 test("each name stands for its own part", async () => {

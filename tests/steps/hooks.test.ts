@@ -32,11 +32,13 @@ describe("hooks around a freeze", () => {
       phase: "freeze",
       operation: "op",
       generation: 7,
+      kind: "full",
     });
     assert.deepEqual(facts[2], {
       phase: "thaw",
       operation: "op",
       generation: 8,
+      kind: "full",
       outcome: "restored",
       hostTime: "2031-01-02T03:04:05Z",
     });

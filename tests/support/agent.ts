@@ -135,6 +135,8 @@ export class TestAgent implements AsyncDisposable {
       `--runtime-directory=${directory}`,
       `--hooks-socket=${directory}/hooks.sock`,
       "--guest-calls=allow",
+      // A prepare of kind disk must not freeze the disks of this machine.
+      "--no-freeze-all-mounts",
       // They are this machine's, not the agent's, and every prepare pays.
       "--drop-caches=off",
       "--zero-memory-mib=0",

@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { KINDS } from "../../lifecycle/request.ts";
 import { STATES } from "../../lifecycle/machine.ts";
 import {
   Milliseconds,
@@ -38,6 +39,12 @@ export const Health = v.object({
 /** The report of a prepare. */
 export const PrepareReport = v.object({
   operation: v.string(),
+  kind: v.pipe(
+    v.picklist(KINDS),
+    v.description(
+      "Kind of snapshot. Steps that it leaves out are skipped, with the reason.",
+    ),
+  ),
   settled: v.boolean(),
   quiescedMs: v.optional(Milliseconds),
   settledMs: v.optional(Milliseconds),

@@ -24,6 +24,7 @@ export async function prepare(
   const operation = await hold(c, lifecycle, request);
   c.header("cache-control", "no-store");
   c.set("operation", operation.id);
+  c.env.exchange.isLast = true;
   if (request.wait === undefined) {
     // The settle begins when the caller has this reply: then the memory of the reply is garbage that
     // the settle collects, and the connection is closed.
@@ -36,9 +37,10 @@ export async function prepare(
 
 /** The report of an operation, from the request to the settle. */
 export function reportOf(operation: Operation): PrepareReportDocument {
-  const { id, quiescedMs, settledMs, reports } = operation;
+  const { id, kind, quiescedMs, settledMs, reports } = operation;
   return {
     operation: id,
+    kind,
     settled: settledMs !== undefined,
     quiescedMs,
     settledMs,

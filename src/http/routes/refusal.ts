@@ -2,7 +2,7 @@
  * Turns refusals of the lifecycle into problems.
  * @module
  */
-import { OtherOperation } from "../../lifecycle/operation.ts";
+import { OtherKind, OtherOperation } from "../../lifecycle/operation.ts";
 import { Ending } from "../../lifecycle/recovery.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -11,5 +11,6 @@ export function problemOf(error: unknown): unknown {
   if (error instanceof OtherOperation) {
     return new ProblemError("other-operation");
   }
+  if (error instanceof OtherKind) return new ProblemError("other-kind");
   return error instanceof Ending ? new ProblemError("ending") : error;
 }

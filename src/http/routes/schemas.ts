@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { asText, fields } from "../../util/json_input.ts";
+import { KINDS } from "../../lifecycle/request.ts";
 import { NetworkIdentity } from "../../network/identity.ts";
 import { ENTROPY_BYTES } from "../../steps/entropy.ts";
 
@@ -37,11 +38,19 @@ const Wait = v.pipe(
   v.description("Reply with 200 and the report, after the settle."),
 );
 
+const Kind = v.pipe(
+  v.picklist(KINDS, "full, diff or disk"),
+  v.description(
+    "Kind of snapshot. full: the whole memory is stored. diff: what changed is stored. disk: the memory is thrown away.",
+  ),
+);
+
 /** The body of a prepare. */
 export const PrepareBody = fields({
   wait: v.optional(Wait),
   lease: v.optional(Lease),
   operation: v.optional(NewOperationId),
+  kind: v.optional(Kind),
 });
 
 /** The query of a prepare: the fields of the body, as text. */
@@ -49,6 +58,7 @@ export const PrepareQuery = fields({
   wait: v.optional(Wait),
   lease: v.optional(asText(Lease)),
   operation: v.optional(NewOperationId),
+  kind: v.optional(Kind),
 });
 
 /** The query of a route that takes no query. */

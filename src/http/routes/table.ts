@@ -53,7 +53,7 @@ export const ROUTES: readonly Route[] = [
       },
     },
     problems: [
-      ...["other-operation", "overtaken"] as const,
+      ...["other-operation", "other-kind", "overtaken"] as const,
       ...["prepare-failed", "ending"] as const,
     ],
     namesOperation: true,

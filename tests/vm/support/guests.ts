@@ -26,8 +26,8 @@ export interface GuestFacts {
   readonly binary: string;
   /** The size of the machine's memory, in MiB. */
   readonly memory: number;
-  /** Whether the root filesystem is a disk of its own for each machine, which it writes to. */
-  readonly ownRoot?: true;
+  /** What the root filesystem is: see `Hardware`. */
+  readonly root: "layer" | "overlay";
   /** A folder of the cache with the files of foreign libraries, if the guest needs them. */
   readonly libraries?: string;
 }
@@ -41,10 +41,12 @@ const X64 = {
   cpu: "Haswell",
   pageBytes: 4096,
   memory: 512,
+  root: "layer",
 } as const;
 const ARM64 = {
   arch: "arm64",
   memory: 512,
+  root: "layer",
   binary: dist("stage/linux-arm64/lull"),
   libraries: cache("libraries-arm64"),
 } as const;
@@ -66,7 +68,7 @@ export const GUESTS: Readonly<Record<GuestKind, GuestFacts>> = {
     cpu: "max,pauth-impdef=on",
     pageBytes: 16_384,
   },
-  debian: { ...X64, binary: dist("lull"), memory: 1024, ownRoot: true },
+  debian: { ...X64, binary: dist("lull"), memory: 1024, root: "overlay" },
 };
 
 /** Whether the word is a kind of guest. */

@@ -35,10 +35,17 @@ export interface Hardware {
    * are touched; the host then maps up to 15 pages beside each of them, too.
    */
   readonly memoryFile: "none" | "whole" | "lazy";
+  /**
+   * What the guest's root filesystem is: a layer in memory over the image, or a
+   * disk that is a copy of the image, which the guest writes to ("disk") or has
+   * mounted read-only ("readonly"). "overlay": a disk whose file has only what the
+   * guest has written; it can be copied only while the machine stands still.
+   */
+  readonly root: "layer" | "disk" | "readonly" | "overlay";
 }
 
-/** The file of the disk that each machine has of its own, in QEMU's folder. */
-export const DATA_FILE = "data.disk";
+/** The file of a root filesystem that is a disk, in QEMU's folder. */
+export const ROOT_FILE = "root.disk";
 
 /** The file of the guest's memory, in QEMU's folder: byte for byte as the guest sees it. */
 export const MEMORY_FILE = "memory";
@@ -46,7 +53,7 @@ export const MEMORY_FILE = "memory";
 /** QEMU's arguments for it; with `incoming` it waits for a snapshot. */
 export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
   const { image, accel, guid } = hardware;
-  const { arch, cpu, ownRoot } = GUESTS[image.guest];
+  const { arch, cpu } = GUESTS[image.guest];
   const arm64 = arch === "arm64";
   const flags = Buffer.from(hardware.flags.join("\n")).toString("base64");
   const forward = (port: number) => `hostfwd=tcp:127.0.0.1:0-:${port}`;
@@ -58,9 +65,7 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     `-smp ${hardware.cpus} -m ${hardware.memory} -rtc ${hardware.rtc}`,
     "-qmp stdio -serial file:console.log",
     "-device virtio-blk-pci,drive=root -device virtio-blk-pci,drive=data",
-    `-drive if=none,id=data,format=${
-      ownRoot ? "qcow2" : "raw"
-    },cache=unsafe,file=${DATA_FILE}`,
+    "-drive if=none,id=data,format=raw,cache=unsafe,file=data.ext4",
     `-netdev user,id=net,ipv6=off,${forward(AGENT_PORT)},${
       forward(HELPER_PORT)
     }`,
@@ -85,16 +90,19 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     ...args.flatMap((words) => words.split(" ")),
     // These may have blanks; QEMU wants a comma in a value twice.
     "-drive",
-    `if=none,id=root,format=raw,readonly=on,file=${
-      image.disk.replaceAll(",", ",,")
-    }`,
+    hardware.root === "layer"
+      ? `if=none,id=root,format=raw,readonly=on,file=${
+        image.disk.replaceAll(",", ",,")
+      }`
+      : `if=none,id=root,format=${
+        hardware.root === "overlay" ? "qcow2" : "raw"
+      },cache=unsafe,file=${ROOT_FILE}`,
     "-kernel",
     image.kernel,
     "-initrd",
     image.initramfs,
     "-append",
-    `console=${arm64 ? "ttyAMA0" : "ttyS0"} quiet panic=-1${
-      ownRoot ? " net.ifnames=0 lull.root=disk" : ""
-    } lull.flags=${flags}`,
+    `console=${arm64 ? "ttyAMA0" : "ttyS0"} quiet panic=-1 net.ifnames=0 ` +
+    `lull.root=${hardware.root} lull.flags=${flags}`,
   ];
 }

@@ -30,10 +30,7 @@ export interface Image {
   readonly initramfs: string;
   /** The root filesystem, never written to. */
   readonly disk: string;
-  /**
-   * An empty ext4 filesystem, of which each machine gets a copy as /data. For a guest with a root
-   * of its own: a layer over the root filesystem, which takes all writes.
-   */
+  /** An empty ext4 filesystem, of which each machine gets a copy as /data. */
   readonly data: string;
 }
 
@@ -51,21 +48,6 @@ function makeFilesystem(file: string, bytes: number, tree?: string): void {
     "-E",
     "root_owner=0:0",
     ...(tree ? ["-d", tree] : []),
-    file,
-  ]);
-}
-
-/** Makes an empty layer over a disk, which it does not change. */
-function makeLayer(file: string, disk: string): void {
-  run("qemu-img", [
-    "create",
-    "-q",
-    "-f",
-    "qcow2",
-    "-b",
-    disk,
-    "-F",
-    "raw",
     file,
   ]);
 }
@@ -94,12 +76,11 @@ export function buildImage(
   mkdirSync(dir, { recursive: true });
   buildInitramfs(dir, guest);
   const tree = join(dir, "tree");
-  const { ownRoot } = GUESTS[guest];
   buildRootfs(tree, options);
-  const room = ownRoot ? 512 << 20 : 16 << 20;
+  // A guest that writes to its root filesystem needs room there.
+  const room = GUESTS[guest].root === "layer" ? 16 << 20 : 512 << 20;
   makeFilesystem(image.disk, treeBytes(tree) * 1.05 + room, tree);
-  if (ownRoot) makeLayer(image.data, image.disk);
-  else makeFilesystem(image.data, 16 << 20);
+  makeFilesystem(image.data, 16 << 20);
   rmSync(tree, { recursive: true });
   writeFileSync(stamp, print);
   const ms = Math.round(performance.now() - start);

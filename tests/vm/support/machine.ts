@@ -7,10 +7,10 @@ import { ANSWER_LIMIT, Guest, type GuestPorts } from "./guest_access.ts";
 import { GUESTS } from "./guests.ts";
 import {
   AGENT_PORT,
-  DATA_FILE,
   type Hardware,
   HELPER_PORT,
   MEMORY_FILE,
+  ROOT_FILE,
 } from "./hardware.ts";
 import { readState, writeState } from "./migrate.ts";
 import { copySparse, ownDir, Qemu } from "./qemu.ts";
@@ -31,6 +31,8 @@ export interface Snapshot {
   readonly data: string;
   /** The guest's memory, where the hardware has it in a file. */
   readonly memory?: string;
+  /** The root filesystem, where the hardware has it on a disk. */
+  readonly root?: string;
   /** The size of `file`: QEMU writes a page of zeros as a mark only. */
   readonly bytes: number;
   /** From the start of the writing to its end. */
@@ -68,6 +70,7 @@ export class Machine extends Guest {
       balloon: false,
       rtc: "base=utc",
       memoryFile: "none",
+      root: GUESTS[options.image.guest].root,
       ...options,
       guid: options.guid === "none" ? undefined : options.guid ?? randomUUID(),
     };
@@ -131,16 +134,18 @@ export class Machine extends Guest {
     const dir = ownDir("snapshot");
     const file = join(dir, "state");
     const ms = await writeState(this.#qemu.qmp, hardware, file);
-    const data = join(dir, DATA_FILE);
+    const data = join(dir, "data.ext4");
     this.copyDisk(data);
+    const root = hardware.root === "layer" ? undefined : join(dir, ROOT_FILE);
+    if (root !== undefined) this.copyRoot(root);
     const { size: bytes } = statSync(file);
     if (hardware.memoryFile === "none") {
-      return { hardware, file, data, bytes, ms };
+      return { hardware, file, data, root, bytes, ms };
     }
     const memory = join(dir, MEMORY_FILE);
     if (when === "now") copySparse(this.memoryFile, memory);
     else linkSync(this.memoryFile, memory);
-    return { hardware, file, data, memory, bytes, ms };
+    return { hardware, file, data, root, memory, bytes, ms };
   }
 
   /** Makes a further port of the guest reachable; gives the port on this host's 127.0.0.1. */
@@ -166,7 +171,12 @@ export class Machine extends Guest {
   copyDisk(to: string): void {
     // QEMU writes through this host's page cache: a copy sees every write that
     // the guest has been told is done.
-    copyFileSync(join(this.#qemu.dir, DATA_FILE), to);
+    copyFileSync(join(this.#qemu.dir, "data.ext4"), to);
+  }
+
+  /** As `copyDisk`, of a root filesystem that is a disk. */
+  copyRoot(to: string): void {
+    copySparse(join(this.#qemu.dir, ROOT_FILE), to);
   }
 
   /** The file that is the guest's memory. */
