@@ -33,6 +33,9 @@ Type=exec
 ExecStart=${BINARY}
 Restart=always
 RestartSec=100ms
+# A hook that uses up the memory is killed, and Lull rolls the prepare back: systemd
+# does not end Lull for it.
+OOMPolicy=continue
 # If memory runs out, other processes are killed first. Lull is not exempt, because
 # its hooks inherit this value.
 OOMScoreAdjust=${OOM_SCORE_ADJ}
