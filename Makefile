@@ -108,6 +108,12 @@ $(RELEASE_BINARIES): dist/stage/%/lull: $(SOURCES) $(BASES)/%/bun | $(TOOLS)/bun
 $(TOOLS)/nfpm:
 	@GOBIN=$(CURDIR)/$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v$(NFPM_VERSION)
 
+# What a kind of guest needs beside dist/lull.
+GUEST_BINARY_musl := dist/stage/linux-x64-musl/lull
+GUEST_BINARY_arm64 := dist/stage/linux-arm64/lull
+GUEST_BINARY_arm64-16k := dist/stage/linux-arm64/lull
+GUEST_BINARY_all := dist/stage/linux-x64-musl/lull dist/stage/linux-arm64/lull
+
 # Every date in an artefact is that of the last commit.
 release release-test: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
@@ -156,10 +162,10 @@ endurance: build ## Run 1,000 rounds on the bundle and the binary: nothing may g
 # measure: native, forwarder, machine, pages. The part pages can measure less, for a
 # quick look at a change: SUBJECTS=bun RESTORES=3 GENERATIONS=1 HOSTS=health. REST= is
 # the time before a prepare in seconds. AGENT_FLAGS= has flags of the agent. KIND=diff is
-# the kind of snapshot, in the parts native and pages. SUBJECTS
-# may name none, bare-bun, bare-deno, bun, deno, and agent, which AGENT= gives.
-bench: build dist/bare/bun dist/bare/deno/main.js vm-deps ## Measure everything; PARTS=native measures one part.
-	@bun run tests/bench/main.ts $(PARTS)
+# the kind of snapshot, in the parts native and pages. GUEST=arm64 is the kind of the
+# guests, in the part pages. SUBJECTS may name none, bare-bun, bare-deno, bun, deno, and agent, which AGENT= gives.
+bench: build $(foreach guest,$(GUEST),$(GUEST_BINARY_$(guest))) dist/bare/bun dist/bare/deno/main.js vm-deps ## Measure everything; PARTS=native measures one part.
+	@GUEST='$(GUEST)' bun run tests/bench/main.ts $(PARTS)
 
 # The smallest servers, built as Lull is: they show what the agent itself costs.
 dist/bare/bun: tests/bench/bare/bun.ts | $(TOOLS)/bun
@@ -176,12 +182,6 @@ bench-vm: build vm-deps ## Measure another agent in a machine: AGENT= PREPARE= H
 
 vm-deps: tools ## Install what machine tests need: Debian packages, a guest kernel.
 	@bun run tests/vm/support/deps.ts
-
-# What a kind of guest needs beside dist/lull.
-GUEST_BINARY_musl := dist/stage/linux-x64-musl/lull
-GUEST_BINARY_arm64 := dist/stage/linux-arm64/lull
-GUEST_BINARY_arm64-16k := dist/stage/linux-arm64/lull
-GUEST_BINARY_all := dist/stage/linux-x64-musl/lull dist/stage/linux-arm64/lull
 
 # VM_PARTS has parts of file names; without it, all files run. GUEST is musl, arm64,
 # arm64-16k, debian, several of them, or all: one round in a guest of each kind.

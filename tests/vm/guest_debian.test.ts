@@ -15,11 +15,11 @@ import {
 import { assertRecovered } from "./support/checks.ts";
 import {
   assertConsistent,
+  assertJournal,
   assertNoGap,
   assertUnitsUp,
   counts,
   isSliceFrozen,
-  journal,
   startBench,
   transactions,
 } from "./support/debian_checks.ts";
@@ -28,21 +28,17 @@ import { agentPid, assertRightTime, draws } from "./support/guest.ts";
 import { addHook, removeHook } from "./support/hooks.ts";
 import type { Machine } from "./support/machine.ts";
 
-/** A copy of the base with all units up, and the databases at work. */
-async function working(fleet: Fleet): Promise<Machine> {
-  const machine = await fleet.copy();
-  await machine.helperReady();
-  await assertUnitsUp(machine);
-  await until("a count", async () => (await counts(machine)).length > 3, LIMIT);
-  return machine;
-}
-
 describe("a Debian guest with systemd and databases", () => {
   const fleet = new Fleet("bun", { guest: "debian" });
+  /** A fork that the first test leaves running: a boot takes long. */
+  let recoveredFork: Machine | undefined;
 
   fleet.test("prepare under load, snapshot, forks whose units and databases go on", async () => {
-    const source = await working(fleet);
+    const source = await fleet.copy();
+    await source.helperReady();
+    await assertUnitsUp(source);
     await startBench(source);
+    await until("counts", async () => (await counts(source)).length > 3, LIMIT);
     const { generation } = await health(source);
     const { steps } = await prepareSettled(source, "operation=debian");
     assert.equal(stepOf(steps, "filesystem").status, "done");
@@ -68,45 +64,33 @@ describe("a Debian guest with systemd and databases", () => {
       assert.equal(report.outcome, "restored");
       assert.equal(report.evidence?.conclusive, true);
       await assertRightTime(fork, Math.max(100, 2 * took));
-      await until(
-        "transactions",
-        async () => await transactions(fork) > frozen,
-        LIMIT,
-      );
-      await until(
-        "counts",
-        async () => (await counts(fork)).length > before.length + 3,
-        LIMIT,
-      );
+      const goesOn = async () =>
+        await transactions(fork) > frozen &&
+        (await counts(fork)).length > before.length + 3;
+      await until("transactions and counts", goesOn, LIMIT);
       await assertUnitsUp(fork);
       await assertRecovered(fork, generation + 1);
       assertNoGap(await counts(fork), frozenAt, hostTime);
       await assertConsistent(fork);
       assert.equal(await fork.sh("hostname"), `fork-${number}`);
-      const lines = await journal(fork);
-      const said = lines.map(({ message }) => message);
-      const milestones = ["listening", "recovered"];
-      assert.deepEqual(
-        said.filter((message) => milestones.includes(message)),
-        milestones,
-      );
-      for (const clock of ["monotonic", "time"] as const) {
-        const times = lines.map((line) => line[clock]);
-        assert.deepEqual(times, times.toSorted((a, b) => a - b), clock);
-      }
+      await assertJournal(fork);
       drawn.push(...await draws(fork));
-      await fleet.kill(fork);
+      say(`fork ${number}: units and databases go on`);
+      if (number < 3) await fleet.kill(fork);
+      else fleet.keep(recoveredFork = fork);
     }
     assert.equal(new Set(drawn).size, 6, drawn.join(" "));
   });
 
   fleet.test("the lease, kill -9 while frozen, and a hook that uses up the memory", async () => {
-    const machine = await working(fleet);
+    assert.ok(recoveredFork, "there is no fork");
+    const machine = fleet.add(recoveredFork);
     const { generation } = await health(machine);
     await prepare(machine, "lease=1");
     assert.equal((await recovered(machine)).trigger, "lease");
 
     await prepareSettled(machine);
+    assert.ok(await isSliceFrozen(machine));
     const before = await agentPid(machine);
     await machine.sh(`kill -9 ${before}`);
     await until(
@@ -126,14 +110,13 @@ describe("a Debian guest with systemd and databases", () => {
       method: "POST",
     });
     const problem = await response.json() as ProblemDocument;
-    say(
-      `the hook was killed after ${Math.round(performance.now() - start)} ms`,
-    );
-    assert.equal(response.status, 503);
+    const ms = Math.round(performance.now() - start);
+    say(`the hook was killed, and all undone, after ${ms} ms`);
+    assert.equal(response.status, 503, JSON.stringify(problem));
     assert.equal(problem.report?.undo.outcome, "aborted");
     assert.match(
-      await machine.sh("dmesg"),
-      /Out of memory: Killed process \d+ \(tail\)/,
+      await machine.sh("dmesg | grep 'Killed process'"),
+      /^[^\n]*Out of memory: Killed process \d+ \(tail\)[^\n]*$/,
     );
     assert.equal(await agentPid(machine), pid);
     assert.equal(await isSliceFrozen(machine), false);

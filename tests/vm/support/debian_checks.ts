@@ -7,6 +7,9 @@ import type { Machine } from "./machine.ts";
 
 const SLICE = "/sys/fs/cgroup/work.slice";
 
+/** The programs themselves: Debian's in /usr/bin are scripts that find them, and are slow here. */
+const BIN = "/usr/lib/postgresql/15/bin";
+
 /** The units that must be active. */
 const UNITS = [
   ...["lull", "postgresql@15-main", "redis-server", "worker", "helper"],
@@ -21,7 +24,7 @@ export interface Count {
 }
 
 /** One line of the agent's log, as the journal has it. */
-export interface JournalLine {
+interface JournalLine {
   readonly message: string;
   /** When the agent logged it, by its own clock, in milliseconds since 1970. */
   readonly time: number;
@@ -83,16 +86,14 @@ function asPostgres(command: string): string {
 }
 
 async function query(machine: Machine, sql: string): Promise<string> {
-  return await machine.sh(asPostgres(`psql -qtAX -c "${sql}" bench`));
+  return await machine.sh(asPostgres(`${BIN}/psql -qtAX -c "${sql}" bench`));
 }
 
-/** Makes a database and starts clients that change it until the end of the machine. */
+/** Starts clients that change the image's database until the end of the machine. */
 export async function startBench(machine: Machine): Promise<void> {
-  await machine.sh(asPostgres("createdb bench"));
-  await machine.sh(asPostgres("pgbench -q -i -s 1 bench"));
-  const bench = "/usr/lib/postgresql/15/bin/pgbench";
   await machine.sh(
-    `systemd-run --quiet --unit=bench --uid=postgres ${bench} -n -c 2 -T 100000 bench`,
+    `systemd-run --quiet --unit=bench --uid=postgres ${BIN}/pgbench ` +
+      "-n -c 2 -R 50 -T 100000 bench",
   );
   const before = await transactions(machine);
   await until(
@@ -121,7 +122,7 @@ export async function assertConsistent(machine: Machine): Promise<void> {
 }
 
 /** The lines of the agent, in the order of the journal. */
-export async function journal(machine: Machine): Promise<JournalLine[]> {
+async function journal(machine: Machine): Promise<JournalLine[]> {
   const text = await machine.sh(
     "journalctl -o json _SYSTEMD_UNIT=lull.service _COMM=lull",
   );
@@ -134,4 +135,19 @@ export async function journal(machine: Machine): Promise<JournalLine[]> {
       monotonic: Number(entry.__MONOTONIC_TIMESTAMP),
     };
   });
+}
+
+/** The agent's lines are in the order of their times, and tell of its start and its recovery. */
+export async function assertJournal(machine: Machine): Promise<void> {
+  const lines = await journal(machine);
+  const milestones = ["listening", "recovered"];
+  assert.deepEqual(
+    lines.map(({ message }) => message)
+      .filter((message) => milestones.includes(message)),
+    milestones,
+  );
+  for (const clock of ["monotonic", "time"] as const) {
+    const times = lines.map((line) => line[clock]);
+    assert.deepEqual(times, times.toSorted((a, b) => a - b), clock);
+  }
 }

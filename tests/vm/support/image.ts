@@ -59,7 +59,8 @@ export function buildImage(
 ): Image {
   const { guest = "glibc" } = options;
   const kernel = ensureDeps(() => {}, guest);
-  const name = options.name ?? (guest === "glibc" ? options.variant : guest);
+  const kind = guest === "glibc" ? "" : `${guest}-`;
+  const name = options.name ?? `${kind}${options.variant}`;
   const dir = join(distDir, name);
   const image: Image = {
     guest,

@@ -52,7 +52,7 @@ const MODULES: readonly string[] = [
 const MORE_MODULES: Readonly<Record<KernelKind, readonly string[]>> = {
   amd64: ["ptp_kvm"],
   arm64: [],
-  "arm64-16k": ["crc16", "mbcache", "jbd2", "ext4"],
+  "arm64-16k": ["crc16", "crc32c_generic", "mbcache", "jbd2", "ext4"],
 };
 
 /** The modules of a guest with this kernel, in the order in which they load. */

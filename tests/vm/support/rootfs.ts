@@ -27,7 +27,7 @@ export interface ImageOptions {
   readonly variant: Variant;
   /** The kind of guest; `glibc` if not given. */
   readonly guest?: GuestKind;
-  /** The folder under dist/vm; the variant's name, or the guest's, if not given. */
+  /** The folder under dist/vm; named after guest and variant if not given. */
   readonly name?: string;
   /** The agent's binary; the guest's if not given. */
   readonly binary?: string;
