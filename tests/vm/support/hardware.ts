@@ -102,7 +102,9 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     "-initrd",
     image.initramfs,
     "-append",
-    `console=${arm64 ? "ttyAMA0" : "ttyS0"} quiet panic=-1 net.ifnames=0 systemd.show_status=0 ` +
+    `console=${
+      arm64 ? "ttyAMA0" : "ttyS0"
+    } quiet panic=-1 net.ifnames=0 systemd.show_status=0 ` +
     `lull.root=${hardware.root} lull.flags=${flags}`,
   ];
 }
