@@ -28,6 +28,9 @@ import { agentPid, assertRightTime, draws } from "./support/guest.ts";
 import { addHook, removeHook } from "./support/hooks.ts";
 import type { Machine } from "./support/machine.ts";
 
+/** Milliseconds until the memory of an emulated guest is used up. */
+const EATEN_LIMIT = 180_000;
+
 describe("a Debian guest with systemd and databases", () => {
   const fleet = new Fleet("bun", { guest: "debian" });
   /** A fork that the first test leaves running: a boot takes long. */
@@ -107,6 +110,7 @@ describe("a Debian guest with systemd and databases", () => {
     const start = performance.now();
     const response = await machine.fetch("/snapshot/prepare", {
       method: "POST",
+      signal: AbortSignal.timeout(EATEN_LIMIT),
     });
     const problem = await response.json() as ProblemDocument;
     const ms = Math.round(performance.now() - start);

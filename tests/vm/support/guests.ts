@@ -68,7 +68,7 @@ export const GUESTS: Readonly<Record<GuestKind, GuestFacts>> = {
     cpu: "max,pauth-impdef=on",
     pageBytes: 16_384,
   },
-  debian: { ...X64, binary: dist("lull"), memory: 1024, root: "overlay" },
+  debian: { ...X64, binary: dist("lull"), memory: 768, root: "overlay" },
 };
 
 /** Whether the word is a kind of guest. */
