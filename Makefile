@@ -17,7 +17,7 @@ FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis \
-	build deno-compile release release-test check fmt bench bench-vm vm-deps vm-test vm-guests ci clean
+	build deno-compile release release-test check fmt bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,11 +61,13 @@ dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	@sync $@
 
 # Deno keeps the text of every module in memory and on the disk. The bundle needs
-# 4 MiB less memory than the sources.
+# 4 MiB less memory than the sources. Deno reads deno.json beside main.js: it switches
+# on vsock, as the deno.json of the sources does.
 dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	@rm -rf $(@D)
 	@bun build --target=node --format=esm --minify --splitting --external 'bun*' \
 	  --root=. --outdir=$(@D) main.ts $(WORKERS) >/dev/null
+	@echo '{ "lock": false, "unstable": ["vsock"] }' > $(@D)/deno.json
 
 # V8's flags are in the task `start` of deno.json; everything that runs Lull on Deno
 # reads them there. The first three flags turn off V8's compilers: compiled code is in every later
@@ -179,6 +181,12 @@ dist/bare/deno/main.js: tests/bench/bare/deno.ts | $(TOOLS)/bun
 # snapshot. HEALTH is the path to GET after a restore.
 bench-vm: build vm-deps ## Measure another agent in a machine: AGENT= PREPARE= HEALTH=.
 	@AGENT='$(AGENT)' PREPARE='$(PREPARE)' HEALTH='$(HEALTH)' bun run tests/bench/main.ts machine
+
+# The host's side of vsock without KVM. Without it, the tests of vsock are skipped.
+VSOCK_DEVICE := .tools/vsock/bin/vhost-device-vsock
+vsock-device: $(VSOCK_DEVICE) ## Build the vsock device for the machine tests, with cargo.
+$(VSOCK_DEVICE):
+	@cargo install --quiet --root .tools/vsock vhost-device-vsock --version 0.3.0
 
 vm-deps: tools ## Install what machine tests need: Debian packages, a guest kernel.
 	@bun run tests/vm/support/deps.ts

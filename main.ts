@@ -7,7 +7,7 @@ import process from "node:process";
 import { parseConfig } from "./src/config/mod.ts";
 import { loadRuntime } from "./src/runtime/mod.ts";
 import { serve } from "./src/agent/serve.ts";
-import { failureOf } from "./src/config/start_error.ts";
+import { failureOf } from "./src/config/error.ts";
 import { VERSION } from "./src/version.ts";
 
 try {

@@ -25,6 +25,7 @@ export async function listen(
   await listeners.open(addressesOf(config), {
     onError: failed("the server had an error"),
     onListenAgain: () => tracker.listen(),
+    directory: config.runtimeDirectory,
     onAppeared(address, port) {
       tracker.listen();
       logListening(runtime, [address], port);
@@ -43,7 +44,13 @@ export async function listen(
 
 /** Logs the addresses that the agent listens on, and those that the machine does not have yet. */
 export function logAddresses({ listeners, runtime }: Components): void {
-  const { addresses, ports: [port], missing } = listeners;
+  const { addresses, ports: [port], missing, unsupported } = listeners;
+  if (unsupported.length > 0) {
+    logOf("main").warn(
+      "this kernel has no vsock: the agent serves its other addresses only (load it with modprobe vsock, and restart the agent)",
+      { at: unsupported },
+    );
+  }
   if (missing.length > 0) {
     logOf("main").warn(
       "waiting for addresses that this machine does not have yet",

@@ -5,11 +5,7 @@
 import type { Hook } from "../hooks/hook.ts";
 import { repairOwed } from "../hooks/owed_repair.ts";
 import { findScripts } from "../hooks/scripts.ts";
-import {
-  type EntryRepairer,
-  Journal,
-  type Recorder,
-} from "../lifecycle/journal.ts";
+import { Journal, type Repairer } from "../lifecycle/journal.ts";
 import type { Parts } from "../lifecycle/plan.ts";
 import type { RecoveryContext } from "../lifecycle/step.ts";
 import { prefaultHeap } from "../memory/prefault_heap.ts";
@@ -44,7 +40,7 @@ export function createSteps(components: Components): Parts {
     components;
   const restoredAt = () => observer.forkSeenAt;
   const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
-  const journal = lazyJournal(config.runtimeDirectory);
+  const journal = new Journal(journalDirectory(config.runtimeDirectory));
   const reset = resetConnections({
     libc,
     ownPorts: components.ownPorts,
@@ -111,7 +107,7 @@ export function createRepairers(
     Components,
     "config" | "registry" | "owed" | "runtime" | "freezerUrl"
   >,
-): Record<string, EntryRepairer> {
+): Record<string, Repairer> {
   const log = logOf("hooks");
   return {
     hooks: repairOwed({
@@ -150,17 +146,6 @@ function scriptsOf(config: Components["config"]): Hook[] {
     limitMs: config.hookLimitMs,
     continueOn: config.hookContinue,
   });
-}
-
-/** Creates the journal at the first change: an agent that changes nothing needs no directory. */
-function lazyJournal(runtimeDirectory: string): Recorder {
-  let journal: Journal | undefined;
-  return {
-    record(kind, change) {
-      journal ??= new Journal(journalDirectory(runtimeDirectory));
-      return journal.record(kind, change);
-    },
-  };
 }
 
 function pageOutOf({ config, libc, program }: Components) {

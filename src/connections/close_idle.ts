@@ -97,7 +97,8 @@ export async function closeIdle(
 
 function lookAt(libc: Libc, connection: Connection): Finding {
   if (unreadBytes(libc, connection) > 0) return "unread";
-  if (connection.peer.unix) return 0;
+  // These sockets do not count what they received.
+  if (connection.peer.unix || connection.peer.cid !== undefined) return 0;
   const { bytesReceived = 0, lastDataReceivedMs = FRESH_MS } =
     tcpInfo(libc, connection) ?? {};
   const isFresh = bytesReceived === 0 && lastDataReceivedMs < FRESH_MS;

@@ -37,7 +37,10 @@ export function look(
   const now = performance.now();
   const served = tracker.served(connection.peer);
   const busy = tracker.busy(connection.peer);
-  const bytes = tcpInfo(libc, connection)?.bytesReceived ?? 0;
+  // A vsock connection does not count its bytes: half a request on it is closed as idle.
+  const bytes = connection.peer.cid === undefined
+    ? tcpInfo(libc, connection)?.bytesReceived ?? 0
+    : 0;
   if (busy || before === undefined || before.served !== served) {
     const fresh = served === 0 && bytes > 0;
     return {

@@ -136,12 +136,13 @@ export class Sweeper {
   /** The next few connections. */
   #some(sweep: Sweep): Connection[] {
     const { libc, listening } = this.#options;
-    const { ports } = listening();
+    const { ports, vsock } = listening();
+    const names = [...ports, ...vsock];
     const end = Math.min(sweep.end, sweep.next + MOST_DESCRIPTORS);
     const found: Connection[] = [];
     while (sweep.next < end && found.length < MOST_CONNECTIONS) {
       const fd = sweep.next++;
-      const connection = isOn(libc, fd, ports)
+      const connection = isOn(libc, fd, names)
         ? connectionOf(libc, fd)
         : undefined;
       if (connection !== undefined) found.push(connection);

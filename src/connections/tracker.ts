@@ -24,6 +24,8 @@ export interface Listening {
   readonly ports: readonly number[];
   /** The paths of unix sockets. */
   readonly paths: readonly string[];
+  /** vsock ports, as `vsock:PORT`. */
+  readonly vsock: readonly string[];
 }
 
 /** What the tracker needs. */
@@ -72,6 +74,12 @@ export class ConnectionTracker {
   #listUnix(): Connection[] {
     const { libc, listening } = this.#options;
     return listConnections(libc, listening().paths);
+  }
+
+  /** Lists the vsock connections that exist now. */
+  #listVsock(): Connection[] {
+    const { libc, listening } = this.#options;
+    return listConnections(libc, listening().vsock);
   }
 
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
@@ -131,12 +139,12 @@ export class ConnectionTracker {
     if (libc.getpeername === undefined) closeIdle();
     hideUnsentConnections(libc, this.#listeners);
     const closed = await this.#closeIdle(
-      () => [...this.list(), ...this.#listUnix()],
+      () => [...this.list(), ...this.#listUnix(), ...this.#listVsock()],
       "skip",
     );
     // If prepares follow each other at once, no sweep does this.
     const forget = this.beginPrune();
-    const left = this.list();
+    const left = [...this.list(), ...this.#listVsock()];
     forget(left.map(({ peer }) => peer));
     // Unix connections are not recorded: both of their ends are in the snapshot.
     this.#recorded.clear();
@@ -246,6 +254,7 @@ export class ConnectionTracker {
       keepAlive: () => this.#ending || this.#keeps(exchange.peer),
       list: () => this.list(),
       listUnix: () => this.#listUnix(),
+      listVsock: () => this.#listVsock(),
       forget: (peer) => this.#forget(peer),
       end: () => this.#exchanges.end(exchange),
       closeIdle: (list) => this.#closeIdle(list, "wait"),

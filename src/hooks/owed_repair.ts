@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import type { EntryRepairer } from "../lifecycle/journal.ts";
+import type { Repairer } from "../lifecycle/journal.ts";
 import { KINDS, OUTCOMES } from "../lifecycle/request.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import type { Log } from "../log/mod.ts";
@@ -37,7 +37,7 @@ export interface OwedRepairOptions {
  * Each hook is called once, even if several entries name it, so that the start takes
  * a limited time.
  */
-export function repairOwed(options: OwedRepairOptions): EntryRepairer {
+export function repairOwed(options: OwedRepairOptions): Repairer {
   const { hooks, limitMs, owed, log } = options;
   const called = new Set<string>();
   let start: number | undefined;

@@ -3,8 +3,7 @@
  * the programs that registered.
  * @module
  */
-import { ConfigError } from "../config/error.ts";
-import { since } from "../util/errors.ts";
+import { refuse } from "../config/error.ts";
 import { type Events, readFixed, type Request } from "./entries.ts";
 import type {
   CallLimits,
@@ -181,15 +180,9 @@ export class HookRegistry {
     event: HookEvent,
     limits: CallLimits,
   ): Promise<HookResult> {
-    const start = performance.now();
     const program = this.#programs.get(name);
     if (program === undefined) {
-      const unreached = {
-        name,
-        kind,
-        ms: since(start),
-        reached: false,
-      } as const;
+      const unreached = { name, kind, ms: 0, reached: false } as const;
       return kind === "request"
         ? { ...unreached, status: "withdrawn", reason: "the program withdrew" }
         : {
@@ -238,9 +231,7 @@ export class HookRegistry {
   #addConfigured(entry: unknown): void {
     const read = readFixed(entry);
     if (this.#programs.has(read.name)) {
-      throw new ConfigError(
-        `Cannot use hook ${read.name}: two entries have this name`,
-      );
+      refuse(`hook ${read.name}`, "two entries have this name");
     }
     this.#add({ ...read, kind: "request", source: "config" });
   }

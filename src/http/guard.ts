@@ -9,6 +9,9 @@ import type { Peer } from "../runtime/types.ts";
 import type { Bindings } from "../connections/exchange.ts";
 import type { TokenFile } from "./token.ts";
 
+/** VMADDR_CID_HOST (vsock(7)): the CID of the host. No guest process can have it. */
+const HOST_CID = 2;
+
 /** Why a request is refused. Each value is a kind of problem. */
 export type Refusal = "guest-call" | "browser-call" | "token-needed";
 
@@ -81,6 +84,7 @@ export class Guard {
     if (peer === undefined) return true;
     // The mode of the socket's file allows only its owner to connect.
     if (peer.unix) return false;
+    if (peer.cid !== undefined) return peer.cid !== HOST_CID;
     const { address } = peer;
     // A health check usually comes from the address of the prepare. The cached result saves the
     // health check after a restore the question to the kernel.

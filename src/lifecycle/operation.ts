@@ -2,6 +2,13 @@
  * One operation, from prepare to recover: the steps that ran, and their undos.
  * @module
  */
+import {
+  Aborted,
+  type Cause,
+  OtherKind,
+  OtherOperation,
+  StepFailed,
+} from "./errors.ts";
 import type { PlannedRepair, PlannedStep } from "./plan.ts";
 import type { Kind, PrepareRequest } from "./request.ts";
 import { run, STOP_MS } from "./run.ts";
@@ -13,18 +20,10 @@ import type {
   RecoveryContext,
   Repair,
   Skipped,
-  Trigger,
   Undo,
 } from "./step.ts";
 import { since } from "../util/errors.ts";
 import { within } from "../util/within.ts";
-
-/** Why an operation was aborted or recovered. */
-export interface Cause {
-  readonly trigger: Trigger;
-  /** The name of the signal, if the trigger is one. */
-  readonly signal?: string;
-}
 
 /** The context of a recovery, for all its undos and repairs. */
 export type UndoContext = Omit<
@@ -41,37 +40,6 @@ interface UndoEntry {
   /** The repair before which this step is undone; after all repairs if undefined. */
   readonly undoBefore?: string;
   readonly undo: Undo;
-}
-
-/** A required step failed. The message contains the reason of its report. */
-export class StepFailed extends Error {
-  override readonly name = "StepFailed";
-  constructor({ name, status, reason }: StepReport) {
-    super(`step ${name} ${status}: ${reason}`);
-  }
-}
-
-/** The operation was aborted before it was quiesced, or overtaken after that. */
-export class Aborted extends Error {
-  override readonly name = "Aborted";
-}
-
-/** A call names an operation other than the one that it would act on. */
-export class OtherOperation extends Error {
-  override readonly name = "OtherOperation";
-  constructor() {
-    super("Cannot act on this operation: another one is under way");
-  }
-}
-
-/** A prepare asks for another kind of snapshot than the operation that it would join. */
-export class OtherKind extends Error {
-  override readonly name = "OtherKind";
-  constructor() {
-    super(
-      "Cannot join this operation: it prepares for another kind of snapshot",
-    );
-  }
 }
 
 /** An operation. It has no state of the lifecycle. */
@@ -270,18 +238,6 @@ export class Operation {
   }
 
   #throwIfAborted(): void {
-    if (this.#cause === undefined) return;
-    throw new Aborted(wordsOf(this.#cause));
-  }
-}
-
-function wordsOf({ trigger, signal }: Cause): string {
-  switch (trigger) {
-    case "signal":
-      return `it was aborted by ${signal ?? "a signal"}`;
-    case "lease":
-      return "its lease ended";
-    default:
-      return `it was aborted by a call to ${trigger}`;
+    if (this.#cause !== undefined) throw new Aborted(this.#cause);
   }
 }

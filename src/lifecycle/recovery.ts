@@ -31,14 +31,6 @@ export class PrepareFailed extends Error {
   }
 }
 
-/** The agent is ending and refuses every prepare. */
-export class Ending extends Error {
-  override readonly name = "Ending";
-  constructor() {
-    super("Cannot prepare: the agent is ending");
-  }
-}
-
 /** How an operation is recovered or undone. */
 export interface LeaveOptions {
   /** The repairs of a recovery; undefined if the prepare failed. */

@@ -61,6 +61,11 @@ export const SKIPPED_IN_DRY_RUN: Skipped = {
   skipped: "a dry run changes nothing",
 };
 
+/** The result of a step or repair that needs the C library, if there is none. */
+export const WITHOUT_LIBC: Skipped = {
+  skipped: "the C library could not be loaded",
+};
+
 /** The result of a step that was done. Without an undo, nothing is left to undo. */
 export interface Done {
   readonly effect: Effect;

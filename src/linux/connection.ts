@@ -99,6 +99,16 @@ export function unreadBytes(libc: Libc, { fd }: Connection): number {
 }
 
 /**
+ * Returns the bytes of a vsock connection that its host has not taken yet; 0 before Linux 6.12, which
+ * does not count them.
+ */
+export function unsentBytes(libc: Libc, { fd }: Connection): number {
+  const count = new Int32Array(1);
+  const bytes = new Uint8Array(count.buffer);
+  return libc.ioctl?.(fd, SIOCOUTQ, bytes) === 0 ? count[0] : 0;
+}
+
+/**
  * Returns the bytes that the client has not acknowledged; undefined if the connection has ended.
  */
 export function unacknowledgedBytes(

@@ -15,9 +15,14 @@ import {
   inodeOf,
 } from "./connection.ts";
 import type { Libc } from "./libc.ts";
-import { readPort, readSocketAddress, readUnixPath } from "./socket_address.ts";
+import {
+  readPort,
+  readSocketAddress,
+  readUnixPath,
+  readVsockName,
+} from "./socket_address.ts";
 
-/** A port, or the path of a unix socket. */
+/** A port, the path of a unix socket, or `vsock:PORT`. */
 type Name = number | string;
 
 /**
@@ -53,7 +58,8 @@ export function isOn(
 ): boolean {
   // Not 0: the descriptor is no socket, or it was closed, like the one that read the directory.
   if (libc.getsockname?.(fd, ADDRESS, addressLength()) !== 0) return false;
-  const name = readPort(ADDRESS) ?? readUnixPath(ADDRESS);
+  const name = readPort(ADDRESS) ?? readUnixPath(ADDRESS) ??
+    readVsockName(ADDRESS);
   return name !== undefined && names.includes(name);
 }
 

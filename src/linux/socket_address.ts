@@ -4,7 +4,7 @@
  */
 import type { Peer } from "../runtime/types.ts";
 import { formatIp, parseIp } from "./ip.ts";
-import { AF_INET, AF_INET6, AF_UNIX } from "./socket_constants.ts";
+import { AF_INET, AF_INET6, AF_UNIX, AF_VSOCK } from "./socket_constants.ts";
 
 /** The bytes of the largest address that the kernel gives (sockaddr_storage). */
 export const SOCKET_ADDRESS_BYTES = 128;
@@ -30,8 +30,30 @@ export function readUnixPath(bytes: Uint8Array): string | undefined {
   return new TextDecoder().decode(bytes.subarray(2, end === -1 ? 110 : end));
 }
 
-/** Reads address and port; an IPv4-mapped IPv6 address as IPv4. Undefined for other families. */
+/** Reads `vsock:PORT` from a `sockaddr_vm`; undefined for any other family. */
+export function readVsockName(bytes: Uint8Array): string | undefined {
+  const port = readVsockAddress(bytes)?.port;
+  return port === undefined ? undefined : `vsock:${port}`;
+}
+
+/** Reads the CID and the port of a `sockaddr_vm` (vsock(7)); undefined for any other family. */
+function readVsockAddress(
+  bytes: Uint8Array,
+): { readonly cid: number; readonly port: number } | undefined {
+  if (readFamily(bytes) !== AF_VSOCK) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return { port: view.getUint32(4, true), cid: view.getUint32(8, true) };
+}
+
+/**
+ * Reads the peer of an IP or vsock address; an IPv4-mapped IPv6 address as IPv4. Undefined for
+ * other families.
+ */
 export function readSocketAddress(bytes: Uint8Array): Peer | undefined {
+  const vsock = readVsockAddress(bytes);
+  if (vsock !== undefined) {
+    return { address: `vsock:${vsock.cid}`, ...vsock };
+  }
   const port = readPort(bytes);
   if (port === undefined) return undefined;
   const ip = readFamily(bytes) === AF_INET

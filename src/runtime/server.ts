@@ -24,6 +24,11 @@ export function unixPeer(path: string): Peer {
   return { address: `unix:${path}`, port: 0, unix: true };
 }
 
+/** The peer of a vsock connection from the machine with that CID. */
+export function vsockPeer(cid: number, port: number): Peer {
+  return { address: `vsock:${cid}`, port, cid };
+}
+
 /** The error of a server that cannot listen; it contains the code of the cause. */
 export function listenError(at: ListenAddress, cause: unknown): Error {
   const why = errorText(cause);
@@ -46,9 +51,10 @@ export function tell(options: ServeOptions, error: unknown): void {
   else options.onError(error);
 }
 
-/** The address as a user writes it: HOST:PORT, [IPv6]:PORT or unix:PATH. */
+/** The address as a user writes it: HOST:PORT, [IPv6]:PORT, unix:PATH or vsock:PORT. */
 export function addressText(at: ListenAddress): string {
   if ("path" in at) return `unix:${at.path}`;
+  if ("vsockPort" in at) return `vsock:${at.vsockPort}`;
   const { host, port } = at;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -36,6 +36,8 @@ export interface Peer {
   readonly port: number;
   /** On a unix socket, the far end has no name: the address is that of the agent's own socket. */
   readonly unix?: true;
+  /** On a vsock connection: the CID of the far end's machine, which the kernel reports. */
+  readonly cid?: number;
 }
 
 /** Answers one request. The peer is undefined if the runtime does not know it. */
@@ -45,7 +47,9 @@ export type FetchHandler = (request: Request, peer?: Peer) => Promise<Response>;
 export type ListenAddress =
   | { readonly host: string; readonly port: number }
   /** A unix socket, which only its owner may connect to. */
-  | { readonly path: string };
+  | { readonly path: string }
+  /** A vsock port (vsock(7)), on every CID of this machine. */
+  | { readonly vsockPort: number };
 
 /** How to listen. */
 export type ServeOptions = ListenAddress & {
@@ -57,11 +61,13 @@ export type ServeOptions = ListenAddress & {
   readonly onError?: (error: unknown) => void;
   /** Called when a server that had stopped listens again, on another socket at the same address. */
   readonly onListenAgain?: () => void;
+  /** A directory where the server may make private files, for a vsock port; must be writable. */
+  readonly directory?: string;
 };
 
 /** A native HTTP server that listens. */
 export interface RuntimeServer {
-  /** 0 on a unix socket. */
+  /** 0 on a unix socket and on vsock. */
   readonly port: number;
   /** Closes idle connections, if the runtime can: the fallback if there is no libc. */
   closeIdle(): void;

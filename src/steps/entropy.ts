@@ -8,6 +8,7 @@ import {
   type Repair,
   type Skipped,
   SKIPPED_IN_DRY_RUN,
+  WITHOUT_LIBC,
 } from "../lifecycle/step.ts";
 import { addEntropy, readHardware, reseed } from "../linux/entropy.ts";
 import type { Libc } from "../linux/libc.ts";
@@ -56,9 +57,7 @@ export function entropyRepair(options: EntropyOptions): Repair {
     byKernel: boolean,
   ): Promise<Effect | Skipped> {
     const { entropy } = request;
-    if (libc.ioctl === undefined && !byKernel) {
-      return { skipped: "the C library could not be loaded" };
-    }
+    if (libc.ioctl === undefined && !byKernel) return WITHOUT_LIBC;
     const problems: string[] = [];
     const given = new Map<string, Uint8Array>();
     if (entropy !== undefined) given.set("request", entropy);

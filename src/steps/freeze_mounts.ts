@@ -4,12 +4,7 @@
  * @module
  */
 import * as v from "valibot";
-import type {
-  Change,
-  Recorded,
-  Recorder,
-  Repairer,
-} from "../lifecycle/journal.ts";
+import type { Change, Recorded, Recorder } from "../lifecycle/journal.ts";
 import type { Step } from "../lifecycle/step.ts";
 import { since } from "../util/errors.ts";
 import type { Thawed } from "../linux/freezer_messages.ts";
@@ -218,7 +213,7 @@ function mountedAt({ mountPoint, device }: MountedAt): MountedAt {
  */
 export function thawMounts(
   startFreezer: () => Pick<MountFreezer, "rescue" | "end">,
-): Repairer {
+): (change: Change) => Promise<Change> {
   return async (change) => {
     const { mounts } = v.parse(changeSchema, change);
     const there = readMounts();

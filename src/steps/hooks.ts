@@ -17,6 +17,7 @@ import {
   keyOf,
 } from "../hooks/hook.ts";
 import { changeOf, type OwedThaws } from "../hooks/owed_thaws.ts";
+import { PartlyDone } from "../lifecycle/errors.ts";
 import type { Recorded, Recorder } from "../lifecycle/journal.ts";
 import type {
   Effect,
@@ -41,14 +42,6 @@ export interface HooksStepOptions {
   readonly save?: () => void;
   /** The host's wall clock, if the recovery's request has it. */
   readonly hostTime?: (context: RecoveryContext) => string | undefined;
-}
-
-/** Hooks failed; `effect` has the result of each. */
-export class HooksError extends Error {
-  override readonly name = "HooksError";
-  constructor(message: string, readonly effect: Effect) {
-    super(message);
-  }
 }
 
 /**
@@ -102,7 +95,7 @@ class Round {
       kind,
       outcome: "aborted",
     });
-    throw new HooksError(
+    throw new PartlyDone(
       [`Cannot freeze the hooks: ${broken}`, ...failuresOf(calls)]
         .join("; thaw: "),
       { ...effect, thawed: calls.map(({ result }) => result), ...owed },
@@ -119,7 +112,7 @@ class Round {
     const effect = { hooks: calls.map(({ result }) => result), ms, ...owed };
     const failures = failuresOf(calls);
     if (failures.length === 0) return effect;
-    throw new HooksError(
+    throw new PartlyDone(
       `Cannot thaw the hooks: ${failures.join("; ")}`,
       effect,
     );

@@ -13,14 +13,9 @@ export interface MemoryOptions {
 }
 
 /** The operations of the step; tests replace them. */
-export interface MemoryTools {
-  readonly without: typeof withoutCaches;
-  readonly drop: typeof dropCaches;
-  readonly compact: typeof compactMemory;
-  readonly info: typeof memoryInfo;
-}
+export type MemoryTools = typeof KERNEL;
 
-const KERNEL: MemoryTools = {
+const KERNEL = {
   without: withoutCaches,
   drop: dropCaches,
   compact: compactMemory,

@@ -3,7 +3,12 @@
  * the restored guest; a destroyed connection makes its client fail at once and connect again.
  * @module
  */
-import type { RecoveryContext, Repair, Step } from "../lifecycle/step.ts";
+import {
+  type RecoveryContext,
+  type Repair,
+  type Step,
+  WITHOUT_LIBC,
+} from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
   type Destroyed,
@@ -56,9 +61,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     record: {
       quiesce() {
         forget();
-        if (libc.socket === undefined) {
-          return { skipped: "the C library could not be loaded" };
-        }
+        if (libc.socket === undefined) return WITHOUT_LIBC;
         table ??= open();
         try {
           recorded = foreign(table.list());

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import type { Recorder, Repairer } from "../lifecycle/journal.ts";
+import type { Recorder } from "../lifecycle/journal.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import type { Effect, Step } from "../lifecycle/step.ts";
 import { messageOf, since } from "../util/errors.ts";
@@ -98,7 +98,9 @@ function effectOf(
 }
 
 /** Thaws the cgroups that a killed agent left frozen, for `repairAfterCrash`. */
-export function thawWorkload(limitMs: number): Repairer {
+export function thawWorkload(
+  limitMs: number,
+): (change: Effect) => Promise<Effect> {
   return (change) => thaw(readChange(Change, change).cgroups, limitMs);
 }
 

@@ -3,7 +3,7 @@
  * snapshot stores no pages of zeros.
  * @module
  */
-import type { Step } from "../lifecycle/step.ts";
+import { type Step, WITHOUT_LIBC } from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
 import { canPageOut } from "../memory/working_set.ts";
 import { MemoryZeroer } from "../memory/zero.ts";
@@ -37,7 +37,7 @@ export function zeroStep(libc: Libc, options: ZeroOptions): Step {
         return { skipped: "paging out and zeroing are switched off" };
       }
       if (zeroer.missing !== undefined || !canPageOut(libc)) {
-        return { skipped: "the C library could not be loaded" };
+        return WITHOUT_LIBC;
       }
       try {
         const zeroed = await zeroer.zero(zeroBytes, ZERO_MS, signal);

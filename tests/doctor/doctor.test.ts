@@ -38,6 +38,7 @@ const NAMES = [
   "hooks",
   "hooks-socket",
   "forward-address",
+  "vsock",
 ];
 
 describe("doctor", () => {

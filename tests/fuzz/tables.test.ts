@@ -193,11 +193,16 @@ describe("an address to listen on", () => {
       fc.nat(200_000).map((port) => `127.0.0.1:${port}`),
       damaged("[::1]:49983"),
       damaged("unix:/run/lull.sock"),
+      damaged("vsock:49983"),
     );
     fc.assert(fc.property(written, (text) => {
       const at = parseListen(text);
       if (at === undefined) return;
       if ("path" in at) return assert.ok(at.path.startsWith("/"));
+      if ("vsockPort" in at) {
+        const { vsockPort } = at;
+        return assert.ok(vsockPort > 0 && vsockPort < 2 ** 32 - 1);
+      }
       assert.ok(at.host.length > 0);
       assert.ok(Number.isInteger(at.port) && at.port >= 0 && at.port <= 65_535);
     }));

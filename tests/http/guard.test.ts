@@ -6,6 +6,11 @@ import { Guard, type GuardOptions } from "../../src/http/guard.ts";
 const HOST: Peer = { address: "10.0.2.2", port: 40_000 };
 const GUEST: Peer = { address: "10.0.2.15", port: 40_000 };
 const UNIX: Peer = { address: "unix:/run/lull.sock", port: 0, unix: true };
+const vsock = (cid: number): Peer => ({
+  address: `vsock:${cid}`,
+  port: 40_000,
+  cid,
+});
 const WITH_TOKEN = { authorization: "Bearer right" };
 
 function guard(options: Partial<GuardOptions> = {}): Guard {
@@ -35,6 +40,10 @@ describe("without a token", () => {
       ["the host", HOST, undefined],
       ["a program of the guest", GUEST, "guest-call"],
       ["the owner of the unix socket", UNIX, undefined],
+      ["the host over vsock", vsock(2), undefined],
+      ["a program of the guest over vsock's loopback", vsock(1), "guest-call"],
+      ["a program of the guest by the guest's CID", vsock(3), "guest-call"],
+      ["the hypervisor's own CID", vsock(0), "guest-call"],
       ["an unknown caller", undefined, "guest-call"],
     ] as const
   ) {

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { OtherKind, OtherOperation } from "../../src/lifecycle/operation.ts";
+import { OtherKind, OtherOperation } from "../../src/lifecycle/errors.ts";
 import type { Kind } from "../../src/lifecycle/request.ts";
 import { type FakeStep, gate } from "../support/fake_plan.ts";
 import { quiesce, start } from "./rig.ts";

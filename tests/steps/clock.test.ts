@@ -35,7 +35,11 @@ function fakeClocks(refuse = false): Libc & { wall: number } {
 }
 
 function repair(libc: Libc, request: RecoverRequest, device?: HostClock) {
-  const step = clockRepair({ libc, hostClock: () => device });
+  const step = clockRepair({
+    libc,
+    toleranceMs: 50,
+    hostClock: () => device,
+  });
   return repairWith(step, request);
 }
 

@@ -41,6 +41,22 @@ export class Raw {
     return raw;
   }
 
+  /** Connects through the unix socket of a hypervisor's vsock device, as Firecracker has it. */
+  static async openVsock(path: string, port: number): Promise<Raw> {
+    const raw = new Raw(net.connect(path));
+    raw.send(`CONNECT ${port}\n`);
+    await until("the device's OK", () => {
+      if (raw.closed) {
+        throw new Error(`Cannot connect to port ${port}: the device refused`);
+      }
+      const end = raw.#received.indexOf("\n");
+      if (end < 0) return false;
+      raw.#received = raw.#received.slice(end + 1);
+      return true;
+    });
+    return raw;
+  }
+
   /** True once the agent has closed its side, or reset the connection. */
   get closed(): boolean {
     return this.#ended || this.#failed !== undefined;

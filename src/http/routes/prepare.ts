@@ -10,7 +10,6 @@ import type { Operation } from "../../lifecycle/operation.ts";
 import type { Bindings } from "../../connections/exchange.ts";
 import { readBody, readQuery } from "./input.ts";
 import { ProblemError } from "./problem.ts";
-import { problemOf } from "./refusal.ts";
 import type { PrepareReportDocument } from "./documents.ts";
 import { PrepareBody, PrepareQuery } from "./schemas.ts";
 
@@ -56,7 +55,7 @@ async function hold(
   try {
     return await lifecycle.prepare(request);
   } catch (error) {
-    if (!(error instanceof PrepareFailed)) throw problemOf(error);
+    if (!(error instanceof PrepareFailed)) throw error;
     c.set("operation", error.operation.id);
     throw new ProblemError("prepare-failed", {
       detail: error.message,

@@ -15,6 +15,11 @@ import type { RuntimeServer, ServeOptions } from "../types.ts";
 
 /** Listens until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<RuntimeServer> {
+  if ("vsockPort" in options) {
+    // Loaded only if it is used: few agents listen on vsock.
+    const { serveVsock } = await import("./vsock/serve.ts");
+    return serveVsock(options, options.vsockPort);
+  }
   if ("path" in options) await removeStaleSocket(options.path);
   const server = listen(options);
   return {
@@ -27,7 +32,7 @@ export async function serve(options: ServeOptions): Promise<RuntimeServer> {
   };
 }
 
-function listen(options: ServeOptions) {
+function listen(options: Exclude<ServeOptions, { vsockPort: number }>) {
   try {
     if ("path" in options) return listenOnUnix(options, options.path);
     return Bun.serve({

@@ -12,6 +12,7 @@ import {
   stoppedError,
   tell,
   unixPeer,
+  vsockPeer,
 } from "../server.ts";
 import { lackOfDescriptors } from "../spare_descriptors.ts";
 import type { RuntimeServer, ServeOptions } from "../types.ts";
@@ -24,6 +25,9 @@ const LISTEN_AGAIN_MS = 20;
  * for clients. With fewer, the next client would stop the server again.
  */
 const SPARE = 8;
+
+/** VMADDR_CID_ANY (vsock(7)), as Deno takes it. */
+const ANY_CID = -1;
 
 /** Listens until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<RuntimeServer> {
@@ -41,8 +45,8 @@ export async function serve(options: ServeOptions): Promise<RuntimeServer> {
 function listen(options: ServeOptions, signal: AbortSignal): number {
   try {
     const { addr, finished } = bind(options, signal);
-    const port = "port" in addr ? addr.port : 0;
-    const again = "path" in options ? options : { ...options, port };
+    const port = "hostname" in addr ? addr.port : 0;
+    const again = "host" in options ? { ...options, port } : options;
     finished.catch((error) => listenAgain(again, signal, error));
     return port;
   } catch (error) {
@@ -86,6 +90,15 @@ function listensAnew(options: ServeOptions, signal: AbortSignal): boolean {
 function bind(options: ServeOptions, signal: AbortSignal) {
   // Without onListen, Deno prints a line.
   const quiet = { signal, onListen() {} };
+  if ("vsockPort" in options) {
+    const { vsockPort: port } = options;
+    const at = { transport: "vsock", cid: ANY_CID, port } as const;
+    return Deno.serve(
+      { ...quiet, ...at },
+      (request, { remoteAddr: { cid, port } }) =>
+        answer(options, request, vsockPeer(cid, port)),
+    );
+  }
   if ("path" in options) {
     const { path } = options;
     const peer = unixPeer(path);

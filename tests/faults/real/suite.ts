@@ -19,6 +19,7 @@ import { hungMounts } from "./hung_mounts.ts";
 import { missingPrivileges } from "./missing_privileges.ts";
 import { secondAgent } from "./second_agent.ts";
 import { signals } from "./signals.ts";
+import { missingVsock } from "./missing_vsock.ts";
 import { noDescriptors } from "./no_descriptors.ts";
 
 /** Declares the tests for one target. */
@@ -26,6 +27,7 @@ export function faults(target: Target): void {
   secondAgent(target);
   failedStarts(target);
   missingAddress(target);
+  missingVsock(target);
   missingToken(target);
   missingPrivileges(target);
   noDescriptors(target);

@@ -42,10 +42,15 @@ export interface Hardware {
    * guest has written; it can be copied only while the machine stands still.
    */
   readonly root: "layer" | "disk" | "readonly" | "overlay";
+  /** Whether devices can be plugged into the running machine: on the bus HOT_BUS. */
+  readonly hotplug: boolean;
 }
 
 /** The file of a root filesystem that is a disk, in QEMU's folder. */
 export const ROOT_FILE = "root.disk";
+
+/** The bus for devices that are plugged in while the machine runs. */
+export const HOT_BUS = "hot";
 
 /** The file of the guest's memory, in QEMU's folder: byte for byte as the guest sees it. */
 export const MEMORY_FILE = "memory";
@@ -78,6 +83,9 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
       `-object memory-backend-file,id=m,${file},prealloc=${prealloc}`,
       "-machine memory-backend=m",
     );
+  }
+  if (hardware.hotplug) {
+    args.push(`-device pcie-root-port,id=${HOT_BUS},chassis=1`);
   }
   if (guid && !arm64) args.push(`-device vmgenid,guid=${guid}`);
   if (guid && arm64) args.push(...generationArguments());

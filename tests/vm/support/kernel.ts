@@ -55,9 +55,23 @@ const MORE_MODULES: Readonly<Record<KernelKind, readonly string[]>> = {
   "arm64-16k": ["crc16", "crc32c_generic", "mbcache", "jbd2", "ext4"],
 };
 
+/** The modules of vsock in the order in which they load. The test of vsock loads them itself. */
+export const VSOCK_MODULES: readonly string[] = [
+  "vsock",
+  "vmw_vsock_virtio_transport_common",
+  "vmw_vsock_virtio_transport",
+  "vsock_loopback",
+];
+
 /** The modules of a guest with this kernel, in the order in which they load. */
 export function modulesOf(kind: KernelKind): readonly string[] {
   return [...MORE_MODULES[kind], ...MODULES];
+}
+
+/** The modules that the cache has. */
+function cachedModules(kind: KernelKind): readonly string[] {
+  const vsock = kind === "amd64" ? VSOCK_MODULES : [];
+  return [...modulesOf(kind), ...vsock];
 }
 
 function dirOf(kind: KernelKind): string {
@@ -72,7 +86,7 @@ export function cachedKernel(
   const stamp = join(kernelDir, "version");
   if (!existsSync(stamp)) return undefined;
   const modules = join(kernelDir, "modules");
-  const complete = modulesOf(kind).every((name) =>
+  const complete = cachedModules(kind).every((name) =>
     existsSync(join(modules, `${name}.ko`))
   );
   if (!complete) return undefined;
@@ -138,7 +152,7 @@ function unpackKernel(kind: KernelKind, apt: Apt, pkg: string): void {
     const out = join(work, "out");
     mkdirSync(join(out, "modules"), { recursive: true });
     const packed = findFiles(tree, ".ko.xz");
-    for (const name of modulesOf(kind)) {
+    for (const name of cachedModules(kind)) {
       const file = packed.find((path) => path.endsWith(`/${name}.ko.xz`));
       if (!file) {
         throw new Error(

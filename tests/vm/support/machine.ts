@@ -71,6 +71,7 @@ export class Machine extends Guest {
       rtc: "base=utc",
       memoryFile: "none",
       root: GUESTS[options.image.guest].root,
+      hotplug: false,
       ...options,
       guid: options.guid === "none" ? undefined : options.guid ?? randomUUID(),
     };
@@ -116,6 +117,14 @@ export class Machine extends Guest {
   /** Stops the processors: what the host calls a pause. */
   async stop(): Promise<void> {
     await this.#qemu.qmp.execute("stop");
+  }
+
+  /** Sends one command to QEMU. */
+  async execute<T>(
+    command: string,
+    args: Record<string, unknown> = {},
+  ): Promise<T> {
+    return await this.#qemu.qmp.execute<T>(command, args);
   }
 
   /** Lets the processors run. */
