@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
-import { PAGE_BYTES } from "./info.ts";
+import { pageBytes } from "../linux/page_size.ts";
 
 /** The working set in the guest's physical memory. */
 export interface PublishedSet {
@@ -48,7 +48,7 @@ export function publishedSet(needed: Needed): PublishedSet | undefined {
     closeSync(pagemap);
   }
   if (frames.length === 0) return undefined;
-  return { pageSize: PAGE_BYTES, ranges: rangesOf(frames) };
+  return { pageSize: pageBytes(), ranges: rangesOf(frames) };
 }
 
 /** The mappings with pages in memory. What a runtime only reserves has gigabytes. */
@@ -74,8 +74,9 @@ function addFrames(
   frames: number[],
 ): void {
   const needs = isFile ? needed(BigInt(from)) : undefined;
-  const first = from / PAGE_BYTES;
-  const pages = (to - from) / PAGE_BYTES;
+  const page = pageBytes();
+  const first = from / page;
+  const pages = (to - from) / page;
   const bytes = new Uint8Array(Math.min(ENTRIES, pages) * ENTRY_BYTES);
   const halves = new Uint32Array(bytes.buffer);
   for (let page = 0; page < pages;) {
@@ -94,12 +95,13 @@ function addFrames(
 
 /** Joins frames that follow each other. A frame may be mapped more than once. */
 export function rangesOf(frames: number[]): [number, number][] {
+  const page = pageBytes();
   const ranges: [number, number][] = [];
   let end = -1;
   for (const frame of Float64Array.from(frames).sort()) {
     if (frame === end - 1) continue;
-    if (frame === end) ranges[ranges.length - 1][1] += PAGE_BYTES;
-    else ranges.push([frame * PAGE_BYTES, PAGE_BYTES]);
+    if (frame === end) ranges[ranges.length - 1][1] += page;
+    else ranges.push([frame * page, page]);
     end = frame + 1;
   }
   return ranges;

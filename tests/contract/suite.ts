@@ -7,6 +7,7 @@ import { connections } from "./connections.ts";
 import { diskWrites } from "./disk_writes.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
+import { input } from "./input.ts";
 import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
 import { process } from "./process.ts";
@@ -20,6 +21,7 @@ import { targets } from "./targets.ts";
 /** Declares every contract test for one target. */
 export function contract(target: Target): void {
   routes(target);
+  input(target);
   targets(target);
   rounds(target);
   kinds(target);

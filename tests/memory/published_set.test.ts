@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { loadLibc } from "../../src/linux/libc.ts";
-import { PAGE_BYTES } from "../../src/memory/info.ts";
+import { pageBytes } from "../../src/linux/page_size.ts";
 import {
   publishedSet,
   rangesOf,
@@ -16,6 +16,7 @@ import { loadRuntime } from "../../src/runtime/mod.ts";
 import { framesIn, PageTable } from "../bench/pagemap.ts";
 
 const skip = process.getuid?.() === 0 ? false : "only root sees page frames";
+const PAGE_BYTES = pageBytes();
 const libc = loadLibc(await loadRuntime());
 
 test("frames that follow each other are one range, whatever their order", () => {
