@@ -14,8 +14,8 @@ import {
   writeSync,
 } from "node:fs";
 import process from "node:process";
-import { errorText } from "../util/errors.ts";
-import { errnoName, type Libc } from "./libc.ts";
+import { errnoName, errorText } from "../util/errors.ts";
+import type { Libc } from "./libc.ts";
 
 // flock(2), sys/file.h
 const LOCK_EX = 2;
