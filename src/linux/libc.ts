@@ -4,7 +4,7 @@
  * @module
  */
 import { openLibc } from "../runtime/library.ts";
-import { errnoName } from "../util/errors.ts";
+import { errnoName } from "../util/errno.ts";
 import type {
   CSignature,
   CType,

@@ -4,7 +4,7 @@
  * CPU).
  * @module
  */
-import { errnoName } from "../util/errors.ts";
+import { errnoName } from "../util/errno.ts";
 import { type Libc, requireSymbol } from "./libc.ts";
 
 /** errno(3): the thread has not ended yet, pthread_tryjoin_np(3). */

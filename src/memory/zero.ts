@@ -4,15 +4,10 @@
  * which a snapshot need not store.
  * @module
  */
-import { setImmediate as turn } from "node:timers/promises";
 import { CpuRotation } from "./cpu_rotation.ts";
 import { checked, lastError, type Libc, requireSymbol } from "../linux/libc.ts";
-import {
-  bytesEverFreed,
-  bytesKeptFree,
-  memoryInfo,
-  PAGE_BYTES,
-} from "./info.ts";
+import { pageBytes } from "../linux/page_size.ts";
+import { bytesEverFreed, bytesKeptFree, memoryInfo } from "./info.ts";
 
 // linux/mman.h
 const PROT_READ_WRITE = 0x3;
@@ -95,7 +90,7 @@ export class MemoryZeroer {
         room -= size;
         const look = room < NEAR || taken.length % LOOK === 0;
         if (look) room = roomAbove(least);
-        await turn();
+        await new Promise((resolve) => setImmediate(resolve));
       }
     } finally {
       try {
@@ -173,7 +168,8 @@ function gently(room: number): number {
 
 /** Rounds bytes up to whole pages. */
 function wholePages(bytes: number): number {
-  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+  const page = pageBytes();
+  return Math.ceil(bytes / page) * page;
 }
 
 /**

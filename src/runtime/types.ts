@@ -123,12 +123,6 @@ export interface FileWatch {
 export interface Runtime {
   readonly name: "bun" | "deno";
   readonly version: string;
-  /**
-   * Applies the settings that must be in place before the process starts. If they are missing, it
-   * executes this process again with them and does not return; otherwise it removes their traces.
-   * Returns the reason if that failed; the agent works without the settings.
-   */
-  prepareProcess(): string | undefined;
   /** Listens. Rejects with `Cannot listen on HOST:PORT: CODE`. */
   serve(options: ServeOptions): Promise<RuntimeServer>;
   /**

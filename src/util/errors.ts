@@ -2,19 +2,10 @@
  * The code and the text of an error, and the measurement of durations.
  * @module
  */
-import { constants } from "node:os";
 
 /** Returns the milliseconds since a time of performance.now(), with a resolution of 1 µs. */
 export function since(start: number): number {
   return Math.round((performance.now() - start) * 1000) / 1000;
-}
-
-/** Returns the symbolic name of an error number (errno(3)); `errno N` if there is none. */
-export function errnoName(errno: number): string {
-  const found = Object.entries(constants.errno).find(([, number]) =>
-    number === errno
-  );
-  return found === undefined ? `errno ${errno}` : found[0];
 }
 
 /** Returns the message of an error, or the text of any other thrown value. */

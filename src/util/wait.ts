@@ -2,7 +2,6 @@
  * Waits for a time, and for conditions that send no event: files of the kernel, native threads.
  * @module
  */
-import { setImmediate as turn } from "node:timers/promises";
 
 /**
  * Milliseconds without pauses: the condition is checked in each turn of the event loop. A clean
@@ -30,7 +29,7 @@ export async function waitFor(
     const now = performance.now();
     if (signal?.aborted || now >= end) return false;
     if (now - start < EAGER_MS) {
-      await turn();
+      await new Promise((resolve) => setImmediate(resolve));
       continue;
     }
     await sleep(pauseMs, signal);

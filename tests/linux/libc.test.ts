@@ -8,7 +8,7 @@ import {
   requireSymbol,
   SystemCallError,
 } from "../../src/linux/libc.ts";
-import { errnoName } from "../../src/util/errors.ts";
+import { errnoName } from "../../src/util/errno.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 

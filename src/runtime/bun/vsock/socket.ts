@@ -2,7 +2,7 @@
  * vsock sockets (vsock(7)) by system calls, because Bun has no API for them.
  * @module
  */
-import { errnoName } from "../../../util/errors.ts";
+import { errnoName } from "../../../util/errno.ts";
 import { openLibc } from "../../library.ts";
 import type { CFunction, CSignature, ForeignLibrary } from "../../types.ts";
 import { openLibrary } from "../library.ts";
