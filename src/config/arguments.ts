@@ -2,7 +2,7 @@
  * Splits a command line into words and flags, and reads the flags that are no options.
  * @module
  */
-import { parseArgs } from "node:util";
+import { nodeUtil } from "../util/lazy_builtins.ts";
 import { commandFlags } from "./commands.ts";
 import { refuseValue } from "./error.ts";
 import type { Option } from "./option.ts";
@@ -26,7 +26,9 @@ export function readArguments(
   options: readonly Option[],
   args: string[],
 ): Arguments {
-  const { tokens } = parseArgs({
+  // An installed agent has no arguments, and does not load the module that splits them.
+  if (args.length === 0) return { words: [], flags: [] };
+  const { tokens } = nodeUtil().parseArgs({
     args,
     // Not strict: the error texts of parseArgs differ between the runtimes.
     strict: false,

@@ -14,6 +14,7 @@ import { promise } from "./promise.ts";
 import { recovery } from "./recovery.ts";
 import { rounds } from "./rounds.ts";
 import { routes } from "./routes.ts";
+import { workingSet } from "./working_set.ts";
 import { targets } from "./targets.ts";
 
 /** Declares every contract test for one target. */
@@ -29,6 +30,7 @@ export function contract(target: Target): void {
   callers(target);
   limits(target);
   forwarding(target);
+  workingSet(target);
   faults(target);
   process(target);
 }
