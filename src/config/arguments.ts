@@ -16,7 +16,7 @@ export interface FlagToken {
 }
 
 /** The words and the flags of a command line, in the order of the command line. */
-export interface Arguments {
+interface Arguments {
   readonly words: string[];
   readonly flags: FlagToken[];
 }

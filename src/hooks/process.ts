@@ -5,6 +5,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
+import { dropProtection } from "../linux/oom_score.ts";
 import { hasCode, since } from "../util/errors.ts";
 import { nodeChildProcess } from "../util/lazy_builtins.ts";
 import { type Early, within } from "../util/within.ts";
@@ -34,7 +35,7 @@ const KILL_MS = 1000;
 const DRAIN_MS = 20;
 
 /** The result of running a script. */
-export type ScriptResult = Omit<HookResult, "name" | "kind">;
+type ScriptResult = Omit<HookResult, "name" | "kind">;
 
 /**
  * Runs a script with the phase as its argument, until its main process ends. A
@@ -57,6 +58,7 @@ export async function runScript(
   let child: ChildProcess;
   try {
     child = launch(path, event);
+    dropProtection(child.pid);
   } catch (error) {
     return report("failed", {
       reached: false,

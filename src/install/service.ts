@@ -45,6 +45,9 @@ ${ENVIRONMENT_NOTE}
 ${ENVIRONMENT.map((setting) => `Environment=${setting}`).join("\n")}
 Restart=always
 RestartSec=100ms
+# A hook that uses up the memory is killed, and Lull rolls the prepare back: systemd
+# does not end Lull for it.
+OOMPolicy=continue
 # If memory runs out, other processes are killed first. Lull is not exempt, because
 # its hooks inherit this value.
 OOMScoreAdjust=${OOM_SCORE_ADJ}

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { type Kind, KINDS } from "../../src/lifecycle/request.ts";
+import { type GuestKind, GUESTS } from "../vm/support/guests.ts";
 import { HELPER_PORT } from "../vm/support/hardware.ts";
 import type { ImageOptions } from "../vm/support/image.ts";
 import type { Machine } from "../vm/support/machine.ts";
@@ -21,6 +22,8 @@ export interface PageSubject {
   readonly up: Ask;
   /** Makes the guest ready for a snapshot; undefined if nothing in it can be asked to. */
   readonly prepare?: (machine: Machine) => Promise<void>;
+  /** Whether the agent is Lull, which can publish its working set. */
+  readonly publishes?: boolean;
   /** What each kind of host asks of a fork, by the host's name. */
   readonly hosts: Readonly<Record<string, Ask>>;
 }
@@ -104,6 +107,7 @@ function agent(
     image,
     up: (machine) => healthy(machine, health),
     prepare: (machine) => settleGuest(machine, contract, kind),
+    publishes: contract === LULL,
     hosts,
   };
 }
@@ -129,7 +133,7 @@ export function kindOf(
 
 /**
  * Reads KIND, SUBJECTS, RESTORES, GENERATIONS, HOSTS, REST (seconds) and AGENT_FLAGS,
- * and what `namedPeer` reads. An Error names what it cannot use.
+ * what `namedPeer` reads, and GUEST, the kind of the guests. An Error names what it cannot use.
  */
 export function pageOptions(
   env: Readonly<Record<string, string | undefined>>,
@@ -143,12 +147,24 @@ export function pageOptions(
   const hosts = listOf(env, "HOSTS", HOSTS);
   refuseUnknown("HOSTS", hosts, HOSTS);
   return {
-    subjects: names.map((name) => all[name](kind)),
+    subjects: names.map((name) => on(env.GUEST, all[name](kind))),
     restores: numberOf(env, "RESTORES", 5),
     generations: numberOf(env, "GENERATIONS", 2),
     hosts,
     restMs: 1000 * numberOf(env, "REST", 4),
     flags: (env.AGENT_FLAGS ?? "").split(" ").filter(Boolean),
+  };
+}
+
+/** A subject in a guest of another kind, which its column names. */
+function on(guest: string | undefined, subject: PageSubject): PageSubject {
+  if (!guest) return subject;
+  refuseUnknown("GUEST", [guest], Object.keys(GUESTS));
+  const { column, image } = subject;
+  return {
+    ...subject,
+    column: `${column}, ${guest}`,
+    image: { ...image, guest: guest as GuestKind },
   };
 }
 

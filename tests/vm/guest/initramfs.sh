@@ -2,7 +2,7 @@
 # The first program of the guest: loads the modules, puts a writable layer over
 # the read-only image and goes on there. What the guest writes lies in its
 # memory, so it is part of a snapshot, and forks cannot disturb each other.
-# With lull.root=disk or =readonly the disk itself is the root filesystem.
+# With another lull.root the disk itself is the root filesystem.
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
 while read -r module; do
@@ -12,7 +12,7 @@ done 2>/dev/null </modules/order
 until [ -b /dev/vda ]; do sleep 0.05; done
 mkdir /lower /upper /new
 case $(cat /proc/cmdline) in
-  *lull.root=disk*) mount -t ext4 /dev/vda /new ;;
+  *lull.root=disk* | *lull.root=overlay*) mount -t ext4 /dev/vda /new ;;
   *lull.root=readonly*) mount -t ext4 -o ro /dev/vda /new ;;
   *)
     mount -t ext4 -o ro /dev/vda /lower

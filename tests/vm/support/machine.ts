@@ -2,7 +2,9 @@ import { randomUUID } from "node:crypto";
 import { copyFileSync, linkSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { until } from "../../support/until.ts";
+import { changeGenerationId } from "./generation_id.ts";
 import { ANSWER_LIMIT, Guest, type GuestPorts } from "./guest_access.ts";
+import { GUESTS } from "./guests.ts";
 import {
   AGENT_PORT,
   type Hardware,
@@ -61,14 +63,14 @@ export class Machine extends Guest {
   /** Starts a machine; it runs, but its agent is not up yet: see `ready`. */
   static async boot(options: BootOptions): Promise<Machine> {
     const hardware: Hardware = {
-      memory: 512,
+      memory: GUESTS[options.image.guest].memory,
       cpus: 2,
       flags: [],
       rng: false,
       balloon: false,
       rtc: "base=utc",
       memoryFile: "none",
-      root: "layer",
+      root: GUESTS[options.image.guest].root,
       hotplug: false,
       ...options,
       guid: options.guid === "none" ? undefined : options.guid ?? randomUUID(),
@@ -92,6 +94,9 @@ export class Machine extends Guest {
     const qemu = await Qemu.start(hardware, snapshot, true);
     try {
       const ms = await readState(qemu.qmp, hardware, snapshot.file);
+      if (other && GUESTS[was.image.guest].arch === "arm64") {
+        await changeGenerationId(hardware, qemu.dir);
+      }
       return await Machine.#from(hardware, qemu, ms);
     } catch (error) {
       await qemu.end();
