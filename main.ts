@@ -11,7 +11,7 @@ import process from "node:process";
 import { loadRuntime, prepareProcess } from "./src/runtime/mod.ts";
 
 try {
-  const degraded = await prepareProcess();
+  const degraded = prepareProcess();
   const { parseConfig } = await import("./src/config/mod.ts");
   const parsed = parseConfig(
     process.argv.slice(2),
