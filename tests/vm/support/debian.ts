@@ -8,12 +8,12 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
 } from "node:fs";
 import { join } from "node:path";
+import { ownRelease } from "./apt.ts";
 import { cacheDir, guestDir } from "./paths.ts";
 import { run, runText } from "./run.ts";
 import { addFile, addText } from "./tree.ts";
@@ -47,8 +47,7 @@ export function ensureDebian(say: (line: string) => void): void {
   if (process.getuid?.() !== 0) {
     throw new Error("Cannot make a Debian guest: debootstrap needs root");
   }
-  const release = /^VERSION_CODENAME=(\w+)$/m
-    .exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "stable";
+  const release = ownRelease();
   mkdirSync(cacheDir, { recursive: true });
   const work = mkdtempSync(join(cacheDir, "fetch-"));
   try {
