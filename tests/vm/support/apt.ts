@@ -17,7 +17,7 @@ import { run } from "./run.ts";
 const SOURCES = "/etc/apt/sources.list.d";
 
 /** The name of the Debian release that this machine has. */
-export function ownRelease(): string {
+function ownRelease(): string {
   const text = readFileSync("/etc/os-release", "utf8");
   const found = /^VERSION_CODENAME=(\w+)$/m.exec(text);
   if (found) return found[1];
