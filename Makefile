@@ -13,7 +13,8 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 SOURCES := main.ts deno.json deno.lock tsconfig.json \
 	$(shell find src -name '*.ts' -not -path 'src/release/*' -o -name 'deno.json' -path 'src/*')
 WORKERS := src/ports/forwarder_worker.ts src/linux/freezer_worker.ts
-FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
+FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-argv=--smol \
+	--no-compile-autoload-dotenv --no-compile-autoload-bunfig
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis \
@@ -161,7 +162,7 @@ endurance: build ## Run 1,000 rounds on the bundle and the binary: nothing may g
 	  $(BUN_TEST)/endurance-$$target.xml tests/endurance/$$target.test.ts; done
 
 # The output is one page, dist/bench.json and dist/bench/*.svg. PARTS names what to
-# measure: native, forwarder, machine, pages. The part pages can measure less, for a
+# measure: native, forwarder, machine, prefetch, pages. The part pages can measure less, for a
 # quick look at a change: SUBJECTS=bun RESTORES=3 GENERATIONS=1 HOSTS=health. REST= is
 # the time before a prepare in seconds. AGENT_FLAGS= has flags of the agent. KIND=diff is
 # the kind of snapshot, in the parts native and pages. GUEST=arm64 is the kind of the

@@ -11,7 +11,7 @@ import type { Log } from "../log/mod.ts";
 import { StartError } from "../config/error.ts";
 
 /** The lock's file in the runtime directory. */
-export const LOCK_NAME = "lock";
+const LOCK_NAME = "lock";
 
 /**
  * Makes this process the agent of the runtime directory until it ends. Throws a StartError, and

@@ -15,6 +15,7 @@ import { type Log, logOf, setupLog } from "../log/mod.ts";
 import { DeferredQueue } from "../util/deferred_queue.ts";
 import { SelfCall } from "../warm_up/self_call.ts";
 import {
+  type Components,
   type ComponentsOptions,
   createComponents,
   failed,
@@ -73,6 +74,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ ...components, lifecycle, repaired, newId: randomId },
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
+    workingSet: config.publishWorkingSet
+      ? await workingSetOf(components)
+      : undefined,
     tokenNeeded: config.tokenFile !== "",
     healthMayRecover: () =>
       config.healthRecovers === "always" ||
@@ -90,6 +94,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   shutDownOnSignal(components, { lifecycle, hooksSocket });
   logAddresses(components);
+}
+
+async function workingSetOf({ program }: Components) {
+  const { publishedSet } = await import("../memory/published_set.ts");
+  return () => publishedSet((address) => program.neededAt(address));
 }
 
 function warnOfLimits(

@@ -2,7 +2,7 @@
  * Splits a command line into words and flags, and reads the flags that are no options.
  * @module
  */
-import { parseArgs } from "node:util";
+import { nodeUtil } from "../util/lazy_builtins.ts";
 import { commandFlags } from "./commands.ts";
 import { refuseValue } from "./error.ts";
 import type { Option } from "./option.ts";
@@ -16,7 +16,7 @@ export interface FlagToken {
 }
 
 /** The words and the flags of a command line, in the order of the command line. */
-export interface Arguments {
+interface Arguments {
   readonly words: string[];
   readonly flags: FlagToken[];
 }
@@ -26,7 +26,9 @@ export function readArguments(
   options: readonly Option[],
   args: string[],
 ): Arguments {
-  const { tokens } = parseArgs({
+  // An installed agent has no arguments, and does not load the module that splits them.
+  if (args.length === 0) return { words: [], flags: [] };
+  const { tokens } = nodeUtil().parseArgs({
     args,
     // Not strict: the error texts of parseArgs differ between the runtimes.
     strict: false,

@@ -43,7 +43,7 @@ export class StartError extends Error {
 }
 
 /** The line that the process prints on stderr, and its exit code: 2 means wrong usage. */
-export interface Failure {
+interface Failure {
   readonly line: string;
   readonly exitCode: 1 | 2;
 }

@@ -29,7 +29,7 @@ export { ConfigError } from "./error.ts";
 export { type Config, configSchema } from "./schema.ts";
 
 /** The command, with its parsed configuration or flags. */
-export type Parsed =
+type Parsed =
   | { readonly kind: "serve"; readonly config: Config }
   | {
     readonly kind: "install";

@@ -174,6 +174,11 @@ export const configSchema = v.strictObject({
     "unneeded",
     "When the agent pages out its program, and which part of it.",
   ),
+  publishWorkingSet: option(
+    boolean(),
+    false,
+    "Report to the host, after the settle, which memory a recovery needs.",
+  ),
   logLevel: option(
     oneOfCapitals(["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"]),
     "INFO",

@@ -6,6 +6,7 @@ import { errorText } from "../util/errors.ts";
 import { isJsonObject } from "../util/json_input.ts";
 import { type FlagToken, isGiven, valueOf } from "./arguments.ts";
 import { ConfigError, refuse, refuseValue } from "./error.ts";
+import { HOOK_VARIABLES } from "./hook_variables.ts";
 import { fromText, type Option } from "./option.ts";
 
 /** Returns the text of a file; throws the errors of node:fs. */
@@ -17,17 +18,7 @@ export type Values = Record<string, unknown>;
 const unknownOption = "there is no such option, see lull --help";
 const fileOnly = "only the config file can set it";
 
-/**
- * Variables that Lull sets for hooks (src/hooks/hook.ts). They are no options, and
- * are ignored here, because a hook may run lull.
- */
-const HOOK_VARIABLES = new Set([
-  "LULL_PHASE",
-  "LULL_OPERATION",
-  "LULL_GENERATION",
-  "LULL_OUTCOME",
-  "LULL_HOST_TIME",
-]);
+const hookVariables: readonly string[] = Object.values(HOOK_VARIABLES);
 
 /**
  * Reads the values of a JSON file. Throws a ConfigError if the file cannot be read,
@@ -85,8 +76,8 @@ export function fromEnvironment(
   const values: Values = {};
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith("LULL_") || text === undefined) continue;
-    if (HOOK_VARIABLES.has(name)) continue;
     const option = options.find((option) => option.variable === name);
+    if (!option && hookVariables.includes(name)) continue;
     if (!option) refuse(name, unknownOption);
     if (option.type === "objects") refuse(name, fileOnly);
     values[option.key] = accepted(option, fromText(option, text), text, name);

@@ -114,6 +114,17 @@ export const kernelChecks: readonly Check[] = [
       `${AS_ROOT} on a kernel with CONFIG_COMPACTION, or use --no-compact-memory`,
   },
   {
+    name: "page-frames",
+    needed: (config) => config.publishWorkingSet,
+    look() {
+      // proc_pid_pagemap(5): without it, all frames are 0.
+      requireCapability("CAP_SYS_ADMIN");
+      return "the agent can see which memory it uses";
+    },
+    skipped: "publishing the working set (--publish-working-set)",
+    remedy: `${AS_ROOT} with CAP_SYS_ADMIN`,
+  },
+  {
     name: "affinity",
     needed: always,
     look({ libc }) {

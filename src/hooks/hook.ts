@@ -3,6 +3,8 @@
  * the freeze.
  * @module
  */
+import { HOOK_VARIABLES } from "../config/hook_variables.ts";
+import type { Policy } from "../lifecycle/plan.ts";
 import type { Kind, Outcome } from "../lifecycle/step.ts";
 import type { Early, Limits } from "../util/within.ts";
 import type { OUTPUT } from "./output.ts";
@@ -10,8 +12,7 @@ import type { OUTPUT } from "./output.ts";
 /** `freeze` hooks run before the freeze, `thaw` hooks after it. */
 export type Phase = "freeze" | "thaw";
 
-/** Whether the failure of a freeze hook aborts the prepare. */
-export type Policy = "abort" | "continue";
+export type { Policy };
 
 /** The data that a call passes to a hook. */
 export interface HookEvent {
@@ -98,20 +99,9 @@ export function nameIn(key: string): string {
   return key.slice(key.indexOf(" ") + 1);
 }
 
-const NAMES = {
-  phase: "PHASE",
-  operation: "OPERATION",
-  generation: "GENERATION",
-  kind: "KIND",
-  outcome: "OUTCOME",
-  hostTime: "HOST_TIME",
-} as const satisfies Record<keyof HookEvent, string>;
-
 /** The event as environment variables, such as LULL_PHASE and LULL_HOST_TIME. */
 export function asEnvironment(event: HookEvent): Record<string, string> {
-  return Object.fromEntries(
-    known(event).map(([name, value]) => [`LULL_${name}`, value]),
-  );
+  return Object.fromEntries(known(event));
 }
 
 /**
@@ -121,14 +111,15 @@ export function asEnvironment(event: HookEvent): Record<string, string> {
 export function asHeaders(event: HookEvent): Record<string, string> {
   return Object.fromEntries(
     known(event).map(([name, value]) => [
-      `lull-${name.toLowerCase().replaceAll("_", "-")}`,
+      name.toLowerCase().replaceAll("_", "-"),
       value.toWellFormed().replace(/[^ -$&-~]/gu, encodeURIComponent),
     ]),
   );
 }
 
 function known(event: HookEvent): [string, string][] {
-  return (Object.keys(NAMES) as (keyof HookEvent)[]).flatMap((key) =>
-    event[key] === undefined ? [] : [[NAMES[key], String(event[key])]]
+  const names: Record<keyof HookEvent, string> = HOOK_VARIABLES;
+  return (Object.keys(names) as (keyof HookEvent)[]).flatMap((key) =>
+    event[key] === undefined ? [] : [[names[key], String(event[key])]]
   );
 }

@@ -20,8 +20,7 @@ const Started = v.object({
   started: v.array(v.string()),
 });
 
-/** What {@linkcode repairOwed} needs. */
-export interface OwedRepairOptions {
+interface OwedRepairOptions {
   /** The current hooks, in the order of freeze. */
   readonly hooks: () => readonly Hook[];
   /** Milliseconds that all thaws of one start may take together. */

@@ -39,10 +39,9 @@ interface Program extends HookInfo {
 }
 
 /** Why a program was refused: another hook has its name, or the registry is full. */
-export type Refused = "taken" | "full";
+type Refused = "taken" | "full";
 
-/** What {@linkcode HookRegistry} needs. */
-export interface RegistryOptions {
+interface RegistryOptions {
   /** The limit of a program that asks for none, in milliseconds. */
   readonly limitMs: number;
   /** Entries of the config file; a wrong one makes the constructor throw a ConfigError. */

@@ -2,6 +2,7 @@
  * The services that start Lull in a guest: a systemd unit and an OpenRC script.
  * @module
  */
+import { SETTINGS } from "../runtime/bun/prepare_process.ts";
 import { nodeCrypto } from "../util/lazy_builtins.ts";
 
 /** The path of the installed binary. */
@@ -20,6 +21,15 @@ const NOTE = [
   "# edited is kept.",
 ];
 
+/**
+ * The settings of the runtime. With them in its environment, the agent need not execute itself
+ * again. The agent removes them, so that its hooks do not inherit them.
+ */
+const ENVIRONMENT = Object.entries(SETTINGS)
+  .map(([name, value]) => `${name}=${value}`);
+const ENVIRONMENT_NOTE =
+  "# Settings of the runtime. Without them, the start takes about 5 ms longer.";
+
 /** systemd.service(5), systemd.exec(5), systemd.kill(5) */
 export const UNIT = seal(`${NOTE.join("\n")}
 [Unit]
@@ -31,6 +41,8 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=${BINARY}
+${ENVIRONMENT_NOTE}
+${ENVIRONMENT.map((setting) => `Environment=${setting}`).join("\n")}
 Restart=always
 RestartSec=100ms
 # A hook that uses up the memory is killed, and Lull rolls the prepare back: systemd
@@ -57,6 +69,8 @@ ${NOTE.join("\n")}
 name="lull"
 description="Makes this machine safe to snapshot and correct after the restore"
 supervisor="supervise-daemon"
+${ENVIRONMENT_NOTE}
+${ENVIRONMENT.map((setting) => `export ${setting}`).join("\n")}
 command="${BINARY}"
 # No limit on the number of restarts.
 respawn_delay=1

@@ -7,7 +7,7 @@ import { PartlyDone } from "./errors.ts";
 import type { Change } from "./journal_entries.ts";
 
 /** The data of a {@linkcode NotUndone}. */
-export interface NotUndoneOptions {
+interface NotUndoneOptions {
   /** The rest of the change, which replaces the recorded change. */
   readonly left: Change;
   readonly effect: Change;

@@ -26,7 +26,7 @@ import { since } from "../util/errors.ts";
 import { within } from "../util/within.ts";
 
 /** The context of a recovery, for all its undos and repairs. */
-export type UndoContext = Omit<
+type UndoContext = Omit<
   RecoveryContext,
   "signal" | "operation" | "kind" | "dryRun"
 >;
@@ -142,18 +142,19 @@ export class Operation {
 
   /**
    * Runs the repairs, then undoes the steps, the last step first. A step whose row names a
-   * repair is undone before that repair. A failure does not stop the others. The returned list grows if a step ends later and is undone then.
+   * repair is undone before that repair. A failure does not stop the others. The returned
+   * list grows if a step ends later and is undone then.
    */
   async undo(
     repairs: readonly PlannedRepair[],
     context: UndoContext,
   ): Promise<StepReport[]> {
     for (const { name, limitMs, repair } of repairs) {
-      await this.#undoBefore(name, context);
+      await this.#undoSteps(context, ({ undoBefore }) => undoBefore === name);
       await this.#runUndo(name, limitMs, context, repair);
     }
     this.#undoing = context;
-    await this.#undoAll();
+    await this.#undoSteps(context);
     return this.#undone;
   }
 
@@ -163,12 +164,8 @@ export class Operation {
     const place = this.#places++;
     const { id: operation, generation, kind, dryRun } = this;
     if (!row.kinds.includes(kind)) {
-      return {
-        name,
-        status: "skipped",
-        ms: 0,
-        reason: `left out by kind ${kind}`,
-      };
+      const reason = `left out by kind ${kind}`;
+      return { name, status: "skipped", ms: 0, reason };
     }
     const { names } = this.#running;
     if (needsIdle && names !== undefined) {
@@ -214,26 +211,20 @@ export class Operation {
     this.#undos.push(entry);
     this.#undos.sort((a, b) => a.place - b.place);
     if (this.#undoing === undefined) return;
-    this.#running.addUndo(entry.name, entry.limitMs, this.#undoAll());
+    const undone = this.#undoSteps(this.#undoing);
+    this.#running.addUndo(entry.name, entry.limitMs, undone);
   }
 
-  async #undoBefore(repair: string, context: UndoContext): Promise<void> {
+  /** Undoes the steps that are selected, the last step first. */
+  async #undoSteps(
+    context: UndoContext,
+    isSelected: (entry: UndoEntry) => boolean = () => true,
+  ): Promise<void> {
     for (;;) {
-      const at = this.#undos.findLastIndex((entry) =>
-        entry.undoBefore === repair
-      );
+      const at = this.#undos.findLastIndex(isSelected);
       if (at === -1) return;
       const [{ name, limitMs, undo }] = this.#undos.splice(at, 1);
       await this.#runUndo(name, limitMs, context, undo);
-    }
-  }
-
-  async #undoAll(): Promise<void> {
-    for (;;) {
-      const entry = this.#undos.pop();
-      if (entry === undefined) return;
-      const { name, limitMs, undo } = entry;
-      await this.#runUndo(name, limitMs, this.#undoing!, undo);
     }
   }
 

@@ -4,11 +4,11 @@
  * takes part are defined here and nowhere else.
  * @module
  */
-import type { Kind } from "./request.ts";
+import { type Kind, KINDS } from "./request.ts";
 import { STOP_MS } from "./run.ts";
 import type { Repair, Step } from "./step.ts";
 
-/** Whether the failure of a step aborts the prepare. */
+/** Whether the failure of a step or a freeze hook aborts the prepare. */
 export type Policy = "abort" | "continue";
 
 /** The limits that the configuration gives, in milliseconds. */
@@ -25,7 +25,7 @@ export interface Limits {
 type Milliseconds = number | ((limits: Limits) => number);
 
 /** Steps that the guest needs whatever is stored: also if the memory is thrown away. */
-const ALL: readonly Kind[] = ["full", "diff", "disk"];
+const ALL: readonly Kind[] = KINDS;
 /** Steps that make the memory correct. */
 const MEMORY: readonly Kind[] = ["full", "diff"];
 /** Steps that make the memory small. They change many pages, which a diff would store. */
@@ -42,9 +42,9 @@ interface Row {
   /** Milliseconds to undo its own part and stop after the limit; default STOP_MS. */
   readonly stopMs?: Milliseconds;
   /** The step does not act while an earlier step runs past its limit. */
-  readonly needsIdle?: true;
+  readonly needsIdle?: boolean;
   /** The step takes part in a dry run, where it changes nothing that lasts. */
-  readonly inDryRun?: true;
+  readonly inDryRun?: boolean;
   /** The repair before which a recovery undoes the step; otherwise after all repairs. */
   readonly undoBefore?: string;
 }
@@ -178,19 +178,15 @@ export type Parts =
   & Readonly<Record<StepName, Step>>
   & Readonly<Record<RepairName, Repair>>;
 
-/** A step with its place in the plan. */
-export interface PlannedStep extends Step {
+/** A step with its row of the plan; its durations are computed. */
+export interface PlannedStep
+  extends Step, Omit<Row, "step" | "limitMs" | "stopMs"> {
   readonly name: string;
-  readonly kinds: readonly Kind[];
-  readonly onFailure: Policy;
   readonly limitMs: number;
   readonly stopMs: number;
-  readonly needsIdle: boolean;
-  readonly inDryRun?: boolean;
-  readonly undoBefore?: string;
 }
 
-/** A repair with its place in the plan. */
+/** A repair with its row of the plan. */
 export interface PlannedRepair extends Repair {
   readonly name: string;
   readonly limitMs: number;
@@ -207,15 +203,13 @@ export interface Plan {
 /** Puts the parts in order; a part that is not given is left out. */
 export function plan(parts: Partial<Parts>, limits: Limits): Plan {
   const steps = (rows: readonly Row[]) =>
-    rows.flatMap((row): PlannedStep[] => {
-      const step = parts[row.step as StepName];
+    rows.flatMap(({ step: name, ...row }): PlannedStep[] => {
+      const step = parts[name as StepName];
       if (step === undefined) return [];
-      const { step: name, needsIdle = false, stopMs = STOP_MS } = row;
-      const { kinds, onFailure, limitMs, inDryRun, undoBefore } = row;
       return [{
-        ...{ name, kinds, onFailure, needsIdle, inDryRun, undoBefore },
-        limitMs: inMs(limitMs, limits),
-        stopMs: inMs(stopMs, limits),
+        ...{ name, ...row },
+        limitMs: inMs(row.limitMs, limits),
+        stopMs: inMs(row.stopMs ?? STOP_MS, limits),
         quiesce: (context) => step.quiesce(context),
       }];
     });

@@ -32,7 +32,7 @@ export class PrepareFailed extends Error {
 }
 
 /** How an operation is recovered or undone. */
-export interface LeaveOptions {
+interface LeaveOptions {
   /** The repairs of a recovery; undefined if the prepare failed. */
   readonly repairs: readonly PlannedRepair[] | undefined;
   readonly trigger: Recovery["trigger"];

@@ -31,11 +31,10 @@ const SYMBOLS = {
   recv: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   bind: { args: ["i32", "buffer", "u32"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
-  // servers and clients: listen(2), accept4(2), connect(2), write(2)
+  // servers and clients: listen(2), accept4(2), connect(2)
   listen: { args: ["i32", "i32"], result: "i32" },
   accept4: { args: ["i32", "buffer", "buffer", "i32"], result: "i32" },
   connect: { args: ["i32", "buffer", "u32"], result: "i32" },
-  write: { args: ["i32", "buffer", "usize"], result: "i32" },
   // epoll(7), eventfd(2)
   epoll_create1: { args: ["i32"], result: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], result: "i32" },
@@ -49,11 +48,9 @@ const SYMBOLS = {
   clock_settime: { args: ["i32", "buffer"], result: "i32" },
   // one agent per runtime directory: flock(2)
   flock: { args: ["i32", "i32"], result: "i32" },
-  // lseek(2), rename(2), sethostname(2), mkfifo(3)
+  // lseek(2), sethostname(2)
   lseek: { args: ["i32", "usize", "i32"], result: "i32" },
-  rename: { args: ["buffer", "buffer"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
-  mkfifo: { args: ["buffer", "u32"], result: "i32" },
   // directories that native threads open for syncfs(2): dirfd(3), closedir(3), strdup(3)
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },

@@ -115,6 +115,11 @@ export class WorkingSet {
     }
   }
 
+  /** The pages of the mapping at this address that stay in memory; undefined if none is recorded. */
+  neededAt(address: bigint): Uint8Array | undefined {
+    return this.#needed.get(address);
+  }
+
   /**
    * Must be called when other code runs: pages that are in memory may not be of the working set.
    */

@@ -17,8 +17,7 @@ import {
 } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
 
-/** What the repair needs. */
-export interface ClockOptions {
+interface ClockOptions {
   readonly libc: Libc;
   /** A skew up to this many milliseconds is not corrected: NTP does that. */
   readonly toleranceMs: number;

@@ -21,8 +21,7 @@ const HARDWARE_LIMIT_MS = 250;
 /** The bounds of the entropy that a caller may give, in bytes. */
 export const ENTROPY_BYTES = { least: 16, most: 512 } as const;
 
-/** What the repair needs. */
-export interface EntropyOptions {
+interface EntropyOptions {
   readonly libc: Libc;
   /** True if the kernel said that it reseeded for a fork of this machine. */
   readonly kernelReseeded: () => boolean;

@@ -34,7 +34,7 @@ const GenerationDocument = v.object({
 });
 
 /** The document in the file. */
-export type PublishedGeneration = v.InferOutput<typeof GenerationDocument>;
+type PublishedGeneration = v.InferOutput<typeof GenerationDocument>;
 
 /** The document before its time is known. */
 type Untimed = Readonly<Omit<PublishedGeneration, "time">>;

@@ -28,8 +28,7 @@ import type {
 import { messageOf, since } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 
-/** What the step needs. */
-export interface HooksStepOptions {
+interface HooksStepOptions {
   /** Lists the hooks that take part now, in the order of freeze. */
   readonly hooks: () => readonly Hook[];
   /** Milliseconds that all freezes together may take, and all thaws together. */

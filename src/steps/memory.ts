@@ -7,7 +7,7 @@ import { compactMemory, dropCaches, withoutCaches } from "../memory/caches.ts";
 import { memoryInfo } from "../memory/info.ts";
 
 /** What the step does; the names are those of the configuration. */
-export interface MemoryOptions {
+interface MemoryOptions {
   readonly dropCaches: "off" | "pagecache" | "all";
   readonly compactMemory: boolean;
 }

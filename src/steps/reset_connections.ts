@@ -24,7 +24,7 @@ import {
 const MARGIN_MS = 100;
 
 /** What the step and the repair need. */
-export interface ResetOptions {
+interface ResetOptions {
   readonly libc: Libc;
   /** The ports of the agent; the connection tracker handles their connections. */
   readonly ownPorts: () => readonly number[];
@@ -35,7 +35,7 @@ export interface ResetOptions {
 }
 
 /** The step that records connections, and the repair that destroys the recorded ones. */
-export interface ResetConnections {
+interface ResetConnections {
   readonly record: Step;
   readonly reset: Repair;
 }

@@ -16,8 +16,7 @@ import {
 } from "../linux/cgroup.ts";
 import { waitFor } from "../util/wait.ts";
 
-/** What the step needs. */
-export interface WorkloadStepOptions {
+interface WorkloadStepOptions {
   /** Names of cgroups below the root of cgroup v2, or absolute paths. */
   readonly cgroups: readonly string[];
   /** Milliseconds that the freeze of all cgroups may take, and the thaw of all. */

@@ -12,8 +12,7 @@ import { residentBytes } from "../memory/info.ts";
 const ZERO_MS = 6000;
 const ZERO_AFTER_MS = 2000;
 
-/** What the step does. */
-export interface ZeroOptions {
+interface ZeroOptions {
   /** Removes the agent's own program from memory; undefined if the program stays there. */
   readonly pageOut?: () => void;
   /** Undoes `pageOut`, at the recovery. */

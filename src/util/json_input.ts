@@ -41,6 +41,14 @@ export function fields<const E extends v.ObjectEntries>(
   };
 }
 
+/** The expected value of an issue, without the received one. */
+export function expectedBy(
+  { message, expected }: v.BaseIssue<unknown>,
+): string {
+  // Valibot's own messages contain the received value; those of Lull's schemas do not.
+  return message.startsWith("Invalid ") ? expected ?? "another value" : message;
+}
+
 const statements = new WeakMap<object, JsonSchema>();
 
 /** Makes a check in code, together with the JSON Schema that describes it. */

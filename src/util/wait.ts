@@ -3,8 +3,6 @@
  * @module
  */
 
-import { setImmediate as turn } from "node:timers/promises";
-
 /**
  * Milliseconds without pauses: the condition is checked in each turn of the event loop. A clean
  * filesystem is synced in a fraction of a millisecond, which the shortest timer would double.
@@ -31,7 +29,7 @@ export async function waitFor(
     const now = performance.now();
     if (signal?.aborted || now >= end) return false;
     if (now - start < EAGER_MS) {
-      await turn();
+      await new Promise((resolve) => setImmediate(resolve));
       continue;
     }
     await sleep(pauseMs, signal);

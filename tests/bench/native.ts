@@ -6,13 +6,15 @@
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
 import type { Kind } from "../../src/lifecycle/request.ts";
+import { SETTINGS } from "../../src/runtime/bun/prepare_process.ts";
 import { commandOf, type Target, TestAgent } from "../support/agent.ts";
 import { memoryOf } from "../support/proc.ts";
 import { Raw } from "../support/raw.ts";
 import { type Rest, watchRest } from "./process.ts";
 import type { Report } from "./report.ts";
 import { request } from "./request.ts";
-import { median, pass, spread } from "./stats.ts";
+import { startMs } from "./start.ts";
+import { pass, spread } from "./stats.ts";
 
 /** The columns of the table, and what runs in each. */
 export const TARGETS: readonly (readonly [string, Target])[] = [
@@ -20,7 +22,6 @@ export const TARGETS: readonly (readonly [string, Target])[] = [
   ["deno", "bundle"],
 ];
 
-const STARTS = 5;
 const ROUNDS = 24;
 const LOAD_MS = 2000;
 const REST_S = 10;
@@ -84,15 +85,9 @@ async function one(
   // What was just built is dirty page cache, which counts as the process's own.
   spawnSync("sync", [path]);
 
-  const starts: number[] = [];
-  for (let i = 0; i < STARTS; i++) {
-    const start = performance.now();
-    const agent = await TestAgent.start(target, flags);
-    await agent.health();
-    starts.push(performance.now() - start);
-    await agent.stop();
-  }
-  note("start to healthy", "ms", median(starts));
+  note("start to healthy", "ms", await startMs(target, flags));
+  const asService = await startMs(target, flags, SETTINGS);
+  note("start to healthy, as a service", "ms", asService);
 
   const agent = await TestAgent.start(target, flags);
   try {

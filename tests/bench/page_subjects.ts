@@ -22,6 +22,8 @@ export interface PageSubject {
   readonly up: Ask;
   /** Makes the guest ready for a snapshot; undefined if nothing in it can be asked to. */
   readonly prepare?: (machine: Machine) => Promise<void>;
+  /** Whether the agent is Lull, which can publish its working set. */
+  readonly publishes?: boolean;
   /** What each kind of host asks of a fork, by the host's name. */
   readonly hosts: Readonly<Record<string, Ask>>;
 }
@@ -105,6 +107,7 @@ function agent(
     image,
     up: (machine) => healthy(machine, health),
     prepare: (machine) => settleGuest(machine, contract, kind),
+    publishes: contract === LULL,
     hosts,
   };
 }

@@ -76,6 +76,7 @@ export const defaults = {
   freezeForce: false,
   freezeAllMounts: true,
   snapshotKind: "full",
+  publishWorkingSet: false,
   clockToleranceMs: 50,
   resetConnections: true,
   dropCaches: "pagecache",

@@ -54,6 +54,7 @@ describe("precedence", () => {
       freezeForce: true,
       freezeAllMounts: false,
       snapshotKind: "diff",
+      publishWorkingSet: true,
       clockToleranceMs: 0,
       resetConnections: false,
       dropCaches: "all",

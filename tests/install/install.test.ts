@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { Line } from "../../src/install/install.ts";
+import { SETTINGS } from "../../src/runtime/bun/prepare_process.ts";
 import {
   BINARY,
   CONFIG,
@@ -30,6 +31,11 @@ after(remove);
 
 const UNIT = "etc/systemd/system/lull.service";
 const WANTS = "etc/systemd/system/multi-user.target.wants/lull.service";
+
+/** The settings of the runtime, as they are in an environment. */
+function settings(): string[] {
+  return Object.entries(SETTINGS).map(([name, value]) => `${name}=${value}`);
+}
 
 function warnings(lines: Line[]): string[] {
   return lines.filter(({ what }) => what === "warning").map(({ why }) => why!);
@@ -65,6 +71,7 @@ describe("a tree that never had Lull", () => {
     for (
       const line of [
         "ExecStart=/usr/local/bin/lull",
+        ...settings().map((setting) => `Environment=${setting}`),
         "Restart=always",
         "StartLimitIntervalSec=0",
         "OOMScoreAdjust=-900",

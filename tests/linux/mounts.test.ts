@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { chooseDisks } from "../../src/linux/disks.ts";
 import {
   mountOf,
   parseMountinfo,
   readMounts,
 } from "../../src/linux/mountinfo.ts";
 import {
-  chooseDisks,
   mountsToFreeze,
   neededPaths,
   pathsToResolve,

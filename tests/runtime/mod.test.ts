@@ -26,7 +26,6 @@ describe("loadRuntime", () => {
       "name",
       "openLibrary",
       "openWatch",
-      "prepareProcess",
       "serve",
       "startWorker",
       "version",

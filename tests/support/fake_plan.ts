@@ -1,7 +1,7 @@
 /**
  * Steps whose every move a test decides and sees.
  */
-import type { Plan, PlannedStep } from "../../src/lifecycle/plan.ts";
+import type { Parts, Plan, PlannedStep } from "../../src/lifecycle/plan.ts";
 import { KINDS } from "../../src/lifecycle/request.ts";
 import type {
   Done,
@@ -38,7 +38,7 @@ export function fakePlan(
     limitMs: fake.limitMs ?? 1000,
     onFailure: fake.onFailure ?? "abort",
     stopMs: fake.stopMs ?? 20,
-    needsIdle: fake.needsIdle ?? false,
+    needsIdle: fake.needsIdle,
     undoBefore: fake.undoBefore,
     async quiesce(context) {
       seen.push(`do ${fake.name}`);
@@ -65,6 +65,15 @@ export function fakePlan(
     }],
   };
   return { plan, seen };
+}
+
+/** A part for every name that the plan asks for; each part replies with its own name. */
+export function everyPart(): Parts {
+  const part = (name: string) => ({
+    quiesce: () => ({ skipped: name }),
+    repair: () => ({ skipped: name }),
+  });
+  return new Proxy({}, { get: (_, name) => part(String(name)) }) as Parts;
 }
 
 /** A promise that the test resolves. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { freeze } from "../bench/page_forks.ts";
+import { pass } from "../bench/stats.ts";
 import { until } from "../support/until.ts";
 import {
   health,
@@ -17,6 +18,9 @@ import { agentPid } from "./support/guest.ts";
 import { type Machine, removeSnapshot } from "./support/machine.ts";
 import { ownDir } from "./support/qemu.ts";
 import { run, runText } from "./support/run.ts";
+
+/** Milliseconds until the work after a start, and the collection of its garbage, are done. */
+const REST_MS = 8000;
 
 /** Writes to both disks all the time: a file that grows, and files that come and go. */
 const WRITER = `i=0; while :; do i=$((i+1)); for disk in /root /data; do
@@ -102,7 +106,10 @@ describe("a prepare of kind disk", () => {
     await startWriter(machine);
     await prepare(machine, "kind=disk");
     await machine.sh(`kill -9 ${await agentPid(machine)}`);
+    const start = performance.now();
     await assertWrites(machine);
+    const seconds = (performance.now() - start) / 1000;
+    say(`written again ${seconds.toFixed(1)} s after the kill`);
     const { repaired, state } = await until(
       "the next agent",
       () => status(machine).catch(() => undefined),
@@ -164,6 +171,7 @@ describe("a prepare of kind diff", () => {
     for (const kind of ["full", "diff"] as const) {
       const machine = await fleet.copy();
       await health(machine);
+      await pass(REST_MS);
       const { snapshot, changed: pages } = await freeze(
         machine,
         async () => void await prepareSettled(machine, `kind=${kind}`),

@@ -75,6 +75,22 @@ export const Status = v.object({
       "Hooks whose thaw failed. A program gets it when it registers again.",
     ),
   )),
+  workingSet: v.optional(v.pipe(
+    v.object({
+      pageSize: v.pipe(v.number(), v.description("Bytes of a page.")),
+      ranges: v.pipe(
+        v.array(v.pipe(
+          v.tuple([v.number(), v.number()]),
+          v.readonly(),
+          v.description("Guest-physical address, and bytes."),
+        )),
+        v.readonly(),
+      ),
+    }),
+    v.description(
+      "Memory that a recovery needs, after the settle, with --publish-working-set. Only for callers outside of the guest that may prepare.",
+    ),
+  )),
   ports: v.optional(v.object({
     state: v.string(),
     ports: v.pipe(

@@ -10,7 +10,7 @@ import { NetworkIdentity } from "../../network/identity.ts";
 import { ENTROPY_BYTES } from "../../steps/entropy.ts";
 
 /** The longest lease that a caller may ask for, in seconds: one day. */
-export const LEASE_MOST = 86_400;
+const LEASE_MOST = 86_400;
 
 const OPERATION_WORDS = "1 to 64 of A-Z a-z 0-9 _ . : -";
 
@@ -45,20 +45,20 @@ const Kind = v.pipe(
   ),
 );
 
-/** The body of a prepare. */
-export const PrepareBody = fields({
+const prepareFields = {
   wait: v.optional(Wait),
   lease: v.optional(Lease),
   operation: v.optional(NewOperationId),
   kind: v.optional(Kind),
-});
+};
+
+/** The body of a prepare. */
+export const PrepareBody = fields(prepareFields);
 
 /** The query of a prepare: the fields of the body, as text. */
 export const PrepareQuery = fields({
-  wait: v.optional(Wait),
+  ...prepareFields,
   lease: v.optional(asText(Lease)),
-  operation: v.optional(NewOperationId),
-  kind: v.optional(Kind),
 });
 
 /** The query of a route that takes no query. */

@@ -15,6 +15,7 @@ import { missingToken } from "./missing_token.ts";
 import { hookReports } from "./hook_reports.ts";
 import { owedThaws } from "./owed_thaws.ts";
 import { endedServices } from "./ended_services.ts";
+import { hungDisks } from "./hung_disks.ts";
 import { hungMounts } from "./hung_mounts.ts";
 import { missingPrivileges } from "./missing_privileges.ts";
 import { secondAgent } from "./second_agent.ts";
@@ -36,6 +37,7 @@ export function faults(target: Target): void {
   maskedSysfs(target);
   unreadLog(target);
   hungMounts(target);
+  hungDisks(target);
   endedServices(target);
   signals(target);
   ending(target);

@@ -8,7 +8,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   answer,
-  bindPrivately,
+  listenBy,
   listenError,
   tell,
   vsockPeer,
@@ -27,7 +27,7 @@ class Slot {
 
   constructor(options: ServeOptions, path: string) {
     this.path = path;
-    this.#server = bindPrivately(path, () =>
+    this.#server = listenBy({ path }, () =>
       Bun.serve({
         unix: path,
         development: false,

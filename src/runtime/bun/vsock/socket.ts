@@ -3,8 +3,7 @@
  * @module
  */
 import { constants } from "node:os";
-import type { CFunction } from "../../library.ts";
-import type { CSignature, ForeignLibrary } from "../../types.ts";
+import type { CFunction, CSignature, ForeignLibrary } from "../../types.ts";
 import { openLibrary } from "../library.ts";
 
 /** Values of the Linux headers for x86-64 and arm64, and of linux/vm_sockets.h. */
