@@ -10,13 +10,14 @@ BUN_VERSION := 1.4.5
 TOOLS := .tools/bin
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
-SOURCES := main.ts deno.json deno.lock tsconfig.json $(shell find src -name '*.ts' -o -name 'deno.json' -path 'src/*')
+SOURCES := main.ts deno.json deno.lock tsconfig.json \
+	$(shell find src -name '*.ts' -not -path 'src/release/*' -o -name 'deno.json' -path 'src/*')
 WORKERS := src/ports/forwarder_worker.ts src/linux/freezer_worker.ts
 FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis \
-	build deno-compile check fmt bench bench-vm vm-deps vm-test ci clean
+	build deno-compile release release-test check fmt bench bench-vm vm-deps vm-test ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +79,38 @@ DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--
 deno-compile: build ## Build a binary with Deno, dist/lull-deno; downloads Deno's base binary.
 	deno compile -A $(DENO_V8) $(patsubst %.ts,--include dist/deno/%.js,$(WORKERS)) \
 	  --output dist/lull-deno dist/deno/main.js
+
+# The release: four binaries, built on this machine with the flags of dist/lull. The
+# base runtime of each comes from npm, and its SHA-512 must be the committed one. The
+# base name of --outfile is in the bytes, and its folder is not: each binary is named
+# lull, in a folder of its own.
+RELEASES := linux-x64 linux-x64-musl linux-arm64 linux-arm64-musl
+RELEASE_BINARIES := $(RELEASES:%=dist/stage/%/lull)
+BASES := .cache/bun-$(BUN_VERSION)
+NFPM_VERSION := 2.43.0
+
+$(BASES)/%/bun: src/release/bun.sha512
+	@mkdir -p $(@D)
+	@name=oven-bun-$(subst arm64,aarch64,$*)-$(BUN_VERSION).tgz && cd $(@D) && \
+	npm pack --silent @oven/bun-$(subst arm64,aarch64,$*)@$(BUN_VERSION) >/dev/null && \
+	grep " $$name\$$" $(CURDIR)/$< | sha512sum --check --quiet && \
+	tar -xzf $$name --strip-components=2 package/bin/bun && rm $$name && touch bun
+
+$(RELEASE_BINARIES): dist/stage/%/lull: $(SOURCES) $(BASES)/%/bun | $(TOOLS)/bun node_modules/.installed
+	@bun build $(FLAGS) --target=bun-$* --compile-executable-path=$(BASES)/$*/bun \
+	  main.ts $(WORKERS) --outfile $@ >/dev/null
+	@sync $@
+
+.PRECIOUS: $(BASES)/%/bun
+
+$(TOOLS)/nfpm:
+	@GOBIN=$(CURDIR)/$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v$(NFPM_VERSION)
+
+# Every date in an artefact is that of the last commit.
+release release-test: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
+release: $(RELEASE_BINARIES) $(TOOLS)/nfpm ## Build the binaries and packages of all guests, in dist/release; needs Go.
+	@bun run src/release/main.ts dist/stage dist/release $(RELEASES)
 
 check: tools ## Check formatting, lint and types.
 	@deno task check
