@@ -35,6 +35,7 @@ import { SelfCall } from "../warm_up/self_call.ts";
 import { Sweeper } from "../connections/sweeper.ts";
 import { TokenFile } from "../http/token.ts";
 import { GenerationFile } from "../steps/generation.ts";
+import { tellReady } from "./ready.ts";
 import { surviveErrors } from "./survive.ts";
 import { VERSION } from "../version.ts";
 import { dryRun } from "../warm_up/dry_run.ts";
@@ -247,6 +248,19 @@ export async function serve(options: ServeOptions): Promise<void> {
     });
   }
   if (addresses.length > 0) listens(addresses, port);
+  // Also if all addresses are missing: the boot of the machine may wait for this message.
+  await tellReady(libc, log, statusOf(addresses, missing));
+}
+
+/** The status for the service manager. */
+function statusOf(
+  addresses: readonly string[],
+  missing: readonly string[],
+): string {
+  return [
+    ...addresses.length > 0 ? [`listening on ${addresses.join(", ")}`] : [],
+    ...missing.length > 0 ? [`waiting for ${missing.join(", ")}`] : [],
+  ].join("; ");
 }
 
 function makePorts(

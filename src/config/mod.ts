@@ -12,6 +12,7 @@ import { optionsOf } from "./option.ts";
 import { type Config, configSchema } from "./schema.ts";
 import {
   type FlagToken,
+  fromCredentials,
   fromEnvironment,
   fromFile,
   fromFlags,
@@ -163,6 +164,7 @@ function readConfig(
 ): Config {
   const path = file ? valueOf(file, "the path of a file") : defaultFile;
   return v.parse(configSchema, {
+    ...fromCredentials(env, readFile),
     ...fromFile(options, path, readFile, file === undefined),
     ...fromEnvironment(options, env),
     ...flagged,

@@ -18,6 +18,7 @@ import { endedServices } from "./ended_services.ts";
 import { hungMounts } from "./hung_mounts.ts";
 import { missingPrivileges } from "./missing_privileges.ts";
 import { secondAgent } from "./second_agent.ts";
+import { serviceManager } from "./service_manager.ts";
 import { signals } from "./signals.ts";
 import { noDescriptors } from "./no_descriptors.ts";
 
@@ -39,4 +40,5 @@ export function faults(target: Target): void {
   ending(target);
   owedThaws(target);
   hookReports(target);
+  serviceManager(target);
 }
