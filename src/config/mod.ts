@@ -34,6 +34,10 @@ export type Parsed =
     readonly root: string;
     /** The binary to install; undefined stands for the running binary. */
     readonly binary: string | undefined;
+    /** Removes Lull from the tree. */
+    readonly uninstall: boolean;
+    /** Changes nothing. */
+    readonly dryRun: boolean;
   }
   | {
     readonly kind: "doctor";
@@ -88,7 +92,14 @@ export function parseConfig(
         throw new ConfigError("Cannot install: expected --root DIR, got none");
       }
       const binary = textOf(last("binary"), "the path of a file");
-      return { kind: command, root, binary };
+      const uninstall = isGiven(last("uninstall"));
+      const dryRun = isGiven(last("dry-run"));
+      if (uninstall && binary !== undefined) {
+        throw new ConfigError(
+          "Cannot use --binary: --uninstall removes the installed binary",
+        );
+      }
+      return { kind: command, root, binary, uninstall, dryRun };
     }
   }
 }
