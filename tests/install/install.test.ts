@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -14,6 +13,7 @@ import {
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { Line } from "../../src/install/line.ts";
+import { unitProblems, withoutSystemd } from "../support/systemd.ts";
 import {
   BINARY,
   CONFIG,
@@ -84,27 +84,8 @@ describe("a tree that never had Lull", () => {
     assert.doesNotMatch(unit, /WatchdogSec/);
   });
 
-  const verify = spawnSync("systemd-analyze", ["--version"], {
-    encoding: "utf8",
-  });
-  test("which systemd understands", {
-    skip: verify.status === 0 ? false : "no systemd-analyze here",
-  }, () => {
-    // What it knows nothing of, it says on stderr and then ignores.
-    const checked = spawnSync("systemd-analyze", [
-      "verify",
-      "--man=no",
-      join(root, UNIT),
-    ], { encoding: "utf8" });
-    const [, version] = /^systemd (\d+)/.exec(verify.stdout)!;
-    const newer = Number(version) < 254
-      ? /'(RestartSteps|RestartMaxDelaySec|ImportCredential)'/
-      : /(?!)/;
-    const about = checked.stderr.split("\n").filter((line) =>
-      line.includes("lull.service") && !line.includes("is not executable") &&
-      !newer.test(line)
-    );
-    assert.deepEqual(about, []);
+  test("which systemd understands", { skip: withoutSystemd }, () => {
+    assert.deepEqual(unitProblems(join(root, UNIT)), []);
   });
 
   test("stays as it is the second time", () => {
