@@ -4,7 +4,7 @@
  */
 
 /** A flag of one command. */
-export interface CommandFlag {
+interface CommandFlag {
   /** The name of the flag's value in the help. A flag without a value is a switch. */
   readonly value?: string;
   /** The flag's line in the help. */

@@ -18,7 +18,7 @@ const MAX_INTERPRETERS = 5;
  * How a file is run: a program directly, a script by the interpreter of its `#!`
  * line, and a text without such a line by a shell.
  */
-export type RunMethod = "program" | "script" | "shell";
+type RunMethod = "program" | "script" | "shell";
 
 /**
  * Chooses how to run a file. A text without `#!` is run by a shell, as execvp(3)

@@ -2,6 +2,7 @@
  * The services that start Lull in a guest: a systemd unit and an OpenRC script.
  * @module
  */
+import { SETTINGS } from "../runtime/bun/prepare_process.ts";
 import { nodeCrypto } from "../util/lazy_builtins.ts";
 
 /** The path of the installed binary. */
@@ -19,6 +20,15 @@ const NOTE = [
   "# Written by `lull install`. The next install replaces this file. A file that was",
   "# edited is kept.",
 ];
+
+/**
+ * The settings of the runtime. With them in its environment, the agent need not execute itself
+ * again. The agent removes them, so that its hooks do not inherit them.
+ */
+const ENVIRONMENT = Object.entries(SETTINGS)
+  .map(([name, value]) => `${name}=${value}`);
+const ENVIRONMENT_NOTE =
+  "# Settings of the runtime. Without them, the start takes about 5 ms longer.";
 
 /** The unit, as `lull install` writes it. */
 export const UNIT = seal(unit(BINARY, `${NOTE.join("\n")}\n`));
@@ -50,6 +60,8 @@ StartLimitIntervalSec=0
 # Lull says that it is ready once it listens. There is no watchdog: time jumps at a restore.
 Type=notify
 ExecStart=${binary}
+${ENVIRONMENT_NOTE}
+${ENVIRONMENT.map((setting) => `Environment=${setting}`).join("\n")}
 Restart=always
 # The pauses between restarts grow (systemd 254). The longest is short, because a
 # quiesced guest stays quiesced until the next agent undoes it.
@@ -83,6 +95,8 @@ export function openrcScript(binary: string, note = ""): string {
 ${note}name="lull"
 description="Makes this machine safe to snapshot and correct after the restore"
 supervisor="supervise-daemon"
+${ENVIRONMENT_NOTE}
+${ENVIRONMENT.map((setting) => `export ${setting}`).join("\n")}
 command="${binary}"
 # No limit on the number of restarts. Since OpenRC 0.62, the pauses between them grow.
 respawn_delay=1

@@ -31,11 +31,10 @@ const SYMBOLS = {
   recv: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   bind: { args: ["i32", "buffer", "u32"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
-  // servers and clients: listen(2), accept4(2), connect(2), write(2)
+  // servers and clients: listen(2), accept4(2), connect(2)
   listen: { args: ["i32", "i32"], result: "i32" },
   accept4: { args: ["i32", "buffer", "buffer", "i32"], result: "i32" },
   connect: { args: ["i32", "buffer", "u32"], result: "i32" },
-  write: { args: ["i32", "buffer", "usize"], result: "i32" },
   // epoll(7), eventfd(2)
   epoll_create1: { args: ["i32"], result: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], result: "i32" },
@@ -49,19 +48,16 @@ const SYMBOLS = {
   clock_settime: { args: ["i32", "buffer"], result: "i32" },
   // one agent per runtime directory: flock(2)
   flock: { args: ["i32", "i32"], result: "i32" },
-  // lseek(2), rename(2), sethostname(2), mkfifo(3)
+  // lseek(2), sethostname(2)
   lseek: { args: ["i32", "usize", "i32"], result: "i32" },
-  rename: { args: ["buffer", "buffer"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
-  mkfifo: { args: ["buffer", "u32"], result: "i32" },
   // directories that native threads open for syncfs(2): dirfd(3), closedir(3), strdup(3)
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },
   strdup: { args: ["buffer"], result: "pointer" },
-  // memory: malloc(3); malloc_trim(3), glibc only
+  // memory: malloc(3)
   malloc: { args: ["usize"], result: "pointer" },
   free: { args: ["pointer"], result: "void" },
-  malloc_trim: { args: ["usize"], result: "i32" },
   // memory: mmap(2), munmap(2), madvise(2)
   mmap: {
     args: ["pointer", "usize", "i32", "i32", "i32", "usize"],
@@ -103,14 +99,12 @@ export type Libc =
   & { readonly [N in keyof typeof SYMBOLS]?: Call<typeof SYMBOLS[N]> }
   & { errno?(): number };
 
-/**
- * Returns a function of the C library that is known to be needed. Throws if this C library does
- * not have it; the name is for the message.
- */
-export function requireSymbol<T extends (...args: never[]) => unknown>(
-  call: T | undefined,
-  name: keyof typeof SYMBOLS,
-): T {
+/** Returns a function of the C library; throws if this C library does not have it. */
+export function requireSymbol<N extends keyof typeof SYMBOLS>(
+  libc: Libc,
+  name: N,
+): NonNullable<Libc[N]> {
+  const call = libc[name];
   if (call === undefined) {
     throw new Error(`Cannot call ${name}: this system's C library has none`);
   }
@@ -149,6 +143,20 @@ export function lastError(
   on: string,
 ): SystemCallError {
   return new SystemCallError(call, on, libc.errno?.() ?? 0);
+}
+
+/**
+ * Returns the result of a call of this C library that has just returned; throws the error of the
+ * call if the result is -1. `call` and `on` are for the message.
+ */
+export function checked(
+  libc: Libc,
+  result: number,
+  call: string,
+  on: string,
+): number {
+  if (result === -1) throw lastError(libc, call, on);
+  return result;
 }
 
 const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];

@@ -29,7 +29,7 @@ export function notifyServiceManager(
 ): void {
   const address = addressOf(socketName);
   const on = `the service manager at ${socketName}`;
-  const socket = requireSymbol(libc.socket, "socket")(
+  const socket = requireSymbol(libc, "socket")(
     AF_UNIX,
     SOCK_DGRAM | SOCK_CLOEXEC,
     0,
@@ -38,20 +38,20 @@ export function notifyServiceManager(
   try {
     // A timeval: the seconds and the microseconds
     const limit = new Uint8Array(BigInt64Array.of(SEND_SECONDS, 0n).buffer);
-    requireSymbol(libc.setsockopt, "setsockopt")(
+    requireSymbol(libc, "setsockopt")(
       ...[socket, SOL_SOCKET, SO_SNDTIMEO, limit, limit.length] as const,
     );
-    const connect = requireSymbol(libc.connect, "connect");
+    const connect = requireSymbol(libc, "connect");
     if (connect(socket, address, address.length) < 0) {
       throw lastError(libc, "notify", on);
     }
     const bytes = new TextEncoder().encode(message);
-    const send = requireSymbol(libc.send, "send");
+    const send = requireSymbol(libc, "send");
     if (send(socket, bytes, BigInt(bytes.length), MSG_NOSIGNAL) < 0) {
       throw lastError(libc, "notify", on);
     }
   } finally {
-    requireSymbol(libc.close, "close")(socket);
+    requireSymbol(libc, "close")(socket);
   }
 }
 

@@ -11,6 +11,7 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
+export const AF_VSOCK = 40;
 
 /** Types of sockets, and the flags that are added to a type, socket(2). */
 export const SOCK_STREAM = 1;

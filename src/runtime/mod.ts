@@ -14,6 +14,19 @@ export function runtimeName(): Runtime["name"] {
 }
 
 /**
+ * Applies the settings of this runtime that must be in place before the process starts. If they are
+ * missing, it executes this process again with them and does not return; otherwise it removes their
+ * traces. Returns the reason if that failed; the agent works without the settings. Must be called
+ * before other modules are loaded: what the first execution loads, it loads for nothing.
+ */
+export async function prepareProcess(): Promise<string | undefined> {
+  const { prepareProcess } = runtimeName() === "bun"
+    ? await import("./bun/prepare_process.ts")
+    : await import("./deno/prepare_process.ts");
+  return prepareProcess();
+}
+
+/**
  * Loads the adapter of this runtime, and only that one: the other one imports modules that
  * do not exist here. Fails on a runtime that is neither.
  */

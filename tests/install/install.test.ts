@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { Line } from "../../src/install/line.ts";
 import { unitProblems, withoutSystemd } from "../support/systemd.ts";
+import { SETTINGS } from "../../src/runtime/bun/prepare_process.ts";
 import {
   BINARY,
   CONFIG,
@@ -31,6 +32,11 @@ after(remove);
 const UNIT = "etc/systemd/system/lull.service";
 const PRESET = "usr/lib/systemd/system-preset/50-lull.preset";
 const WANTS = "etc/systemd/system/multi-user.target.wants/lull.service";
+
+/** The settings of the runtime, as they are in an environment. */
+function settings(): string[] {
+  return Object.entries(SETTINGS).map(([name, value]) => `${name}=${value}`);
+}
 
 function warnings(lines: Line[]): string[] {
   return lines.filter(({ what }) => what === "warning").map(({ why }) => why!);
@@ -69,6 +75,7 @@ describe("a tree that never had Lull", () => {
       const line of [
         "ExecStart=/usr/local/bin/lull",
         "Type=notify",
+        ...settings().map((setting) => `Environment=${setting}`),
         "Restart=always",
         "RestartSteps=6",
         "RestartMaxDelaySec=5s",
@@ -97,7 +104,7 @@ describe("a tree that never had Lull", () => {
   });
 });
 
-describe("what somebody changed", () => {
+describe("what a user changed", () => {
   test("a config stays, whatever it is", () => {
     const root = tree();
     installInto(root);

@@ -105,7 +105,7 @@ export class World {
     return reply;
   }
 
-  /** Nobody of the test's own talks on a kept-alive connection any more. */
+  /** The test's own clients no longer use a kept-alive connection. */
   hangUp(): void {
     this.#control?.end();
     this.#control = undefined;
@@ -212,7 +212,7 @@ export class World {
     this.agent.kill("SIGCONT");
   }
 
-  /** What the agent holds when it is quiesced and nobody is connected. */
+  /** What the agent holds when it is quiesced and has no connection. */
   async holdings(): Promise<Holdings> {
     await this.ask("POST", "/snapshot/prepare?wait=settled");
     await this.allGone();

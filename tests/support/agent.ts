@@ -8,6 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Debt, owe } from "./cleanup.ts";
+import { v8Flags } from "./v8_flags.ts";
 import { ask, type RawResponse } from "./raw.ts";
 import { until } from "./until.ts";
 
@@ -15,18 +16,6 @@ import { until } from "./until.ts";
 export type Target = "deno" | "bun" | "binary" | "bundle";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
-
-/** As in the README, the Makefile and the guest: see tests/bench/LEVERS.md. */
-const V8_FLAGS = [
-  "--no-opt",
-  "--no-maglev",
-  "--no-sparkplug",
-  "--no-flush-bytecode",
-  "--no-lazy",
-  "--no-lazy-feedback-allocation",
-  "--no-memory-reducer",
-  "--min-semi-space-size=2",
-].join();
 
 /** The command that starts the agent on a target. */
 export function commandOf(target: Target): string[] {
@@ -49,7 +38,7 @@ export function runtimeOf(target: Target): "deno" | "bun" {
 
 /** The command that runs a script of this project on Deno. */
 export function denoRun(script: string): string[] {
-  return ["deno", "run", "-A", `--v8-flags=${V8_FLAGS}`, join(ROOT, script)];
+  return ["deno", "run", "-A", v8Flags(), join(ROOT, script)];
 }
 
 function built(path: string): string {
@@ -146,6 +135,8 @@ export class TestAgent implements AsyncDisposable {
       `--runtime-directory=${directory}`,
       `--hooks-socket=${directory}/hooks.sock`,
       "--guest-calls=allow",
+      // A prepare of kind disk must not freeze the disks of this machine.
+      "--no-freeze-all-mounts",
       // They are this machine's, not the agent's, and every prepare pays.
       "--drop-caches=off",
       "--zero-memory-mib=0",
@@ -174,7 +165,7 @@ export class TestAgent implements AsyncDisposable {
     return this.#child.pid!;
   }
 
-  /** Whether somebody reads the log; so it is at first. */
+  /** Whether the test reads the log; true at first. */
   set listens(reads: boolean) {
     if (reads) this.#child.stderr!.resume();
     else this.#child.stderr!.pause();

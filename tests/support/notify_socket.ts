@@ -15,7 +15,7 @@ export class NotifySocket implements Disposable {
   readonly #fd: number;
 
   constructor(readonly libc: Libc, readonly name: string) {
-    const socket = requireSymbol(libc.socket, "socket");
+    const socket = requireSymbol(libc, "socket");
     this.#fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert.ok(this.#fd >= 0);
     const path = name.startsWith("@") ? `\0${name.slice(1)}` : `${name}\0`;
@@ -23,21 +23,21 @@ export class NotifySocket implements Disposable {
       ...[AF_UNIX, 0],
       ...new TextEncoder().encode(path),
     );
-    const bind = requireSymbol(libc.bind, "bind");
+    const bind = requireSymbol(libc, "bind");
     assert.equal(bind(this.#fd, address, address.length), 0);
   }
 
   /** The next message; undefined if there is none. */
   next(): string | undefined {
     const bytes = new Uint8Array(4096);
-    const recv = requireSymbol(this.libc.recv, "recv");
+    const recv = requireSymbol(this.libc, "recv");
     const length = recv(this.#fd, bytes, 4096n, MSG_DONTWAIT);
     if (length < 0) return undefined;
     return new TextDecoder().decode(bytes.subarray(0, length));
   }
 
   [Symbol.dispose](): void {
-    requireSymbol(this.libc.close, "close")(this.#fd);
+    requireSymbol(this.libc, "close")(this.#fd);
     if (!this.name.startsWith("@")) rmSync(this.name, { force: true });
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { pause, waitFor } from "../../src/linux/poll.ts";
+import { sleep, waitFor } from "../../src/util/wait.ts";
 
 describe("waiting for a condition", () => {
   test("ends with the condition, the limit or the signal", async () => {
@@ -29,7 +29,7 @@ describe("waiting for a condition", () => {
   });
 });
 
-test("a pause ends early with the signal, and leaves no listener", async () => {
+test("a sleep ends early with the signal, and leaves no listener", async () => {
   let listeners = 0;
   const abort = new AbortController();
   const { signal } = abort;
@@ -48,11 +48,11 @@ test("a pause ends early with the signal, and leaves no listener", async () => {
       },
     },
   });
-  await pause(1, counting);
+  await sleep(1, counting);
   assert.equal(listeners, 0);
-  const long = pause(600_000, counting);
+  const long = sleep(600_000, counting);
   abort.abort();
   await long;
   assert.equal(listeners, 0);
-  await pause(600_000, counting);
+  await sleep(600_000, counting);
 });
