@@ -18,7 +18,7 @@ import {
   SYSTEMD,
 } from "./layout.ts";
 import type { Line } from "./line.ts";
-import { missingIn, requireMachine } from "./requirements.ts";
+import { missingIn, refusePackaged, requireMachine } from "./requirements.ts";
 import { BINARY, isSealed, PRESET } from "./service.ts";
 import { entryAt, Tree } from "./tree.ts";
 import {
@@ -52,6 +52,7 @@ export function install(options: InstallOptions): void {
   const { binary, dryRun, onLine } = options;
   const elf = readBinary(binary);
   const tree = new Tree(options.root);
+  refusePackaged(tree, "install into");
   requireMachine(tree, binary, elf);
   const place = (path: string) => dryRun ? tree.peek(path) : tree.place(path);
   /** The paths that were written. */

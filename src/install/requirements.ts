@@ -35,6 +35,17 @@ const MANAGERS = [
   },
 ] as const;
 
+/** The binary of a package or an archive of the release. */
+const PACKAGED = "/usr/bin/lull";
+
+/** Throws an InstallError if the tree has Lull from a package, which has the same files. */
+export function refusePackaged(tree: Tree, action: string): void {
+  if (tree.find(PACKAGED) === undefined) return;
+  throw new InstallError(
+    `Cannot ${action} ${tree.root}: the tree has ${PACKAGED} from a package; update or remove it with the package manager`,
+  );
+}
+
 /** Throws an InstallError if the binary and the programs of the tree are for different machines. */
 export function requireMachine(tree: Tree, binary: string, elf: Elf): void {
   for (const program of PROGRAMS) {

@@ -17,6 +17,7 @@ import {
   SYSTEMD,
 } from "./layout.ts";
 import type { Line } from "./line.ts";
+import { refusePackaged } from "./requirements.ts";
 import { BINARY, isSealed, PRESET } from "./service.ts";
 import { entryAt, Tree } from "./tree.ts";
 import { readText } from "./write.ts";
@@ -38,6 +39,7 @@ export interface UninstallOptions {
  */
 export function uninstall({ root, dryRun, onLine }: UninstallOptions): void {
   const tree = new Tree(root);
+  refusePackaged(tree, "uninstall from");
   let found = false;
   /** What was removed, or what a dry run would have removed. */
   const removed = new Set<string>();

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { rmSync } from "node:fs";
+import {
+  existsSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { Line } from "../../src/install/line.ts";
@@ -81,6 +86,25 @@ describe("an uninstall", () => {
     const linked = tree(`usr/local/bin -> ${up}${outside.slice(1)}`);
     assert.throws(() => uninstallFrom(linked), /a link in its path leads out/);
     assert.ok(existsSync(join(outside, "lull")));
+  });
+});
+
+describe("a tree that has the package", () => {
+  test("is left to the package manager", () => {
+    const root = tree("usr/bin/lull", "usr/lib/systemd/systemd");
+    const before = contents(root);
+    for (
+      const [action, act] of [
+        ["install into", installInto],
+        ["uninstall from", uninstallFrom],
+      ] as const
+    ) {
+      assert.throws(() => act(root), {
+        message:
+          `Cannot ${action} ${root}: the tree has /usr/bin/lull from a package; update or remove it with the package manager`,
+      });
+    }
+    assert.deepEqual(contents(root), before);
   });
 });
 
