@@ -18,7 +18,8 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis \
-	build deno-compile release release-test check fmt bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
+	build deno-compile release release-version release-deps release-test check fmt \
+	bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +124,21 @@ release release-test: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --form
 release: $(RELEASE_BINARIES) $(TOOLS)/nfpm ## Build the binaries and packages of all guests, in dist/release; needs Go.
 	@bun run src/release/main.ts dist/stage dist/release $(RELEASES)
 
+release-version: ## Check that TAG= names the version of src/version.ts.
+	@test "$(TAG)" = "v$$(sed -n 's/.* VERSION = "\(.*\)";/\1/p' src/version.ts)" || \
+	  { echo "Cannot release $(TAG): src/version.ts has another version" >&2; exit 1; }
+
+# What is missing is skipped by its test, which says so.
+release-deps: ## Install the Debian packages with which release-test tests more.
+	@apt-get install --yes --no-install-recommends \
+	  rpm mandoc man-db zsh fish busybox-static systemd >/dev/null
+
+# The package managers of this machine install and remove the packages, as root; the
+# binaries and packages are made again elsewhere and compared.
+release-test: release ## Test the artefacts of the release.
+	@mkdir -p $(JUNIT)
+	@$(BUN_TEST)/release.xml ./tests/release/real
+
 check: tools ## Check formatting, lint and types.
 	@deno task check
 
@@ -131,7 +147,8 @@ fmt: tools ## Format all files.
 
 # Tests. Each run writes its results to dist/junit, where `make summary` counts them.
 UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path 'tests/contract/*' \
-	-not -path 'tests/model/*' -not -path 'tests/storm/*' -not -path 'tests/endurance/*' -not -path 'tests/faults/real/*')
+	-not -path 'tests/model/*' -not -path 'tests/storm/*' -not -path 'tests/endurance/*' -not -path 'tests/faults/real/*' \
+	-not -path 'tests/release/real/*')
 JUNIT := dist/junit
 BUN_TEST := bun test --timeout 180000 --reporter=junit --reporter-outfile=$(JUNIT)
 
@@ -241,7 +258,8 @@ summary: tools ## Count the tests that ran so far.
 # With --keep-going, one run shows all that fails.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --keep-going --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test vm-guests
+	@$(MAKE) --keep-going --no-print-directory check test contract-binary endurance schemathesis faults storm model \
+	  release-test vm-test vm-guests
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist

@@ -23,6 +23,7 @@ import {
 import { claimRuntimeDirectory } from "./instance.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { listen, logAddresses } from "./listen.ts";
+import { tellReady } from "./ready.ts";
 import { shutDownOnSignal } from "./shutdown.ts";
 import { createRepairers, journalDirectory } from "./steps.ts";
 import { surviveErrors } from "./survive.ts";
@@ -94,6 +95,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   shutDownOnSignal(components, { lifecycle, hooksSocket });
   logAddresses(components);
+  await tellReady(components);
 }
 
 async function workingSetOf({ program }: Components) {

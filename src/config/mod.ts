@@ -18,6 +18,7 @@ import {
   valueOf,
 } from "./arguments.ts";
 import {
+  fromCredentials,
   fromEnvironment,
   fromFile,
   fromFlags,
@@ -37,6 +38,10 @@ type Parsed =
     readonly root: string;
     /** The binary to install; undefined stands for the running binary. */
     readonly binary: string | undefined;
+    /** Removes Lull from the tree. */
+    readonly uninstall: boolean;
+    /** Changes nothing. */
+    readonly dryRun: boolean;
   }
   | {
     readonly kind: "doctor";
@@ -91,7 +96,14 @@ export function parseConfig(
         throw new ConfigError("Cannot install: expected --root DIR, got none");
       }
       const binary = textOf(last("binary"), "the path of a file");
-      return { kind: command, root, binary };
+      const uninstall = isGiven(last("uninstall"));
+      const dryRun = isGiven(last("dry-run"));
+      if (uninstall && binary !== undefined) {
+        throw new ConfigError(
+          "Cannot use --binary: --uninstall removes the installed binary",
+        );
+      }
+      return { kind: command, root, binary, uninstall, dryRun };
     }
   }
 }
@@ -139,6 +151,7 @@ function readConfig(
 ): Config {
   const path = file ? valueOf(file, "the path of a file") : defaultFile;
   return v.parse(configSchema, {
+    ...fromCredentials(env, readFile),
     ...fromFile(options, path, readFile, file === undefined),
     ...fromEnvironment(options, env),
     ...flagged,
