@@ -35,6 +35,11 @@ try {
       process.exitCode = await runDoctor(runtime, parsed);
       break;
     }
+    case "call": {
+      const { runCall } = await import("./src/cli/main.ts");
+      process.exitCode = await runCall(runtime, parsed);
+      break;
+    }
     case "serve":
       await serve({
         runtime,

@@ -14,6 +14,8 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url).href);
 const ORDER: readonly string[] = [
   "agent",
   "warm_up",
+  "cli",
+  "client",
   "http",
   "doctor",
   "install",

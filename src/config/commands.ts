@@ -3,6 +3,8 @@
  * @module
  */
 
+import { callCommands } from "./call_commands.ts";
+
 /** A flag of one command. */
 export interface CommandFlag {
   /** The name of the flag's value in the help. A flag without a value is a switch. */
@@ -47,6 +49,7 @@ export const commands = {
     configured: true,
     flags: { json: { description: "Print JSON." } },
   },
+  ...callCommands,
 } as const satisfies Record<string, Command>;
 
 /** The name of a command. */

@@ -56,6 +56,10 @@ export class Lifecycle {
     const { phase } = this.#machine;
     return phase.state === "running" ? this.#last : phase.operation;
   }
+  /** As {@linkcode Machine.watch}. */
+  watch(watcher: () => void): () => void {
+    return this.#machine.watch(watcher);
+  }
   get lastRecovery(): Recovery | undefined {
     return this.deferred.recovery;
   }

@@ -47,9 +47,16 @@ export class IllegalTransition extends Error {
 /** The current state. */
 export class Machine {
   #phase: Phase = { state: "running" };
+  readonly #watchers = new Set<() => void>();
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** Calls the watcher after each transition, until the returned function is called. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
   }
 
   /** Goes to the next state; throws {@linkcode IllegalTransition}. */
@@ -58,5 +65,6 @@ export class Machine {
       throw new IllegalTransition(this.#phase.state, next.state);
     }
     this.#phase = next;
+    for (const watcher of this.#watchers) watcher();
   }
 }

@@ -35,6 +35,16 @@ export const Health = v.object({
   generation: v.number(),
 });
 
+/** The data of an event `state`. */
+export const StateEvent = v.object({
+  state: v.picklist(STATES),
+  operation: v.optional(v.pipe(
+    v.string(),
+    v.description("The operation under way, or the last one."),
+  )),
+  generation: v.number(),
+});
+
 /** The report of a prepare. */
 export const PrepareReport = v.object({
   operation: v.string(),
@@ -108,6 +118,7 @@ export const Problem = v.object({
 
 /** Types of the documents above. */
 export type HealthDocument = v.InferOutput<typeof Health>;
+export type StateEventDocument = v.InferOutput<typeof StateEvent>;
 export type StatusDocument = v.InferOutput<typeof Status>;
 export type ProblemDocument = v.InferOutput<typeof Problem>;
 export type PrepareReportDocument = v.InferOutput<typeof PrepareReport>;

@@ -16,6 +16,7 @@ import {
   PrepareReport,
   Problem,
   RecoverReply,
+  StateEvent,
   Status,
 } from "./documents.ts";
 import { schemaOf } from "./json_schema.ts";
@@ -32,6 +33,7 @@ export const SHARED = {
   RecoverReply,
   RecoveryReport: Recovery,
   Repaired,
+  StateEvent,
   Status,
   StepReport,
 } as const;

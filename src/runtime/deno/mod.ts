@@ -4,6 +4,7 @@
  */
 import type { Runtime } from "../types.ts";
 import { collect } from "./collect.ts";
+import { connectVsock } from "./connect_vsock.ts";
 import { openLibrary } from "./library.ts";
 import { prepareProcess } from "./prepare_process.ts";
 import { serve } from "./serve.ts";
@@ -16,6 +17,7 @@ export const denoRuntime: Runtime = {
   version: Deno.version.deno,
   prepareProcess,
   serve,
+  connectVsock,
   collect,
   startWorker,
   openWatch,
