@@ -2,29 +2,13 @@
  * What each command does with the agent, and what it prints.
  * @module
  */
-import type {
-  LullClient,
-  RecoverOptions,
-  StatusDocument,
-} from "../client/mod.ts";
+import type { RecoverOptions, StatusDocument } from "../client/mod.ts";
 import type { CallCommandName } from "../config/call_commands.ts";
 import { since } from "../util/errors.ts";
-import type { Flags } from "./flags.ts";
+import type { CommandContext } from "./context.ts";
 import { samplesOf } from "./samples.ts";
 import { stepTable, table } from "./table.ts";
 import { wait, watch } from "./watch.ts";
-
-/** What a command needs. */
-export interface CommandContext {
-  readonly client: LullClient;
-  readonly flags: Flags;
-  readonly isJson: boolean;
-  readonly timeoutMs: number;
-  /** Prints a line of the result. */
-  readonly print: (text: string) => void;
-  /** Shows how far the command is; replaces the text before; empty to remove it. */
-  readonly progress: (text: string) => void;
-}
 
 /** Runs a command; resolves with false if it did not reach what it was for. */
 type Run = (context: CommandContext) => Promise<boolean>;

@@ -5,7 +5,7 @@
 import { UnreachableError } from "../client/errors.ts";
 import type { LullClient } from "../client/mod.ts";
 import { sleep } from "../util/wait.ts";
-import type { CommandContext } from "./commands.ts";
+import type { CommandContext } from "./context.ts";
 
 /**
  * Milliseconds until the next question: after the state of a guest that runs, and of one that is

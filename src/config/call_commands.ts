@@ -2,19 +2,18 @@
  * The commands that call an agent, usually from the host, and their flags.
  * @module
  */
-import type { Command, CommandFlag } from "./commands.ts";
+import type { Command, CommandFlag } from "./command.ts";
 
 /** The flags of every command that calls an agent. */
 export const callFlags = {
   url: {
     value: "ADDRESS",
-    description:
-      "Agent: http://HOST:PORT, unix:PATH, vsock:CID:PORT, or fc:PATH:PORT, the vsock socket of Firecracker or Cloud Hypervisor.",
+    description: "Address of the agent, see below.",
   },
   token: { value: "FILE", description: "File with the agent's token." },
   timeout: {
     value: "SECONDS",
-    description: "Time limit of the command; the default is 60.",
+    description: "Time limit; the default is 60.",
   },
   json: { description: "Print JSON." },
 } as const satisfies Record<string, CommandFlag>;

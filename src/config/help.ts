@@ -3,7 +3,7 @@
  * @module
  */
 import { callFlags, isCallCommand } from "./call_commands.ts";
-import type { Command, CommandFlag } from "./commands.ts";
+import type { Command, CommandFlag } from "./command.ts";
 import type { Option } from "./option.ts";
 
 /** Builds the help page from the descriptions of the commands and the options. */
@@ -28,8 +28,10 @@ export function helpText(
     "",
     "Commands that call an agent, usually from the host, also take:",
     ...Object.entries(callFlags).map(flagLine),
-    "  They exit with 0 if it is done, 1 if the agent refused or undid it or the time limit",
-    "  is reached, 2 for wrong usage, and 3 if the agent cannot be reached.",
+    "  ADDRESS is http://HOST:PORT, unix:PATH, vsock:CID:PORT or fc:PATH:PORT.",
+    "  fc is the unix socket of a vsock device of Firecracker or Cloud Hypervisor.",
+    "  Exit codes: 0 done; 1 the agent refused or undid it, or the time limit is",
+    "  reached; 2 wrong usage; 3 the agent cannot be reached.",
     "",
     "Options: a flag overrides an environment variable, which overrides the config",
     "file, which overrides the default. A list is a JSON array in the config file,",

@@ -6,7 +6,8 @@
  */
 import * as v from "valibot";
 import { type CallCommandName, isCallCommand } from "./call_commands.ts";
-import { type CommandFlag, type CommandName, commands } from "./commands.ts";
+import type { CommandFlag } from "./command.ts";
+import { type CommandName, commands } from "./commands.ts";
 import { ConfigError } from "./error.ts";
 import { helpText } from "./help.ts";
 import { optionsOf } from "./option.ts";

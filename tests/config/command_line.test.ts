@@ -123,10 +123,13 @@ describe("commands of their own flags", () => {
         ],
         [
           "install --root=/ --json",
-          "use --json: it is a flag of doctor, not of install",
+          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, metrics, not of install",
         ],
         ["serve --root=/", "use --root: it is a flag of install, not of serve"],
-        ["--json", "use --json: it is a flag of doctor, not of serve"],
+        [
+          "--json",
+          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, metrics, not of serve",
+        ],
         ["doctor --json=no", 'use --json: expected no value, got "no"'],
         [
           "doctor --no-json",
@@ -147,6 +150,26 @@ describe("commands of their own flags", () => {
     }
     const { json } = parse("doctor") as { json?: boolean };
     assert.equal(json, false);
+  });
+});
+
+describe("the commands that call an agent", () => {
+  const parse = (...args: string[]) => parseConfig(args, {}, files());
+
+  test("take their flags, the last one of each", () => {
+    assert.deepEqual(
+      parse("prepare", "--url=unix:/a", "--lease", "5", "--json", "--lease=6"),
+      {
+        kind: "call",
+        command: "prepare",
+        flags: { url: "unix:/a", lease: "6", json: true },
+      },
+    );
+  });
+
+  test("leave a flag of the same name to the agent", () => {
+    assert.equal(serve(["--lease=5"]).lease, 5);
+    assert.equal(serve(["serve", "--lease=5"]).lease, 5);
   });
 });
 

@@ -4,6 +4,7 @@
 import type { Target } from "../support/agent.ts";
 import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
+import { events } from "./events.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
 import { limits } from "./limits.ts";
@@ -24,6 +25,7 @@ export function contract(target: Target): void {
   connections(target);
   callers(target);
   limits(target);
+  events(target);
   forwarding(target);
   faults(target);
   process(target);
