@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import { STATES } from "../../lifecycle/machine.ts";
 import {
+  Generation,
   Milliseconds,
   Recovery,
   Repaired,
@@ -17,6 +18,8 @@ const Late = v.pipe(
   v.readonly(),
   v.description("Repairs after the recovery, when the host sent its data."),
 );
+
+const Whole = v.pipe(v.number(), v.integer());
 
 /** The reply of a recover. */
 export const RecoverReply = v.object({
@@ -32,7 +35,7 @@ export const RecoverReply = v.object({
 export const Health = v.object({
   version: v.string(),
   state: v.picklist(STATES),
-  generation: v.number(),
+  generation: Generation,
 });
 
 /** The data of an event `state`. */
@@ -42,7 +45,7 @@ export const StateEvent = v.object({
     v.string(),
     v.description("The operation under way, or the last one."),
   )),
-  generation: v.number(),
+  generation: Generation,
 });
 
 /** The report of a prepare. */
@@ -59,7 +62,7 @@ export const Status = v.object({
   version: v.string(),
   runtime: v.object({ name: v.string(), version: v.string() }),
   state: v.picklist(STATES),
-  generation: v.number(),
+  generation: Generation,
   settled: v.boolean(),
   keepAlive: v.boolean(),
   lease: v.object({
@@ -82,7 +85,7 @@ export const Status = v.object({
     state: v.string(),
     ports: v.pipe(
       v.array(v.object({
-        port: v.number(),
+        port: Whole,
         targets: v.pipe(v.array(v.string()), v.readonly()),
         listening: v.boolean(),
         error: v.optional(v.string()),
@@ -96,7 +99,7 @@ export const Status = v.object({
 export const Problem = v.object({
   type: v.string(),
   title: v.string(),
-  status: v.number(),
+  status: Whole,
   detail: v.optional(v.string()),
   state: v.picklist(STATES),
   errors: v.optional(v.array(v.object({
