@@ -54,7 +54,8 @@ export function createComponents(options: ComponentsOptions) {
     onError: failed("the work after a reply failed"),
   });
   const sweeper = new Sweeper({
-    ...{ libc, listening, tracker, log: logOf("connections") },
+    ...{ libc, listening, log: logOf("connections") },
+    exchanges: tracker.exchanges,
     ...config,
   });
   const hostClocks = new HostClockFinder(libc);
@@ -85,7 +86,7 @@ export function createComponents(options: ComponentsOptions) {
     }),
     ports: config.forwardPorts
       ? new PortSubsystem({
-        ...{ queue, ownPorts, runtime, log: logOf("ports") },
+        ...{ queue, ownPorts, runtime, libc, log: logOf("ports") },
         scanIntervalMs: config.scanIntervalMs,
         forwardAddress: config.forwardAddress,
         workerUrl: options.forwarderUrl,

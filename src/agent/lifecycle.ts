@@ -30,6 +30,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
   const lifecycle = new Lifecycle({
     plan: whole,
     leaseSeconds: config.lease,
+    kind: config.snapshotKind,
     newId: randomId,
     generation: lastGeneration(
       config.runtimeDirectory,

@@ -15,6 +15,7 @@ import { type Log, logOf, setupLog } from "../log/mod.ts";
 import { DeferredQueue } from "../util/deferred_queue.ts";
 import { SelfCall } from "../warm_up/self_call.ts";
 import {
+  type Components,
   type ComponentsOptions,
   createComponents,
   failed,
@@ -22,6 +23,7 @@ import {
 import { claimRuntimeDirectory } from "./instance.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { listen, logAddresses } from "./listen.ts";
+import { tellReady } from "./ready.ts";
 import { shutDownOnSignal } from "./shutdown.ts";
 import { createRepairers, journalDirectory } from "./steps.ts";
 import { surviveErrors } from "./survive.ts";
@@ -73,6 +75,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ ...components, lifecycle, repaired, newId: randomId },
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
+    workingSet: config.publishWorkingSet
+      ? await workingSetOf(components)
+      : undefined,
     tokenNeeded: config.tokenFile !== "",
     healthMayRecover: () =>
       config.healthRecovers === "always" ||
@@ -90,6 +95,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   shutDownOnSignal(components, { lifecycle, hooksSocket });
   logAddresses(components);
+  await tellReady(components);
+}
+
+async function workingSetOf({ program }: Components) {
+  const { publishedSet } = await import("../memory/published_set.ts");
+  return () => publishedSet((address) => program.neededAt(address));
 }
 
 function warnOfLimits(

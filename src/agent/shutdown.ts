@@ -9,7 +9,7 @@ import { logOf } from "../log/mod.ts";
 import { type Components, failed } from "./components.ts";
 
 /** What the end of the agent concerns, beside the components. */
-export interface ShutdownOptions {
+interface ShutdownOptions {
   readonly lifecycle: Pick<Lifecycle, "end" | "state">;
   readonly hooksSocket: HooksSocket | undefined;
 }

@@ -5,11 +5,7 @@
 import type { Hook } from "../hooks/hook.ts";
 import { repairOwed } from "../hooks/owed_repair.ts";
 import { findScripts } from "../hooks/scripts.ts";
-import {
-  type EntryRepairer,
-  Journal,
-  type Recorder,
-} from "../lifecycle/journal.ts";
+import { Journal, type Repairer } from "../lifecycle/journal.ts";
 import type { Parts } from "../lifecycle/plan.ts";
 import type { RecoveryContext } from "../lifecycle/step.ts";
 import { prefaultHeap } from "../memory/prefault_heap.ts";
@@ -18,7 +14,7 @@ import { MountFreezer } from "../linux/mount_freezer.ts";
 import { MountSyncer } from "../linux/mount_syncer.ts";
 import { neededPaths } from "../linux/mounts.ts";
 import { canCallOnThread } from "../linux/thread.ts";
-import { failureLogger, logOf } from "../log/mod.ts";
+import { failureLogger, holdLog, logOf } from "../log/mod.ts";
 import type { Components } from "./components.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
@@ -29,6 +25,7 @@ import { filesystemStep } from "../steps/filesystem.ts";
 import { freezeMountsStep, thawMounts } from "../steps/freeze_mounts.ts";
 import { generationRepair } from "../steps/generation.ts";
 import { hooksStep } from "../steps/hooks.ts";
+import { idleCollectorStep } from "../steps/idle_collector.ts";
 import { memoryStep } from "../steps/memory.ts";
 import { networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
@@ -43,7 +40,7 @@ export function createSteps(components: Components): Parts {
     components;
   const restoredAt = () => observer.forkSeenAt;
   const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
-  const journal = lazyJournal(config.runtimeDirectory);
+  const journal = new Journal(journalDirectory(config.runtimeDirectory));
   const reset = resetConnections({
     libc,
     ownPorts: components.ownPorts,
@@ -65,10 +62,11 @@ export function createSteps(components: Components): Parts {
     filesystem: filesystemStep(syncer && ((signal) => syncer.sync(signal))),
     "freeze-mounts": freezeMountsStep({
       mounts: config.freezeMounts,
+      all: config.freezeAllMounts,
       holdMs: config.freezeHoldMs,
       needed: () =>
         config.freezeForce ? [] : neededPaths(config.runtimeDirectory),
-      journal,
+      ...{ journal, holdLog },
       freezer: () => startFreezer(components),
       onError: components.onError,
     }),
@@ -79,11 +77,8 @@ export function createSteps(components: Components): Parts {
       : turnedOff(reset.record),
     evidence: evidenceStep(observer, components.recover, queue),
     "late-connections": lateConnectionsStep(tracker),
-    collect: collectStep(
-      (signal) => runtime.collect(signal),
-      components.idle,
-      queue,
-    ),
+    "idle-collector": idleCollectorStep(components.idle, queue),
+    collect: collectStep((signal) => runtime.collect(signal)),
     zero: zeroStep(libc, {
       ...pageOutOf(components),
       // JavaScriptCore has memory for a reply after each collection.
@@ -112,7 +107,7 @@ export function createRepairers(
     Components,
     "config" | "registry" | "owed" | "runtime" | "freezerUrl"
   >,
-): Record<string, EntryRepairer> {
+): Record<string, Repairer> {
   const log = logOf("hooks");
   return {
     hooks: repairOwed({
@@ -151,17 +146,6 @@ function scriptsOf(config: Components["config"]): Hook[] {
     limitMs: config.hookLimitMs,
     continueOn: config.hookContinue,
   });
-}
-
-/** Creates the journal at the first change: an agent that changes nothing needs no directory. */
-function lazyJournal(runtimeDirectory: string): Recorder {
-  let journal: Journal | undefined;
-  return {
-    record(kind, change) {
-      journal ??= new Journal(journalDirectory(runtimeDirectory));
-      return journal.record(kind, change);
-    },
-  };
 }
 
 function pageOutOf({ config, libc, program }: Components) {

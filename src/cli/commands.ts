@@ -31,6 +31,7 @@ async function prepare(context: CommandContext): Promise<boolean> {
   const { client, flags, isJson, print } = context;
   const waits = flags.word("wait", ["quiesced", "settled"]) ?? "settled";
   const options = {
+    kind: flags.word("kind", ["full", "diff", "disk"]),
     lease: flags.seconds("lease"),
     operation: flags.text("operation"),
   };

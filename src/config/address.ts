@@ -2,7 +2,7 @@
  * Parses the addresses that users write for the option `listen`.
  * @module
  */
-import { ipVersion } from "../linux/ip.ts";
+import { parseIp } from "../linux/ip.ts";
 import type { ListenAddress } from "../runtime/types.ts";
 
 /** The highest port of vsock; the number above it stands for any port (vsock(7)). */
@@ -28,7 +28,7 @@ export function parseListen(text: string): ListenAddress | undefined {
   const found = /^(?:\[([^\]%]+)\]|([^\s/:\[\]]+)):(\d{1,5})$/.exec(text);
   if (found === null) return undefined;
   const [, ipv6, name, digits] = found;
-  if (ipv6 !== undefined && ipVersion(ipv6) !== 6) return undefined;
+  if (ipv6 !== undefined && parseIp(ipv6)?.length !== 16) return undefined;
   const port = Number(digits);
   return port <= 65_535 ? { host: ipv6 ?? name, port } : undefined;
 }

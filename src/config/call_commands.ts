@@ -28,6 +28,10 @@ export const callCommands = {
         value: "STATE",
         description: "Wait until quiesced, or until settled (the default).",
       },
+      kind: {
+        value: "KIND",
+        description: "Kind of snapshot: full, diff or disk.",
+      },
       lease: {
         value: "SECONDS",
         description: "Guest time after which the guest recovers on its own.",

@@ -15,7 +15,8 @@ export const commands = {
     flags: {},
   },
   install: {
-    description: "Install Lull into the directory of a root filesystem.",
+    description:
+      "Install Lull into the directory of a root filesystem, or remove it.",
     configured: false,
     flags: {
       root: {
@@ -25,6 +26,10 @@ export const commands = {
       binary: {
         value: "FILE",
         description: "Binary to install; the default is the running one.",
+      },
+      uninstall: { description: "Remove what an install wrote." },
+      "dry-run": {
+        description: "Print what would be done, and change nothing.",
       },
     },
   },

@@ -10,8 +10,9 @@ import { findCgroup, findCgroupRoot } from "../linux/cgroup.ts";
 import { wallClock } from "../linux/clock.ts";
 import { openKernelLog } from "../linux/kmsg.ts";
 import { lastError, type Libc, requireSymbol } from "../linux/libc.ts";
-import { readMounts } from "../linux/mountinfo.ts";
+import { type Mount, readMounts } from "../linux/mountinfo.ts";
 import {
+  allMountsToFreeze,
   mountsToFreeze,
   neededPaths,
   pathsToResolve,
@@ -65,20 +66,27 @@ export const kernelChecks: readonly Check[] = [
   },
   {
     name: "freeze-mounts",
-    needed: (config) => config.freezeMounts.length > 0,
+    needed: ({ freezeMounts, freezeAllMounts, snapshotKind }) =>
+      freezeMounts.length > 0 || (freezeAllMounts && snapshotKind === "disk"),
     look({ config, libc }) {
       requireCapability("CAP_SYS_ADMIN");
       requireSymbol(libc, "ioctl");
-      const { freezeMounts, freezeForce, runtimeDirectory } = config;
-      if (freezeMounts.length === 0) {
+      const { freezeMounts, freezeAllMounts, freezeForce } = config;
+      if (freezeMounts.length === 0 && !freezeAllMounts) {
         return "mounts can be frozen, none is configured";
       }
+      const { runtimeDirectory } = config;
       const needed = freezeForce ? [] : neededPaths(nearest(runtimeDirectory));
       const mounts = readMounts();
       const paths = pathsToResolve(freezeMounts, needed, mounts);
       const realPaths = new Map(paths.map((path) => [path, realPath(path)]));
-      return mountsToFreeze(freezeMounts, needed, realPaths, mounts)
-        .map(({ mountPoint }) => mountPoint).join(", ");
+      const names = (chosen: readonly Mount[]) =>
+        chosen.map(({ mountPoint }) => mountPoint).join(", ");
+      if (freezeMounts.length > 0) {
+        return names(mountsToFreeze(freezeMounts, needed, realPaths, mounts));
+      }
+      const { chosen } = allMountsToFreeze(needed, realPaths, mounts);
+      return `for kind disk: ${names(chosen) || "no mount"}`;
     },
     skipped: "freezing filesystems (--freeze-mounts)",
     remedy:
@@ -104,6 +112,17 @@ export const kernelChecks: readonly Check[] = [
     skipped: "compacting memory",
     remedy:
       `${AS_ROOT} on a kernel with CONFIG_COMPACTION, or use --no-compact-memory`,
+  },
+  {
+    name: "page-frames",
+    needed: (config) => config.publishWorkingSet,
+    look() {
+      // proc_pid_pagemap(5): without it, all frames are 0.
+      requireCapability("CAP_SYS_ADMIN");
+      return "the agent can see which memory it uses";
+    },
+    skipped: "publishing the working set (--publish-working-set)",
+    remedy: `${AS_ROOT} with CAP_SYS_ADMIN`,
   },
   {
     name: "affinity",

@@ -3,15 +3,16 @@
  * the freeze.
  * @module
  */
-import type { Outcome } from "../lifecycle/step.ts";
+import { HOOK_VARIABLES } from "../config/hook_variables.ts";
+import type { Policy } from "../lifecycle/plan.ts";
+import type { Kind, Outcome } from "../lifecycle/step.ts";
 import type { Early, Limits } from "../util/within.ts";
 import type { OUTPUT } from "./output.ts";
 
 /** `freeze` hooks run before the freeze, `thaw` hooks after it. */
 export type Phase = "freeze" | "thaw";
 
-/** Whether the failure of a freeze hook aborts the prepare. */
-export type Policy = "abort" | "continue";
+export type { Policy };
 
 /** The data that a call passes to a hook. */
 export interface HookEvent {
@@ -19,6 +20,8 @@ export interface HookEvent {
   readonly operation: string;
   /** The generation that the guest is in; at thaw, the one that begins. */
   readonly generation: number;
+  /** The kind of snapshot. Undefined for a thaw that an older version of Lull owed. */
+  readonly kind?: Kind;
   /** How the operation ended; known at thaw only. */
   readonly outcome?: Outcome;
   /** The host's wall clock, as the host wrote it; only at thaw, if known. */
@@ -96,19 +99,9 @@ export function nameIn(key: string): string {
   return key.slice(key.indexOf(" ") + 1);
 }
 
-const NAMES = {
-  phase: "PHASE",
-  operation: "OPERATION",
-  generation: "GENERATION",
-  outcome: "OUTCOME",
-  hostTime: "HOST_TIME",
-} as const satisfies Record<keyof HookEvent, string>;
-
 /** The event as environment variables, such as LULL_PHASE and LULL_HOST_TIME. */
 export function asEnvironment(event: HookEvent): Record<string, string> {
-  return Object.fromEntries(
-    known(event).map(([name, value]) => [`LULL_${name}`, value]),
-  );
+  return Object.fromEntries(known(event));
 }
 
 /**
@@ -118,14 +111,15 @@ export function asEnvironment(event: HookEvent): Record<string, string> {
 export function asHeaders(event: HookEvent): Record<string, string> {
   return Object.fromEntries(
     known(event).map(([name, value]) => [
-      `lull-${name.toLowerCase().replaceAll("_", "-")}`,
+      name.toLowerCase().replaceAll("_", "-"),
       value.toWellFormed().replace(/[^ -$&-~]/gu, encodeURIComponent),
     ]),
   );
 }
 
 function known(event: HookEvent): [string, string][] {
-  return (Object.keys(NAMES) as (keyof HookEvent)[]).flatMap((key) =>
-    event[key] === undefined ? [] : [[NAMES[key], String(event[key])]]
+  const names: Record<keyof HookEvent, string> = HOOK_VARIABLES;
+  return (Object.keys(names) as (keyof HookEvent)[]).flatMap((key) =>
+    event[key] === undefined ? [] : [[names[key], String(event[key])]]
   );
 }

@@ -20,7 +20,7 @@ import {
 import { OUTPUT } from "./output.ts";
 
 /** The owed thaws of one operation, which are one entry of the journal. */
-export interface OwedEntry {
+interface OwedEntry {
   /** The event that the thaw calls pass to the hooks. */
   readonly event: HookEvent;
   /** The keys of the hooks that are owed the thaw. */
@@ -34,8 +34,7 @@ export interface OwedEntry {
  */
 export type Listener = (key: string, result?: HookResult) => void;
 
-/** What {@linkcode OwedThaws} needs. */
-export interface OwedThawsOptions {
+interface OwedThawsOptions {
   /** Finds the program of this name if it is registered. */
   readonly find: (name: string) => Hook | undefined;
   /** Milliseconds that one owed thaw may take. */
@@ -225,8 +224,8 @@ export class OwedThaws {
 
 /** The change that the journal records for started hooks and for owed thaws. */
 export function changeOf(
-  { operation, generation, outcome }: Omit<HookEvent, "phase">,
+  { operation, generation, kind, outcome }: Omit<HookEvent, "phase">,
   hooks: Iterable<string>,
 ): Record<string, unknown> {
-  return { operation, generation, outcome, started: [...hooks] };
+  return { operation, generation, kind, outcome, started: [...hooks] };
 }

@@ -3,9 +3,11 @@
  * output up to a maximum size.
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import process from "node:process";
+import { dropProtection } from "../linux/oom_score.ts";
 import { hasCode, since } from "../util/errors.ts";
+import { nodeChildProcess } from "../util/lazy_builtins.ts";
 import { type Early, within } from "../util/within.ts";
 import {
   hintFor,
@@ -33,7 +35,7 @@ const KILL_MS = 1000;
 const DRAIN_MS = 20;
 
 /** The result of running a script. */
-export type ScriptResult = Omit<HookResult, "name" | "kind">;
+type ScriptResult = Omit<HookResult, "name" | "kind">;
 
 /**
  * Runs a script with the phase as its argument, until its main process ends. A
@@ -56,6 +58,7 @@ export async function runScript(
   let child: ChildProcess;
   try {
     child = launch(path, event);
+    dropProtection(child.pid);
   } catch (error) {
     return report("failed", {
       reached: false,
@@ -134,10 +137,11 @@ function launch(path: string, event: HookEvent): ChildProcess {
     env: { ...env, ...asEnvironment(event) },
     stdio: ["ignore", "pipe", "pipe"] as ("ignore" | "pipe")[],
   };
-  const byShell = () => spawn("/bin/sh", [path, event.phase], options);
+  const byShell = () =>
+    nodeChildProcess().spawn("/bin/sh", [path, event.phase], options);
   if (method === "shell") return byShell();
   try {
-    return spawn(path, [event.phase], options);
+    return nodeChildProcess().spawn(path, [event.phase], options);
   } catch (error) {
     // The interpreter of the script is a text without "#!". execvp(3), which Deno
     // uses, runs the script by a shell in this case.

@@ -15,7 +15,7 @@ import { hooksApp } from "./routes.ts";
 const MODE = 0o660;
 
 /** Where to listen, and for which registry. */
-export interface ProgramsOptions {
+interface ProgramsOptions {
   readonly runtime: Pick<Runtime, "serve">;
   /** The socket's path; an empty path disables the socket. */
   readonly path: string;

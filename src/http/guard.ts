@@ -67,6 +67,18 @@ export class Guard {
       !this.#isGuest(call.peer);
   }
 
+  /**
+   * Whether the caller may know which pages of the guest's memory the agent uses: it may prepare, and
+   * it is outside of the guest. A caller on a unix socket is inside, and so is one of unknown origin.
+   */
+  mayReadMemory(call: Call): boolean {
+    const { peer } = call;
+    if (peer === undefined || peer.unix) return false;
+    if (this.#whyNotControl(call) !== undefined) return false;
+    if (peer.cid !== undefined) return peer.cid === HOST_CID;
+    return !this.#options.isLocal(peer.address);
+  }
+
   #whyNotControl({ headers, peer }: Call): Refusal | undefined {
     // Checked before the token, because a page may have given the token to the browser.
     if (isBrowser(headers)) return "browser-call";

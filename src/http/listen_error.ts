@@ -7,7 +7,7 @@ import { errorCode, errorText, messageOf } from "../util/errors.ts";
 import { parseIp } from "../linux/ip.ts";
 import { addressText } from "../runtime/server.ts";
 import type { ListenAddress } from "../runtime/types.ts";
-import { StartError } from "../config/start_error.ts";
+import { StartError } from "../config/error.ts";
 
 /**
  * Whether the machine does not have the address, and may get it later. A host name does not

@@ -32,26 +32,35 @@ export interface Recorder {
   record(kind: string, change: Change): Recorded;
 }
 
-/** A journal in a directory that only its owner may read. */
+/**
+ * A journal in a directory that only its owner may read. The first change creates the
+ * directory: an agent that changes nothing needs none. Existing entries are kept.
+ */
 export class Journal implements Recorder {
   readonly #directory: string;
-  #next: number;
+  #next: number | undefined;
 
-  /** Creates the directory if needed. Existing entries are kept. */
   constructor(directory: string) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(directory)) {
-      // The file was not renamed, therefore its change was never made.
-      if (name.endsWith(".json.new")) unlinkSync(join(directory, name));
-    }
     this.#directory = directory;
-    this.#next = 1 + Math.max(0, ...entriesOf(directory).map(({ at }) => at));
   }
 
   record(kind: string, change: Change): Recorded {
-    const recorded = recordedAt(entryAt(this.#directory, this.#next++, kind));
+    const at = this.#next ?? this.#open();
+    this.#next = at + 1;
+    const recorded = recordedAt(entryAt(this.#directory, at, kind));
     recorded.update(change);
     return recorded;
+  }
+
+  /** Opens the directory; returns the position of the first entry. */
+  #open(): number {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(this.#directory)) {
+      // The file was not renamed, therefore its change was never made.
+      if (name.endsWith(".json.new")) unlinkSync(join(this.#directory, name));
+    }
+    const positions = entriesOf(this.#directory).map(({ at }) => at);
+    return 1 + Math.max(0, ...positions);
   }
 }
 
@@ -64,12 +73,10 @@ export interface LeftEntry extends Recorded {
 /**
  * Undoes changes of one kind. If it returns, the change is undone. If it throws, the
  * error is reported and the entry stays. It throws {@linkcode NotUndone} if a part of
- * the change is left, and {@linkcode CorruptChange} if the entry has wrong content.
+ * the change is left, and {@linkcode CorruptChange} if the entry has wrong content. It
+ * may undo the rest of the change, and update the entry, after it has thrown.
  */
-export type Repairer = (change: Change) => Promise<Change> | Change;
-
-/** A repairer that may undo the rest of a change after it has thrown. */
-export type EntryRepairer = (
+export type Repairer = (
   change: Change,
   entry: LeftEntry,
 ) => Promise<Change> | Change;
@@ -82,7 +89,7 @@ export type EntryRepairer = (
  */
 export async function repairAfterCrash(
   directory: string,
-  repairers: Readonly<Record<string, EntryRepairer>>,
+  repairers: Readonly<Record<string, Repairer>>,
 ): Promise<Repaired[]> {
   const reports: Repaired[] = [];
   let entries: Entry[];
@@ -102,7 +109,7 @@ type Report = { -readonly [K in keyof Repaired]: Repaired[K] };
 
 async function repair(
   entry: Entry,
-  repairers: Readonly<Record<string, EntryRepairer>>,
+  repairers: Readonly<Record<string, Repairer>>,
 ): Promise<Repaired> {
   const start = performance.now();
   const report: Report = { kind: entry.kind, status: "repaired", ms: 0 };

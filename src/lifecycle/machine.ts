@@ -3,6 +3,7 @@
  * own data: no code can ask for the operation of a state that has none.
  * @module
  */
+import { OtherOperation } from "./errors.ts";
 import type { Operation } from "./operation.ts";
 import type { Recovery } from "./reports.ts";
 
@@ -44,9 +45,10 @@ export class IllegalTransition extends Error {
   }
 }
 
-/** The current state. */
+/** The current state, and the last operation that has ended. */
 export class Machine {
   #phase: Phase = { state: "running" };
+  #last: Operation | undefined;
   readonly #watchers = new Set<() => void>();
 
   get phase(): Phase {
@@ -59,12 +61,33 @@ export class Machine {
     return () => void this.#watchers.delete(watcher);
   }
 
+  /** The last operation that has ended. */
+  get last(): Operation | undefined {
+    return this.#last;
+  }
+
+  /** The operation under way, or the last one. */
+  get operation(): Operation | undefined {
+    return this.#phase.state === "running" ? this.#last : this.#phase.operation;
+  }
+
   /** Goes to the next state; throws {@linkcode IllegalTransition}. */
   to(next: Phase): void {
     if (!NEXT[this.#phase.state].includes(next.state)) {
       throw new IllegalTransition(this.#phase.state, next.state);
     }
+    if (next.state === "running") this.#last = this.operation;
     this.#phase = next;
     for (const watcher of this.#watchers) watcher();
+  }
+
+  /**
+   * Whether a recovery acts on the operation with this id, or on any if there is no id. False for
+   * the last operation once another one has begun. Throws {@linkcode OtherOperation}.
+   */
+  actsOn(id: string | undefined): boolean {
+    if (id === undefined || this.operation?.id === id) return true;
+    if (this.#last?.id !== id) throw new OtherOperation();
+    return false;
   }
 }

@@ -5,6 +5,7 @@
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
+import type { Kind } from "./request.ts";
 
 /** What the lifecycle needs. */
 export interface LifecycleOptions {
@@ -15,6 +16,8 @@ export interface LifecycleOptions {
    */
   readonly dryRun?: boolean;
   readonly leaseSeconds: number;
+  /** The kind of snapshot if a prepare names none; `full` if not given. */
+  readonly kind?: Kind;
   readonly newId: () => string;
   /** The current generation, which the next recovery increases; 0 if not given. */
   readonly generation?: number;

@@ -31,16 +31,8 @@ export class PrepareFailed extends Error {
   }
 }
 
-/** The agent is ending and refuses every prepare. */
-export class Ending extends Error {
-  override readonly name = "Ending";
-  constructor() {
-    super("Cannot prepare: the agent is ending");
-  }
-}
-
 /** How an operation is recovered or undone. */
-export interface LeaveOptions {
+interface LeaveOptions {
   /** The repairs of a recovery; undefined if the prepare failed. */
   readonly repairs: readonly PlannedRepair[] | undefined;
   readonly trigger: Recovery["trigger"];
@@ -65,7 +57,8 @@ export async function leave(
   const context = { trigger, outcome, held, generation, request };
   const steps = await operation.undo(repairs ?? [], context);
   return {
-    ...{ operation: operation.id, trigger, outcome, generation },
+    ...{ operation: operation.id, kind: operation.kind },
+    ...{ trigger, outcome, generation },
     ...{ ms: since(start), evidence, steps },
   };
 }

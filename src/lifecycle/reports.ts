@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from "valibot";
-import { OUTCOMES, TRIGGERS } from "./request.ts";
+import { KINDS, OUTCOMES, TRIGGERS } from "./request.ts";
 
 /** A duration. */
 export const Milliseconds = v.pipe(v.number(), v.minValue(0));
@@ -53,6 +53,8 @@ export type Evidence = Readonly<v.InferOutput<typeof Evidence>>;
 /** The report of a recovery or of the undo of a failed prepare. */
 export const Recovery = v.object({
   operation: v.string(),
+  /** The kind of snapshot that the guest had prepared for. */
+  kind: v.picklist(KINDS),
   /** `failure`: the prepare failed and is undone without a call. */
   trigger: v.picklist([...TRIGGERS, "failure"]),
   outcome: v.picklist(OUTCOMES),

@@ -27,7 +27,7 @@ type Name = number | string;
 
 /**
  * Lists all connections that this process accepted on these ports and unix sockets, including
- * connections that sent nothing (see `showUnsentConnections`). Empty without a C library. Listening
+ * connections that sent nothing (see `hideUnsentConnections`). Empty without a C library. Listening
  * sockets and connections that were reset have no peer and are not listed.
  */
 export function listConnections(

@@ -22,10 +22,11 @@ const NO_SOURCE = ["ENOENT", "ENODEV", "ENXIO"];
 /**
  * The bytes to discard from a hardware source: the kernel may have fetched them before the
  * snapshot, and would give the same bytes to every fork. The core of hw_random and the virtio
- * driver each keep a buffer of at most 64 bytes (128 on some arm64 machines: a cache line), and
- * one request may be under way.
+ * driver each keep one buffer, the size of a cache line: 64 bytes, and 128 on some machines. A
+ * request that is under way fills one of these two buffers. Each further 64 bytes are one more
+ * request to the host, and the caller of the recovery waits for it.
  */
-const STALE_BYTES = 512;
+const STALE_BYTES = 256;
 
 /**
  * Mixes bytes into the pool and credits them with 8 bits each. If the pool is already seeded, its

@@ -2,7 +2,7 @@
  * The messages between the mount freezer and its worker.
  * @module
  */
-import type { MountedAt } from "./fsfreeze.ts";
+import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
 /** A command to the worker. */
@@ -12,7 +12,7 @@ export type FreezerCommand =
   | {
     readonly kind: "freeze";
     /** The mounts in the order in which to freeze them. */
-    readonly mounts: readonly MountedAt[];
+    readonly mounts: readonly MountToFreeze[];
     /** Milliseconds after which the worker thaws the mounts by itself. */
     readonly holdMs: number;
   }
@@ -26,6 +26,8 @@ export interface FrozenMounts {
   readonly frozen: readonly string[];
   /** Mounts that another program froze before. They stay frozen. */
   readonly already: readonly string[];
+  /** Mounts to freeze if possible, whose kind of filesystem cannot be frozen. */
+  readonly unsupported: readonly string[];
 }
 
 /** The result of a rescue: mount points that were thawed, and reasons of the failures. */

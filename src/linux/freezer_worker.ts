@@ -20,6 +20,7 @@ import type {
 import {
   freezeFilesystem,
   type MountedAt,
+  type MountToFreeze,
   openMount,
   thawFilesystem,
 } from "./fsfreeze.ts";
@@ -78,10 +79,13 @@ function freeze(
   { mounts, holdMs }: FreezerCommand & { kind: "freeze" },
 ): FrozenMounts {
   const already: string[] = [];
+  const unsupported: string[] = [];
   since = performance.now();
   try {
     for (const mount of mounts) {
-      if (freezeOne(libc, mount) === "already") already.push(mount.mountPoint);
+      const became = freezeOne(libc, mount);
+      if (became === "already") already.push(mount.mountPoint);
+      if (became === "unsupported") unsupported.push(mount.mountPoint);
     }
   } catch (error) {
     thaw(libc, false);
@@ -89,12 +93,15 @@ function freeze(
   }
   const left = since + holdMs - performance.now();
   timer = setTimeout(() => thaw(libc, true), left);
-  return { frozen: held.map(({ mount }) => mount), already };
+  return { frozen: held.map(({ mount }) => mount), already, unsupported };
 }
 
-function freezeOne(libc: Libc, mount: MountedAt): "frozen" | "already" {
+function freezeOne(
+  libc: Libc,
+  mount: MountToFreeze,
+): ReturnType<typeof freezeFilesystem> {
   const { mountPoint } = mount;
-  let became: "frozen" | "already" | undefined;
+  let became: ReturnType<typeof freezeFilesystem> | undefined;
   tell(mountPoint);
   const fd = openMount(mount);
   try {
@@ -105,6 +112,11 @@ function freezeOne(libc: Libc, mount: MountedAt): "frozen" | "already" {
   if (became === "frozen") {
     held.unshift({ mount: mountPoint, fd });
     scope.postMessage({ kind: "froze", mount });
+  }
+  if (became === "unsupported" && mount.ifPossible !== true) {
+    throw new Error(
+      `Cannot freeze ${mountPoint}: its kind of filesystem cannot be frozen`,
+    );
   }
   return became;
 }

@@ -9,12 +9,6 @@ export function parseIp(text: string): Uint8Array | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
-/** Returns 4 or 6, or 0 if the text is no address. */
-export function ipVersion(text: string): 0 | 4 | 6 {
-  const bytes = parseIp(text);
-  return bytes === undefined ? 0 : bytes.length === 4 ? 4 : 6;
-}
-
 /** Whether two addresses have the same family and the same first `bits` bits. */
 export function hasPrefix(
   address: Uint8Array,

@@ -12,8 +12,6 @@ import {
 } from "./socket_constants.ts";
 import { setSocketOption, socketOption } from "./socket_option.ts";
 
-/** TCP_DEFER_ACCEPT in seconds: 0 switches it off. */
-const SHOW_SECONDS = 0;
 /** TCP_DEFER_ACCEPT in seconds: longer than the leases that hosts use. The kernel limits it. */
 const HIDE_SECONDS = 3600;
 
@@ -27,34 +25,17 @@ export function listenersOn(
 }
 
 /**
- * Lets the runtime accept connections that send nothing. Bun sets TCP_DEFER_ACCEPT (tcp(7)), which
- * keeps such connections inside the kernel: no list of descriptors contains them, and a snapshot
- * keeps them. Throws if the kernel refuses.
- */
-export function showUnsentConnections(
-  libc: Libc,
-  listeners: readonly number[],
-): void {
-  deferAccept(libc, listeners, SHOW_SECONDS);
-}
-
-/**
- * Keeps new connections that send nothing inside the kernel: Bun wakes once a second for each open
- * connection. The opposite of {@linkcode showUnsentConnections}. Connections that were accepted
- * before stay open.
+ * Keeps new connections that send nothing inside the kernel, because Bun wakes once a second for
+ * each open connection; with `hide` false, lets the runtime accept them. Bun sets TCP_DEFER_ACCEPT
+ * (tcp(7)), which hides such connections: no list of descriptors contains them, and a snapshot keeps
+ * them. Connections that were accepted before stay open. Throws if the kernel refuses.
  */
 export function hideUnsentConnections(
   libc: Libc,
   listeners: readonly number[],
+  hide: boolean,
 ): void {
-  deferAccept(libc, listeners, HIDE_SECONDS);
-}
-
-function deferAccept(
-  libc: Libc,
-  listeners: readonly number[],
-  seconds: number,
-): void {
+  const seconds = hide ? HIDE_SECONDS : 0;
   for (const fd of listeners) {
     if (setSocketOption(libc, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds)) {
       continue;

@@ -15,7 +15,7 @@ import type {
   Rescued,
   Thawed,
 } from "./freezer_messages.ts";
-import type { MountedAt } from "./fsfreeze.ts";
+import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
 /** What the mount freezer needs. */
@@ -83,7 +83,7 @@ export class MountFreezer {
    * the limit and when the signal aborts; `thaw` must be called then, too.
    */
   async freeze(
-    mounts: readonly MountedAt[],
+    mounts: readonly MountToFreeze[],
     holdMs: number,
     signal: AbortSignal,
   ): Promise<FrozenMounts> {

@@ -5,7 +5,7 @@
 import { messageOf } from "../util/errors.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMounts } from "./mountinfo.ts";
-import { chooseDisks } from "./mounts.ts";
+import { chooseDisks } from "./disks.ts";
 import { waitFor } from "../util/wait.ts";
 import { FilesystemSync } from "./sync.ts";
 

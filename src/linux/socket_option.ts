@@ -3,9 +3,10 @@
  * @module
  */
 import { type Libc, requireSymbol } from "./libc.ts";
+import { SO_LINGER, SOL_SOCKET } from "./socket_constants.ts";
 
-/** A struct linger of 0 s (socket(7)). With it, close(2) resets a connection. */
-export const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+/** A struct linger of 0 s (socket(7)). */
+const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
 /** Reads at most `size` bytes of an option; undefined if the kernel refuses. */
 export function socketOption(
@@ -37,4 +38,9 @@ export function setSocketOption(
     : value;
   const setsockopt = requireSymbol(libc, "setsockopt");
   return setsockopt(fd, level, option, bytes, bytes.length) === 0;
+}
+
+/** Makes the close(2) of a connection reset it. Has no effect on other descriptors. */
+export function resetOnClose(libc: Libc, fd: number): void {
+  setSocketOption(libc, fd, SOL_SOCKET, SO_LINGER, NO_LINGER);
 }

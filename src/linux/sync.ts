@@ -13,46 +13,16 @@ import { ThreadCall } from "./thread.ts";
  * Opens a directory on a native thread by opendir(3): open(2) takes two arguments, and the
  * function of a thread takes one.
  */
-class DirectoryOpening {
-  readonly #libc: Libc;
-  readonly #path: bigint;
-  readonly #call: ThreadCall;
-  #pathIsFreed = false;
-
-  constructor(libc: Libc, path: string) {
-    this.#libc = libc;
-    // The thread reads the path, so the path stays in memory until the call has returned.
-    const text = new TextEncoder().encode(`${path}\0`);
-    this.#path = requireSymbol(libc, "strdup")(text);
-    try {
-      this.#call = new ThreadCall(libc, "opendir", this.#path);
-    } catch (error) {
-      this.#freePath();
-      throw error;
-    }
-  }
-
-  /** Whether the call has returned. Frees the path then. */
-  get ended(): boolean {
-    if (!this.#call.returned) return false;
-    this.#freePath();
-    return true;
-  }
-
-  /** The open directory after the call has returned; undefined if it cannot be opened. */
-  get directory(): Directory | undefined {
-    const { pointer } = this.#call;
-    if (pointer === 0n) return undefined;
-    const libc = this.#libc;
-    return {
-      fd: requireSymbol(libc, "dirfd")(pointer),
-      close: () => void requireSymbol(libc, "closedir")(pointer),
-    };
-  }
-
-  #freePath(): void {
-    if (!this.#pathIsFreed) requireSymbol(this.#libc, "free")(this.#path);
-    this.#pathIsFreed = true;
+function openOnThread(libc: Libc, path: string): ThreadCall {
+  // The thread reads the path, so the path stays in memory until the call has returned.
+  const text = new TextEncoder().encode(`${path}\0`);
+  const copy = requireSymbol(libc, "strdup")(text);
+  const free = () => requireSymbol(libc, "free")(copy);
+  try {
+    return new ThreadCall(libc, "opendir", copy, free);
+  } catch (error) {
+    free();
+    throw error;
   }
 }
 
@@ -71,6 +41,15 @@ function openRoot(): Directory {
   return { fd, close: () => closeSync(fd) };
 }
 
+/** Returns the directory of a DIR (opendir(3)); undefined for the null pointer. */
+function directoryOf(libc: Libc, pointer: bigint): Directory | undefined {
+  if (pointer === 0n) return undefined;
+  return {
+    fd: requireSymbol(libc, "dirfd")(pointer),
+    close: () => void requireSymbol(libc, "closedir")(pointer),
+  };
+}
+
 /** Syncs one filesystem, step by step and without waiting. */
 export class FilesystemSync {
   /** performance.now() when the sync began. */
@@ -82,7 +61,7 @@ export class FilesystemSync {
   readonly #libc: Libc;
   /** The mounts of this filesystem that were not tried yet. */
   readonly #mounts: Mount[];
-  #opening: DirectoryOpening | undefined;
+  #opening: ThreadCall | undefined;
   #directory: Directory | undefined;
   #syncing: ThreadCall | undefined;
   #abandoned = false;
@@ -101,9 +80,9 @@ export class FilesystemSync {
 
   /** Continues without waiting. True if the sync has ended. */
   advance(): boolean {
-    if (this.#opening?.ended) {
+    if (this.#opening?.returned) {
       const [mount] = this.#mounts.splice(0, 1);
-      const { directory } = this.#opening;
+      const directory = directoryOf(this.#libc, this.#opening.pointer);
       this.#opening = undefined;
       if (directory === undefined) {
         this.#fail(`${mount.mountPoint} cannot be opened`);
@@ -130,7 +109,7 @@ export class FilesystemSync {
 
   #openNext(): void {
     const { mountPoint } = this.#mounts[0];
-    this.#opening = new DirectoryOpening(this.#libc, mountPoint);
+    this.#opening = openOnThread(this.#libc, mountPoint);
   }
 
   #opened(directory: Directory, { id, mountPoint }: Mount): void {

@@ -4,7 +4,8 @@
  * CPU).
  * @module
  */
-import { errnoName, type Libc, requireSymbol } from "./libc.ts";
+import { errnoName } from "../util/errno.ts";
+import { type Libc, requireSymbol } from "./libc.ts";
 
 /** errno(3): the thread has not ended yet, pthread_tryjoin_np(3). */
 const EBUSY = 16;
@@ -27,11 +28,21 @@ export class ThreadCall {
   readonly #libc: Libc;
   readonly #name: ThreadFunction;
   readonly #thread: bigint;
+  readonly #onReturned: () => void;
   #value: bigint | undefined;
 
-  /** Calls `name(argument)`. Throws if no thread can be started. */
-  constructor(libc: Libc, name: ThreadFunction, argument: bigint) {
+  /**
+   * Calls `name(argument)`. Throws if no thread can be started. Calls `onReturned` once, when the
+   * call is seen to have returned.
+   */
+  constructor(
+    libc: Libc,
+    name: ThreadFunction,
+    argument: bigint,
+    onReturned = () => {},
+  ) {
     this.#libc = libc;
+    this.#onReturned = onReturned;
     this.#name = name;
     const symbol = new TextEncoder().encode(`${name}\0`);
     // null is RTLD_DEFAULT: all libraries of this process are searched (dlsym(3)).
@@ -55,8 +66,11 @@ export class ThreadCall {
 
   /** Whether the call has returned. Frees the thread then. */
   get returned(): boolean {
-    this.#value ??= this.#join();
-    return this.#value !== undefined;
+    if (this.#value !== undefined) return true;
+    this.#value = this.#join();
+    if (this.#value === undefined) return false;
+    this.#onReturned();
+    return true;
   }
 
   /** The result of the call, as a pointer. */

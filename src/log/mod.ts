@@ -29,7 +29,7 @@ export const MODULES = [
 ] as const;
 
 /** A logger's name. */
-export type Module = typeof MODULES[number];
+type Module = typeof MODULES[number];
 
 /** The fields of a log line, in addition to its message. */
 export type Fields = Record<string, unknown>;
@@ -43,7 +43,7 @@ export interface Log {
 }
 
 /** The names of the levels in the configuration. */
-export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "CRITICAL";
+type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "CRITICAL";
 
 const LEVELS = {
   debug: LogLevels.DEBUG,

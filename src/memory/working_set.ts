@@ -6,7 +6,7 @@
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { type Libc, requireSymbol } from "../linux/libc.ts";
-import { PAGE_BYTES } from "./info.ts";
+import { pageBytes } from "../linux/page_size.ts";
 
 // linux/mman.h
 const MADV_NORMAL = 0;
@@ -15,8 +15,6 @@ const MADV_RANDOM = 1;
 const POSIX_FADV_DONTNEED = 4;
 /** madvise(2), since Linux 5.4. */
 const MADV_PAGEOUT = 21;
-
-const PAGE = BigInt(PAGE_BYTES);
 
 /** A part of a file that this process has mapped into its memory. */
 interface Mapping {
@@ -71,15 +69,21 @@ function forget(libc: Libc, path: string): void {
 export class WorkingSet {
   readonly #libc: Libc;
   readonly #onError: (error: unknown) => void;
+  readonly #page: bigint;
   /** The working set. For the address of a mapping, a 1 for each page that stays in memory. */
   readonly #needed = new Map<bigint, Uint8Array>();
   #out = false;
   #settled = false;
 
   /** `onError` gets why {@linkcode record} could not note the pages: no caller waits for it. */
-  constructor(libc: Libc, onError: (error: unknown) => void) {
+  constructor(
+    libc: Libc,
+    onError: (error: unknown) => void,
+    page = pageBytes(),
+  ) {
     this.#libc = libc;
     this.#onError = onError;
+    this.#page = BigInt(page);
   }
 
   /**
@@ -104,11 +108,16 @@ export class WorkingSet {
       const needed = this.#needed.get(mapping.address);
       if (resident === undefined) continue;
       for (const [from, to] of runsOf(resident, needed)) {
-        const address = mapping.address + BigInt(from) * PAGE;
+        const address = mapping.address + BigInt(from) * this.#page;
         // The kernel refuses this for special mappings.
-        advise(address, BigInt(to - from) * PAGE, MADV_PAGEOUT);
+        advise(address, BigInt(to - from) * this.#page, MADV_PAGEOUT);
       }
     }
+  }
+
+  /** The pages of the mapping at this address that stay in memory; undefined if none is recorded. */
+  neededAt(address: bigint): Uint8Array | undefined {
+    return this.#needed.get(address);
   }
 
   /**
@@ -142,7 +151,8 @@ export class WorkingSet {
 
   /** Returns a 1 for each resident page; undefined if the kernel does not tell. */
   #residentOf({ address, bytes }: Mapping): Uint8Array | undefined {
-    const pages = new Uint8Array(Number((bytes + PAGE - 1n) / PAGE));
+    const count = (bytes + this.#page - 1n) / this.#page;
+    const pages = new Uint8Array(Number(count));
     // mincore(2): only the lowest bit is defined, and the kernel sets no other bit.
     const mincore = requireSymbol(this.#libc, "mincore");
     return mincore(address, bytes, pages) === 0 ? pages : undefined;

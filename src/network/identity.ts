@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import type { NetworkIdentity as Identity } from "../lifecycle/request.ts";
 import { fields, stated } from "../util/json_input.ts";
-import { ipVersion, parseIp } from "../linux/ip.ts";
+import { parseIp } from "../linux/ip.ts";
 
 // The OpenAPI document contains these patterns. They have no flags, and no classes such as \d,
 // which match more characters in other languages.
@@ -60,7 +60,7 @@ const Interface = v.pipe(
 
 const Server = v.pipe(
   v.string("an IP address"),
-  stated((text) => ipVersion(text) !== 0, "an IP address", {
+  stated((text) => parseIp(text) !== undefined, "an IP address", {
     anyOf: [{ format: "ipv4" }, { format: "ipv6" }],
   }),
 );

@@ -5,6 +5,8 @@
  */
 import { endEarly } from "../util/within.ts";
 import { errorText } from "../util/errors.ts";
+import { type Libc, requireSymbol } from "../linux/libc.ts";
+import { resetOnClose } from "../linux/socket_option.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type { PortLog } from "./log.ts";
 import type { PortsEffect, WorkerCommand, WorkerEvent } from "./messages.ts";
@@ -15,11 +17,12 @@ const STOP_LIMIT_MS = 200;
 
 /** How to forward. */
 export interface ForwarderOptions {
-  /** The IPv4 address to listen on. */
-  readonly address: string;
-  /** The module forwarder_worker.ts. */
+  /** The IPv4 address to forward from. */
+  readonly forwardAddress: string;
+  /** The module forwarder_worker.ts, at the place where the build has put it. */
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
+  readonly libc: Libc;
   readonly log: PortLog;
   /** Milliseconds, 200 by default, that the worker may take to close everything. */
   readonly stopLimitMs?: number;
@@ -85,7 +88,7 @@ export class Forwarder {
   }
 
   #forward(port: number, targets: readonly string[]): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     const known = this.#ports.get(port);
     if (known?.listening) {
       log.info(`forwarding ${address}:${port} to ${targets.join(", ")} now`);
@@ -102,7 +105,7 @@ export class Forwarder {
   }
 
   #remove(port: number): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     if (this.#ports.get(port)?.listening) {
       log.info(`no longer forwarding ${address}:${port}`);
     }
@@ -116,12 +119,17 @@ export class Forwarder {
   }
 
   #startWorker(): RuntimeWorker {
-    const worker = this.#options.runtime.startWorker(this.#options.workerUrl, {
+    const { libc, runtime, workerUrl } = this.#options;
+    const worker = runtime.startWorker(workerUrl, {
       onMessage: (event) => {
         if (worker === this.#worker) this.#onEvent(event as WorkerEvent);
       },
       onError: (error) => {
         if (worker === this.#worker) this.#onDeath(worker, error);
+      },
+      onDescriptorLeft(fd) {
+        resetOnClose(libc, fd);
+        requireSymbol(libc, "close")(fd);
       },
     });
     return worker;
@@ -137,13 +145,13 @@ export class Forwarder {
   }
 
   #onListening({ port, targets }: ForwardedPort): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     this.#ports.set(port, { port, targets, listening: true });
     log.info(`forwarding ${address}:${port} to ${targets.join(", ")}`);
   }
 
   #onFailed(known: ForwardedPort, error: string): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     const { port, targets } = known;
     this.#ports.set(port, { port, targets, listening: false, error });
     // Logged before; every scan tries again.

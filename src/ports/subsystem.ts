@@ -6,28 +6,24 @@
 import { networkInterfaces } from "node:os";
 import { errorText } from "../util/errors.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
-import type { Runtime } from "../runtime/types.ts";
-import { type ForwardedPort, Forwarder } from "./forwarder.ts";
-import { type PortLog, ScanErrors } from "./log.ts";
+import {
+  type ForwardedPort,
+  Forwarder,
+  type ForwarderOptions,
+} from "./forwarder.ts";
+import { ScanErrors } from "./log.ts";
 import type { PortsEffect } from "./messages.ts";
-import { type PortScanner, Scanner } from "./scanner.ts";
+import { type PortScanner, Scanner, type ScannerOptions } from "./scanner.ts";
 
-/** How to find and forward ports. */
-export interface PortSubsystemOptions {
+/**
+ * How to find and forward ports. Nothing is forwarded while no interface has the forward address.
+ */
+export interface PortSubsystemOptions
+  extends ForwarderOptions, Omit<ScannerOptions, "paths"> {
   /** From the end of one scan to the next, in milliseconds. */
   readonly scanIntervalMs: number;
-  /** The IPv4 address to forward from. Nothing is forwarded while no interface has it. */
-  readonly forwardAddress: string;
-  /** Ports of Lull itself, which are never forwarded. */
-  readonly ownPorts: () => readonly number[];
-  /** The module forwarder_worker.ts, at the place where the build has put it. */
-  readonly workerUrl: URL;
-  readonly runtime: Pick<Runtime, "startWorker">;
   /** Defers the first scan, so that the caller of a recovery does not wait for it. */
   readonly queue: Pick<DeferredQueue, "defer">;
-  readonly log: PortLog;
-  /** As {@linkcode ForwarderOptions.stopLimitMs}. */
-  readonly stopLimitMs?: number;
   /** Replaces the scanner that reads /proc/net. */
   readonly scanner?: PortScanner;
   /** Whether an interface has the address; replaces the question to the kernel. */
@@ -58,10 +54,7 @@ export class PortSubsystem {
     this.#options = options;
     this.#errors = new ScanErrors(options.log);
     this.#scanner = options.scanner ?? new Scanner(options);
-    this.#forwarder = new Forwarder({
-      ...options,
-      address: options.forwardAddress,
-    });
+    this.#forwarder = new Forwarder(options);
   }
 
   /** Starts scanning in a later turn, after a `stop` that is under way. */

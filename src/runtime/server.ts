@@ -77,15 +77,20 @@ export async function removeStaleSocket(path: string): Promise<void> {
   }
 }
 
-/** Calls `bind`, which creates the socket's file, so that only the file's owner may use it. */
-export function bindPrivately<T>(path: string, bind: () => T): T {
-  const before = process.umask(0o177);
+/**
+ * Calls `bind`, which listens. A unix socket may only be used by the owner of its file. Throws
+ * `Cannot listen on ADDRESS: CODE`.
+ */
+export function listenBy<T>(at: ListenAddress, bind: () => T): T {
+  const before = "path" in at ? process.umask(0o177) : undefined;
   try {
     const bound = bind();
-    chmodSync(path, 0o600);
+    if ("path" in at) chmodSync(at.path, 0o600);
     return bound;
+  } catch (error) {
+    throw listenError(at, error);
   } finally {
-    process.umask(before);
+    if (before !== undefined) process.umask(before);
   }
 }
 

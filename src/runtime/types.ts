@@ -19,13 +19,13 @@ export type CValue = number | bigint | Uint8Array | null;
 /** The result of a C function; undefined for void. */
 export type CResult = number | bigint | undefined;
 
+/** A C function. */
+export type CFunction = (...args: CValue[]) => CResult;
+
 /** A shared library that is loaded into this process. */
 export interface ForeignLibrary {
   /** The function of that name, or undefined if the library has none. */
-  symbol(
-    name: string,
-    signature: CSignature,
-  ): ((...args: CValue[]) => CResult) | undefined;
+  symbol(name: string, signature: CSignature): CFunction | undefined;
   /** errno of this thread's last call. Use it for messages, not for decisions. */
   errno(): number;
 }
@@ -95,7 +95,7 @@ export interface WorkerHello {
   /**
    * The descriptors that the worker has opened by itself: byte N is 1 while descriptor N is open.
    * The bytes are in a SharedArrayBuffer, so the owner sees what the worker writes. The owner
-   * closes these descriptors when the thread has ended.
+   * gets those that are open when the thread has ended.
    */
   readonly descriptors?: Uint8Array;
 }
@@ -105,6 +105,8 @@ export interface WorkerEvents {
   onMessage(message: unknown): void;
   /** The worker died of an error of its own. */
   onError(error: Error): void;
+  /** The thread has ended and has left this descriptor open; the owner closes it. */
+  onDescriptorLeft?(fd: number): void;
 }
 
 /** Waits for a file to grow, without polling it. */
@@ -129,12 +131,6 @@ export interface ByteStream {
 export interface Runtime {
   readonly name: "bun" | "deno";
   readonly version: string;
-  /**
-   * Applies the settings that must be in place before the process starts. If they are missing, it
-   * executes this process again with them and does not return; otherwise it removes their traces.
-   * Returns the reason if that failed; the agent works without the settings.
-   */
-  prepareProcess(): string | undefined;
   /** Listens. Rejects with `Cannot listen on HOST:PORT: CODE`. */
   serve(options: ServeOptions): Promise<RuntimeServer>;
   /** Connects to a vsock port of the machine with that CID (vsock(7)). */

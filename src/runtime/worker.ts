@@ -10,20 +10,12 @@ import type { RuntimeWorker, WorkerEvents, WorkerHello } from "./types.ts";
 /** How long a thread may take to end, in milliseconds. Slow machines need seconds. */
 const END_LIMIT_MS = 10_000;
 
-/** What an adapter or a test may choose. */
-export interface AdoptOptions {
-  readonly endLimitMs?: number;
-  /** Closes descriptors that the worker opened by itself. */
-  readonly close?: (fd: number) => void;
-}
-
 /** A web worker that has just been created from the module `url`. */
 export class AdoptedWorker implements RuntimeWorker {
   readonly #worker: Worker;
   readonly #url: URL;
   readonly #events: WorkerEvents;
   readonly #endLimitMs: number;
-  readonly #close: AdoptOptions["close"];
   #descriptors: Uint8Array = new Uint8Array();
   #tid: number | undefined;
   #died = false;
@@ -33,13 +25,12 @@ export class AdoptedWorker implements RuntimeWorker {
     worker: Worker,
     url: URL,
     events: WorkerEvents,
-    { endLimitMs = END_LIMIT_MS, close }: AdoptOptions = {},
+    endLimitMs = END_LIMIT_MS,
   ) {
     this.#worker = worker;
     this.#url = url;
     this.#events = events;
     this.#endLimitMs = endLimitMs;
-    this.#close = close;
     worker.addEventListener("message", (event) => this.#onMessage(event));
     worker.addEventListener("error", (event) => this.#onError(event));
     worker.addEventListener("messageerror", () => {
@@ -105,18 +96,18 @@ export class AdoptedWorker implements RuntimeWorker {
         `Cannot end worker ${this.#url.href}: thread ${tid} still runs after ${this.#endLimitMs} ms`,
       );
     }
-    this.#closeDescriptors();
+    this.#reportDescriptors();
   }
 
   /**
-   * Closes the descriptors that the worker has left open, each once. The kernel closes
+   * Reports the descriptors that the worker has left open, each once. The kernel closes
    * descriptors at the end of a process, not at the end of a thread.
    */
-  #closeDescriptors(): void {
+  #reportDescriptors(): void {
     const open = this.#descriptors;
     for (let fd = open.indexOf(1); fd !== -1; fd = open.indexOf(1, fd)) {
       open[fd] = 0;
-      this.#close?.(fd);
+      this.#events.onDescriptorLeft?.(fd);
     }
   }
 }

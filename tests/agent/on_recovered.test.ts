@@ -7,6 +7,7 @@ import { deferred } from "../support/deferred.ts";
 
 const recovery: Recovery = {
   operation: "op",
+  kind: "full",
   trigger: "health",
   outcome: "restored",
   generation: 1,

@@ -41,8 +41,8 @@ describe("a reply of a quiesced server", () => {
       assert.equal((await asking.response()).status, 200);
       await asking.gone();
       // The runtime has closed it; no code looks at it before that turn.
-      assert.ok(one.tracker.busy(peer) || turned);
-      await until("the turn", () => !one.tracker.busy(peer));
+      assert.ok(one.tracker.exchanges.busy(peer) || turned);
+      await until("the turn", () => !one.tracker.exchanges.busy(peer));
       assert.deepEqual(one.said, []);
     } finally {
       one.end();
@@ -78,7 +78,7 @@ test("an agent that ends waits for the replies under way, not for half a request
     const release = one.hold();
     asking.request("GET", "/");
     await until("the request", () =>
-      one.tracker.served({
+      one.tracker.exchanges.served({
         address: "127.0.0.1",
         port: asking.localPort,
       }) === 1);
@@ -131,7 +131,7 @@ describe("a caller that waits for its reply", () => {
       const reply = one.hold();
       asking.request("GET", "/");
       const peer = { address: "127.0.0.1", port: asking.localPort };
-      await until("the request", () => one.tracker.busy(peer));
+      await until("the request", () => one.tracker.exchanges.busy(peer));
       const { recorded } = await one.tracker.quiesce();
       assert.equal(recorded, 1);
       again(one.tracker);

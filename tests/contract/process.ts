@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -56,6 +62,26 @@ export function process(target: Target): void {
       assert.equal(variable.status, 2);
       assert.match(variable.stderr, /LULL_PORT/);
     });
+
+    if (target === "binary") {
+      test("the files of Bun in the working directory have no effect", () => {
+        const cwd = mkdtempSync(join(tmpdir(), "lull-cwd-"));
+        try {
+          writeFileSync(join(cwd, ".env"), "LULL_PORT=none\n");
+          const preload = 'preload = ["./no-such-module.ts"]\n';
+          writeFileSync(join(cwd, "bunfig.toml"), preload);
+          const [command] = commandOf(target);
+          const ran = spawnSync(command, ["--version"], {
+            cwd,
+            encoding: "utf8",
+          });
+          assert.equal(ran.stderr, "");
+          assert.equal(ran.status, 0);
+        } finally {
+          rmSync(cwd, { recursive: true });
+        }
+      });
+    }
 
     test("a taken port is an error, in one sentence, that ends with 1", async () => {
       const agent = await TestAgent.start(target);

@@ -4,22 +4,28 @@
 import type { Target } from "../support/agent.ts";
 import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
+import { diskWrites } from "./disk_writes.ts";
 import { events } from "./events.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
+import { input } from "./input.ts";
+import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
 import { process } from "./process.ts";
 import { promise } from "./promise.ts";
 import { recovery } from "./recovery.ts";
 import { rounds } from "./rounds.ts";
 import { routes } from "./routes.ts";
+import { workingSet } from "./working_set.ts";
 import { targets } from "./targets.ts";
 
 /** Declares every contract test for one target. */
 export function contract(target: Target): void {
   routes(target);
+  input(target);
   targets(target);
   rounds(target);
+  kinds(target);
   recovery(target);
   promise(target);
   connections(target);
@@ -27,6 +33,8 @@ export function contract(target: Target): void {
   limits(target);
   events(target);
   forwarding(target);
+  workingSet(target);
+  diskWrites(target);
   faults(target);
   process(target);
 }

@@ -86,6 +86,7 @@ export class Rig {
       [
         `--runtime-directory=${directory.path}/run`,
         `--hook-directories=${hooks}`,
+        "--no-freeze-all-mounts",
         "--drop-caches=off",
         "--no-compact-memory",
         "--zero-memory-mib=0",

@@ -36,7 +36,11 @@ function fakeAgent(errors: unknown[]) {
     },
     bodyLimitBytes: 4096,
     tokenNeeded: false,
-    guard: { refusal: () => undefined, mayRecoverByHealth: () => true },
+    guard: {
+      refusal: () => undefined,
+      mayRecoverByHealth: () => true,
+      mayReadMemory: () => false,
+    },
     healthMayRecover: () => true,
   };
   return { app: createApp(agent), lifecycle };

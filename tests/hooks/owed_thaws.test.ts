@@ -15,6 +15,7 @@ const THAW: HookEvent = {
   phase: "thaw",
   operation: "op",
   generation: 8,
+  kind: "diff",
   outcome: "restored",
   hostTime: "2031-01-02T03:04:05Z",
 };
@@ -99,6 +100,7 @@ describe("a thaw that is owed", () => {
     assert.deepEqual(entries, [{
       operation: "op",
       generation: 8,
+      kind: "diff",
       outcome: "restored",
       started: ["program db"],
     }]);
@@ -237,7 +239,7 @@ describe("at the start of an agent", () => {
         ...recorded,
         tell: (news: Partial<Repaired>) => void Object.assign(report, news),
       };
-      const change = { operation: "op", generation: 7, started };
+      const change = { operation: "op", generation: 7, kind: "disk", started };
       const error = await Promise.resolve(repair(change, entry)).then(
         (effect) => void Object.assign(report, { effect }),
         (error: unknown) => error as NotUndone,
@@ -263,6 +265,7 @@ describe("at the start of an agent", () => {
       phase: "thaw",
       operation: "op",
       generation: 7,
+      kind: "disk",
       outcome: "aborted",
     }]);
     assert.deepEqual(report.owed, ["app", "/etc/passwd"]);
@@ -274,6 +277,7 @@ describe("at the start of an agent", () => {
     assert.deepEqual(error!.left, {
       operation: "op",
       generation: 7,
+      kind: "disk",
       outcome: "aborted",
       started: ["program app", "script /etc/passwd"],
     });

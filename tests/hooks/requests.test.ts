@@ -124,6 +124,7 @@ describe("a request", () => {
     assert.equal(head.headers["lull-phase"], "freeze");
     assert.equal(head.headers["lull-operation"], "%C3%B6p 1%25");
     assert.equal(head.headers["lull-generation"], "7");
+    assert.equal(head.headers["lull-kind"], "full");
     assert.equal(head.headers["lull-outcome"], undefined);
   });
 

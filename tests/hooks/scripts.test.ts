@@ -102,6 +102,7 @@ describe("running a script", () => {
     assert.deepEqual(lines.filter((line) => line.startsWith("LULL_")).sort(), [
       "LULL_GENERATION=7",
       "LULL_HOST_TIME=2031-01-02T03:04:05Z",
+      "LULL_KIND=full",
       "LULL_OPERATION=op",
       "LULL_OUTCOME=restored",
       "LULL_PHASE=thaw",

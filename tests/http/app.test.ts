@@ -33,6 +33,7 @@ function start(steps: FakeStep[]) {
     guard: {
       refusal: ({ method }) => method === "POST" ? refusal : undefined,
       mayRecoverByHealth: () => true,
+      mayReadMemory: () => false,
     },
     healthMayRecover: () => true,
   };

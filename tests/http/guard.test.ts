@@ -165,3 +165,30 @@ describe("with a token", () => {
     assert.ok(one.mayRecoverByHealth(call("GET", "/health", HOST)));
   });
 });
+
+describe("the agent's memory", () => {
+  const may = (one: Guard, peer?: Peer, headers = {}) =>
+    one.mayReadMemory(call("GET", "/snapshot", peer, headers));
+
+  test("is for a host that may prepare, and for no caller inside", () => {
+    for (const guestCalls of ["refuse", "allow"] as const) {
+      const one = guard({ guestCalls });
+      assert.equal(may(one, HOST), true);
+      assert.equal(may(one, { address: "2", port: 9, cid: 2 }), true, "vsock");
+      for (const peer of [GUEST, UNIX, undefined]) {
+        assert.equal(may(one, peer), false, JSON.stringify(peer));
+      }
+      assert.equal(may(one, { address: "3", port: 9, cid: 3 }), false);
+      assert.equal(may(one, HOST, { origin: "http://x" }), false, "a page");
+    }
+  });
+
+  test("needs the token if there is one, which does not help a guest", () => {
+    const one = guard({ token });
+    assert.equal(may(one, HOST), false);
+    assert.equal(may(one, HOST, WITH_TOKEN), true);
+    for (const peer of [GUEST, UNIX, undefined]) {
+      assert.equal(may(one, peer, WITH_TOKEN), false);
+    }
+  });
+});

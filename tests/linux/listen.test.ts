@@ -5,17 +5,13 @@ import { constants } from "node:os";
 import { after, before, describe, it } from "node:test";
 import { descriptorsOn, listConnections } from "../../src/linux/connections.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
-import {
-  hideUnsentConnections,
-  listenersOn,
-  showUnsentConnections,
-} from "../../src/linux/listen.ts";
+import { hideUnsentConnections, listenersOn } from "../../src/linux/listen.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime, RuntimeServer } from "../../src/runtime/types.ts";
 import { deferSeconds } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 
-describe("showUnsentConnections", () => {
+describe("hideUnsentConnections", () => {
   let runtime: Runtime;
   let server: RuntimeServer;
   let libc: Libc;
@@ -39,12 +35,12 @@ describe("showUnsentConnections", () => {
     const [listener] = descriptorsOn(libc, [server.port]);
     assert.equal(deferSeconds(libc, listener) > 0, runtime.name === "bun");
     assert.deepEqual(listeners(), [listener]);
-    showUnsentConnections(libc, listeners());
+    hideUnsentConnections(libc, listeners(), false);
     assert.equal(deferSeconds(libc, listener), 0);
   });
 
   it("lets the walk find a client that says nothing", async () => {
-    showUnsentConnections(libc, listeners());
+    hideUnsentConnections(libc, listeners(), false);
     client = connect(server.port, "127.0.0.1");
     await new Promise((resolve) => client.once("connect", resolve));
     const [found] = await until("the silent connection", () => {
@@ -58,7 +54,7 @@ describe("showUnsentConnections", () => {
 
   it("hides a client that says nothing, until it speaks", async () => {
     const before = listConnections(libc, [server.port]).length;
-    hideUnsentConnections(libc, listeners());
+    hideUnsentConnections(libc, listeners(), true);
     const silent = connect(server.port, "127.0.0.1");
     await new Promise((resolve) => silent.once("connect", resolve));
     assert.equal(listConnections(libc, [server.port]).length, before);
@@ -66,17 +62,17 @@ describe("showUnsentConnections", () => {
     await new Promise((resolve) => silent.once("data", resolve));
     assert.equal(listConnections(libc, [server.port]).length, before + 1);
     silent.destroy();
-    showUnsentConnections(libc, listeners());
+    hideUnsentConnections(libc, listeners(), false);
   });
 
   it("passes over a socket that listens no longer", () => {
     const file = openSync("/dev/null", "r");
     closeSync(file);
-    showUnsentConnections(libc, [file, ...listeners()]);
+    hideUnsentConnections(libc, [file, ...listeners()], false);
     const [connection] = listConnections(libc, [server.port]);
-    hideUnsentConnections(libc, [connection.fd, ...listeners()]);
+    hideUnsentConnections(libc, [connection.fd, ...listeners()], true);
     assert.ok(deferSeconds(libc, listeners()[0]) > 0);
-    showUnsentConnections(libc, listeners());
+    hideUnsentConnections(libc, listeners(), false);
   });
 
   it("does nothing where there is no libc, and fails where it is refused", () => {
@@ -86,7 +82,7 @@ describe("showUnsentConnections", () => {
       setsockopt: () => -1,
       errno: () => constants.errno.EPERM,
     };
-    assert.throws(() => showUnsentConnections(refusing, listeners()), {
+    assert.throws(() => hideUnsentConnections(refusing, listeners(), false), {
       message: /^Cannot set TCP_DEFER_ACCEPT on listening socket \d+: EPERM$/,
     });
   });

@@ -38,6 +38,7 @@ export function race(...calls: readonly string[]): Command {
     model.settled = false;
     model.generation = status.generation;
     model.operation = status.operation?.operation;
+    model.kind = status.operation?.kind;
     model.trigger = model.outcome = model.lease = undefined;
     model.leaseUntil = 0;
     if (prepares > 0) await world.closeAll();

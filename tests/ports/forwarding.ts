@@ -39,9 +39,10 @@ export class Forwarding {
 
   make(workerUrl: URL, stopLimitMs?: number): Forwarder {
     return new Forwarder({
-      address: FORWARD_ADDRESS,
+      forwardAddress: FORWARD_ADDRESS,
       workerUrl,
       runtime: this.threads.runtime,
+      libc: this.threads.libc,
       log: this.log,
       stopLimitMs,
     });

@@ -6,9 +6,10 @@ import { describe, it } from "node:test";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 
 it("each runtime has a folder with the same files", () => {
+  // Bun has a folder vsock in addition: Deno's own server can listen there.
   const filesOf = (runtime: string) =>
     readdirSync(join(import.meta.dirname!, "../../src/runtime", runtime))
-      .sort();
+      .filter((name) => name.endsWith(".ts")).sort();
   assert.deepEqual(filesOf("bun"), filesOf("deno"));
 });
 
@@ -22,10 +23,10 @@ describe("loadRuntime", () => {
   it("has these members in both runtimes, and no others", async () => {
     assert.deepEqual(Object.keys(await loadRuntime()).sort(), [
       "collect",
+      "connectVsock",
       "name",
       "openLibrary",
       "openWatch",
-      "prepareProcess",
       "serve",
       "startWorker",
       "version",

@@ -55,7 +55,7 @@ describe("the relay of Bun", { skip: otherwise }, () => {
   let server: RuntimeServer;
 
   before(async () => {
-    const { serveVsock } = await import("../../src/runtime/bun/vsock.ts");
+    const { serveVsock } = await import("../../src/runtime/bun/vsock/serve.ts");
     let port = 1000;
     server = serveVsock(
       {

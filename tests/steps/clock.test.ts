@@ -35,13 +35,20 @@ function fakeClocks(refuse = false): Libc & { wall: number } {
 }
 
 function repair(libc: Libc, request: RecoverRequest, device?: HostClock) {
-  const step = clockRepair({ libc, hostClock: () => device });
+  const step = clockRepair({
+    libc,
+    toleranceMs: 50,
+    hostClock: () => device,
+  });
   return repairWith(step, request);
 }
 
+/** Milliseconds that a busy machine may take; less than each part of a time that counts. */
+const SLACK_MS = 150;
+
 function near(actual: unknown, expected: number): void {
   assert.ok(
-    Math.abs(Number(actual) - expected) < 20,
+    Math.abs(Number(actual) - expected) < SLACK_MS,
     `${actual} is not near ${expected}`,
   );
 }

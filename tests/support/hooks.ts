@@ -44,13 +44,15 @@ export const FREEZE: HookEvent = {
   phase: "freeze",
   operation: "op",
   generation: 7,
+  kind: "full",
 };
 
 /** What a step is given while it quiesces. */
 export function stepContext(
   signal = new AbortController().signal,
+  kind: StepContext["kind"] = "full",
 ): StepContext {
-  return { operation: "op", generation: 7, signal };
+  return { operation: "op", generation: 7, kind, signal };
 }
 
 /** What its undo is given. */
@@ -58,6 +60,7 @@ export function recoveryContext(): RecoveryContext {
   return {
     operation: "op",
     generation: 8,
+    kind: "full",
     request: {},
     trigger: "health",
     outcome: "restored",

@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { KINDS } from "../../lifecycle/request.ts";
 import { STATES } from "../../lifecycle/machine.ts";
 import {
   Generation,
@@ -51,6 +52,12 @@ export const StateEvent = v.object({
 /** The report of a prepare. */
 export const PrepareReport = v.object({
   operation: v.string(),
+  kind: v.pipe(
+    v.picklist(KINDS),
+    v.description(
+      "Kind of snapshot. Steps that it leaves out are skipped, with the reason.",
+    ),
+  ),
   settled: v.boolean(),
   quiescedMs: v.optional(Milliseconds),
   settledMs: v.optional(Milliseconds),
@@ -79,6 +86,22 @@ export const Status = v.object({
     v.readonly(),
     v.description(
       "Hooks whose thaw failed. A program gets it when it registers again.",
+    ),
+  )),
+  workingSet: v.optional(v.pipe(
+    v.object({
+      pageSize: v.pipe(v.number(), v.description("Bytes of a page.")),
+      ranges: v.pipe(
+        v.array(v.pipe(
+          v.tuple([v.number(), v.number()]),
+          v.readonly(),
+          v.description("Guest-physical address, and bytes."),
+        )),
+        v.readonly(),
+      ),
+    }),
+    v.description(
+      "Memory that a recovery needs, after the settle, with --publish-working-set. Only for callers outside of the guest that may prepare.",
     ),
   )),
   ports: v.optional(v.object({

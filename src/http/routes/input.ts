@@ -5,6 +5,7 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import type { Bindings } from "../../connections/exchange.ts";
+import { expectedBy } from "../../util/json_input.ts";
 import { within } from "../../util/within.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -119,10 +120,4 @@ function knownPath({ path, expected }: v.BaseIssue<unknown>): string {
   const keys: readonly v.IssuePathItem[] = path ?? [];
   const known = expected === "never" ? keys.slice(0, -1) : keys;
   return known.map(({ key }) => key).join(".");
-}
-
-/** The expected value, without the received one. */
-function expectedBy({ message, expected }: v.BaseIssue<unknown>): string {
-  // Valibot's own messages contain the received value; those of Lull's schemas do not.
-  return message.startsWith("Invalid ") ? expected ?? "another value" : message;
 }

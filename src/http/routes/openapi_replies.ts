@@ -5,6 +5,7 @@
 import type { GenericSchema } from "valibot";
 import type { JsonSchema } from "../../util/json_input.ts";
 import { NetworkIdentity } from "../../network/identity.ts";
+import * as documents from "./documents.ts";
 import {
   Evidence,
   Recovery,
@@ -72,7 +73,9 @@ function response(
   return {
     description,
     headers: replyHeaders(route),
-    ...type === undefined ? {} : { content: content(type, schema) },
+    ...type === undefined
+      ? {}
+      : { content: content(type, schema && documents[schema]) },
     ...links === undefined ? {} : { links: linksOf(links) },
   };
 }

@@ -9,7 +9,7 @@ export async function connectVsock(
   cid: number,
   port: number,
 ): Promise<ByteStream> {
-  const { VsockSockets } = await import("./vsock_socket.ts");
+  const { VsockSockets } = await import("./vsock/socket.ts");
   return await streamOf(new VsockSockets().connect(cid, port));
 }
 

@@ -6,7 +6,6 @@ import type { Runtime } from "../types.ts";
 import { collect } from "./collect.ts";
 import { connectVsock } from "./connect_vsock.ts";
 import { openLibrary } from "./library.ts";
-import { prepareProcess } from "./prepare_process.ts";
 import { serve } from "./serve.ts";
 import { openWatch } from "./watch.ts";
 import { startWorker } from "./worker.ts";
@@ -15,7 +14,6 @@ import { startWorker } from "./worker.ts";
 export const denoRuntime: Runtime = {
   name: "deno",
   version: Deno.version.deno,
-  prepareProcess,
   serve,
   connectVsock,
   collect,

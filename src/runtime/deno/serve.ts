@@ -5,8 +5,7 @@
 import { rmSync } from "node:fs";
 import {
   answer,
-  bindPrivately,
-  listenError,
+  listenBy,
   makePeer,
   removeStaleSocket,
   stoppedError,
@@ -43,15 +42,11 @@ export async function serve(options: ServeOptions): Promise<RuntimeServer> {
 
 /** Listens until the signal aborts; returns the port, 0 on a unix socket. */
 function listen(options: ServeOptions, signal: AbortSignal): number {
-  try {
-    const { addr, finished } = bind(options, signal);
-    const port = "hostname" in addr ? addr.port : 0;
-    const again = "host" in options ? { ...options, port } : options;
-    finished.catch((error) => listenAgain(again, signal, error));
-    return port;
-  } catch (error) {
-    throw listenError(options, error);
-  }
+  const { addr, finished } = listenBy(options, () => bind(options, signal));
+  const port = "hostname" in addr ? addr.port : 0;
+  const again = "host" in options ? { ...options, port } : options;
+  finished.catch((error) => listenAgain(again, signal, error));
+  return port;
 }
 
 /** Tries to listen until it succeeds: Deno stops a server for which no descriptor is left. */
@@ -102,13 +97,9 @@ function bind(options: ServeOptions, signal: AbortSignal) {
   if ("path" in options) {
     const { path } = options;
     const peer = unixPeer(path);
-    return bindPrivately(
-      path,
-      () =>
-        Deno.serve(
-          { ...quiet, path },
-          (request) => answer(options, request, peer),
-        ),
+    return Deno.serve(
+      { ...quiet, path },
+      (request) => answer(options, request, peer),
     );
   }
   const { host: hostname, port } = options;

@@ -25,16 +25,9 @@ const accept4 = requireSymbol(libc, "accept4");
 /** Listeners that could not accept a client because no descriptor was free. */
 const waitingForDescriptors = new Set<() => void>();
 
-/** Listens on a port. */
+/** Listens on a port; throws if that is impossible. */
 export function listen(options: ListenOptions): Listening {
-  try {
-    const listener = new Listener(options);
-    queueMicrotask(options.onListening);
-    return listener;
-  } catch (error) {
-    queueMicrotask(() => options.onError(error));
-    return { close: (onClosed) => onClosed() };
-  }
+  return new Listener(options);
 }
 
 class Listener implements Listening {
@@ -54,12 +47,11 @@ class Listener implements Listening {
     }
   }
 
-  close(onClosed: () => void): void {
+  close(): void {
     this.#closed = true;
     waitingForDescriptors.delete(this.#accept);
     disown(this.#fd);
     poller.forget(this.#token);
-    onClosed();
   }
 
   readonly #accept = (): void => {

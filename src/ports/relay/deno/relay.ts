@@ -5,13 +5,8 @@
  */
 import { requireSymbol } from "../../../linux/libc.ts";
 import { socketAddress } from "../../../linux/socket_address.ts";
-import {
-  IPPROTO_TCP,
-  SO_LINGER,
-  SOL_SOCKET,
-  TCP_NODELAY,
-} from "../../../linux/socket_constants.ts";
-import { NO_LINGER, setSocketOption } from "../../../linux/socket_option.ts";
+import { IPPROTO_TCP, TCP_NODELAY } from "../../../linux/socket_constants.ts";
+import { resetOnClose, setSocketOption } from "../../../linux/socket_option.ts";
 import type { RelayedConnection } from "../../listen.ts";
 import {
   disown,
@@ -137,9 +132,7 @@ export class DenoRelay implements RelayedConnection {
     this.#over = true;
     for (const side of [this.#client, this.#target]) {
       if (side === undefined) continue;
-      if (how === "reset") {
-        setSocketOption(libc, side.fd, SOL_SOCKET, SO_LINGER, NO_LINGER);
-      }
+      if (how === "reset") resetOnClose(libc, side.fd);
       this.#drop(side);
     }
     this.#options.onEnd();

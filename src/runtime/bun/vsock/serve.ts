@@ -8,14 +8,14 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   answer,
-  bindPrivately,
+  listenBy,
   listenError,
   tell,
   vsockPeer,
-} from "../server.ts";
-import type { Peer, RuntimeServer, ServeOptions } from "../types.ts";
-import { VSOCK_HANDLERS, VsockRelay } from "./vsock_relay.ts";
-import { VsockSockets } from "./vsock_socket.ts";
+} from "../../server.ts";
+import type { Peer, RuntimeServer, ServeOptions } from "../../types.ts";
+import { VSOCK_HANDLERS, VsockRelay } from "./relay.ts";
+import { VsockSockets } from "./socket.ts";
 
 /** A server on a unix socket, for one connection at a time. */
 class Slot {
@@ -27,7 +27,7 @@ class Slot {
 
   constructor(options: ServeOptions, path: string) {
     this.path = path;
-    this.#server = bindPrivately(path, () =>
+    this.#server = listenBy({ path }, () =>
       Bun.serve({
         unix: path,
         development: false,
