@@ -17,7 +17,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
-	endurance model faults storm soak schemathesis \
+	endurance model faults storm soak schemathesis client-test \
 	build deno-compile release release-version release-deps release-test check fmt \
 	bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
 
@@ -236,6 +236,11 @@ faults: build ## Run the fault tests of real processes on Deno, Bun and the bina
 # into .tools. Without them the test says so, and counts as skipped.
 schemathesis: build ## Test the binary against /openapi.json.
 	@bun run tests/schemathesis/main.ts
+
+# The generators come from Go's module proxy and PyPI. Without Go or Python, that
+# client is skipped, which is said.
+client-test: build ## Generate clients in Go and Python, and let them call the binary.
+	@bun run tests/clients/main.ts
 
 # A failure prints STORM_SEED. The seed repeats what each host does, but not when.
 storm: build ## Run random storms of STORM_SECONDS=60 on TARGETS="deno bun binary".

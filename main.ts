@@ -37,6 +37,11 @@ try {
       process.exitCode = await runDoctor(await loadRuntime(), parsed);
       break;
     }
+    case "call": {
+      const { runCall } = await import("./src/cli/main.ts");
+      process.exitCode = await runCall(await loadRuntime(), parsed);
+      break;
+    }
     case "serve": {
       const { serve } = await import("./src/agent/serve.ts");
       await serve({
