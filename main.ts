@@ -10,8 +10,8 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { loadRuntime, prepareProcess } from "./src/runtime/mod.ts";
 
-const degraded = await prepareProcess();
 try {
+  const degraded = prepareProcess();
   const { parseConfig } = await import("./src/config/mod.ts");
   const parsed = parseConfig(
     process.argv.slice(2),

@@ -4,6 +4,7 @@
 import type { Target } from "../support/agent.ts";
 import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
+import { diskWrites } from "./disk_writes.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
 import { input } from "./input.ts";
@@ -31,6 +32,7 @@ export function contract(target: Target): void {
   limits(target);
   forwarding(target);
   workingSet(target);
+  diskWrites(target);
   faults(target);
   process(target);
 }

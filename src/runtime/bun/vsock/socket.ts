@@ -2,7 +2,8 @@
  * vsock sockets (vsock(7)) by system calls, because Bun has no API for them.
  * @module
  */
-import { constants } from "node:os";
+import { errnoName } from "../../../util/errno.ts";
+import { openLibc } from "../../library.ts";
 import type { CFunction, CSignature, ForeignLibrary } from "../../types.ts";
 import { openLibrary } from "../library.ts";
 
@@ -20,12 +21,6 @@ const CID = 8;
 
 /** The length of the kernel's queue of connections that are not accepted yet. */
 const BACKLOG = 128;
-
-const LIBRARIES = [
-  "libc.so.6",
-  "libc.musl-x86_64.so.1",
-  "libc.musl-aarch64.so.1",
-];
 
 const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], result: "i32" },
@@ -49,8 +44,7 @@ export class VsockSockets {
 
   /** Fails without a C library. */
   constructor() {
-    const found = LIBRARIES.map(openLibrary)
-      .find((library) => library !== undefined);
+    const found = openLibc(openLibrary);
     if (found === undefined) throw new Error("the C library cannot be loaded");
     this.#library = found;
   }
@@ -105,12 +99,7 @@ export class VsockSockets {
     }
     const result = Number(this.#bound.get(name)?.(...args) ?? -1);
     if (result >= 0) return result;
-    throw systemError(name, this.#library.errno());
+    const code = errnoName(this.#library.errno());
+    throw Object.assign(new Error(`${name}: ${code}`), { code });
   }
-}
-
-function systemError(call: string, errno: number): Error {
-  const [code] = Object.entries(constants.errno)
-    .find(([, number]) => number === errno) ?? [`errno ${errno}`];
-  return Object.assign(new Error(`${call}: ${code}`), { code });
 }
