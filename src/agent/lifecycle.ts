@@ -40,6 +40,7 @@ export function createLifecycle(
   const { config, observer, program, generationFile, queue } = components;
   const whole = plan(createSteps(components), config);
   const evidence = () => lookForEvidence(observer);
+  const atPrepare: (() => void)[] = [];
   const lifecycle = new Lifecycle({
     plan: whole,
     leaseSeconds: config.lease,
@@ -49,7 +50,10 @@ export function createLifecycle(
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    onPrepare: () => queue.flush(),
+    onPrepare() {
+      queue.flush();
+      for (const action of atPrepare.splice(0)) action();
+    },
     onQuiet() {
       queue.flush();
       program.invalidate();
@@ -59,6 +63,7 @@ export function createLifecycle(
     onError: failed("the lifecycle had an error"),
     onRunning: onRecovered({
       ...{ metrics, guard, queue, program, generationFile, releaseLog },
+      atPrepare: (action) => void atPrepare.push(action),
       registry: components.registry,
       log: logOf("lifecycle"),
     }),

@@ -4,6 +4,7 @@
  */
 import { Hono } from "hono";
 import { requestId } from "hono/request-id";
+import { plainHealth } from "./routes/health.ts";
 import { logRequest } from "./routes/log_request.ts";
 import { nameOperation } from "./routes/operation_header.ts";
 import { problem, ProblemError } from "./routes/problem.ts";
@@ -20,8 +21,24 @@ const NAMING_PATHS = new Set(
   ROUTES.filter(({ namesOperation }) => namesOperation).map(({ path }) => path),
 );
 
-/** Makes the app that replies to every request; it does not listen. */
-export function createApp(agent: Agent): App {
+/** Replies to every request; it does not listen. */
+export interface Replier {
+  fetch(request: Request, env: Bindings): Promise<Response>;
+}
+
+/** Makes the app. */
+export function createApp(agent: Agent): Replier {
+  const app = createRouter(agent);
+  return {
+    async fetch(request, env) {
+      return await plainHealth(request, env, agent) ??
+        await app.fetch(request, env);
+    },
+  };
+}
+
+/** Makes the router with all routes and their middleware. */
+export function createRouter(agent: Agent): App {
   const { lifecycle, metrics, log, newId } = agent;
   const app: App = new Hono();
   app.use(requestId({ generator: newId }));

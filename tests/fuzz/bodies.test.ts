@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { createApp } from "../../src/http/app.ts";
+import { createRouter } from "../../src/http/app.ts";
 import type { Agent } from "../../src/http/context.ts";
 import { HookRegistry, MOST_PROGRAMS } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
@@ -39,7 +39,7 @@ function fakeAgent(errors: unknown[]) {
     guard: { refusal: () => undefined, mayRecoverByHealth: () => true },
     healthMayRecover: () => true,
   };
-  return { app: createApp(agent), lifecycle };
+  return { app: createRouter(agent), lifecycle };
 }
 
 const MARKER = "s3cr3t";

@@ -5,6 +5,9 @@
 import type { Context } from "hono";
 import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
 
+/** The name of the header. */
+export const OPERATION = "lull-operation";
+
 declare module "hono" {
   interface ContextVariableMap {
     /** The id of the operation that the reply is about, if a route knows it. */
@@ -22,5 +25,5 @@ export function nameOperation(
   { operation }: Pick<Lifecycle, "operation">,
 ): void {
   const id = c.get("operation") ?? operation?.id;
-  if (id !== undefined) c.res.headers.set("lull-operation", id);
+  if (id !== undefined) c.res.headers.set(OPERATION, id);
 }
