@@ -15,31 +15,43 @@ export interface ListeningSocket {
 }
 
 /**
- * `sl: local remote st queues timer retransmits uid timeout inode ...`, in which
- * the state 0A is TCP_LISTEN (include/net/tcp_states.h). Both tables share the
- * format, except for the length of an address.
- */
-const LISTENING =
-  /^ *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:0000 0A [0-9A-F]+:[0-9A-F]+ [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +\d+ +\d+ (\d+)(?: |$)/;
-
-/**
  * The listening sockets in the text of one table, in its order. All other lines are skipped; never
- * throws.
+ * throws. Compiles no regular expression: each fork would do that again at its first scan.
  */
 export function parseListening(text: string): ListeningSocket[] {
-  const sockets: ListeningSocket[] = [];
-  for (const line of text.split("\n")) {
-    const [, address, port, inode] = LISTENING.exec(line) ?? [];
-    if (address === undefined) continue;
-    const bytes = addressBytes(address);
-    sockets.push({
-      family: bytes.length === 4 ? 4 : 6,
-      address: bytes.length === 4 ? bytes.join(".") : ipv6Text(bytes),
-      port: parseInt(port, 16),
-      inode: Number(inode),
-    });
-  }
-  return sockets;
+  return text.split("\n").flatMap((line) => parseLine(line) ?? []);
+}
+
+/** The state TCP_LISTEN (include/net/tcp_states.h). */
+const LISTEN = "0A";
+
+/**
+ * Reads `sl: local remote st queues timer retransmits uid timeout inode ...`; undefined if the
+ * socket does not listen. Both tables share the format, except for the length of an address.
+ */
+function parseLine(line: string): ListeningSocket | undefined {
+  const words = line.split(" ").filter(Boolean);
+  const [slot, local, remote, state, , , , , , inode] = words;
+  if (state !== LISTEN || !slot.endsWith(":")) return undefined;
+  const [address, port] = local.split(":");
+  const { length } = address;
+  // Damaged lines are skipped as well.
+  const whole = (length === 8 || length === 32) && port?.length === 4 &&
+    remote === `${"0".repeat(length)}:0000` && inode !== undefined &&
+    isHex(address.slice(0, length / 2)) && isHex(address.slice(length / 2)) &&
+    isHex(port) && Number.isSafeInteger(Number(inode));
+  if (!whole) return undefined;
+  const bytes = addressBytes(address);
+  return {
+    family: bytes.length === 4 ? 4 : 6,
+    address: bytes.length === 4 ? bytes.join(".") : ipv6Text(bytes),
+    port: parseInt(port, 16),
+    inode: Number(inode),
+  };
+}
+
+function isHex(text: string): boolean {
+  return !Number.isNaN(Number(`0x${text}`));
 }
 
 /**

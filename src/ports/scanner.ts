@@ -64,12 +64,15 @@ export class Scanner implements PortScanner {
   }
 }
 
+/** The prefix of an IPv4 address on an IPv6 socket. */
+const MAPPED = "::ffff:";
+
 /** The address to dial, or undefined if it is not one of loopback. */
 function loopback(address: string): string | undefined {
-  const target = address.replace(/^::ffff:/, "");
-  return target === "::1" || /^127\.\d+\.\d+\.\d+$/.test(target)
-    ? target
-    : undefined;
+  const target = address.startsWith(MAPPED)
+    ? address.slice(MAPPED.length)
+    : address;
+  return target === "::1" || target.startsWith("127.") ? target : undefined;
 }
 
 /**
