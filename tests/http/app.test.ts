@@ -82,7 +82,8 @@ describe("a plain health check", () => {
     const [recovered, later] = await both();
     assert.deepEqual(recovered, later);
     assert.match(recovered.body, /"state":"running","generation":1/);
-    assert.match(metrics.text({ state: "running" }), /requests_total 5/);
+    const gauges = { generation: 1, quiesced: false, resident: 0 };
+    assert.match(metrics.text(gauges), /lull_requests_total 5\n/);
   });
 
   test("gets the router's problem if the guest lacks entropy", async () => {
