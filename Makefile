@@ -10,13 +10,16 @@ BUN_VERSION := 1.4.5
 TOOLS := .tools/bin
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
-SOURCES := main.ts deno.json deno.lock tsconfig.json $(shell find src -name '*.ts' -o -name 'deno.json' -path 'src/*')
+SOURCES := main.ts deno.json deno.lock tsconfig.json \
+	$(shell find src -name '*.ts' -not -path 'src/release/*' -o -name 'deno.json' -path 'src/*')
 WORKERS := src/ports/forwarder_worker.ts src/linux/freezer_worker.ts
-FLAGS := --compile --minify --bytecode --format=esm --compile-exec-argv=--smol
+FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-argv=--smol \
+	--no-compile-autoload-dotenv --no-compile-autoload-bunfig
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis \
-	build deno-compile check fmt bench bench-vm vm-deps vm-test ci clean
+	build deno-compile release release-version release-deps release-test check fmt \
+	bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +51,9 @@ tools: $(TOOLS)/deno $(TOOLS)/bun node_modules/.installed ## Install the pinned 
 demo: build ## Show one round in a machine, with a snapshot and two forks; MODE=native needs no machine.
 	@bun run tests/demo/main.ts
 
-dev: tools ## Run on Deno; restart at every change.
-	@deno task dev
+# On Bun: under `deno run --watch`, an agent that ends leaves the watcher running.
+dev: tools ## Run on Bun; restart at every change.
+	@exec bun --watch main.ts --log-format=text --host=127.0.0.1 --guest-calls=allow
 
 build: dist/lull dist/deno/main.js ## Build the binary, dist/lull, and the bundle for Deno, dist/deno.
 
@@ -59,13 +63,16 @@ dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	@sync $@
 
 # Deno keeps the text of every module in memory and on the disk. The bundle needs
-# 4 MiB less memory than the sources.
+# 4 MiB less memory than the sources. Deno reads deno.json beside main.js: it switches
+# on vsock, as the deno.json of the sources does.
 dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 	@rm -rf $(@D)
 	@bun build --target=node --format=esm --minify --splitting --external 'bun*' \
 	  --root=. --outdir=$(@D) main.ts $(WORKERS) >/dev/null
+	@echo '{ "lock": false, "unstable": ["vsock"] }' > $(@D)/deno.json
 
-# The first three flags turn off V8's compilers: compiled code is in every later
+# V8's flags are in the task `start` of deno.json; everything that runs Lull on Deno
+# reads them there. The first three flags turn off V8's compilers: compiled code is in every later
 # snapshot, and it is slow after a restore, when all code is new.
 # --no-flush-bytecode and --no-lazy: V8 parses all code at the start and keeps the
 # result; otherwise a recovery would parse it. --no-lazy-feedback-allocation: V8
@@ -73,11 +80,64 @@ dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 # --no-memory-reducer: V8 does not collect in idle moments; a collection would wake
 # a quiesced guest. --min-semi-space-size: the young generation has room for one
 # reply; otherwise a fork would begin with a collection.
-DENO_V8 := --v8-flags=--no-opt,--no-maglev,--no-sparkplug,--no-flush-bytecode,--no-lazy,--no-lazy-feedback-allocation,--no-memory-reducer,--min-semi-space-size=2
+DENO_V8 = $(shell grep -o -- '--v8-flags=[^ ]*' deno.json)
 
 deno-compile: build ## Build a binary with Deno, dist/lull-deno; downloads Deno's base binary.
 	deno compile -A $(DENO_V8) $(patsubst %.ts,--include dist/deno/%.js,$(WORKERS)) \
 	  --output dist/lull-deno dist/deno/main.js
+
+# The release: four binaries, built on this machine with the flags of dist/lull. The
+# base runtime of each comes from npm, and its SHA-512 must be the committed one. The
+# base name of --outfile is in the bytes, and its folder is not: each binary is named
+# lull, in a folder of its own.
+RELEASES := linux-x64 linux-x64-musl linux-arm64 linux-arm64-musl
+RELEASE_BINARIES := $(RELEASES:%=dist/stage/%/lull)
+BASES := .cache/bun-$(BUN_VERSION)
+NFPM_VERSION := 2.43.0
+
+$(BASES)/%/bun: src/release/bun.sha512
+	@mkdir -p $(@D)
+	@name=oven-bun-$(subst arm64,aarch64,$*)-$(BUN_VERSION).tgz && cd $(@D) && \
+	npm pack --silent @oven/bun-$(subst arm64,aarch64,$*)@$(BUN_VERSION) >/dev/null && \
+	grep " $$name\$$" $(CURDIR)/$< | sha512sum --check --quiet && \
+	tar -xzf $$name --strip-components=2 package/bin/bun && rm $$name && touch bun
+
+$(RELEASE_BINARIES): dist/stage/%/lull: $(SOURCES) $(BASES)/%/bun | $(TOOLS)/bun node_modules/.installed
+	@bun build $(FLAGS) --target=bun-$* --compile-executable-path=$(BASES)/$*/bun \
+	  main.ts $(WORKERS) --outfile $@ >/dev/null
+	@sync $@
+
+.PRECIOUS: $(BASES)/%/bun
+
+$(TOOLS)/nfpm:
+	@GOBIN=$(CURDIR)/$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v$(NFPM_VERSION)
+
+# What a kind of guest needs beside dist/lull.
+GUEST_BINARY_musl := dist/stage/linux-x64-musl/lull
+GUEST_BINARY_arm64 := dist/stage/linux-arm64/lull
+GUEST_BINARY_arm64-16k := dist/stage/linux-arm64/lull
+GUEST_BINARY_all := dist/stage/linux-x64-musl/lull dist/stage/linux-arm64/lull
+
+# Every date in an artefact is that of the last commit.
+release release-test: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
+release: $(RELEASE_BINARIES) $(TOOLS)/nfpm ## Build the binaries and packages of all guests, in dist/release; needs Go.
+	@bun run src/release/main.ts dist/stage dist/release $(RELEASES)
+
+release-version: ## Check that TAG= names the version of src/version.ts.
+	@test "$(TAG)" = "v$$(sed -n 's/.* VERSION = "\(.*\)";/\1/p' src/version.ts)" || \
+	  { echo "Cannot release $(TAG): src/version.ts has another version" >&2; exit 1; }
+
+# What is missing is skipped by its test, which says so.
+release-deps: ## Install the Debian packages with which release-test tests more.
+	@apt-get install --yes --no-install-recommends \
+	  rpm mandoc man-db zsh fish busybox-static systemd >/dev/null
+
+# The package managers of this machine install and remove the packages, as root; the
+# binaries and packages are made again elsewhere and compared.
+release-test: release ## Test the artefacts of the release.
+	@mkdir -p $(JUNIT)
+	@$(BUN_TEST)/release.xml ./tests/release/real
 
 check: tools ## Check formatting, lint and types.
 	@deno task check
@@ -87,7 +147,8 @@ fmt: tools ## Format all files.
 
 # Tests. Each run writes its results to dist/junit, where `make summary` counts them.
 UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path 'tests/contract/*' \
-	-not -path 'tests/model/*' -not -path 'tests/storm/*' -not -path 'tests/endurance/*' -not -path 'tests/faults/real/*')
+	-not -path 'tests/model/*' -not -path 'tests/storm/*' -not -path 'tests/endurance/*' -not -path 'tests/faults/real/*' \
+	-not -path 'tests/release/real/*')
 JUNIT := dist/junit
 BUN_TEST := bun test --timeout 180000 --reporter=junit --reporter-outfile=$(JUNIT)
 
@@ -118,12 +179,13 @@ endurance: build ## Run 1,000 rounds on the bundle and the binary: nothing may g
 	  $(BUN_TEST)/endurance-$$target.xml tests/endurance/$$target.test.ts; done
 
 # The output is one page, dist/bench.json and dist/bench/*.svg. PARTS names what to
-# measure: native, forwarder, machine, pages. The part pages can measure less, for a
+# measure: native, forwarder, machine, prefetch, pages. The part pages can measure less, for a
 # quick look at a change: SUBJECTS=bun RESTORES=3 GENERATIONS=1 HOSTS=health. REST= is
-# the time before a prepare in seconds. AGENT_FLAGS= has flags of the agent. SUBJECTS
-# may name none, bare-bun, bare-deno, bun, deno, and agent, which AGENT= gives.
-bench: build dist/bare/bun dist/bare/deno/main.js vm-deps ## Measure everything; PARTS=native measures one part.
-	@bun run tests/bench/main.ts $(PARTS)
+# the time before a prepare in seconds. AGENT_FLAGS= has flags of the agent. KIND=diff is
+# the kind of snapshot, in the parts native and pages. GUEST=arm64 is the kind of the
+# guests, in the part pages. SUBJECTS may name none, bare-bun, bare-deno, bun, deno, and agent, which AGENT= gives.
+bench: build $(foreach guest,$(GUEST),$(GUEST_BINARY_$(guest))) dist/bare/bun dist/bare/deno/main.js vm-deps ## Measure everything; PARTS=native measures one part.
+	@GUEST='$(GUEST)' bun run tests/bench/main.ts $(PARTS)
 
 # The smallest servers, built as Lull is: they show what the agent itself costs.
 dist/bare/bun: tests/bench/bare/bun.ts | $(TOOLS)/bun
@@ -138,13 +200,23 @@ dist/bare/deno/main.js: tests/bench/bare/deno.ts | $(TOOLS)/bun
 bench-vm: build vm-deps ## Measure another agent in a machine: AGENT= PREPARE= HEALTH=.
 	@AGENT='$(AGENT)' PREPARE='$(PREPARE)' HEALTH='$(HEALTH)' bun run tests/bench/main.ts machine
 
+# The host's side of vsock without KVM. Without it, the tests of vsock are skipped.
+VSOCK_DEVICE := .tools/vsock/bin/vhost-device-vsock
+vsock-device: $(VSOCK_DEVICE) ## Build the vsock device for the machine tests, with cargo.
+$(VSOCK_DEVICE):
+	@cargo install --quiet --root .tools/vsock vhost-device-vsock --version 0.3.0
+
 vm-deps: tools ## Install what machine tests need: Debian packages, a guest kernel.
 	@bun run tests/vm/support/deps.ts
 
-# VM_PARTS has parts of file names; without it, all files run.
-vm-test: build ## Run the tests in real machines; VM_PARTS=disk selects files.
+# VM_PARTS has parts of file names; without it, all files run. GUEST is musl, arm64,
+# arm64-16k, debian, several of them, or all: one round in a guest of each kind.
+vm-test: build $(foreach guest,$(GUEST),$(GUEST_BINARY_$(guest))) ## Run the tests in real machines; VM_PARTS=disk selects files, GUEST=musl a guest.
 	@mkdir -p $(JUNIT)
-	@bun run tests/vm/run.ts $(VM_PARTS)
+	@GUEST='$(GUEST)' bun run tests/vm/run.ts $(VM_PARTS)
+
+vm-guests: ## Run one round in a machine of each kind of guest.
+	@$(MAKE) --no-print-directory vm-test GUEST=all
 
 # A failure prints the commands, a seed, a path and a replayPath. Given to the same
 # target as MODEL_SEED, MODEL_PATH and MODEL_REPLAY, they repeat the failure.
@@ -183,9 +255,11 @@ soak: build ## Run storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the mo
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
+# With --keep-going, one run shows all that fails.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --no-print-directory check test contract-binary endurance schemathesis faults storm model vm-test
+	@$(MAKE) --keep-going --no-print-directory check test contract-binary endurance schemathesis faults storm model \
+	  release-test vm-test vm-guests
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist

@@ -1,18 +1,18 @@
 /**
  * Parses the command line and runs one command.
+ *
+ * It imports nothing that it can load later: on Bun, a start without the settings of
+ * {@linkcode prepareProcess} executes this module twice, and the first execution
+ * then takes 5 ms instead of 19.
  * @module
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { parseConfig } from "./src/config/mod.ts";
-import { loadRuntime } from "./src/runtime/mod.ts";
-import { serve } from "./src/agent/serve.ts";
-import { failureOf } from "./src/config/start_error.ts";
-import { VERSION } from "./src/version.ts";
+import { loadRuntime, prepareProcess } from "./src/runtime/mod.ts";
 
 try {
-  const runtime = await loadRuntime();
-  const degraded = runtime.prepareProcess();
+  const degraded = prepareProcess();
+  const { parseConfig } = await import("./src/config/mod.ts");
   const parsed = parseConfig(
     process.argv.slice(2),
     process.env,
@@ -22,9 +22,11 @@ try {
     case "help":
       console.log(parsed.text);
       break;
-    case "version":
+    case "version": {
+      const { VERSION } = await import("./src/version.ts");
       console.log(VERSION);
       break;
+    }
     case "install": {
       const { runInstall } = await import("./src/install/main.ts");
       process.exitCode = runInstall(parsed);
@@ -32,19 +34,22 @@ try {
     }
     case "doctor": {
       const { runDoctor } = await import("./src/doctor/main.ts");
-      process.exitCode = await runDoctor(runtime, parsed);
+      process.exitCode = await runDoctor(await loadRuntime(), parsed);
       break;
     }
-    case "serve":
+    case "serve": {
+      const { serve } = await import("./src/agent/serve.ts");
       await serve({
-        runtime,
+        runtime: await loadRuntime(),
         config: parsed.config,
         degraded,
         forwarderUrl: beside("./src/ports/forwarder_worker"),
         freezerUrl: beside("./src/linux/freezer_worker"),
       });
+    }
   }
 } catch (error) {
+  const { failureOf } = await import("./src/config/error.ts");
   const { line, exitCode } = failureOf(error);
   console.error(line);
   process.exit(exitCode);

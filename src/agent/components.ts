@@ -1,62 +1,120 @@
 /**
- * The components of the agent, from which its steps and repairs are made.
+ * Makes the components of the agent, from which its steps, its lifecycle and its servers are made.
  * @module
  */
 import type { Config } from "../config/mod.ts";
-import type { EvidenceObserver } from "../evidence/observer.ts";
-import type { OwedThaws } from "../hooks/owed_thaws.ts";
-import type { HookRegistry } from "../hooks/registry.ts";
-import type { HostClock, HostClockFinder } from "../linux/clock.ts";
+import { Sweeper } from "../connections/sweeper.ts";
+import { ConnectionTracker } from "../connections/tracker.ts";
+import { EvidenceObserver } from "../evidence/observer.ts";
+import { makePrograms } from "../hooks/make_programs.ts";
+import { Guard } from "../http/guard.ts";
+import { Listeners } from "../http/listeners.ts";
+import { Metrics } from "../http/metrics.ts";
+import { TokenFile } from "../http/token.ts";
+import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import { HostClockFinder } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
-import type { WorkingSet } from "../memory/working_set.ts";
-import type { IdleCollector } from "../memory/idle_collector.ts";
-import type { DeferredQueue } from "../util/deferred_queue.ts";
-import type { PortSubsystem } from "../ports/subsystem.ts";
+import { isLocalAddress } from "../linux/local_addresses.ts";
+import { hardwareClock, ptpClock } from "../linux/machine_clock.ts";
+import { failureLogger, logOf } from "../log/mod.ts";
+import { IdleCollector } from "../memory/idle_collector.ts";
+import { WorkingSet } from "../memory/working_set.ts";
+import { PortSubsystem } from "../ports/subsystem.ts";
 import type { Runtime } from "../runtime/types.ts";
-import type { ConnectionTracker } from "../connections/tracker.ts";
-import type { Sweeper } from "../connections/sweeper.ts";
-import type { GenerationFile } from "../steps/generation.ts";
+import { GenerationFile } from "../steps/generation.ts";
+import type { DeferredQueue } from "../util/deferred_queue.ts";
 
-/** The components of the agent. */
-export interface Components {
+/** What the components are made from. */
+export interface ComponentsOptions {
   readonly runtime: Runtime;
   readonly config: Config;
   readonly libc: Libc;
-  readonly idle: IdleCollector;
-  readonly tracker: ConnectionTracker;
-  /** Work on timers: runs while the guest runs, and stops while it is quiesced. */
-  readonly sweeper: Pick<Sweeper, "start" | "stop">;
-  readonly ports: PortSubsystem | undefined;
-  readonly registry: HookRegistry;
-  readonly owed: OwedThaws;
-  readonly observer: EvidenceObserver;
-  readonly hostClocks: HostClockFinder;
-  readonly program: WorkingSet;
+  /** Work that is deferred until after the reply. */
   readonly queue: DeferredQueue;
-  readonly generationFile: GenerationFile;
-  readonly ownPorts: () => readonly number[];
-  /** The module of the thread that freezes mounts. */
+  /** The modules of the workers that forward ports and freeze mounts. */
+  readonly forwarderUrl: URL;
   readonly freezerUrl: URL;
-  /** Recovers, if there is evidence of a restore and the host has not called. */
-  readonly recover: () => void;
-  /** Gets errors that occur after the end of their step. */
-  readonly onError: (error: unknown) => void;
+  /** The lifecycle, which is made from the components and exists once the agent listens. */
+  readonly lifecycle: () => Pick<Lifecycle, "state" | "recover">;
 }
 
-/** What repairs need to know about the guest and its machine. */
-export interface Sources {
-  readonly kernelReseeded: () => boolean;
-  readonly hostClock: () => HostClock | undefined;
-  readonly restoredAt: () => number | undefined;
-}
+/** The components of the agent. */
+export type Components = ReturnType<typeof createComponents>;
 
-/** The sources of the real machine. */
-export function sourcesOf(
-  { observer, hostClocks }: Pick<Components, "observer" | "hostClocks">,
-): Sources {
+/** Makes the components. None of them works yet. */
+export function createComponents(options: ComponentsOptions) {
+  const { runtime, config, libc, queue, freezerUrl, lifecycle } = options;
+  const listeners = new Listeners(runtime);
+  const listening = () => listeners;
+  const ownPorts = () => listeners.ports;
+  const tracker = new ConnectionTracker({
+    ...{ libc, listening, queue },
+    maxRequestsPerConnection: config.maxRequestsPerConnection,
+    closeIdle: () => listeners.closeIdle(),
+    onError: failed("the work after a reply failed"),
+  });
+  const sweeper = new Sweeper({
+    ...{ libc, listening, log: logOf("connections") },
+    exchanges: tracker.exchanges,
+    ...config,
+  });
+  const hostClocks = new HostClockFinder(libc);
   return {
-    kernelReseeded: () => observer.forkSeenAt !== undefined,
-    hostClock: () => hostClocks.last,
-    restoredAt: () => observer.forkSeenAt,
+    ...{ runtime, config, libc, freezerUrl },
+    ...{ queue, listeners, ownPorts, tracker, hostClocks },
+    /** Work on timers: runs while the guest runs, and stops while it is quiesced. */
+    sweeper: {
+      start() {
+        sweeper.start();
+        listeners.resume();
+      },
+      stop() {
+        sweeper.stop();
+        listeners.pause();
+      },
+    },
+    idle: new IdleCollector({
+      collect: (signal) => runtime.collect(signal),
+      onError: failed("the idle collection failed"),
+    }),
+    guard: new Guard({
+      guestCalls: config.guestCalls,
+      isLocal: (address) => isLocalAddress(libc, address),
+      token: config.tokenFile === ""
+        ? undefined
+        : new TokenFile(config.tokenFile, logOf("http")),
+    }),
+    ports: config.forwardPorts
+      ? new PortSubsystem({
+        ...{ queue, ownPorts, runtime, libc, log: logOf("ports") },
+        scanIntervalMs: config.scanIntervalMs,
+        forwardAddress: config.forwardAddress,
+        workerUrl: options.forwarderUrl,
+      })
+      : undefined,
+    observer: new EvidenceObserver({
+      ...{ libc, runtime },
+      clocks: [hardwareClock(), ptpClock(hostClocks)],
+      onError: failed("the kernel's log can no longer be watched"),
+    }),
+    program: new WorkingSet(
+      libc,
+      failed("the program's pages that a recovery needs could not be noted"),
+    ),
+    generationFile: new GenerationFile(config.runtimeDirectory),
+    ...makePrograms(config, () => lifecycle().state === "running"),
+    metrics: new Metrics(),
+    /** Recovers, if there is evidence of a restore and the host has not called. */
+    recover() {
+      lifecycle().recover({ trigger: "evidence" })
+        .catch(failed("the recovery failed"));
+    },
+    /** Gets errors that occur after the end of their step. */
+    onError: failed("a step failed after its end"),
   };
+}
+
+/** Makes a function that logs an error with this message. */
+export function failed(message: string): (error: unknown) => void {
+  return failureLogger(logOf("main"), message);
 }

@@ -8,10 +8,10 @@ import { errorText } from "../util/errors.ts";
 import type { Libc } from "../linux/libc.ts";
 import { lockFile, type LockResult } from "../linux/lock_file.ts";
 import type { Log } from "../log/mod.ts";
-import { StartError } from "../config/start_error.ts";
+import { StartError } from "../config/error.ts";
 
 /** The lock's file in the runtime directory. */
-export const LOCK_NAME = "lock";
+const LOCK_NAME = "lock";
 
 /**
  * Makes this process the agent of the runtime directory until it ends. Throws a StartError, and

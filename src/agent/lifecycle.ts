@@ -5,24 +5,14 @@
  */
 import { onRecovered } from "./on_recovered.ts";
 import { createSteps } from "./steps.ts";
-import type { Evidence } from "../lifecycle/evidence.ts";
+import type { Evidence } from "../lifecycle/reports.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { type Plan, plan } from "../lifecycle/plan.ts";
 import { holdLog, logOf, releaseLog } from "../log/mod.ts";
-import type { Components } from "./components.ts";
-import type { Metrics } from "../http/metrics.ts";
-import type { Guard } from "../http/guard.ts";
+import { type Components, failed } from "./components.ts";
+import { randomId } from "../linux/random.ts";
 import { lastGeneration } from "../steps/generation.ts";
-
-/** The parts of the agent that the lifecycle needs and no step needs. */
-export interface CreateLifecycleOptions {
-  readonly metrics: Pick<Metrics, "ended">;
-  readonly guard: Pick<Guard, "forget">;
-  readonly newId: () => string;
-  /** Returns a function that logs an error with this message. */
-  readonly failed: (what: string) => (error: unknown) => void;
-}
 
 /** The lifecycle, its plan, and the function with which it looks for evidence. */
 export interface AgentLifecycle {
@@ -33,18 +23,16 @@ export interface AgentLifecycle {
 }
 
 /** Makes the lifecycle, in the state running. */
-export function createLifecycle(
-  components: Components,
-  { metrics, guard, newId, failed }: CreateLifecycleOptions,
-): AgentLifecycle {
-  const { config, observer, program, generationFile, queue } = components;
+export function createLifecycle(components: Components): AgentLifecycle {
+  const { config, observer, program, queue } = components;
   const whole = plan(createSteps(components), config);
   const evidence = () => lookForEvidence(observer);
   const atPrepare: (() => void)[] = [];
   const lifecycle = new Lifecycle({
     plan: whole,
     leaseSeconds: config.lease,
-    newId,
+    kind: config.snapshotKind,
+    newId: randomId,
     generation: lastGeneration(
       config.runtimeDirectory,
       failed("the generation starts at 0 again"),
@@ -62,10 +50,9 @@ export function createLifecycle(
     onSettled: () => queue.schedule(),
     onError: failed("the lifecycle had an error"),
     onRunning: onRecovered({
-      ...{ metrics, guard, queue, program, generationFile, releaseLog },
+      ...components,
       atPrepare: (action) => void atPrepare.push(action),
-      registry: components.registry,
-      log: logOf("lifecycle"),
+      ...{ releaseLog, log: logOf("lifecycle") },
     }),
   });
   return { lifecycle, evidence, plan: whole };

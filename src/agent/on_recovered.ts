@@ -12,7 +12,7 @@ import type { GenerationFile } from "../steps/generation.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 
 /** The parts of the agent that a recovery concerns. */
-export interface OnRecoveredOptions {
+interface OnRecoveredOptions {
   readonly metrics: Pick<Metrics, "ended">;
   readonly guard: Pick<Guard, "forget">;
   readonly queue: Pick<DeferredQueue, "defer">;

@@ -3,17 +3,15 @@
  * @module
  */
 import process from "node:process";
-import type { ConnectionTracker } from "../connections/tracker.ts";
+import type { HooksSocket } from "../hooks/programs.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
-import { messageOf } from "../util/errors.ts";
 import { logOf } from "../log/mod.ts";
+import { type Components, failed } from "./components.ts";
 
-/** What the end of the agent needs. */
-export interface ShutdownOptions {
+/** What the end of the agent concerns, beside the components. */
+interface ShutdownOptions {
   readonly lifecycle: Pick<Lifecycle, "end" | "state">;
-  readonly tracker: Pick<ConnectionTracker, "beginEnd" | "replied">;
-  /** Closes what is still open. */
-  readonly close: () => Promise<void>;
+  readonly hooksSocket: HooksSocket | undefined;
 }
 
 /**
@@ -21,8 +19,10 @@ export interface ShutdownOptions {
  * recovers first: the agent exits only in the state running, and after the last reply.
  */
 export function shutDownOnSignal(
-  { lifecycle, tracker, close }: ShutdownOptions,
+  components: Components,
+  { lifecycle, hooksSocket }: ShutdownOptions,
 ): void {
+  const { tracker } = components;
   let ending = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, async () => {
@@ -32,14 +32,27 @@ export function shutDownOnSignal(
         tracker.beginEnd();
         await lifecycle.end(signal);
         await tracker.replied();
-        await close();
+        await close(components, hooksSocket);
       } catch (error) {
-        logOf("main").error("the agent did not end as it should", {
-          error: messageOf(error),
-        });
+        failed("the agent did not end as it should")(error);
       }
       logOf("main").info("ended", { signal, state: lifecycle.state });
       process.exit(lifecycle.state === "running" ? 0 : 1);
     });
+  }
+}
+
+/** Closes what is still open. If a part of this fails, the process ends nevertheless. */
+async function close(
+  { queue, ports, listeners }: Components,
+  hooksSocket: HooksSocket | undefined,
+): Promise<void> {
+  queue.flush();
+  await ports?.stop().catch(failed("the forwarder did not stop"));
+  try {
+    hooksSocket?.close();
+    listeners.stop();
+  } catch (error) {
+    failed("a server did not stop")(error);
   }
 }

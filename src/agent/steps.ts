@@ -5,22 +5,17 @@
 import type { Hook } from "../hooks/hook.ts";
 import { repairOwed } from "../hooks/owed_repair.ts";
 import { findScripts } from "../hooks/scripts.ts";
-import {
-  type EntryRepairer,
-  Journal,
-  type Recorder,
-} from "../lifecycle/journal.ts";
+import { Journal, type Repairer } from "../lifecycle/journal.ts";
 import type { Parts } from "../lifecycle/plan.ts";
 import type { RecoveryContext } from "../lifecycle/step.ts";
-import { messageOf } from "../util/errors.ts";
 import { prefaultHeap } from "../memory/prefault_heap.ts";
 import { pageOutFiles, readAhead } from "../memory/working_set.ts";
 import { MountFreezer } from "../linux/mount_freezer.ts";
 import { MountSyncer } from "../linux/mount_syncer.ts";
 import { neededPaths } from "../linux/mounts.ts";
 import { canCallOnThread } from "../linux/thread.ts";
-import { logOf } from "../log/mod.ts";
-import { type Components, sourcesOf } from "./components.ts";
+import { failureLogger, holdLog, logOf } from "../log/mod.ts";
+import type { Components } from "./components.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
 import { connectionsStep, lateConnectionsStep } from "../steps/connections.ts";
@@ -30,6 +25,7 @@ import { filesystemStep } from "../steps/filesystem.ts";
 import { freezeMountsStep, thawMounts } from "../steps/freeze_mounts.ts";
 import { generationRepair } from "../steps/generation.ts";
 import { hooksStep } from "../steps/hooks.ts";
+import { idleCollectorStep } from "../steps/idle_collector.ts";
 import { memoryStep } from "../steps/memory.ts";
 import { networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
@@ -42,9 +38,9 @@ import { thawWorkload, workloadStep } from "../steps/workload.ts";
 export function createSteps(components: Components): Parts {
   const { runtime, config, libc, tracker, sweeper, ports, observer, queue } =
     components;
+  const restoredAt = () => observer.forkSeenAt;
   const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
-  const { kernelReseeded, hostClock, restoredAt } = sourcesOf(components);
-  const journal = lazyJournal(config.runtimeDirectory);
+  const journal = new Journal(journalDirectory(config.runtimeDirectory));
   const reset = resetConnections({
     libc,
     ownPorts: components.ownPorts,
@@ -66,10 +62,11 @@ export function createSteps(components: Components): Parts {
     filesystem: filesystemStep(syncer && ((signal) => syncer.sync(signal))),
     "freeze-mounts": freezeMountsStep({
       mounts: config.freezeMounts,
+      all: config.freezeAllMounts,
       holdMs: config.freezeHoldMs,
       needed: () =>
         config.freezeForce ? [] : neededPaths(config.runtimeDirectory),
-      journal,
+      ...{ journal, holdLog },
       freezer: () => startFreezer(components),
       onError: components.onError,
     }),
@@ -80,11 +77,8 @@ export function createSteps(components: Components): Parts {
       : turnedOff(reset.record),
     evidence: evidenceStep(observer, components.recover, queue),
     "late-connections": lateConnectionsStep(tracker),
-    collect: collectStep(
-      (signal) => runtime.collect(signal),
-      components.idle,
-      queue,
-    ),
+    "idle-collector": idleCollectorStep(components.idle, queue),
+    collect: collectStep((signal) => runtime.collect(signal)),
     zero: zeroStep(libc, {
       ...pageOutOf(components),
       // JavaScriptCore has memory for a reply after each collection.
@@ -92,11 +86,14 @@ export function createSteps(components: Components): Parts {
       zeroBytes: config.zeroMemoryMib * 2 ** 20,
     }),
     parallelism: parallelismStep(libc),
-    entropy: entropyRepair({ libc, kernelReseeded }),
+    entropy: entropyRepair({
+      libc,
+      kernelReseeded: () => restoredAt() !== undefined,
+    }),
     clock: clockRepair({
       libc,
       toleranceMs: config.clockToleranceMs,
-      hostClock,
+      hostClock: () => components.hostClocks.last,
     }),
     network: networkRepair(libc),
     "reset-connections": reset.reset,
@@ -110,7 +107,7 @@ export function createRepairers(
     Components,
     "config" | "registry" | "owed" | "runtime" | "freezerUrl"
   >,
-): Record<string, EntryRepairer> {
+): Record<string, Repairer> {
   const log = logOf("hooks");
   return {
     hooks: repairOwed({
@@ -120,7 +117,7 @@ export function createRepairers(
           scripts = scriptsOf(config);
         } catch (error) {
           // The programs get their thaw nevertheless; the scripts are still owed theirs.
-          log.error("hooks cannot be found", { error: messageOf(error) });
+          failureLogger(log, "hooks cannot be found")(error);
         }
         return [...scripts, ...registry.hooks()];
       },
@@ -149,17 +146,6 @@ function scriptsOf(config: Components["config"]): Hook[] {
     limitMs: config.hookLimitMs,
     continueOn: config.hookContinue,
   });
-}
-
-/** Creates the journal at the first change: an agent that changes nothing needs no directory. */
-function lazyJournal(runtimeDirectory: string): Recorder {
-  let journal: Journal | undefined;
-  return {
-    record(kind, change) {
-      journal ??= new Journal(journalDirectory(runtimeDirectory));
-      return journal.record(kind, change);
-    },
-  };
 }
 
 function pageOutOf({ config, libc, program }: Components) {

@@ -4,7 +4,7 @@
  */
 
 /** A flag of one command. */
-export interface CommandFlag {
+interface CommandFlag {
   /** The name of the flag's value in the help. A flag without a value is a switch. */
   readonly value?: string;
   /** The flag's line in the help. */
@@ -29,7 +29,8 @@ export const commands = {
     flags: {},
   },
   install: {
-    description: "Install Lull into the directory of a root filesystem.",
+    description:
+      "Install Lull into the directory of a root filesystem, or remove it.",
     configured: false,
     flags: {
       root: {
@@ -39,6 +40,10 @@ export const commands = {
       binary: {
         value: "FILE",
         description: "Binary to install; the default is the running one.",
+      },
+      uninstall: { description: "Remove what an install wrote." },
+      "dry-run": {
+        description: "Print what would be done, and change nothing.",
       },
     },
   },

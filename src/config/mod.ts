@@ -6,18 +6,23 @@
  */
 import * as v from "valibot";
 import { type CommandName, commands } from "./commands.ts";
-import { ConfigError } from "./error.ts";
+import { ConfigError, refuse } from "./error.ts";
 import { helpText } from "./help.ts";
 import { optionsOf } from "./option.ts";
 import { type Config, configSchema } from "./schema.ts";
 import {
   type FlagToken,
+  isGiven,
+  readArguments,
+  textOf,
+  valueOf,
+} from "./arguments.ts";
+import {
+  fromCredentials,
   fromEnvironment,
   fromFile,
   fromFlags,
-  readArguments,
   type ReadFile,
-  valueOf,
   type Values,
 } from "./sources.ts";
 
@@ -25,7 +30,7 @@ export { ConfigError } from "./error.ts";
 export { type Config, configSchema } from "./schema.ts";
 
 /** The command, with its parsed configuration or flags. */
-export type Parsed =
+type Parsed =
   | { readonly kind: "serve"; readonly config: Config }
   | {
     readonly kind: "install";
@@ -33,6 +38,10 @@ export type Parsed =
     readonly root: string;
     /** The binary to install; undefined stands for the running binary. */
     readonly binary: string | undefined;
+    /** Removes Lull from the tree. */
+    readonly uninstall: boolean;
+    /** Changes nothing. */
+    readonly dryRun: boolean;
   }
   | {
     readonly kind: "doctor";
@@ -87,7 +96,14 @@ export function parseConfig(
         throw new ConfigError("Cannot install: expected --root DIR, got none");
       }
       const binary = textOf(last("binary"), "the path of a file");
-      return { kind: command, root, binary };
+      const uninstall = isGiven(last("uninstall"));
+      const dryRun = isGiven(last("dry-run"));
+      if (uninstall && binary !== undefined) {
+        throw new ConfigError(
+          "Cannot use --binary: --uninstall removes the installed binary",
+        );
+      }
+      return { kind: command, root, binary, uninstall, dryRun };
     }
   }
 }
@@ -105,39 +121,13 @@ function refuseForeign(flag: FlagToken, command: CommandName): void {
   const owners = ownersOf(flag);
   if (owners.includes(command)) return;
   if (owners.length > 0) {
-    throw new ConfigError(
-      `Cannot use ${flag.rawName}: it is a flag of ${
-        owners.join(", ")
-      }, not of ${command}`,
-    );
+    const named = owners.join(", ");
+    refuse(flag.rawName, `it is a flag of ${named}, not of ${command}`);
   }
   const { configured, flags } = commands[command];
   if (configured) return;
   const known = Object.keys(flags).map((name) => `--${name}`).join(", ");
-  throw new ConfigError(
-    `Cannot use ${flag.rawName}: ${command} accepts only ${known}`,
-  );
-}
-
-function textOf(
-  flag: FlagToken | undefined,
-  expected: string,
-): string | undefined {
-  if (flag === undefined) return undefined;
-  const text = valueOf(flag, expected);
-  if (text !== "") return text;
-  throw new ConfigError(
-    `Cannot use ${flag.rawName}: expected ${expected}, got ""`,
-  );
-}
-
-/** Whether a switch is given. Throws a ConfigError if the switch has a value. */
-function isGiven(flag: FlagToken | undefined): boolean {
-  if (flag?.value === undefined) return flag !== undefined;
-  const shown = JSON.stringify(flag.value);
-  throw new ConfigError(
-    `Cannot use ${flag.rawName}: expected no value, got ${shown}`,
-  );
+  refuse(flag.rawName, `${command} accepts only ${known}`);
 }
 
 function commandOf([command = "serve", ...rest]: string[]): CommandName {
@@ -148,9 +138,7 @@ function commandOf([command = "serve", ...rest]: string[]): CommandName {
     );
   }
   if (rest.length > 0) {
-    throw new ConfigError(
-      `Cannot use ${JSON.stringify(rest[0])}: ${command} accepts only flags`,
-    );
+    refuse(JSON.stringify(rest[0]), `${command} accepts only flags`);
   }
   return command as CommandName;
 }
@@ -163,6 +151,7 @@ function readConfig(
 ): Config {
   const path = file ? valueOf(file, "the path of a file") : defaultFile;
   return v.parse(configSchema, {
+    ...fromCredentials(env, readFile),
     ...fromFile(options, path, readFile, file === undefined),
     ...fromEnvironment(options, env),
     ...flagged,

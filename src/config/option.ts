@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { isJsonObject } from "../util/json_input.ts";
 
 /**
  * Makes an option from one of the kinds below, a default and a description for
@@ -62,15 +63,11 @@ export function listOf<const S extends v.GenericSchema<string, string>>(
  */
 export function objects(expected: string) {
   return v.pipe(
-    v.array(v.custom<Readonly<Record<string, unknown>>>(isPlain)),
+    // Valibot's looseObject accepts arrays.
+    v.array(v.custom<Readonly<Record<string, unknown>>>(isJsonObject)),
     v.readonly(),
     v.metadata({ expected: `a list of ${expected}`, type: "objects" }),
   );
-}
-
-/** Whether a value is an object and no array; valibot's looseObject accepts arrays. */
-function isPlain(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** One of the words, in the same case. */

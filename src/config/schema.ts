@@ -74,6 +74,11 @@ export const configSchema = v.strictObject({
     600,
     "Seconds from the start of a prepare until Lull recovers on its own.",
   ),
+  snapshotKind: option(
+    oneOf(["full", "diff", "disk"]),
+    "full",
+    "Kind of snapshot that a prepare is for if the prepare does not name one.",
+  ),
   healthRecovers: option(
     oneOf(["always", "restored", "never"]),
     "always",
@@ -124,6 +129,11 @@ export const configSchema = v.strictObject({
     [],
     "Mount points of filesystems that are frozen while quiesced.",
   ),
+  freezeAllMounts: option(
+    boolean(),
+    true,
+    "For kind disk, freeze all writable filesystems on disks if none is named.",
+  ),
   freezeHoldMs: option(
     integer(1, 600_000),
     10_000,
@@ -163,6 +173,11 @@ export const configSchema = v.strictObject({
     oneOf(["never", "start", "unneeded", "settle"]),
     "unneeded",
     "When the agent pages out its program, and which part of it.",
+  ),
+  publishWorkingSet: option(
+    boolean(),
+    false,
+    "Report to the host, after the settle, which memory a recovery needs.",
   ),
   logLevel: option(
     oneOfCapitals(["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"]),

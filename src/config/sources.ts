@@ -2,10 +2,11 @@
  * Reads the values of options from the config file, the environment and the flags.
  * @module
  */
-import { parseArgs } from "node:util";
 import { errorText } from "../util/errors.ts";
-import { commandFlags } from "./commands.ts";
-import { ConfigError } from "./error.ts";
+import { isJsonObject } from "../util/json_input.ts";
+import { type FlagToken, isGiven, valueOf } from "./arguments.ts";
+import { ConfigError, refuse, refuseValue } from "./error.ts";
+import { HOOK_VARIABLES } from "./hook_variables.ts";
 import { fromText, type Option } from "./option.ts";
 
 /** Returns the text of a file; throws the errors of node:fs. */
@@ -14,34 +15,10 @@ export type ReadFile = (path: string) => string;
 /** Checked values, by the keys of their options. */
 export type Values = Record<string, unknown>;
 
-/** A flag, as parseArgs of node:util returns it. */
-export interface FlagToken {
-  readonly name: string;
-  readonly rawName: string;
-  readonly value?: string;
-  readonly inlineValue?: boolean;
-}
-
-/** The words and the flags of a command line, in the order of the command line. */
-export interface Arguments {
-  readonly words: string[];
-  readonly flags: FlagToken[];
-}
-
 const unknownOption = "there is no such option, see lull --help";
 const fileOnly = "only the config file can set it";
 
-/**
- * Variables that Lull sets for hooks (src/hooks/hook.ts). They are no options, and
- * are ignored here, because a hook may run lull.
- */
-const HOOK_VARIABLES = new Set([
-  "LULL_PHASE",
-  "LULL_OPERATION",
-  "LULL_GENERATION",
-  "LULL_OUTCOME",
-  "LULL_HOST_TIME",
-]);
+const hookVariables: readonly string[] = Object.values(HOOK_VARIABLES);
 
 /**
  * Reads the values of a JSON file. Throws a ConfigError if the file cannot be read,
@@ -72,9 +49,7 @@ export function fromFile(
     const { message } = error as Error;
     throw new ConfigError(`Cannot read ${subject}: ${message}`);
   }
-  if (
-    content === null || typeof content !== "object" || Array.isArray(content)
-  ) {
+  if (!isJsonObject(content)) {
     const shown = JSON.stringify(content);
     throw new ConfigError(
       `Cannot read ${subject}: expected a JSON object, got ${shown}`,
@@ -84,12 +59,31 @@ export function fromFile(
   for (const [key, value] of Object.entries(content)) {
     const source = `${key} in ${path}`;
     const option = options.find((option) => option.key === key);
-    if (!option) {
-      throw new ConfigError(`Cannot use ${source}: ${unknownOption}`);
-    }
+    if (!option) refuse(source, unknownOption);
     values[key] = accepted(option, value, value, source);
   }
   return values;
+}
+
+/**
+ * Uses the credential lull.token as the token file, if the service manager gives it:
+ * systemd.exec(5), "Credentials". Any other source of the option overrides this. A
+ * credential that cannot be read is used all the same: the agent then refuses the
+ * calls that need the token.
+ */
+export function fromCredentials(
+  env: Record<string, string | undefined>,
+  readFile: ReadFile,
+): Values {
+  const directory = env.CREDENTIALS_DIRECTORY;
+  if (!directory) return {};
+  const tokenFile = `${directory}/lull.token`;
+  try {
+    readFile(tokenFile);
+  } catch (error) {
+    if (errorText(error) === "ENOENT") return {};
+  }
+  return { tokenFile };
 }
 
 /**
@@ -103,12 +97,10 @@ export function fromEnvironment(
   const values: Values = {};
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith("LULL_") || text === undefined) continue;
-    if (HOOK_VARIABLES.has(name)) continue;
     const option = options.find((option) => option.variable === name);
-    if (!option) throw new ConfigError(`Cannot use ${name}: ${unknownOption}`);
-    if (option.type === "objects") {
-      throw new ConfigError(`Cannot use ${name}: ${fileOnly}`);
-    }
+    if (!option && hookVariables.includes(name)) continue;
+    if (!option) refuse(name, unknownOption);
+    if (option.type === "objects") refuse(name, fileOnly);
     values[option.key] = accepted(option, fromText(option, text), text, name);
   }
   return values;
@@ -129,12 +121,8 @@ export function fromFlags(
     const option = options.find(({ flag, negation }) =>
       flag === rawName || negation === rawName
     );
-    if (!option) {
-      throw new ConfigError(`Cannot use ${rawName}: ${unknownOption}`);
-    }
-    if (option.type === "objects") {
-      throw new ConfigError(`Cannot use ${rawName}: ${fileOnly}`);
-    }
+    if (!option) refuse(rawName, unknownOption);
+    if (option.type === "objects") refuse(rawName, fileOnly);
     const { key } = option;
     const value = flagValue(option, token);
     const before = values[key];
@@ -148,28 +136,11 @@ export function fromFlags(
 function flagValue(option: Option, token: FlagToken): unknown {
   const { rawName, value } = token;
   if (option.negation === rawName) {
-    if (value === undefined) return false;
-    throw new ConfigError(
-      `Cannot use ${rawName}: expected no value, got ${JSON.stringify(value)}`,
-    );
+    return !isGiven(token);
   }
   if (option.type === "boolean" && value === undefined) return true;
   const text = valueOf(token, option.expected);
   return accepted(option, fromText(option, text), text, rawName);
-}
-
-/**
- * Returns the value of a flag that requires one. Throws a ConfigError, with
- * `expected` as the description of the value, if the flag has none.
- */
-export function valueOf(token: FlagToken, expected: string): string {
-  const { rawName, value, inlineValue } = token;
-  // parseArgs treats the next flag as the value. A negative number is not a flag.
-  const isFlag = !inlineValue && value !== undefined && /^-\D/.test(value);
-  if (value !== undefined && !isFlag) return value;
-  throw new ConfigError(
-    `Cannot use ${rawName}: expected ${expected}, got none`,
-  );
 }
 
 /**
@@ -183,42 +154,5 @@ function accepted(
   source: string,
 ): unknown {
   if (option.accepts(value)) return value;
-  throw new ConfigError(
-    `Cannot use ${source}: expected ${option.expected}, got ${
-      JSON.stringify(written)
-    }`,
-  );
-}
-
-/** Splits a command line into words and flags, without checking them. */
-export function readArguments(
-  options: readonly Option[],
-  args: string[],
-): Arguments {
-  const { tokens } = parseArgs({
-    args,
-    // Not strict: the error texts of parseArgs differ between the runtimes.
-    strict: false,
-    tokens: true,
-    options: {
-      help: { type: "boolean", short: "h" },
-      version: { type: "boolean" },
-      config: { type: "string" },
-      ...Object.fromEntries(commandFlags.map(([name, { value }]) => [
-        name,
-        { type: value === undefined ? "boolean" : "string" as const },
-      ])),
-      // A boolean's value must follow "=": the next word may be a command.
-      ...Object.fromEntries(options.map(({ flag, type }) => [
-        flag.slice(2),
-        { type: type === "boolean" ? type : "string" as const },
-      ])),
-    },
-  });
-  return {
-    words: tokens.flatMap((token) =>
-      token.kind === "positional" ? [token.value] : []
-    ),
-    flags: tokens.filter((token) => token.kind === "option"),
-  };
+  refuseValue(source, option.expected, written);
 }

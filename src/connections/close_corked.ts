@@ -12,7 +12,7 @@ import {
   unacknowledgedBytes,
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
-import { sleep } from "./flush.ts";
+import { sleep } from "../util/wait.ts";
 
 /** Milliseconds between two checks whether the runtime has written the whole reply. */
 const PAUSE_MS = 2;

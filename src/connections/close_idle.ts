@@ -10,7 +10,7 @@ import {
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
-import { sleep } from "./flush.ts";
+import { sleep } from "../util/wait.ts";
 
 /** Milliseconds from the runtime's read of a request to the call of its handler, with a margin. */
 const ARRIVAL_MS = 2;
@@ -97,10 +97,10 @@ export async function closeIdle(
 
 function lookAt(libc: Libc, connection: Connection): Finding {
   if (unreadBytes(libc, connection) > 0) return "unread";
-  if (connection.peer.unix) return 0;
-  const info = tcpInfo(libc, connection);
-  if (info?.bytesReceived === 0 && info.lastDataReceivedMs < FRESH_MS) {
-    return "fresh";
-  }
-  return info?.bytesReceived ?? 0;
+  // These sockets do not count what they received.
+  if (connection.peer.unix || connection.peer.cid !== undefined) return 0;
+  const { bytesReceived = 0, lastDataReceivedMs = FRESH_MS } =
+    tcpInfo(libc, connection) ?? {};
+  const isFresh = bytesReceived === 0 && lastDataReceivedMs < FRESH_MS;
+  return isFresh ? "fresh" : bytesReceived;
 }

@@ -11,6 +11,8 @@ export class Exchange {
   receiving = false;
   /** True if the caller said that this reply is the last on its connection. */
   callerCloses = false;
+  /** True if the agent closes the connection after this reply, also while keep-alive is on. */
+  isLast = false;
   readonly #after: (() => void)[] = [];
 
   constructor(peer: Peer | undefined) {

@@ -4,7 +4,7 @@
  */
 import { type Connection, tcpInfo } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
-import type { ConnectionTracker } from "./tracker.ts";
+import type { Exchanges } from "./exchanges.ts";
 
 /** The state of a connection at the last sweep. */
 export interface Observation {
@@ -30,14 +30,17 @@ export interface ClientTimeouts {
 /** Looks at a connection; `before` is the observation of the sweep before this one. */
 export function look(
   libc: Libc,
-  tracker: Pick<ConnectionTracker, "served" | "busy">,
+  exchanges: Exchanges,
   connection: Connection,
   before: Observation | undefined,
 ): Observation {
   const now = performance.now();
-  const served = tracker.served(connection.peer);
-  const busy = tracker.busy(connection.peer);
-  const bytes = tcpInfo(libc, connection)?.bytesReceived ?? 0;
+  const served = exchanges.served(connection.peer);
+  const busy = exchanges.busy(connection.peer);
+  // A vsock connection does not count its bytes: half a request on it is closed as idle.
+  const bytes = connection.peer.cid === undefined
+    ? tcpInfo(libc, connection)?.bytesReceived ?? 0
+    : 0;
   if (busy || before === undefined || before.served !== served) {
     const fresh = served === 0 && bytes > 0;
     return {

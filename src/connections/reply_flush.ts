@@ -10,11 +10,12 @@ import {
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { sleep } from "../util/wait.ts";
 import type { Peer } from "../runtime/types.ts";
 import { closeCorked } from "./close_corked.ts";
 import type { Exchange } from "./exchange.ts";
 import { keyOf } from "./exchanges.ts";
-import { acknowledged, flushed, sleep } from "./flush.ts";
+import { acknowledged, flushed } from "./flush.ts";
 
 /**
  * Milliseconds from a reply in the quiesced state until the agent checks the connection. The host may
@@ -34,6 +35,7 @@ export interface AfterReplyOptions {
   readonly keepAlive: () => boolean;
   readonly list: () => Connection[];
   readonly listUnix: () => Connection[];
+  readonly listVsock: () => Connection[];
   /** Removes the connection from those that a recovery closes. */
   readonly forget: (peer: Peer) => void;
   /** Ends the exchange; may be called again. */
@@ -48,9 +50,16 @@ export async function afterReply(
 ): Promise<void> {
   const { libc, queue, close, keepAlive } = options;
   const { peer } = exchange;
+  // The caller closes a vsock connection of a quiesced guest: a close by the guest in the last
+  // moments before a freeze has made vsock devices of hypervisors hang. A restore resets it.
+  const isLeft = peer?.cid !== undefined && !keepAlive();
   try {
+    if (isLeft && !exchange.hasAfter) return;
     // Found now: after a restore another connection may have the same far end.
-    const own = find(options.list, peer);
+    const own = find(
+      peer?.cid === undefined ? options.list : options.listVsock,
+      peer,
+    );
     const before = acknowledged(libc, own);
     // The connection of this reply, and the others that were opened while the guest is quiesced. A
     // prepare's own settle closes those.
@@ -60,7 +69,7 @@ export async function afterReply(
     ];
     const known = new Set(here().map(({ inode }) => inode));
     // This function closes the connection, so that a recovery need not.
-    if (close && peer !== undefined) options.forget(peer);
+    if (close && peer !== undefined && !isLeft) options.forget(peer);
     if (!keepAlive() && !exchange.hasAfter) {
       const corked = own !== undefined && cork(libc, own);
       // The runtime closes this connection by itself. A check right now would run during a freeze.
@@ -75,7 +84,9 @@ export async function afterReply(
     const connection = await flushed(libc, peer, own, before);
     options.end();
     if (!close) return;
-    if (connection !== undefined) shutdownConnection(libc, connection);
+    if (connection !== undefined && !isLeft) {
+      shutdownConnection(libc, connection);
+    }
     // A connection that is opened later waits for its own reply, and may be that of a fork's host.
     const list = () => here().filter(({ inode }) => known.has(inode));
     await options.closeIdle(list);

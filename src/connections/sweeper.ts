@@ -10,7 +10,8 @@ import type { Libc } from "../linux/libc.ts";
 import { openFilesLimit } from "../linux/open_files.ts";
 import type { Log } from "../log/mod.ts";
 import type { Peer } from "../runtime/types.ts";
-import type { ConnectionTracker, Listening } from "./tracker.ts";
+import type { Exchanges } from "./exchanges.ts";
+import type { Listening } from "./tracker.ts";
 import {
   type ClientTimeouts,
   look,
@@ -32,7 +33,7 @@ const OFTEN_MS = 200;
 export interface SweeperOptions extends ClientTimeouts {
   readonly libc: Libc;
   readonly listening: () => Listening;
-  readonly tracker: Pick<ConnectionTracker, "served" | "busy" | "beginPrune">;
+  readonly exchanges: Exchanges;
   /** If there are more connections, those that have been idle longest are closed. */
   readonly maxConnections: number;
   /** The limit of open files; by default that of this process. */
@@ -108,20 +109,20 @@ export class Sweeper {
   }
 
   #begin(): Sweep {
-    const { libc, tracker } = this.#options;
+    const { libc, exchanges } = this.#options;
     const end = libc.getpeername === undefined
       ? 0
       : descriptorsEnd(this.#openFiles);
-    return { next: 0, end, seen: new Map(), forget: tracker.beginPrune() };
+    return { next: 0, end, seen: new Map(), forget: exchanges.beginPrune() };
   }
 
   /** Looks at the next few connections; true at the end of the sweep. */
   #advance(sweep: Sweep): boolean {
-    const { libc, tracker } = this.#options;
+    const { libc, exchanges } = this.#options;
     const { seen, end, forget } = sweep;
     for (const connection of this.#some(sweep)) {
       const { inode } = connection;
-      const looked = look(libc, tracker, connection, this.#seen.get(inode));
+      const looked = look(libc, exchanges, connection, this.#seen.get(inode));
       const why = whyClose(looked, this.#options);
       if (why === undefined) seen.set(inode, looked);
       else this.#close(connection, why);
@@ -136,12 +137,13 @@ export class Sweeper {
   /** The next few connections. */
   #some(sweep: Sweep): Connection[] {
     const { libc, listening } = this.#options;
-    const { ports } = listening();
+    const { ports, vsock } = listening();
+    const names = [...ports, ...vsock];
     const end = Math.min(sweep.end, sweep.next + MOST_DESCRIPTORS);
     const found: Connection[] = [];
     while (sweep.next < end && found.length < MOST_CONNECTIONS) {
       const fd = sweep.next++;
-      const connection = isOn(libc, fd, ports)
+      const connection = isOn(libc, fd, names)
         ? connectionOf(libc, fd)
         : undefined;
       if (connection !== undefined) found.push(connection);

@@ -4,17 +4,13 @@
  * @module
  */
 import { type Connection, shutdownConnection } from "../linux/connection.ts";
-import { listConnections, listUnixConnections } from "../linux/connections.ts";
+import { listConnections } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
-import {
-  hideUnsentConnections,
-  listenersOn,
-  showUnsentConnections,
-} from "../linux/listen.ts";
+import { hideUnsentConnections, listenersOn } from "../linux/listen.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { waitFor } from "../util/wait.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { afterReply } from "./reply_flush.ts";
-import { sleep } from "./flush.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
@@ -24,6 +20,8 @@ export interface Listening {
   readonly ports: readonly number[];
   /** The paths of unix sockets. */
   readonly paths: readonly string[];
+  /** vsock ports, as `vsock:PORT`. */
+  readonly vsock: readonly string[];
 }
 
 /** What the tracker needs. */
@@ -45,7 +43,8 @@ const LAST_REPLIES_MS = 1000;
 /** Knows which connections wait for a reply, and closes the others at a prepare. */
 export class ConnectionTracker {
   readonly #options: TrackerOptions;
-  readonly #exchanges = new Exchanges();
+  /** The requests of the connections. */
+  readonly exchanges = new Exchanges();
   readonly #recorded = new Set<Connection>();
   /** The descriptors of the listening sockets. */
   #listeners: readonly number[] = [];
@@ -65,13 +64,19 @@ export class ConnectionTracker {
   /** Lists the TCP connections that the kernel has now. */
   list(): Connection[] {
     const { libc, listening } = this.#options;
-    return listConnections(libc, ...listening().ports);
+    return listConnections(libc, listening().ports);
   }
 
   /** Lists the unix connections that exist now; it is unknown which of them sent a request. */
   #listUnix(): Connection[] {
     const { libc, listening } = this.#options;
-    return listUnixConnections(libc, ...listening().paths);
+    return listConnections(libc, listening().paths);
+  }
+
+  /** Lists the vsock connections that exist now. */
+  #listVsock(): Connection[] {
+    const { libc, listening } = this.#options;
+    return listConnections(libc, listening().vsock);
   }
 
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
@@ -80,8 +85,7 @@ export class ConnectionTracker {
     // Looks up these symbols now, before the first reply of a fork needs them.
     void [libc.shutdown, libc.ioctl];
     this.#listeners = listenersOn(libc, listening().ports);
-    if (this.#keepAlive) showUnsentConnections(libc, this.#listeners);
-    else hideUnsentConnections(libc, this.#listeners);
+    hideUnsentConnections(libc, this.#listeners, !this.#keepAlive);
   }
 
   /** Wraps the app in the outermost handler, so that no other code runs after it. */
@@ -90,38 +94,25 @@ export class ConnectionTracker {
   ): FetchHandler {
     return async (request, peer) => {
       const exchange = new Exchange(peer);
-      this.#begin(exchange);
+      this.exchanges.begin(exchange);
+      // A recorded connection that sends a request is alive; it is closed after its reply.
+      if (peer !== undefined) this.#forget(peer);
       try {
         const response = await answer(request, exchange);
         const close = this.#ending || !this.#keeps(peer) ||
-          this.#isSpent(peer);
+          this.#isSpent(peer) || exchange.isLast;
         if (close) response.headers.set("connection", "close");
         if (exchange.hasAfter || close) {
           exchange.callerCloses = saysClose(request);
           this.#follow(exchange, close);
-        } else this.#exchanges.end(exchange);
+        } else this.exchanges.end(exchange);
         return response;
       } catch (error) {
-        this.#exchanges.end(exchange);
+        this.exchanges.end(exchange);
         exchange.replied();
         throw error;
       }
     };
-  }
-
-  /** True while a request of this connection is being answered. */
-  busy(peer: Peer): boolean {
-    return this.#exchanges.busy(peer);
-  }
-
-  /** How many requests this connection has sent, as long as it is known. */
-  served(peer: Peer): number {
-    return this.#exchanges.served(peer);
-  }
-
-  /** As {@linkcode Exchanges.beginPrune}. */
-  beginPrune(): (live: Iterable<Peer>) => void {
-    return this.#exchanges.beginPrune();
   }
 
   /** Turns keep-alive off, closes connections that wait for no reply, records the others. */
@@ -129,14 +120,14 @@ export class ConnectionTracker {
     const { libc, closeIdle } = this.#options;
     this.#keepAlive = false;
     if (libc.getpeername === undefined) closeIdle();
-    hideUnsentConnections(libc, this.#listeners);
+    hideUnsentConnections(libc, this.#listeners, true);
     const closed = await this.#closeIdle(
-      () => [...this.list(), ...this.#listUnix()],
+      () => [...this.list(), ...this.#listUnix(), ...this.#listVsock()],
       "skip",
     );
     // If prepares follow each other at once, no sweep does this.
-    const forget = this.beginPrune();
-    const left = this.list();
+    const forget = this.exchanges.beginPrune();
+    const left = [...this.list(), ...this.#listVsock()];
     forget(left.map(({ peer }) => peer));
     // Unix connections are not recorded: both of their ends are in the snapshot.
     this.#recorded.clear();
@@ -165,10 +156,10 @@ export class ConnectionTracker {
   recover(waiting: "close" | "keep"): { zombies: number } {
     const { libc } = this.#options;
     this.#keepAlive = true;
-    showUnsentConnections(libc, this.#listeners);
+    hideUnsentConnections(libc, this.#listeners, false);
     let zombies = 0;
     for (const connection of this.#recorded) {
-      if (waiting === "keep" && this.busy(connection.peer)) continue;
+      if (waiting === "keep" && this.exchanges.busy(connection.peer)) continue;
       if (shutdownConnection(libc, connection)) zombies++;
     }
     this.#recorded.clear();
@@ -198,10 +189,7 @@ export class ConnectionTracker {
    * earlier loses replies that the runtime has not written yet.
    */
   async replied(): Promise<void> {
-    const end = performance.now() + LAST_REPLIES_MS;
-    while (this.#exchanges.anyBusy && performance.now() < end) {
-      await sleep(1);
-    }
+    await waitFor(() => !this.exchanges.anyBusy, LAST_REPLIES_MS);
   }
 
   /** Whether the connection stays open after its reply, as far as is known now. */
@@ -211,27 +199,17 @@ export class ConnectionTracker {
 
   #closeIdle(
     list: () => Connection[],
-    fresh: "skip" | "wait",
+    onNew: "skip" | "wait",
   ): Promise<Set<string>> {
     const { libc } = this.#options;
-    return closeIdle({
-      libc,
-      list,
-      busy: (peer) => this.busy(peer),
-      onNew: fresh,
-    });
+    const busy = (peer: Peer) => this.exchanges.busy(peer);
+    return closeIdle({ libc, list, busy, onNew });
   }
 
   /** Whether this connection has sent as many requests as a connection may. */
   #isSpent(peer: Peer | undefined): boolean {
     return peer !== undefined && !peer.unix &&
-      this.served(peer) >= this.#options.maxRequestsPerConnection;
-  }
-
-  #begin(exchange: Exchange): void {
-    this.#exchanges.begin(exchange);
-    // A recorded connection that sends a request is alive; it is closed after its reply.
-    if (exchange.peer !== undefined) this.#forget(exchange.peer);
+      this.exchanges.served(peer) >= this.#options.maxRequestsPerConnection;
   }
 
   #forget(spoken: Peer): void {
@@ -249,8 +227,9 @@ export class ConnectionTracker {
       keepAlive: () => this.#ending || this.#keeps(exchange.peer),
       list: () => this.list(),
       listUnix: () => this.#listUnix(),
+      listVsock: () => this.#listVsock(),
       forget: (peer) => this.#forget(peer),
-      end: () => this.#exchanges.end(exchange),
+      end: () => this.exchanges.end(exchange),
       closeIdle: (list) => this.#closeIdle(list, "wait"),
     }, exchange).catch(onError);
   }

@@ -10,8 +10,9 @@ import { findCgroup, findCgroupRoot } from "../linux/cgroup.ts";
 import { wallClock } from "../linux/clock.ts";
 import { openKernelLog } from "../linux/kmsg.ts";
 import { lastError, type Libc, requireSymbol } from "../linux/libc.ts";
-import { readMounts } from "../linux/mountinfo.ts";
+import { type Mount, readMounts } from "../linux/mountinfo.ts";
 import {
+  allMountsToFreeze,
   mountsToFreeze,
   neededPaths,
   pathsToResolve,
@@ -48,7 +49,7 @@ export const kernelChecks: readonly Check[] = [
       if (libc.errno === undefined) {
         throw new Error("Cannot load the C library");
       }
-      requireSymbol(libc.ioctl, "ioctl");
+      requireSymbol(libc, "ioctl");
       return "loaded";
     },
     skipped: "every step and repair that needs a system call",
@@ -65,20 +66,27 @@ export const kernelChecks: readonly Check[] = [
   },
   {
     name: "freeze-mounts",
-    needed: (config) => config.freezeMounts.length > 0,
+    needed: ({ freezeMounts, freezeAllMounts, snapshotKind }) =>
+      freezeMounts.length > 0 || (freezeAllMounts && snapshotKind === "disk"),
     look({ config, libc }) {
       requireCapability("CAP_SYS_ADMIN");
-      requireSymbol(libc.ioctl, "ioctl");
-      const { freezeMounts, freezeForce, runtimeDirectory } = config;
-      if (freezeMounts.length === 0) {
+      requireSymbol(libc, "ioctl");
+      const { freezeMounts, freezeAllMounts, freezeForce } = config;
+      if (freezeMounts.length === 0 && !freezeAllMounts) {
         return "mounts can be frozen, none is configured";
       }
+      const { runtimeDirectory } = config;
       const needed = freezeForce ? [] : neededPaths(nearest(runtimeDirectory));
       const mounts = readMounts();
       const paths = pathsToResolve(freezeMounts, needed, mounts);
       const realPaths = new Map(paths.map((path) => [path, realPath(path)]));
-      return mountsToFreeze(freezeMounts, needed, realPaths, mounts)
-        .map(({ mountPoint }) => mountPoint).join(", ");
+      const names = (chosen: readonly Mount[]) =>
+        chosen.map(({ mountPoint }) => mountPoint).join(", ");
+      if (freezeMounts.length > 0) {
+        return names(mountsToFreeze(freezeMounts, needed, realPaths, mounts));
+      }
+      const { chosen } = allMountsToFreeze(needed, realPaths, mounts);
+      return `for kind disk: ${names(chosen) || "no mount"}`;
     },
     skipped: "freezing filesystems (--freeze-mounts)",
     remedy:
@@ -106,6 +114,17 @@ export const kernelChecks: readonly Check[] = [
       `${AS_ROOT} on a kernel with CONFIG_COMPACTION, or use --no-compact-memory`,
   },
   {
+    name: "page-frames",
+    needed: (config) => config.publishWorkingSet,
+    look() {
+      // proc_pid_pagemap(5): without it, all frames are 0.
+      requireCapability("CAP_SYS_ADMIN");
+      return "the agent can see which memory it uses";
+    },
+    skipped: "publishing the working set (--publish-working-set)",
+    remedy: `${AS_ROOT} with CAP_SYS_ADMIN`,
+  },
+  {
     name: "affinity",
     needed: always,
     look({ libc }) {
@@ -113,7 +132,7 @@ export const kernelChecks: readonly Check[] = [
       const size = BigInt(mask.length);
       // Sets the current mask again: this tests the permission and changes nothing.
       if (
-        requireSymbol(libc.sched_setaffinity, "sched_setaffinity")(
+        requireSymbol(libc, "sched_setaffinity")(
           process.pid,
           size,
           mask,
@@ -152,7 +171,7 @@ export const kernelChecks: readonly Check[] = [
     name: "wall-clock",
     needed: always,
     look({ libc }) {
-      requireSymbol(libc.clock_settime, "clock_settime");
+      requireSymbol(libc, "clock_settime");
       wallClock(libc);
       requireCapability("CAP_SYS_TIME");
       return "the wall clock can be set";
@@ -210,7 +229,7 @@ function entropyCount(libc: Libc): number {
   const pool = openSync("/dev/urandom", "r");
   try {
     const bytes = new Uint8Array(count.buffer);
-    if (requireSymbol(libc.ioctl, "ioctl")(pool, RNDGETENTCNT, bytes) < 0) {
+    if (requireSymbol(libc, "ioctl")(pool, RNDGETENTCNT, bytes) < 0) {
       throw lastError(libc, "read the entropy count of", "the random pool");
     }
   } finally {

@@ -10,6 +10,7 @@ import { readHardware } from "../linux/entropy.ts";
 import { hardwareClock } from "../linux/machine_clock.ts";
 import { hasGenerationId } from "../linux/vmgenid.ts";
 import { type Check, never } from "./check.ts";
+import { findHypervisor } from "./hypervisor.ts";
 
 /** Milliseconds that /dev/hwrng may take; the recovery has the same limit. */
 const HARDWARE_LIMIT_MS = 250;
@@ -22,7 +23,7 @@ export const machineChecks: readonly Check[] = [
   {
     name: "hypervisor",
     needed: never,
-    look: () => guessHypervisor(),
+    look: () => findHypervisor(),
     skipped: "nothing, but only a virtual machine has snapshots",
     remedy: "run Lull inside the virtual machine, not on its host",
   },
@@ -37,7 +38,7 @@ export const machineChecks: readonly Check[] = [
     },
     skipped: "exact evidence of a restore; Lull estimates it from the clocks",
     remedy:
-      "add the device (QEMU: -device vmgenid,guid=auto) and use a kernel with CONFIG_VMGENID, Linux 5.18 or later",
+      "add the device (QEMU: -device vmgenid,guid=auto; on arm64 a node microsoft,vmgenid in the device tree) and use a kernel with CONFIG_VMGENID, Linux 5.18 or later (arm64: 6.10)",
   },
   {
     name: "rtc",
@@ -110,34 +111,6 @@ export function findReporting(
     found.length === 0
       ? "this machine has no virtio balloon"
       : "the virtio balloon of this machine does not report free pages",
-  );
-}
-
-/** Describes the hypervisor; throws if there is no sign of one. */
-export function guessHypervisor(root = "/"): string {
-  const read = (path: string) => {
-    try {
-      return readFileSync(join(root, path), "utf8").trim();
-    } catch {
-      return ""; // an unreadable file gives no name
-    }
-  };
-  const names = [
-    read("sys/hypervisor/type"),
-    read("sys/class/dmi/id/sys_vendor"),
-    read("sys/class/dmi/id/product_name"),
-  ].filter((name) => name !== "");
-  // On x86, a hypervisor sets this flag for its guests (CPUID leaf 1, ECX bit 31).
-  const flagged = /^flags\s*:.*\bhypervisor\b/m.test(read("proc/cpuinfo"));
-  const name = names.join(" ");
-  if (flagged) {
-    return `the CPU reports a hypervisor${name ? `: ${name}` : ""}`;
-  }
-  const known =
-    /QEMU|KVM|Firecracker|Cloud Hypervisor|Xen|VMware|VirtualBox|Virtual Machine|Google|Amazon EC2/i;
-  if (known.test(name)) return `the firmware names a hypervisor: ${name}`;
-  throw new Error(
-    `there is no sign of a hypervisor${name === "" ? "" : `: ${name}`}`,
   );
 }
 

@@ -10,8 +10,14 @@ import { examine, type Finding } from "./check.ts";
 import { imageChecks } from "./image.ts";
 import { kernelChecks } from "./kernel.ts";
 import { machineChecks } from "./machine.ts";
+import { vsockChecks } from "./vsock.ts";
 
-const CHECKS = [...machineChecks, ...kernelChecks, ...imageChecks];
+const CHECKS = [
+  ...machineChecks,
+  ...kernelChecks,
+  ...imageChecks,
+  ...vsockChecks,
+];
 
 /** The parsed command line of `lull doctor`. */
 export interface DoctorRequest {

@@ -2,8 +2,9 @@
  * Looks for evidence without ever throwing, as the lifecycle needs it.
  * @module
  */
+import { sleep } from "../util/wait.ts";
 import type { EvidenceObserver } from "./observer.ts";
-import type { Evidence } from "../lifecycle/evidence.ts";
+import type { Evidence } from "../lifecycle/reports.ts";
 
 /** Milliseconds until the kernel log has the VM-fork message, if the machine is a fork. */
 const FORK_MESSAGE_MS = 100;
@@ -18,7 +19,7 @@ export async function lookForEvidence(
   const found = tryCheck(observer);
   const expected = found?.paused && !found.restored && found.conclusive;
   if (!expected) return found;
-  await new Promise((resolve) => setTimeout(resolve, FORK_MESSAGE_MS));
+  await sleep(FORK_MESSAGE_MS);
   return tryCheck(observer);
 }
 

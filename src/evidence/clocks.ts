@@ -2,7 +2,7 @@
  * Finds a pause of the machine by comparing clocks that continue during a pause.
  * @module
  */
-import type { EvidenceSource } from "../lifecycle/evidence.ts";
+import type { EvidenceSource } from "../lifecycle/reports.ts";
 import { messageOf } from "../util/errors.ts";
 import type { MachineClock } from "../linux/machine_clock.ts";
 

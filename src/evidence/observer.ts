@@ -3,7 +3,7 @@
  * @module
  */
 import { compareClock, type Mark, takeMark } from "./clocks.ts";
-import type { Evidence, EvidenceSource } from "../lifecycle/evidence.ts";
+import type { Evidence, EvidenceSource } from "../lifecycle/reports.ts";
 import { messageOf } from "../util/errors.ts";
 import {
   type KernelLog,

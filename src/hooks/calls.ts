@@ -11,7 +11,7 @@ import { OUTPUT } from "./output.ts";
  * Milliseconds for each thaw that is left when the time of all hooks is used up.
  * These thaws run in parallel, so that each hook is called.
  */
-export const LAST_CALL_MS = 2000;
+const LAST_CALL_MS = 2000;
 
 /** Remaining milliseconds that count as none, because timers may fire early. */
 export const LEAST_MS = 1;

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { ConfigError } from "../config/error.ts";
+import { refuse } from "../config/error.ts";
 import { parseTarget, TARGET_FORM } from "./target.ts";
 
 /** The maximum limit that a program may ask for, in milliseconds. */
@@ -49,8 +49,6 @@ export const EventsEntry = v.strictObject({
   policy,
 });
 
-/** An entry of the config file, before its check. */
-export type RequestInput = v.InferInput<typeof RequestEntry>;
 /** The checked registration of a program that gets requests. */
 export type Request = v.InferOutput<typeof RequestEntry>;
 /** The checked registration of a program that reads events. */
@@ -61,9 +59,6 @@ export function readFixed(entry: unknown): Request {
   const read = v.safeParse(RequestEntry, entry);
   if (read.success) return read.output;
   const [issue] = read.issues;
-  throw new ConfigError(
-    `Cannot use hook ${JSON.stringify(entry)}: ${
-      v.getDotPath(issue) ?? "it"
-    } must be ${issue.message}`,
-  );
+  const field = v.getDotPath(issue) ?? "it";
+  refuse(`hook ${JSON.stringify(entry)}`, `${field} must be ${issue.message}`);
 }

@@ -6,9 +6,9 @@
  */
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { errnoName } from "../util/errno.ts";
 import { errorCode, errorText, hasCode, messageOf } from "../util/errors.ts";
 import { readElf } from "../linux/elf.ts";
-import { errnoName } from "../linux/libc.ts";
 import { foreignMachine, hasOtherFormats, headOf, isElf } from "./file_head.ts";
 
 /** The maximum number of nested interpreters that the kernel follows. */
@@ -18,7 +18,7 @@ const MAX_INTERPRETERS = 5;
  * How a file is run: a program directly, a script by the interpreter of its `#!`
  * line, and a text without such a line by a shell.
  */
-export type RunMethod = "program" | "script" | "shell";
+type RunMethod = "program" | "script" | "shell";
 
 /**
  * Chooses how to run a file. A text without `#!` is run by a shell, as execvp(3)

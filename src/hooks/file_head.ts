@@ -28,7 +28,7 @@ const NATIVE: Partial<Record<string, readonly number[]>> = {
 };
 
 /** The beginning of a file, by which the kernel decides how to run the file. */
-export interface Head {
+interface Head {
   readonly bytes: Uint8Array;
   /** The first line, including a `\r` at its end. */
   readonly line: string;

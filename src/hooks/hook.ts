@@ -3,14 +3,16 @@
  * the freeze.
  * @module
  */
-import type { Outcome } from "../lifecycle/step.ts";
+import { HOOK_VARIABLES } from "../config/hook_variables.ts";
+import type { Policy } from "../lifecycle/plan.ts";
+import type { Kind, Outcome } from "../lifecycle/step.ts";
+import type { Early, Limits } from "../util/within.ts";
 import type { OUTPUT } from "./output.ts";
 
 /** `freeze` hooks run before the freeze, `thaw` hooks after it. */
 export type Phase = "freeze" | "thaw";
 
-/** Whether the failure of a freeze hook aborts the prepare. */
-export type Policy = "abort" | "continue";
+export type { Policy };
 
 /** The data that a call passes to a hook. */
 export interface HookEvent {
@@ -18,6 +20,8 @@ export interface HookEvent {
   readonly operation: string;
   /** The generation that the guest is in; at thaw, the one that begins. */
   readonly generation: number;
+  /** The kind of snapshot. Undefined for a thaw that an older version of Lull owed. */
+  readonly kind?: Kind;
   /** How the operation ended; known at thaw only. */
   readonly outcome?: Outcome;
   /** The host's wall clock, as the host wrote it; only at thaw, if known. */
@@ -54,11 +58,13 @@ export interface HookResult {
 }
 
 /** The limits of a call. */
-export interface Limits {
-  /** Milliseconds that the call may take. */
-  readonly limitMs: number;
-  /** Ends the call when it is aborted. */
-  readonly signal?: AbortSignal;
+export type CallLimits = Limits & { readonly limitMs: number };
+
+/** The reason in the result of a call that ended early. */
+export function reasonOf(why: Early, limitMs: number): string {
+  return why === "timeout"
+    ? `not done within ${Math.round(limitMs)} ms`
+    : "the prepare was aborted";
 }
 
 /** A hook. */
@@ -71,7 +77,7 @@ export interface Hook {
   /** The path or the URL of the hook. */
   readonly at?: string;
   /** Calls the hook. Never throws or rejects: failures are in the result. */
-  call(event: HookEvent, limits: Limits): Promise<HookResult>;
+  call(event: HookEvent, limits: CallLimits): Promise<HookResult>;
 }
 
 /**
@@ -93,19 +99,9 @@ export function nameIn(key: string): string {
   return key.slice(key.indexOf(" ") + 1);
 }
 
-const NAMES = {
-  phase: "PHASE",
-  operation: "OPERATION",
-  generation: "GENERATION",
-  outcome: "OUTCOME",
-  hostTime: "HOST_TIME",
-} as const satisfies Record<keyof HookEvent, string>;
-
 /** The event as environment variables, such as LULL_PHASE and LULL_HOST_TIME. */
 export function asEnvironment(event: HookEvent): Record<string, string> {
-  return Object.fromEntries(
-    known(event).map(([name, value]) => [`LULL_${name}`, value]),
-  );
+  return Object.fromEntries(known(event));
 }
 
 /**
@@ -115,14 +111,15 @@ export function asEnvironment(event: HookEvent): Record<string, string> {
 export function asHeaders(event: HookEvent): Record<string, string> {
   return Object.fromEntries(
     known(event).map(([name, value]) => [
-      `lull-${name.toLowerCase().replaceAll("_", "-")}`,
+      name.toLowerCase().replaceAll("_", "-"),
       value.toWellFormed().replace(/[^ -$&-~]/gu, encodeURIComponent),
     ]),
   );
 }
 
 function known(event: HookEvent): [string, string][] {
-  return (Object.keys(NAMES) as (keyof HookEvent)[]).flatMap((key) =>
-    event[key] === undefined ? [] : [[NAMES[key], String(event[key])]]
+  const names: Record<keyof HookEvent, string> = HOOK_VARIABLES;
+  return (Object.keys(names) as (keyof HookEvent)[]).flatMap((key) =>
+    event[key] === undefined ? [] : [[names[key], String(event[key])]]
   );
 }

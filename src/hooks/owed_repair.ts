@@ -3,7 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import type { EntryRepairer } from "../lifecycle/journal.ts";
+import type { Repairer } from "../lifecycle/journal.ts";
+import { KINDS, OUTCOMES } from "../lifecycle/request.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import type { Log } from "../log/mod.ts";
 import { since } from "../util/errors.ts";
@@ -14,14 +15,12 @@ import { changeOf, type OwedThaws } from "./owed_thaws.ts";
 const Started = v.object({
   operation: v.string(),
   generation: v.number(),
-  outcome: v.optional(
-    v.picklist(["restored", "resumed", "expired", "aborted"]),
-  ),
+  kind: v.optional(v.picklist(KINDS)),
+  outcome: v.optional(v.picklist(OUTCOMES)),
   started: v.array(v.string()),
 });
 
-/** What {@linkcode repairOwed} needs. */
-export interface OwedRepairOptions {
+interface OwedRepairOptions {
   /** The current hooks, in the order of freeze. */
   readonly hooks: () => readonly Hook[];
   /** Milliseconds that all thaws of one start may take together. */
@@ -37,7 +36,7 @@ export interface OwedRepairOptions {
  * Each hook is called once, even if several entries name it, so that the start takes
  * a limited time.
  */
-export function repairOwed(options: OwedRepairOptions): EntryRepairer {
+export function repairOwed(options: OwedRepairOptions): Repairer {
   const { hooks, limitMs, owed, log } = options;
   const called = new Set<string>();
   let start: number | undefined;

@@ -8,20 +8,19 @@ import type { Recorded } from "../lifecycle/journal.ts";
 import { messageOf } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 import { type Call, isPaid } from "./calls.ts";
-import { deadline, type Ended } from "./deadline.ts";
+import { type Limits, within } from "../util/within.ts";
 import {
   type Hook,
   type HookEvent,
   type HookResult,
   keyOf,
   keyOfProgram,
-  type Limits,
   nameIn,
 } from "./hook.ts";
 import { OUTPUT } from "./output.ts";
 
 /** The owed thaws of one operation, which are one entry of the journal. */
-export interface OwedEntry {
+interface OwedEntry {
   /** The event that the thaw calls pass to the hooks. */
   readonly event: HookEvent;
   /** The keys of the hooks that are owed the thaw. */
@@ -35,8 +34,7 @@ export interface OwedEntry {
  */
 export type Listener = (key: string, result?: HookResult) => void;
 
-/** What {@linkcode OwedThaws} needs. */
-export interface OwedThawsOptions {
+interface OwedThawsOptions {
   /** Finds the program of this name if it is registered. */
   readonly find: (name: string) => Hook | undefined;
   /** Milliseconds that one owed thaw may take. */
@@ -84,13 +82,7 @@ export class OwedThaws {
   async begin(limits: Limits): Promise<boolean> {
     this.#operations++;
     if (this.#delivery === undefined) return true;
-    let cancel = () => {};
-    const limit = new Promise<Ended>((resolve) =>
-      cancel = deadline(limits, resolve)
-    );
-    const first = await Promise.race([this.#delivery, limit]);
-    cancel();
-    return first === undefined;
+    return "value" in await within(this.#delivery, limits);
   }
 
   /**
@@ -232,8 +224,8 @@ export class OwedThaws {
 
 /** The change that the journal records for started hooks and for owed thaws. */
 export function changeOf(
-  { operation, generation, outcome }: Omit<HookEvent, "phase">,
+  { operation, generation, kind, outcome }: Omit<HookEvent, "phase">,
   hooks: Iterable<string>,
 ): Record<string, unknown> {
-  return { operation, generation, outcome, started: [...hooks] };
+  return { operation, generation, kind, outcome, started: [...hooks] };
 }

@@ -3,10 +3,12 @@
  * output up to a maximum size.
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import process from "node:process";
+import { dropProtection } from "../linux/oom_score.ts";
 import { hasCode, since } from "../util/errors.ts";
-import { deadline, type Ended, reasonOf } from "./deadline.ts";
+import { nodeChildProcess } from "../util/lazy_builtins.ts";
+import { type Early, within } from "../util/within.ts";
 import {
   hintFor,
   runMethodOf,
@@ -15,9 +17,10 @@ import {
 } from "./executable.ts";
 import {
   asEnvironment,
+  type CallLimits,
   type HookEvent,
   type HookResult,
-  type Limits,
+  reasonOf,
 } from "./hook.ts";
 import { OUTPUT, Output } from "./output.ts";
 
@@ -32,7 +35,7 @@ const KILL_MS = 1000;
 const DRAIN_MS = 20;
 
 /** The result of running a script. */
-export type ScriptResult = Omit<HookResult, "name" | "kind">;
+type ScriptResult = Omit<HookResult, "name" | "kind">;
 
 /**
  * Runs a script with the phase as its argument, until its main process ends. A
@@ -44,7 +47,7 @@ export type ScriptResult = Omit<HookResult, "name" | "kind">;
 export async function runScript(
   path: string,
   event: HookEvent,
-  limits: Limits,
+  limits: CallLimits,
 ): Promise<ScriptResult> {
   const start = performance.now();
   const output = new Output();
@@ -55,6 +58,7 @@ export async function runScript(
   let child: ChildProcess;
   try {
     child = launch(path, event);
+    dropProtection(child.pid);
   } catch (error) {
     return report("failed", {
       reached: false,
@@ -81,7 +85,7 @@ export async function runScript(
   }
   const ok = end.kind === "exit" && end.code === 0;
   if (!ok) killGroup(child.pid);
-  await within(DRAIN_MS, closed);
+  await within(closed, { limitMs: DRAIN_MS });
   detach(child);
   if (end.kind !== "exit") {
     const stuck = end.gone ? "" : `; it still runs ${KILL_MS} ms after SIGKILL`;
@@ -102,9 +106,9 @@ export async function runScript(
 type End =
   | { kind: "exit"; code: number | null; signal: string | null }
   | { kind: "error"; error: unknown }
-  | { kind: Ended; gone: boolean };
+  | { kind: Early; gone: boolean };
 
-async function endOf(child: ChildProcess, limits: Limits): Promise<End> {
+async function endOf(child: ChildProcess, limits: CallLimits): Promise<End> {
   const ended = new Promise<End>((resolve) => {
     child.once(
       "exit",
@@ -112,15 +116,11 @@ async function endOf(child: ChildProcess, limits: Limits): Promise<End> {
     );
     child.on("error", (error) => resolve({ kind: "error", error }));
   });
-  let cancel = () => {};
-  const early = new Promise<Ended>((resolve) =>
-    cancel = deadline(limits, resolve)
-  );
-  const first = await Promise.race([ended, early]);
-  cancel();
-  if (typeof first !== "string") return first;
+  const first = await within(ended, limits);
+  if ("value" in first) return first.value;
   killGroup(child.pid);
-  return { kind: first, gone: await within(KILL_MS, ended) };
+  const gone = "value" in await within(ended, { limitMs: KILL_MS });
+  return { kind: first.early, gone };
 }
 
 function launch(path: string, event: HookEvent): ChildProcess {
@@ -137,10 +137,11 @@ function launch(path: string, event: HookEvent): ChildProcess {
     env: { ...env, ...asEnvironment(event) },
     stdio: ["ignore", "pipe", "pipe"] as ("ignore" | "pipe")[],
   };
-  const byShell = () => spawn("/bin/sh", [path, event.phase], options);
+  const byShell = () =>
+    nodeChildProcess().spawn("/bin/sh", [path, event.phase], options);
   if (method === "shell") return byShell();
   try {
-    return spawn(path, [event.phase], options);
+    return nodeChildProcess().spawn(path, [event.phase], options);
   } catch (error) {
     // The interpreter of the script is a text without "#!". execvp(3), which Deno
     // uses, runs the script by a shell in this case.
@@ -173,14 +174,4 @@ function detach(child: ChildProcess): void {
     (stream as { unref?(): void } | null)?.unref?.();
   }
   child.unref();
-}
-
-async function within(ms: number, what: Promise<unknown>): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  const inTime = await Promise.race([what.then(() => true), limit]);
-  clearTimeout(timer);
-  return inTime;
 }

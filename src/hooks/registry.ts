@@ -3,10 +3,15 @@
  * the programs that registered.
  * @module
  */
-import { ConfigError } from "../config/error.ts";
-import { since } from "../util/errors.ts";
+import { refuse } from "../config/error.ts";
 import { type Events, readFixed, type Request } from "./entries.ts";
-import type { Hook, HookEvent, HookResult, Limits, Policy } from "./hook.ts";
+import type {
+  CallLimits,
+  Hook,
+  HookEvent,
+  HookResult,
+  Policy,
+} from "./hook.ts";
 import type { OwedThaws } from "./owed_thaws.ts";
 import { postHook } from "./requests.ts";
 import type { SavedPrograms } from "./saved_programs.ts";
@@ -34,10 +39,9 @@ interface Program extends HookInfo {
 }
 
 /** Why a program was refused: another hook has its name, or the registry is full. */
-export type Refused = "taken" | "full";
+type Refused = "taken" | "full";
 
-/** What {@linkcode HookRegistry} needs. */
-export interface RegistryOptions {
+interface RegistryOptions {
   /** The limit of a program that asks for none, in milliseconds. */
   readonly limitMs: number;
   /** Entries of the config file; a wrong one makes the constructor throw a ConfigError. */
@@ -173,17 +177,11 @@ export class HookRegistry {
     name: string,
     kind: HookInfo["kind"],
     event: HookEvent,
-    limits: Limits,
+    limits: CallLimits,
   ): Promise<HookResult> {
-    const start = performance.now();
     const program = this.#programs.get(name);
     if (program === undefined) {
-      const unreached = {
-        name,
-        kind,
-        ms: since(start),
-        reached: false,
-      } as const;
+      const unreached = { name, kind, ms: 0, reached: false } as const;
       return kind === "request"
         ? { ...unreached, status: "withdrawn", reason: "the program withdrew" }
         : {
@@ -232,9 +230,7 @@ export class HookRegistry {
   #addConfigured(entry: unknown): void {
     const read = readFixed(entry);
     if (this.#programs.has(read.name)) {
-      throw new ConfigError(
-        `Cannot use hook ${read.name}: two entries have this name`,
-      );
+      refuse(`hook ${read.name}`, "two entries have this name");
     }
     this.#add({ ...read, kind: "request", source: "config" });
   }

@@ -6,12 +6,13 @@
 import { nodeHttp } from "../util/lazy_builtins.ts";
 import { obstacleTo } from "../linux/obstacle.ts";
 import { errorText, hasCode, since } from "../util/errors.ts";
-import { deadline, type Ended, reasonOf } from "./deadline.ts";
+import { type Early, endEarly } from "../util/within.ts";
 import {
   asHeaders,
+  type CallLimits,
   type HookEvent,
   type HookResult,
-  type Limits,
+  reasonOf,
 } from "./hook.ts";
 import { OUTPUT, Output } from "./output.ts";
 import type { Target } from "./target.ts";
@@ -22,7 +23,7 @@ const UNREACHED: readonly string[] = ["ECONNREFUSED", "ENOENT"];
 type Answer =
   | { readonly status: number }
   | { readonly error: unknown }
-  | { readonly ended: Ended };
+  | { readonly ended: Early };
 
 /**
  * Posts the event and waits for the complete response. A status other than 2xx is a
@@ -32,7 +33,7 @@ type Answer =
 export async function postHook(
   target: Target,
   event: HookEvent,
-  limits: Limits,
+  limits: CallLimits,
 ): Promise<Omit<HookResult, "name" | "kind">> {
   const start = performance.now();
   const obstacle = obstacleOf(target);
@@ -72,7 +73,7 @@ export async function postHook(
 function post(
   target: Target,
   event: HookEvent,
-  limits: Limits,
+  limits: CallLimits,
   output: Output,
 ): Promise<Answer> {
   return new Promise((resolve) => {
@@ -98,7 +99,7 @@ function post(
         () => end({ error: new Error("the response was incomplete") }),
       );
     });
-    const cancel = deadline(limits, (ended) => {
+    const cancel = endEarly(limits, (ended) => {
       end({ ended });
       sent.destroy();
     });

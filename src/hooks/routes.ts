@@ -7,6 +7,7 @@ import { bodyLimit } from "hono/body-limit";
 import * as v from "valibot";
 import { EventsEntry, RequestEntry } from "./entries.ts";
 import type { HookRegistry } from "./registry.ts";
+import { expectedBy } from "../util/json_input.ts";
 import { type HookProblemKind, problemReply } from "../util/problem.ts";
 
 /** Maximum bytes of a request's body. */
@@ -124,9 +125,7 @@ function wrong(
       path: issue.type === "strict_object" ? "" : v.getDotPath(issue) ?? "",
       expected: issue.type === "strict_object"
         ? "no other fields, and all required ones"
-        : issue.message.startsWith("Invalid ")
-        ? issue.expected ?? "another value"
-        : issue.message,
+        : expectedBy(issue),
     })),
   });
 }

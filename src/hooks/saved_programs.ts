@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
-import { hasCode } from "../util/errors.ts";
+import { resultUnless } from "../util/errors.ts";
 import { type Request, RequestEntry } from "./entries.ts";
 
 const NAME = "hooks.json";
@@ -43,13 +43,11 @@ export class SavedPrograms {
    * cannot be read or has wrong content.
    */
   load(): Request[] {
-    let text: string;
-    try {
-      text = readFileSync(this.#path, "utf8");
-    } catch (error) {
-      if (hasCode(error, "ENOENT")) return [];
-      throw error;
-    }
+    const text = resultUnless(
+      ["ENOENT"],
+      () => readFileSync(this.#path, "utf8"),
+    );
+    if (text === undefined) return [];
     let document: v.InferOutput<typeof Document>;
     try {
       document = v.parse(Document, JSON.parse(text));

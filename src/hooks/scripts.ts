@@ -17,7 +17,7 @@ import { runScript } from "./process.ts";
 const IGNORED = /^\.|~$|\.(bak|orig|rpmnew|rpmorig|rpmsave|sample|dpkg-[^.]*)$/;
 
 /** Where scripts are, and how they are called. */
-export interface ScriptOptions {
+interface ScriptOptions {
   /** The directories, in the order of calls. A missing directory has no scripts. */
   readonly directories: readonly string[];
   /** Milliseconds that each script may take. */

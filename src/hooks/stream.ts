@@ -3,11 +3,16 @@
  * @module
  */
 import { since } from "../util/errors.ts";
-import { deadline, type Ended, reasonOf } from "./deadline.ts";
-import type { HookEvent, HookResult, Limits } from "./hook.ts";
+import { type Early, endEarly } from "../util/within.ts";
+import {
+  type CallLimits,
+  type HookEvent,
+  type HookResult,
+  reasonOf,
+} from "./hook.ts";
 import { OUTPUT } from "./output.ts";
 
-type Reply = { readonly error?: string } | Ended | "closed" | "unsent";
+type Reply = { readonly error?: string } | Early | "closed" | "unsent";
 
 /** A program that holds a connection open and reads events from it. */
 export class EventStream {
@@ -27,7 +32,7 @@ export class EventStream {
   async call(
     id: string,
     event: HookEvent,
-    limits: Limits,
+    limits: CallLimits,
   ): Promise<Omit<HookResult, "name" | "kind">> {
     const start = performance.now();
     const reply = await this.#ask(id, event, limits);
@@ -61,13 +66,13 @@ export class EventStream {
     for (const resolve of this.#waiting.values()) resolve("closed");
   }
 
-  async #ask(id: string, event: HookEvent, limits: Limits): Promise<Reply> {
+  async #ask(id: string, event: HookEvent, limits: CallLimits): Promise<Reply> {
     if (this.#closed) return "unsent";
     let cancel = () => {};
     try {
       return await new Promise<Reply>((resolve) => {
         this.#waiting.set(id, resolve);
-        cancel = deadline(limits, resolve);
+        cancel = endEarly(limits, resolve);
         try {
           this.#send(eventOf(id, event));
         } catch {

@@ -13,8 +13,7 @@ import type { ListenAddress } from "../runtime/types.ts";
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2000;
 
-/** What the wait needs. */
-export interface AddressWaitOptions {
+interface AddressWaitOptions {
   /** Tries to listen; false if the machine still does not have the address. */
   readonly tryToListen: (at: ListenAddress) => Promise<boolean>;
   /** Gets the error of a try; an error with the same reason as the one before is not repeated. */

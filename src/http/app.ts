@@ -4,41 +4,34 @@
  */
 import { Hono } from "hono";
 import { requestId } from "hono/request-id";
-import { plainHealth } from "./routes/health.ts";
-import { logRequest } from "./routes/log_request.ts";
-import { nameOperation } from "./routes/operation_header.ts";
 import { problem, ProblemError } from "./routes/problem.ts";
 import { allowedMethods } from "./routes/route.ts";
 import { ROUTES } from "./routes/table.ts";
+import { Ending, OtherKind, OtherOperation } from "../lifecycle/errors.ts";
+import { since } from "../util/errors.ts";
 import type { Bindings } from "../connections/exchange.ts";
 import type { Agent } from "./context.ts";
 import { callOf } from "./guard.ts";
 
 type App = Hono<{ Bindings: Bindings }>;
 
+declare module "hono" {
+  interface ContextVariableMap {
+    /**
+     * The id of the operation that the reply is about. If no route sets it, it is the operation under
+     * way, or the last one; before the first operation there is none.
+     */
+    operation: string | undefined;
+  }
+}
+
 /** The paths whose replies name the operation. */
 const NAMING_PATHS = new Set(
   ROUTES.filter(({ namesOperation }) => namesOperation).map(({ path }) => path),
 );
 
-/** Replies to every request; it does not listen. */
-export interface Replier {
-  fetch(request: Request, env: Bindings): Promise<Response>;
-}
-
-/** Makes the app. */
-export function createApp(agent: Agent): Replier {
-  const app = createRouter(agent);
-  return {
-    async fetch(request, env) {
-      return await plainHealth(request, env, agent) ??
-        await app.fetch(request, env);
-    },
-  };
-}
-
-/** Makes the router with all routes and their middleware. */
-export function createRouter(agent: Agent): App {
+/** Makes the app that replies to every request; it does not listen. */
+export function createApp(agent: Agent): App {
   const { lifecycle, metrics, log, newId } = agent;
   const app: App = new Hono();
   app.use(requestId({ generator: newId }));
@@ -48,20 +41,20 @@ export function createRouter(agent: Agent): App {
     const counts = !c.env.isSelfCall;
     if (counts) metrics.requested();
     await next();
-    if (NAMING_PATHS.has(path)) nameOperation(c, lifecycle);
+    if (NAMING_PATHS.has(path)) {
+      const id = c.get("operation") ?? lifecycle.operation?.id;
+      if (id !== undefined) c.res.headers.set("lull-operation", id);
+    }
     if (method === "HEAD") {
       // Hono removes the body of a reply to HEAD, and the length would be that of no body.
       const { byteLength } = await c.res.clone().arrayBuffer();
       c.res.headers.set("content-length", String(byteLength));
     }
     if (!counts) return;
-    logRequest(log, {
-      request: c.get("requestId"),
-      method,
-      path,
-      status: c.res.status,
-      ms: performance.now() - start,
-    });
+    const { status } = c.res;
+    const request = c.get("requestId");
+    const fields = { request, method, path, status, ms: since(start) };
+    log[levelOf(method, status)]("request", fields);
   });
   app.use(async (c, next) => {
     c.set("bodyLimitBytes", agent.bodyLimitBytes);
@@ -83,12 +76,31 @@ export function createRouter(agent: Agent): App {
   }
   app.notFound((c) => problem(c, lifecycle, new ProblemError("not-found")));
   app.onError((error, c) => {
-    if (error instanceof ProblemError) return problem(c, lifecycle, error);
-    log.error("request failed", {
-      request: c.get("requestId"),
-      error: error.stack ?? String(error),
-    });
-    return problem(c, lifecycle, new ProblemError("internal"));
+    const known = problemOf(error);
+    if (known === undefined) {
+      log.error("request failed", {
+        request: c.get("requestId"),
+        error: error.stack ?? String(error),
+      });
+    }
+    return problem(c, lifecycle, known ?? new ProblemError("internal"));
   });
   return app;
+}
+
+/** The level of a request's log line. Hosts poll often, so a GET without an error is for debugging. */
+function levelOf(method: string, status: number) {
+  if (status >= 500) return "error";
+  if (status >= 400) return "warn";
+  return method === "POST" ? "info" : "debug";
+}
+
+/** The problem of an error that a route may throw; undefined for an error that is a bug. */
+function problemOf(error: unknown): ProblemError | undefined {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof OtherOperation) {
+    return new ProblemError("other-operation");
+  }
+  if (error instanceof OtherKind) return new ProblemError("other-kind");
+  return error instanceof Ending ? new ProblemError("ending") : undefined;
 }

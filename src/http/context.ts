@@ -4,10 +4,11 @@
  */
 import type { ConnectionTracker } from "../connections/tracker.ts";
 import type { OwedThaws } from "../hooks/owed_thaws.ts";
-import type { Repaired } from "../lifecycle/journal.ts";
+import type { Repaired } from "../lifecycle/reports.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/mod.ts";
 import type { PortSubsystem } from "../ports/subsystem.ts";
+import type { PublishedSet } from "../memory/published_set.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { Guard } from "./guard.ts";
 import type { Metrics } from "./metrics.ts";
@@ -27,7 +28,12 @@ export interface Agent {
   readonly newId: () => string;
   readonly log: Log;
   readonly bodyLimitBytes: number;
-  readonly guard: Pick<Guard, "refusal" | "mayRecoverByHealth">;
+  readonly guard: Pick<
+    Guard,
+    "refusal" | "mayRecoverByHealth" | "mayReadMemory"
+  >;
+  /** The agent's working set in the machine's memory; not given if it is not published. */
+  readonly workingSet?: () => PublishedSet | undefined;
   /** Whether calls other than health checks need the token. */
   readonly tokenNeeded: boolean;
   /** Whether a health check may recover a quiesced guest. */

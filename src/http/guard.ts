@@ -9,6 +9,9 @@ import type { Peer } from "../runtime/types.ts";
 import type { Bindings } from "../connections/exchange.ts";
 import type { TokenFile } from "./token.ts";
 
+/** VMADDR_CID_HOST (vsock(7)): the CID of the host. No guest process can have it. */
+const HOST_CID = 2;
+
 /** Why a request is refused. Each value is a kind of problem. */
 export type Refusal = "guest-call" | "browser-call" | "token-needed";
 
@@ -64,6 +67,18 @@ export class Guard {
       !this.#isGuest(call.peer);
   }
 
+  /**
+   * Whether the caller may know which pages of the guest's memory the agent uses: it may prepare, and
+   * it is outside of the guest. A caller on a unix socket is inside, and so is one of unknown origin.
+   */
+  mayReadMemory(call: Call): boolean {
+    const { peer } = call;
+    if (peer === undefined || peer.unix) return false;
+    if (this.#whyNotControl(call) !== undefined) return false;
+    if (peer.cid !== undefined) return peer.cid === HOST_CID;
+    return !this.#options.isLocal(peer.address);
+  }
+
   #whyNotControl({ headers, peer }: Call): Refusal | undefined {
     // Checked before the token, because a page may have given the token to the browser.
     if (isBrowser(headers)) return "browser-call";
@@ -81,6 +96,7 @@ export class Guard {
     if (peer === undefined) return true;
     // The mode of the socket's file allows only its owner to connect.
     if (peer.unix) return false;
+    if (peer.cid !== undefined) return peer.cid !== HOST_CID;
     const { address } = peer;
     // A health check usually comes from the address of the prepare. The cached result saves the
     // health check after a restore the question to the kernel.

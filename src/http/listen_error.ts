@@ -7,7 +7,7 @@ import { errorCode, errorText, messageOf } from "../util/errors.ts";
 import { parseIp } from "../linux/ip.ts";
 import { addressText } from "../runtime/server.ts";
 import type { ListenAddress } from "../runtime/types.ts";
-import { StartError } from "../config/start_error.ts";
+import { StartError } from "../config/error.ts";
 
 /**
  * Whether the machine does not have the address, and may get it later. A host name does not
@@ -15,8 +15,18 @@ import { StartError } from "../config/start_error.ts";
  * block the agent while it asks the name servers.
  */
 export function isMissingAddress(at: ListenAddress, error: unknown): boolean {
-  return causeCode(error) === "EADDRNOTAVAIL" && !("path" in at) &&
+  return causeCode(error) === "EADDRNOTAVAIL" && "host" in at &&
     isAddress(at.host);
+}
+
+/** The code of socket(2) for a family that the kernel does not have. */
+const NO_VSOCK = "EAFNOSUPPORT";
+
+/** Whether the address is a vsock port and the kernel has no vsock. */
+export function isWithoutVsock(at: ListenAddress, error: unknown): boolean {
+  if (!("vsockPort" in at) || !(error instanceof Error)) return false;
+  const { cause } = error; // that of the StartError is the runtime's error
+  return causeCode(error) === NO_VSOCK || causeCode(cause) === NO_VSOCK;
 }
 
 /** Makes the error for the user: what {@linkcode Runtime.serve} threw, and what to do. */
@@ -32,7 +42,7 @@ export async function listenFailure(
 
 /** Bun gives the code of another error for a host name that it cannot resolve. */
 async function unresolved(at: ListenAddress): Promise<string | undefined> {
-  if ("path" in at || isAddress(at.host)) return undefined;
+  if (!("host" in at) || isAddress(at.host)) return undefined;
   try {
     await nodeDns().promises.lookup(at.host);
     return undefined;
@@ -51,6 +61,8 @@ function adviceFor(at: ListenAddress, code: string | undefined): string {
   const isPath = "path" in at;
   const another = isPath
     ? "name another path with --listen"
+    : "vsockPort" in at
+    ? "name another vsock port with --listen"
     : "name another address with --port, --host or --listen";
   switch (code) {
     case "EADDRINUSE":
@@ -60,8 +72,10 @@ function adviceFor(at: ListenAddress, code: string | undefined): string {
       return `start the agent as a user who may listen there, or ${another}`;
     case "ENOENT":
       return isPath ? `make its directory, or ${another}` : another;
+    case NO_VSOCK:
+      return `load the kernel's module vsock (modprobe vsock), or ${another}`;
     default:
-      return isPath || isAddress(at.host)
+      return !("host" in at) || isAddress(at.host)
         ? another
         : `name an address instead of a host name, with --host or --listen`;
   }

@@ -13,7 +13,11 @@ import type {
 } from "../runtime/types.ts";
 import { AddressWait } from "./address_wait.ts";
 import type { Listening } from "../connections/tracker.ts";
-import { isMissingAddress, listenFailure } from "./listen_error.ts";
+import {
+  isMissingAddress,
+  isWithoutVsock,
+  listenFailure,
+} from "./listen_error.ts";
 
 interface Open {
   readonly at: ListenAddress;
@@ -39,7 +43,8 @@ export function addressesOf(
 
 /** How to listen, and what to call. */
 export interface ListenersOptions
-  extends Pick<ServeOptions, "fetch" | "onError" | "onListenAgain"> {
+  extends
+    Pick<ServeOptions, "fetch" | "onError" | "onListenAgain" | "directory"> {
   /**
    * Called when the machine has got an address and the agent listens on it. The port of a unix
    * socket is 0.
@@ -51,6 +56,7 @@ export interface ListenersOptions
 export class Listeners implements Listening {
   readonly #runtime: Pick<Runtime, "serve">;
   #open: readonly Open[] = [];
+  #unsupported: readonly ListenAddress[] = [];
   /** The ports of the TCP servers; cached, because a recovery asks for them. */
   #ports: readonly number[] = [];
   #wait: AddressWait | undefined;
@@ -61,33 +67,51 @@ export class Listeners implements Listening {
 
   /**
    * Listens on all addresses. If the machine does not have an address, the agent listens on it as
-   * soon as the machine has it. If another address fails, the agent listens on none of them, and
-   * this rejects with a StartError.
+   * soon as the machine has it. If the kernel has no vsock, the agent serves the other addresses. If
+   * another address fails, or none is left, the agent listens on none of them, and this rejects
+   * with a StartError.
    */
   async open(
     addresses: readonly ListenAddress[],
     options: ListenersOptions,
   ): Promise<void> {
+    let missing: unknown;
     try {
       for (const at of addresses) {
-        if (await this.#listen(at, options) === undefined) {
-          this.#waitFor(at, options);
-        }
+        missing = await this.#openOne(at, options) ?? missing;
       }
+      const none = this.#open.length === 0 && this.#wait === undefined;
+      if (none && missing !== undefined) throw missing;
     } catch (error) {
       this.stop();
       throw error;
     }
   }
 
+  /** Returns the error if the kernel has no vsock; rejects with any other error. */
+  async #openOne(
+    at: ListenAddress,
+    options: ListenersOptions,
+  ): Promise<unknown> {
+    try {
+      if (await this.#listen(at, options) === undefined) {
+        this.#waitFor(at, options);
+      }
+    } catch (error) {
+      if (!isWithoutVsock(at, error)) throw error;
+      this.#unsupported = [...this.#unsupported, at];
+      return error;
+    }
+  }
+
   /** Undefined if the machine does not have the address. */
   async #listen(
     at: ListenAddress,
-    { fetch, onError, onListenAgain }: ListenersOptions,
+    { fetch, onError, onListenAgain, directory }: ListenersOptions,
   ): Promise<Open | undefined> {
     let server: RuntimeServer;
     try {
-      const options = { fetch, onError, onListenAgain };
+      const options = { fetch, onError, onListenAgain, directory };
       server = await this.#runtime.serve({ ...at, ...options });
     } catch (error) {
       if (isMissingAddress(at, error)) return undefined;
@@ -95,7 +119,7 @@ export class Listeners implements Listening {
     }
     const open = { at, server };
     this.#open = [...this.#open, open];
-    if (!("path" in at)) this.#ports = [...this.#ports, server.port];
+    if ("host" in at) this.#ports = [...this.#ports, server.port];
     return open;
   }
 
@@ -128,6 +152,12 @@ export class Listeners implements Listening {
     return this.#open.flatMap(({ at }) => "path" in at ? [at.path] : []);
   }
 
+  get vsock(): string[] {
+    return this.#open.flatMap(({ at }) =>
+      "vsockPort" in at ? [addressText(at)] : []
+    );
+  }
+
   /** The addresses in the form of the option `listen`, with the ports that the kernel chose. */
   get addresses(): string[] {
     return this.#open.map(addressOf);
@@ -136,6 +166,11 @@ export class Listeners implements Listening {
   /** The addresses that the machine does not have yet, in the form of the option `listen`. */
   get missing(): string[] {
     return this.#wait?.missing.map(addressText) ?? [];
+  }
+
+  /** The vsock ports of a kernel that has no vsock, in the form of the option `listen`. */
+  get unsupported(): string[] {
+    return this.#unsupported.map(addressText);
   }
 
   /** Stops the wait for addresses until {@linkcode resume}, because the guest is quiesced. */
@@ -167,5 +202,5 @@ export class Listeners implements Listening {
 
 /** The address with the port that the kernel chose. */
 function addressOf({ at, server }: Open): string {
-  return addressText("path" in at ? at : { ...at, port: server.port });
+  return addressText("host" in at ? { ...at, port: server.port } : at);
 }

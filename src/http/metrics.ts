@@ -3,7 +3,7 @@
  * @module
  */
 import type { Operation } from "../lifecycle/operation.ts";
-import type { Recovery } from "../lifecycle/recovery.ts";
+import type { Recovery } from "../lifecycle/reports.ts";
 
 /** The content type of OpenMetrics 1.0. */
 export const OPEN_METRICS =

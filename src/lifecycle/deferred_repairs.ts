@@ -5,10 +5,9 @@
  * @module
  */
 import type { PlannedRepair, RepairName } from "./plan.ts";
-import type { Recovery } from "./recovery.ts";
-import type { Field, Outcome, RecoverRequest } from "./request.ts";
+import type { Recovery, StepReport } from "./reports.ts";
+import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
 import { run } from "./run.ts";
-import type { StepReport } from "./step.ts";
 
 /** The repair that applies a field. */
 const REPAIR_OF = {
@@ -64,11 +63,6 @@ export class DeferredRepairs {
     return this.#entropyRequired && !this.#reseeded;
   }
 
-  /** True if no host has sent its time since the last recovery. */
-  get owesClock(): boolean {
-    return this.#recovery !== undefined && !this.#clockSet;
-  }
-
   /**
    * Starts over with a new recovery. Returns the fields of its request that its
    * repairs could not apply. The requirement of entropy remains until it is met or
@@ -104,19 +98,26 @@ export class DeferredRepairs {
   }
 
   /**
-   * Applies the data of a request when `when` resolves, one request at a time, and
-   * returns the fields that could not be applied. `when` resolves to the data that is
-   * still to be applied. Data that is sent twice is applied twice, with the same
-   * result.
+   * Applies the data of a request, one request at a time, and returns the fields that
+   * could not be applied. If `ended` is given, first waits for that transition, and
+   * applies nothing if it was no recovery. Data that is sent twice is applied twice,
+   * with the same result.
    */
-  applyAfter(
-    when: () => Promise<RecoverRequest>,
+  applyLate(
+    trigger: Trigger,
     request: RecoverRequest,
+    ended?: Promise<Recovery | undefined>,
   ): Promise<readonly Field[]> {
     const empty = fieldsOf(request).length === 0 &&
       request.requireEntropy === undefined;
     if (empty) return Promise.resolve([]);
-    const applied = this.#queue.then(when).then((data) => this.#apply(data));
+    const applied = this.#queue.then(async () => {
+      if (ended !== undefined && await ended === undefined) return [];
+      // Each health check sends the time; the clock is set once.
+      const owesClock = this.#recovery !== undefined && !this.#clockSet;
+      if (trigger === "health" && !owesClock) return [];
+      return await this.#apply(request);
+    });
     this.#queue = applied.catch(() => {});
     return applied;
   }
@@ -180,12 +181,13 @@ export class DeferredRepairs {
   ): Promise<StepReport | undefined> {
     const repair = this.#repairs.get(name);
     if (repair === undefined) return undefined;
-    const { operation = "", generation = 0 } = this.#recovery ?? {};
+    const { operation = "", generation = 0, kind = "full" } = this.#recovery ??
+      {};
     const { report } = await run(
       { name, limitMs: repair.limitMs },
       (signal) =>
         repair.repair({
-          ...{ operation, generation, outcome, request, signal },
+          ...{ operation, generation, kind, outcome, request, signal },
           ...{ trigger: "recover", held: true },
         }),
     );

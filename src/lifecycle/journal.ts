@@ -20,6 +20,7 @@ import {
   type Recorded,
   recordedAt,
 } from "./journal_entries.ts";
+import type { Repaired } from "./reports.ts";
 import { CorruptChange, NotUndone } from "./not_undone.ts";
 import { messageOf, since } from "../util/errors.ts";
 
@@ -31,44 +32,36 @@ export interface Recorder {
   record(kind: string, change: Change): Recorded;
 }
 
-/** A journal in a directory that only its owner may read. */
+/**
+ * A journal in a directory that only its owner may read. The first change creates the
+ * directory: an agent that changes nothing needs none. Existing entries are kept.
+ */
 export class Journal implements Recorder {
   readonly #directory: string;
-  #next: number;
+  #next: number | undefined;
 
-  /** Creates the directory if needed. Existing entries are kept. */
   constructor(directory: string) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(directory)) {
-      // The file was not renamed, therefore its change was never made.
-      if (name.endsWith(".json.new")) unlinkSync(join(directory, name));
-    }
     this.#directory = directory;
-    this.#next = 1 + Math.max(0, ...entriesOf(directory).map(({ at }) => at));
   }
 
   record(kind: string, change: Change): Recorded {
-    const recorded = recordedAt(entryAt(this.#directory, this.#next++, kind));
+    const at = this.#next ?? this.#open();
+    this.#next = at + 1;
+    const recorded = recordedAt(entryAt(this.#directory, at, kind));
     recorded.update(change);
     return recorded;
   }
-}
 
-/** The report of the repair of one entry that a killed agent left. */
-export interface Repaired {
-  readonly kind: string;
-  /**
-   * `owed`: hooks have not got their thaw yet. `failed`: the change or a part of it
-   * is not undone. In both cases the rest stays recorded. `corrupt`: the entry could
-   * not be read, and its file was renamed.
-   */
-  readonly status: "repaired" | "owed" | "failed" | "corrupt";
-  readonly ms: number;
-  /** What the repairer did, in its own terms. */
-  readonly effect?: Change;
-  /** Names of the hooks that are owed their thaw. */
-  readonly owed?: readonly string[];
-  readonly reason?: string;
+  /** Opens the directory; returns the position of the first entry. */
+  #open(): number {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(this.#directory)) {
+      // The file was not renamed, therefore its change was never made.
+      if (name.endsWith(".json.new")) unlinkSync(join(this.#directory, name));
+    }
+    const positions = entriesOf(this.#directory).map(({ at }) => at);
+    return 1 + Math.max(0, ...positions);
+  }
 }
 
 /** An entry that a killed agent left, for its repairer. */
@@ -80,12 +73,10 @@ export interface LeftEntry extends Recorded {
 /**
  * Undoes changes of one kind. If it returns, the change is undone. If it throws, the
  * error is reported and the entry stays. It throws {@linkcode NotUndone} if a part of
- * the change is left, and {@linkcode CorruptChange} if the entry has wrong content.
+ * the change is left, and {@linkcode CorruptChange} if the entry has wrong content. It
+ * may undo the rest of the change, and update the entry, after it has thrown.
  */
-export type Repairer = (change: Change) => Promise<Change> | Change;
-
-/** A repairer that may undo the rest of a change after it has thrown. */
-export type EntryRepairer = (
+export type Repairer = (
   change: Change,
   entry: LeftEntry,
 ) => Promise<Change> | Change;
@@ -98,7 +89,7 @@ export type EntryRepairer = (
  */
 export async function repairAfterCrash(
   directory: string,
-  repairers: Readonly<Record<string, EntryRepairer>>,
+  repairers: Readonly<Record<string, Repairer>>,
 ): Promise<Repaired[]> {
   const reports: Repaired[] = [];
   let entries: Entry[];
@@ -118,7 +109,7 @@ type Report = { -readonly [K in keyof Repaired]: Repaired[K] };
 
 async function repair(
   entry: Entry,
-  repairers: Readonly<Record<string, EntryRepairer>>,
+  repairers: Readonly<Record<string, Repairer>>,
 ): Promise<Repaired> {
   const start = performance.now();
   const report: Report = { kind: entry.kind, status: "repaired", ms: 0 };

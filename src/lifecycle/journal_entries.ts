@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { hasCode } from "../util/errors.ts";
+import { resultUnless } from "../util/errors.ts";
+import { isJsonObject } from "../util/json_input.ts";
 
 const NAME = /^(\d{8})-([a-z]+)\.json$/;
 
@@ -45,14 +46,8 @@ export function entryAt(directory: string, at: number, kind: string): Entry {
  * not exist. A file that was not written completely has another name and is ignored.
  */
 export function entriesOf(directory: string): Entry[] {
-  let names: string[];
-  try {
-    names = readdirSync(directory);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
-  return names.flatMap((name) => {
+  const names = resultUnless(["ENOENT"], () => readdirSync(directory));
+  return (names ?? []).flatMap((name) => {
     const [, at, kind] = NAME.exec(name) ?? [];
     return kind === undefined
       ? []
@@ -65,9 +60,7 @@ export function readEntry({ path }: Entry): Change | undefined {
   const text = readFileSync(path, "utf8");
   try {
     const change = JSON.parse(text);
-    const isObject = typeof change === "object" && change !== null &&
-      !Array.isArray(change);
-    return isObject ? change : undefined;
+    return isJsonObject(change) ? change : undefined;
   } catch {
     return undefined;
   }

@@ -2,22 +2,21 @@
  * The lifecycle: running, preparing, quiesced, recovering, running.
  * @module
  */
-import type { Evidence } from "./evidence.ts";
 import { DeferredRepairs, fieldsOf } from "./deferred_repairs.ts";
+import { type Cause, Ending } from "./errors.ts";
 import { Lease } from "./lease.ts";
-import { Machine, type Phase, type State } from "./machine.ts";
-import { type Cause, Operation, OtherOperation } from "./operation.ts";
+import { Machine, type State } from "./machine.ts";
+import { Operation } from "./operation.ts";
 import type { LifecycleOptions } from "./options.ts";
 import { dryRunOf, type Plan } from "./plan.ts";
 import {
-  Ending,
   leave,
   PrepareFailed,
   type Recovered,
   type RecoveredOperation,
-  type Recovery,
 } from "./recovery.ts";
-import type { Field, PrepareRequest, RecoverRequest } from "./request.ts";
+import type { Evidence, Recovery } from "./reports.ts";
+import type { PrepareRequest, RecoverRequest } from "./request.ts";
 
 /** The lifecycle of the agent; one transition at a time. */
 export class Lifecycle {
@@ -27,8 +26,6 @@ export class Lifecycle {
   readonly #plan: Plan;
   readonly #machine = new Machine();
   readonly #lease: Lease;
-  /** The last operation that has ended. */
-  #last: Operation | undefined;
   #generation: number;
   #ending = false;
 
@@ -54,8 +51,7 @@ export class Lifecycle {
   }
   /** The operation under way, or the last one. */
   get operation(): Operation | undefined {
-    const { phase } = this.#machine;
-    return phase.state === "running" ? this.#last : phase.operation;
+    return this.#machine.operation;
   }
   get lastRecovery(): Recovery | undefined {
     return this.deferred.recovery;
@@ -63,7 +59,7 @@ export class Lifecycle {
 
   /**
    * Quiesces the guest, up to the reply. Throws {@linkcode PrepareFailed} after a
-   * failed prepare is undone, {@linkcode OtherOperation} and {@linkcode Ending}.
+   * failed prepare is undone, OtherOperation, OtherKind and {@linkcode Ending}.
    */
   async prepare(request: PrepareRequest = {}): Promise<Operation> {
     for (;;) {
@@ -77,7 +73,7 @@ export class Lifecycle {
             await phase.done.catch(() => {}); // it was aborted
             break;
           }
-          phase.operation.refuseOther(request.operation);
+          phase.operation.refuseOther(request);
           if (request.lease !== undefined) this.#lease.extend(request.lease);
           return await phase.done;
         case "quiesced":
@@ -85,7 +81,7 @@ export class Lifecycle {
           if ((await this.#evidence())?.restored) {
             await this.recover({ trigger: "evidence" });
           } else if (this.#machine.phase === phase) {
-            phase.operation.refuseOther(request.operation);
+            phase.operation.refuseOther(request);
             this.#lease.extend(request.lease ?? this.#lease.seconds);
             return phase.operation;
           }
@@ -104,19 +100,21 @@ export class Lifecycle {
   /**
    * Recovers, exactly once per operation: other calls wait for the first call and get
    * its report. If the recovery did not get the data of a request, the data is applied
-   * after it. Throws {@linkcode OtherOperation}.
+   * after it. Throws OtherOperation.
    */
   async recover(
     cause: Cause,
     request: RecoverRequest = {},
   ): Promise<Recovered> {
     const { phase } = this.#machine;
-    if (!this.#means(request, phase)) {
+    if (!this.#machine.actsOn(request.operation)) {
       return { notApplied: fieldsOf(request) };
     }
     switch (phase.state) {
       case "running":
-        return { notApplied: await this.#applyLate(cause, request) };
+        return {
+          notApplied: await this.deferred.applyLate(cause.trigger, request),
+        };
       case "quiesced":
         return await this.#leave("recovering", phase.operation, cause, request);
       case "preparing":
@@ -141,13 +139,14 @@ export class Lifecycle {
       await this.recover({ trigger: "signal", signal });
     }
     await this.deferred.idle;
-    await this.#last?.waitUntilIdle();
+    await this.#machine.last?.waitUntilIdle();
   }
 
   #begin(request: PrepareRequest): Promise<Operation> {
     const { leaseSeconds, newId, dryRun } = this.#options;
     const id = request.operation ?? newId();
-    const operation = new Operation(id, this.#generation, dryRun);
+    const kind = request.kind ?? this.#options.kind;
+    const operation = new Operation(id, this.#generation, kind, dryRun);
     this.#lease.start(request.lease ?? leaseSeconds);
     // Starts asynchronously, because the state must be entered first. Data that
     // arrives from now on is not waited for: it belongs to this or a later operation.
@@ -161,7 +160,7 @@ export class Lifecycle {
     try {
       const { onPrepare, onQuiet } = this.#options;
       onPrepare?.();
-      await operation.waitFor(this.#last);
+      await operation.waitFor(this.#machine.last);
       await operation.run(this.#plan.beforeReply);
       operation.quiescedMs = operation.age;
       onQuiet?.(operation);
@@ -218,14 +217,13 @@ export class Lifecycle {
       });
       this.#generation = recovery.generation;
     } finally {
-      this.#last = operation;
       this.#machine.to({ state: "running" });
     }
     const notApplied = state === "recovering"
       ? this.deferred.begin(recovery, request)
       : this.deferred.undone(recovery);
     try {
-      onRunning?.(operation, recovery, request);
+      onRunning?.(operation, recovery);
     } catch (error) {
       this.#report(error);
     }
@@ -243,33 +241,12 @@ export class Lifecycle {
       (error) => error instanceof PrepareFailed ? error.undo : undefined,
     );
     // Queued at once, so that a prepare that waits as well begins after it.
-    const applied = this.#applyLate(cause, request, ended);
+    const applied = this.deferred.applyLate(cause.trigger, request, ended);
     const recovery = await ended;
     // The abort came too late, and the prepare succeeded: it is recovered.
     return recovery === undefined && this.state === "quiesced"
       ? await this.recover(cause, request)
       : { recovery, notApplied: await applied };
-  }
-
-  #applyLate(
-    { trigger }: Cause,
-    request: RecoverRequest,
-    ended?: Promise<Recovery | undefined>,
-  ): Promise<readonly Field[]> {
-    return this.deferred.applyAfter(async () => {
-      if (ended !== undefined && await ended === undefined) return {};
-      // Each health check sends the time; the clock is set once.
-      return trigger === "health" && !this.deferred.owesClock ? {} : request;
-    }, request);
-  }
-
-  /** Whether the request names the operation that a recovery acts on, or none. */
-  #means({ operation: id }: RecoverRequest, phase: Phase): boolean {
-    if (id === undefined) return true;
-    if (phase.state !== "running" && phase.operation.id === id) return true;
-    if (this.#last?.id !== id) throw new OtherOperation();
-    // Data for the last operation is not applied once another one has begun.
-    return phase.state === "running";
   }
 
   async #evidence(): Promise<Evidence | undefined> {

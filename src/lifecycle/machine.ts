@@ -3,8 +3,9 @@
  * own data: no code can ask for the operation of a state that has none.
  * @module
  */
+import { OtherOperation } from "./errors.ts";
 import type { Operation } from "./operation.ts";
-import type { Recovery } from "./recovery.ts";
+import type { Recovery } from "./reports.ts";
 
 /** Where the agent is in its round, with the data of that state. */
 export type Phase =
@@ -33,6 +34,9 @@ const NEXT: Record<State, readonly State[]> = {
   recovering: ["running"],
 };
 
+/** The names of all states. */
+export const STATES = Object.keys(NEXT) as State[];
+
 /** A transition that is not allowed. It is a bug in Lull, not an error of a caller. */
 export class IllegalTransition extends Error {
   override readonly name = "IllegalTransition";
@@ -41,12 +45,23 @@ export class IllegalTransition extends Error {
   }
 }
 
-/** The current state. */
+/** The current state, and the last operation that has ended. */
 export class Machine {
   #phase: Phase = { state: "running" };
+  #last: Operation | undefined;
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** The last operation that has ended. */
+  get last(): Operation | undefined {
+    return this.#last;
+  }
+
+  /** The operation under way, or the last one. */
+  get operation(): Operation | undefined {
+    return this.#phase.state === "running" ? this.#last : this.#phase.operation;
   }
 
   /** Goes to the next state; throws {@linkcode IllegalTransition}. */
@@ -54,6 +69,17 @@ export class Machine {
     if (!NEXT[this.#phase.state].includes(next.state)) {
       throw new IllegalTransition(this.#phase.state, next.state);
     }
+    if (next.state === "running") this.#last = this.operation;
     this.#phase = next;
+  }
+
+  /**
+   * Whether a recovery acts on the operation with this id, or on any if there is no id. False for
+   * the last operation once another one has begun. Throws {@linkcode OtherOperation}.
+   */
+  actsOn(id: string | undefined): boolean {
+    if (id === undefined || this.operation?.id === id) return true;
+    if (this.#last?.id !== id) throw new OtherOperation();
+    return false;
   }
 }

@@ -3,28 +3,27 @@
  * @module
  */
 import * as v from "valibot";
+import { PartlyDone } from "./errors.ts";
 import type { Change } from "./journal_entries.ts";
 
 /** The data of a {@linkcode NotUndone}. */
-export interface NotUndoneOptions {
+interface NotUndoneOptions {
   /** The rest of the change, which replaces the recorded change. */
   readonly left: Change;
-  readonly effect?: Change;
+  readonly effect: Change;
   /** Names of the hooks that are owed their thaw. */
   readonly owed?: readonly string[];
 }
 
 /** A change that could not be undone completely. */
-export class NotUndone extends Error {
+export class NotUndone extends PartlyDone {
   override readonly name = "NotUndone";
   readonly left: Change;
-  readonly effect: Change | undefined;
   readonly owed: readonly string[] | undefined;
 
   constructor(message: string, { left, effect, owed }: NotUndoneOptions) {
-    super(message);
+    super(message, effect);
     this.left = left;
-    this.effect = effect;
     this.owed = owed;
   }
 }

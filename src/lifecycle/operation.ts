@@ -2,8 +2,17 @@
  * One operation, from prepare to recover: the steps that ran, and their undos.
  * @module
  */
+import {
+  Aborted,
+  type Cause,
+  OtherKind,
+  OtherOperation,
+  StepFailed,
+} from "./errors.ts";
 import type { PlannedRepair, PlannedStep } from "./plan.ts";
+import type { Kind, PrepareRequest } from "./request.ts";
 import { run, STOP_MS } from "./run.ts";
+import type { StepReport } from "./reports.ts";
 import { RunningWork } from "./running_work.ts";
 import type {
   Done,
@@ -11,23 +20,15 @@ import type {
   RecoveryContext,
   Repair,
   Skipped,
-  StepReport,
-  Trigger,
   Undo,
 } from "./step.ts";
 import { since } from "../util/errors.ts";
-
-/** Why an operation was aborted or recovered. */
-export interface Cause {
-  readonly trigger: Trigger;
-  /** The name of the signal, if the trigger is one. */
-  readonly signal?: string;
-}
+import { within } from "../util/within.ts";
 
 /** The context of a recovery, for all its undos and repairs. */
-export type UndoContext = Omit<
+type UndoContext = Omit<
   RecoveryContext,
-  "signal" | "operation" | "dryRun"
+  "signal" | "operation" | "kind" | "dryRun"
 >;
 
 /** A step that was done and can be undone. */
@@ -36,28 +37,9 @@ interface UndoEntry {
   readonly place: number;
   readonly name: string;
   readonly limitMs: number;
+  /** The repair before which this step is undone; after all repairs if undefined. */
+  readonly undoBefore?: string;
   readonly undo: Undo;
-}
-
-/** A required step failed. The message contains the reason of its report. */
-export class StepFailed extends Error {
-  override readonly name = "StepFailed";
-  constructor({ name, status, reason }: StepReport) {
-    super(`step ${name} ${status}: ${reason}`);
-  }
-}
-
-/** The operation was aborted before it was quiesced, or overtaken after that. */
-export class Aborted extends Error {
-  override readonly name = "Aborted";
-}
-
-/** A call names an operation other than the one that it would act on. */
-export class OtherOperation extends Error {
-  override readonly name = "OtherOperation";
-  constructor() {
-    super("Cannot act on this operation: another one is under way");
-  }
 }
 
 /** An operation. It has no state of the lifecycle. */
@@ -86,6 +68,7 @@ export class Operation {
   constructor(
     readonly id: string,
     readonly generation: number,
+    readonly kind: Kind = "full",
     readonly dryRun = false,
   ) {}
 
@@ -99,9 +82,13 @@ export class Operation {
     return this.#cause;
   }
 
-  /** Throws {@linkcode OtherOperation} if the id is not this operation's. */
-  refuseOther(id: string | undefined): void {
+  /**
+   * Throws {@linkcode OtherOperation} or {@linkcode OtherKind} if a prepare asks for something else
+   * than this operation. A prepare that names no kind joins an operation of any kind.
+   */
+  refuseOther({ operation: id, kind }: PrepareRequest): void {
     if (id !== undefined && id !== this.id) throw new OtherOperation();
+    if (kind !== undefined && kind !== this.kind) throw new OtherKind();
   }
 
   /** Aborts the operation and the signal of the step that runs. */
@@ -117,7 +104,7 @@ export class Operation {
    */
   async waitFor(former: Operation | undefined): Promise<void> {
     if (former === undefined || former.#running.names === undefined) return;
-    await Promise.race([former.waitUntilIdle(), this.#aborted()]);
+    await within(former.waitUntilIdle(), { signal: this.#abort.signal });
     this.#throwIfAborted();
     const { undos } = former.#running;
     if (undos !== undefined) {
@@ -154,26 +141,32 @@ export class Operation {
   }
 
   /**
-   * Runs the repairs, then undoes the steps, the last step first. A failure does not
-   * stop the others. The returned list grows if a step ends later and is undone then.
+   * Runs the repairs, then undoes the steps, the last step first. A step whose row names a
+   * repair is undone before that repair. A failure does not stop the others. The returned
+   * list grows if a step ends later and is undone then.
    */
   async undo(
     repairs: readonly PlannedRepair[],
     context: UndoContext,
   ): Promise<StepReport[]> {
     for (const { name, limitMs, repair } of repairs) {
+      await this.#undoSteps(context, ({ undoBefore }) => undoBefore === name);
       await this.#runUndo(name, limitMs, context, repair);
     }
     this.#undoing = context;
-    await this.#undoAll();
+    await this.#undoSteps(context);
     return this.#undone;
   }
 
   async #runStep(
-    { name, limitMs, stopMs, needsIdle, quiesce }: PlannedStep,
+    { name, limitMs, stopMs, needsIdle, quiesce, ...row }: PlannedStep,
   ): Promise<StepReport> {
     const place = this.#places++;
-    const { id: operation, generation, dryRun } = this;
+    const { id: operation, generation, kind, dryRun } = this;
+    if (!row.kinds.includes(kind)) {
+      const reason = `left out by kind ${kind}`;
+      return { name, status: "skipped", ms: 0, reason };
+    }
     const { names } = this.#running;
     if (needsIdle && names !== undefined) {
       const reason = `it needs the other steps to be idle, and ${names} runs`;
@@ -182,12 +175,13 @@ export class Operation {
     const overtaken = this.#abort.signal;
     const ran = await run<Done | Skipped>(
       { name, limitMs, overtaken, stopMs },
-      (signal) => quiesce({ operation, generation, signal, dryRun }),
+      (signal) => quiesce({ operation, generation, kind, signal, dryRun }),
     );
     const add = (value: Done | Skipped | undefined) => {
       if (value === undefined || !("undo" in value)) return;
       const { undo } = value;
-      if (undo !== undefined) this.#addUndo({ place, name, limitMs, undo });
+      if (undo === undefined) return;
+      this.#addUndo({ place, name, limitMs, undoBefore: row.undoBefore, undo });
     };
     add(ran.value);
     if (ran.running) this.#running.addStep(name, ran.running.then(add));
@@ -200,9 +194,9 @@ export class Operation {
     context: UndoContext,
     action: Undo | Repair["repair"],
   ): Promise<void> {
-    const { id: operation, dryRun } = this;
+    const { id: operation, kind, dryRun } = this;
     const ran = await run<Effect | Skipped>({ name, limitMs }, (signal) => {
-      const work = action({ ...context, operation, signal, dryRun });
+      const work = action({ ...context, operation, kind, signal, dryRun });
       return work instanceof Promise
         ? work.then((effect) => effect ?? {})
         : work ?? {};
@@ -217,39 +211,24 @@ export class Operation {
     this.#undos.push(entry);
     this.#undos.sort((a, b) => a.place - b.place);
     if (this.#undoing === undefined) return;
-    this.#running.addUndo(entry.name, entry.limitMs, this.#undoAll());
+    const undone = this.#undoSteps(this.#undoing);
+    this.#running.addUndo(entry.name, entry.limitMs, undone);
   }
 
-  async #undoAll(): Promise<void> {
+  /** Undoes the steps that are selected, the last step first. */
+  async #undoSteps(
+    context: UndoContext,
+    isSelected: (entry: UndoEntry) => boolean = () => true,
+  ): Promise<void> {
     for (;;) {
-      const entry = this.#undos.pop();
-      if (entry === undefined) return;
-      const { name, limitMs, undo } = entry;
-      await this.#runUndo(name, limitMs, this.#undoing!, undo);
+      const at = this.#undos.findLastIndex(isSelected);
+      if (at === -1) return;
+      const [{ name, limitMs, undo }] = this.#undos.splice(at, 1);
+      await this.#runUndo(name, limitMs, context, undo);
     }
   }
 
-  #aborted(): Promise<void> {
-    const { signal } = this.#abort;
-    return new Promise((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-  }
-
   #throwIfAborted(): void {
-    if (this.#cause === undefined) return;
-    throw new Aborted(wordsOf(this.#cause));
-  }
-}
-
-function wordsOf({ trigger, signal }: Cause): string {
-  switch (trigger) {
-    case "signal":
-      return `it was aborted by ${signal ?? "a signal"}`;
-    case "lease":
-      return "its lease ended";
-    default:
-      return `it was aborted by a call to ${trigger}`;
+    if (this.#cause !== undefined) throw new Aborted(this.#cause);
   }
 }

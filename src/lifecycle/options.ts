@@ -2,11 +2,10 @@
  * The options of the lifecycle.
  * @module
  */
-import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
-import type { Recovery } from "./recovery.ts";
-import type { RecoverRequest } from "./request.ts";
+import type { Evidence, Recovery } from "./reports.ts";
+import type { Kind } from "./request.ts";
 
 /** What the lifecycle needs. */
 export interface LifecycleOptions {
@@ -17,6 +16,8 @@ export interface LifecycleOptions {
    */
   readonly dryRun?: boolean;
   readonly leaseSeconds: number;
+  /** The kind of snapshot if a prepare names none; `full` if not given. */
+  readonly kind?: Kind;
   readonly newId: () => string;
   /** The current generation, which the next recovery increases; 0 if not given. */
   readonly generation?: number;
@@ -31,7 +32,6 @@ export interface LifecycleOptions {
   readonly onRunning?: (
     operation: Operation,
     recovery: Recovery,
-    request: RecoverRequest,
   ) => void;
   /** Called with an error of a callback, or of work that no caller waits for. */
   readonly onError?: (error: unknown) => void;

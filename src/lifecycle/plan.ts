@@ -1,12 +1,14 @@
 /**
  * The plan: what a prepare does, in this order, and what a recovery undoes, in
- * reverse order. Order, policies and limits are defined here and nowhere else.
+ * reverse order. Order, policies, limits and the kinds of snapshot in which a step
+ * takes part are defined here and nowhere else.
  * @module
  */
+import { type Kind, KINDS } from "./request.ts";
 import { STOP_MS } from "./run.ts";
 import type { Repair, Step } from "./step.ts";
 
-/** Whether the failure of a step aborts the prepare. */
+/** Whether the failure of a step or a freeze hook aborts the prepare. */
 export type Policy = "abort" | "continue";
 
 /** The limits that the configuration gives, in milliseconds. */
@@ -22,18 +24,29 @@ export interface Limits {
 /** A duration, fixed or computed from the configuration. */
 type Milliseconds = number | ((limits: Limits) => number);
 
+/** Steps that the guest needs whatever is stored: also if the memory is thrown away. */
+const ALL: readonly Kind[] = KINDS;
+/** Steps that make the memory correct. */
+const MEMORY: readonly Kind[] = ["full", "diff"];
+/** Steps that make the memory small. They change many pages, which a diff would store. */
+const FULL: readonly Kind[] = ["full"];
+
 /** One row of the plan. */
 interface Row {
   readonly step: string;
+  /** The kinds of snapshot whose prepare has the step. */
+  readonly kinds: readonly Kind[];
   readonly onFailure: Policy;
   /** Milliseconds that the step may take, and the same for its undo. */
   readonly limitMs: Milliseconds;
   /** Milliseconds to undo its own part and stop after the limit; default STOP_MS. */
   readonly stopMs?: Milliseconds;
   /** The step does not act while an earlier step runs past its limit. */
-  readonly needsIdle?: true;
+  readonly needsIdle?: boolean;
   /** The step takes part in a dry run, where it changes nothing that lasts. */
-  readonly inDryRun?: true;
+  readonly inDryRun?: boolean;
+  /** The repair before which a recovery undoes the step; otherwise after all repairs. */
+  readonly undoBefore?: string;
 }
 
 /** Milliseconds to kill hooks that do not end, and for the thaws without time left. */
@@ -49,32 +62,38 @@ const THAW_MOUNTS_MS = 8000;
 const BEFORE_REPLY = [
   { // the guest's programs take part
     step: "hooks",
+    kinds: ALL,
     onFailure: "abort",
     // A step that fails also runs the thaw hooks.
     limitMs: ({ hooksLimitMs }) => 2 * hooksLimitMs + HOOKS_END_MS,
     stopMs: ({ hooksLimitMs }) => hooksLimitMs + HOOKS_END_MS,
   },
   // no scanner, no forwarder, no forwarded connection
-  { step: "ports", onFailure: "continue", limitMs: 15_000 },
+  { step: "ports", kinds: MEMORY, onFailure: "continue", limitMs: 15_000 },
   { // the workload is frozen
     step: "workload",
+    kinds: ALL,
     onFailure: "abort",
     limitMs: ({ workloadLimitMs }) => 2 * workloadLimitMs + CGROUP_WRITES_MS,
     stopMs: ({ workloadLimitMs }) => workloadLimitMs + CGROUP_WRITES_MS,
   },
   // what was written is on the disk
-  { step: "filesystem", onFailure: "continue", limitMs: 10_000 },
-  { // named filesystems take no writes
+  { step: "filesystem", kinds: ALL, onFailure: "continue", limitMs: 10_000 },
+  { // named filesystems take no writes; for kind disk, all of them if none is named
     step: "freeze-mounts",
+    kinds: ALL,
+    // The repair writes to /etc, and would wait for the thaw of the root filesystem.
+    undoBefore: "network",
     onFailure: "abort",
     limitMs: ({ freezeHoldMs }) => freezeHoldMs + BESIDE_FREEZE_MS,
     stopMs: THAW_MOUNTS_MS,
   },
   // what can be read again is not in the snapshot
-  { step: "memory", onFailure: "continue", limitMs: 10_000 },
+  { step: "memory", kinds: FULL, onFailure: "continue", limitMs: 10_000 },
   // only callers that wait for a reply are connected
   {
     step: "connections",
+    kinds: MEMORY,
     onFailure: "continue",
     limitMs: 5000,
     inDryRun: true,
@@ -82,12 +101,19 @@ const BEFORE_REPLY = [
   // the workload's connections are recorded
   {
     step: "workload-connections",
+    kinds: MEMORY,
     onFailure: "continue",
     limitMs: 5000,
     inDryRun: true,
   },
   // from here on, the guest watches for evidence of a restore
-  { step: "evidence", onFailure: "continue", limitMs: 5000, inDryRun: true },
+  {
+    step: "evidence",
+    kinds: ALL,
+    onFailure: "continue",
+    limitMs: 5000,
+    inDryRun: true,
+  },
 ] as const satisfies readonly Row[];
 
 // The reply to prepare is sent here.
@@ -95,13 +121,32 @@ const BEFORE_REPLY = [
 /** The settle: done after the reply; undone first. */
 const SETTLE = [
   // no connection that had sent nothing yet
-  { step: "late-connections", onFailure: "continue", limitMs: 5000 },
+  {
+    step: "late-connections",
+    kinds: MEMORY,
+    onFailure: "continue",
+    limitMs: 5000,
+  },
+  // no collection begins by itself
+  {
+    step: "idle-collector",
+    kinds: MEMORY,
+    onFailure: "continue",
+    limitMs: 1000,
+  },
   // no garbage; free memory is returned to the kernel
-  { step: "collect", onFailure: "continue", limitMs: 15_000 },
-  // free memory is zeroed
-  { step: "zero", onFailure: "continue", limitMs: 10_000, needsIdle: true },
+  { step: "collect", kinds: FULL, onFailure: "continue", limitMs: 15_000 },
+  // free memory is zeroed, and the agent's program is paged out
+  {
+    step: "zero",
+    kinds: FULL,
+    onFailure: "continue",
+    limitMs: 10_000,
+    needsIdle: true,
+  },
   { // every thread on one CPU
     step: "parallelism",
+    kinds: MEMORY,
     onFailure: "continue",
     limitMs: 5000,
     needsIdle: true,
@@ -133,17 +178,15 @@ export type Parts =
   & Readonly<Record<StepName, Step>>
   & Readonly<Record<RepairName, Repair>>;
 
-/** A step with its place in the plan. */
-export interface PlannedStep extends Step {
+/** A step with its row of the plan; its durations are computed. */
+export interface PlannedStep
+  extends Step, Omit<Row, "step" | "limitMs" | "stopMs"> {
   readonly name: string;
-  readonly onFailure: Policy;
   readonly limitMs: number;
   readonly stopMs: number;
-  readonly needsIdle: boolean;
-  readonly inDryRun?: boolean;
 }
 
-/** A repair with its place in the plan. */
+/** A repair with its row of the plan. */
 export interface PlannedRepair extends Repair {
   readonly name: string;
   readonly limitMs: number;
@@ -160,15 +203,13 @@ export interface Plan {
 /** Puts the parts in order; a part that is not given is left out. */
 export function plan(parts: Partial<Parts>, limits: Limits): Plan {
   const steps = (rows: readonly Row[]) =>
-    rows.flatMap((row): PlannedStep[] => {
-      const step = parts[row.step as StepName];
+    rows.flatMap(({ step: name, ...row }): PlannedStep[] => {
+      const step = parts[name as StepName];
       if (step === undefined) return [];
-      const { step: name, onFailure, needsIdle = false, inDryRun } = row;
-      const { limitMs, stopMs = STOP_MS } = row;
       return [{
-        ...{ name, onFailure, needsIdle, inDryRun },
-        limitMs: inMs(limitMs, limits),
-        stopMs: inMs(stopMs, limits),
+        ...{ name, ...row },
+        limitMs: inMs(row.limitMs, limits),
+        stopMs: inMs(row.stopMs ?? STOP_MS, limits),
         quiesce: (context) => step.quiesce(context),
       }];
     });

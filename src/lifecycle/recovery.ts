@@ -2,27 +2,11 @@
  * How an operation ended.
  * @module
  */
-import type { Evidence } from "./evidence.ts";
 import type { Operation } from "./operation.ts";
 import type { PlannedRepair } from "./plan.ts";
-import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
-import type { StepReport } from "./step.ts";
+import type { Evidence, Recovery } from "./reports.ts";
+import type { Field, Outcome, RecoverRequest } from "./request.ts";
 import { messageOf, since } from "../util/errors.ts";
-
-/** The report of a recovery or of the undo of a failed prepare. */
-export interface Recovery {
-  readonly operation: string;
-  /** `failure`: the prepare failed and is undone without a call. */
-  readonly trigger: Trigger | "failure";
-  readonly outcome: Outcome;
-  /** The generation that this recovery began. */
-  readonly generation: number;
-  readonly ms: number;
-  /** The evidence of a restore that the guest itself found. */
-  readonly evidence?: Evidence;
-  /** The list grows if a step ends after its operation and is undone then. */
-  readonly steps: readonly StepReport[];
-}
 
 /** The result of a call to recover. */
 export interface Recovered {
@@ -47,16 +31,8 @@ export class PrepareFailed extends Error {
   }
 }
 
-/** The agent is ending and refuses every prepare. */
-export class Ending extends Error {
-  override readonly name = "Ending";
-  constructor() {
-    super("Cannot prepare: the agent is ending");
-  }
-}
-
 /** How an operation is recovered or undone. */
-export interface LeaveOptions {
+interface LeaveOptions {
   /** The repairs of a recovery; undefined if the prepare failed. */
   readonly repairs: readonly PlannedRepair[] | undefined;
   readonly trigger: Recovery["trigger"];
@@ -81,7 +57,8 @@ export async function leave(
   const context = { trigger, outcome, held, generation, request };
   const steps = await operation.undo(repairs ?? [], context);
   return {
-    ...{ operation: operation.id, trigger, outcome, generation },
+    ...{ operation: operation.id, kind: operation.kind },
+    ...{ trigger, outcome, generation },
     ...{ ms: since(start), evidence, steps },
   };
 }

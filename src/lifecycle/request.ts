@@ -5,10 +5,23 @@
  */
 
 /** How an operation ended. */
-export type Outcome = "restored" | "resumed" | "expired" | "aborted";
+export const OUTCOMES = ["restored", "resumed", "expired", "aborted"] as const;
+export type Outcome = typeof OUTCOMES[number];
+
+/** The kinds of snapshot. plan.ts says which steps take part in the prepare of each kind. */
+export const KINDS = ["full", "diff", "disk"] as const;
+
+/**
+ * The kind of snapshot that the host takes. `full`: the whole memory is stored. `diff`: only the
+ * memory that has changed is stored. `disk`: the memory is thrown away.
+ */
+export type Kind = typeof KINDS[number];
 
 /** What caused a recovery. */
-export type Trigger = "health" | "recover" | "evidence" | "lease" | "signal";
+export const TRIGGERS = [
+  ...["health", "recover", "evidence", "lease", "signal"] as const,
+] as const;
+export type Trigger = typeof TRIGGERS[number];
 
 /** The request of a prepare. */
 export interface PrepareRequest {
@@ -16,6 +29,8 @@ export interface PrepareRequest {
   readonly operation?: string;
   /** The lease in seconds of guest time; the configured lease if none is given. */
   readonly lease?: number;
+  /** The kind of snapshot; the configured kind if none is given. */
+  readonly kind?: Kind;
 }
 
 /** The network identity of this fork. A field that is not given stays unchanged. */

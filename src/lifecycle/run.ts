@@ -3,8 +3,9 @@
  * reports its failure.
  * @module
  */
-import { timeout } from "../util/timeout.ts";
-import type { Done, Effect, Skipped, StepReport } from "./step.ts";
+import { type Early, within } from "../util/within.ts";
+import type { StepReport } from "./reports.ts";
+import type { Done, Effect, Skipped } from "./step.ts";
 import { messageOf, since } from "../util/errors.ts";
 
 /**
@@ -33,10 +34,6 @@ export interface Ran<T> {
   readonly running?: Promise<T>;
 }
 
-const LIMIT = Symbol("limit");
-const OVERTAKEN = Symbol("overtaken");
-type Cut = typeof LIMIT | typeof OVERTAKEN;
-
 /** Runs one action. Never rejects. */
 export async function run<T extends Effect | Done | Skipped>(
   options: RunOptions,
@@ -50,10 +47,11 @@ export async function run<T extends Effect | Done | Skipped>(
   try {
     const work = action(control.signal);
     if (!(work instanceof Promise)) return ended(report, work);
-    const cut = await firstOf(work, options);
-    if (typeof cut !== "symbol") return ended(report, cut);
+    const { limitMs, overtaken } = options;
+    const first = await within(work, { limitMs, signal: overtaken });
+    if ("value" in first) return ended(report, first.value);
     control.abort();
-    return await stopped(report, cut, work, options);
+    return await stopped(report, first.early, work, options);
   } catch (error) {
     return { report: report("failed", reasonOf(error)) };
   }
@@ -78,48 +76,28 @@ function ended<T extends Effect | Done | Skipped>(
 /** Waits up to `stopMs` for an action whose signal was aborted. */
 async function stopped<T extends Effect | Done | Skipped>(
   report: Report,
-  cut: Cut,
+  early: Early,
   work: Promise<T>,
   { limitMs, stopMs = STOP_MS }: RunOptions,
 ): Promise<Ran<T>> {
-  const status = cut === LIMIT ? "timeout" : "overtaken";
-  const why = cut === LIMIT ? `not done within ${limitMs} ms` : undefined;
+  const status = early === "timeout" ? "timeout" : "overtaken";
+  const why = early === "timeout" ? `not done within ${limitMs} ms` : undefined;
   const words = (more?: string) => {
     const reason = [why, more].filter((part) => part !== undefined).join("; ");
     return reason === "" ? {} : { reason };
   };
   try {
-    const value = await firstOf(work, { limitMs: stopMs });
-    if (typeof value === "symbol") {
+    const stop = await within(work, { limitMs: stopMs });
+    if ("early" in stop) {
       work.catch(() => {}); // the caller gets the error from `running`
       return { report: report(status, words("it still runs")), running: work };
     }
+    const { value } = stop;
     const { effect } = ended(report, value).report;
     return { report: report(status, { ...words(), effect }), value };
   } catch (error) {
     const { reason, effect } = reasonOf(error);
     return { report: report(status, { ...words(reason), effect }) };
-  }
-}
-
-/** The value of the work, or the cause that cut it short: its limit or its abort. */
-async function firstOf<T>(
-  work: Promise<T>,
-  { limitMs, overtaken }: Pick<RunOptions, "limitMs" | "overtaken">,
-): Promise<T | Cut> {
-  let cancel = () => {};
-  let onAbort = () => {};
-  const cut = new Promise<Cut>((resolve) => {
-    cancel = timeout(limitMs, () => resolve(LIMIT));
-    onAbort = () => resolve(OVERTAKEN);
-    if (overtaken?.aborted) onAbort();
-    else overtaken?.addEventListener("abort", onAbort);
-  });
-  try {
-    return await Promise.race([work, cut]);
-  } finally {
-    cancel();
-    overtaken?.removeEventListener("abort", onAbort);
   }
 }
 

@@ -2,7 +2,7 @@
  * Tracks work of steps and undos that still runs after its signal was aborted.
  * @module
  */
-import { timeout } from "../util/timeout.ts";
+import { within } from "../util/within.ts";
 
 interface Entry {
   readonly name: string;
@@ -30,32 +30,28 @@ export class RunningWork {
     return wordsOf([...this.#entries].filter(({ undo }) => undo));
   }
 
-  /** Adds the work of a step that did not stop. */
-  addStep(name: string, work: Promise<unknown>): void {
-    this.#add({ name, undo: false }, STEP_MS, work);
+  /** Adds the work of a step that did not stop; others wait for it up to a limit. */
+  addStep(name: string, ended: Promise<unknown>, limitMs = STEP_MS): void {
+    this.#add({ name, undo: false, limitMs, ended });
   }
 
   /** Adds an undo, for which others wait up to its limit in milliseconds. */
-  addUndo(name: string, limitMs: number, work: Promise<unknown>): void {
-    this.#add({ name, undo: true }, limitMs, work);
+  addUndo(name: string, limitMs: number, ended: Promise<unknown>): void {
+    this.#add({ name, undo: true, limitMs, ended });
   }
 
-  /** Adds the work of another operation that still runs. */
+  /** Adds the work of another operation that still runs. No prepare waits for it again. */
   inherit(other: RunningWork): void {
-    for (const { name, ended } of other.#entries) {
-      this.#add({ name, undo: false }, 0, ended);
-    }
+    for (const { name, ended } of other.#entries) this.addStep(name, ended, 0);
   }
 
   #add(
-    what: Pick<Entry, "name" | "undo">,
-    limitMs: number,
-    work: Promise<unknown>,
+    { limitMs, ended, ...what }: Omit<Entry, "until"> & { limitMs: number },
   ): void {
     const entry: Entry = {
       ...what,
       until: performance.now() + limitMs,
-      ended: work.catch(() => {}).finally(() => this.#entries.delete(entry)),
+      ended: ended.catch(() => {}).finally(() => this.#entries.delete(entry)),
     };
     this.#entries.add(entry);
   }
@@ -67,12 +63,8 @@ export class RunningWork {
       const until = Math.max(...entries.map(({ until }) => until));
       const left = until - performance.now();
       if (left <= 0) return;
-      let cancel = () => {};
-      await Promise.race([
-        Promise.allSettled(entries.map(({ ended }) => ended)),
-        new Promise<void>((resolve) => cancel = timeout(left, resolve)),
-      ]);
-      cancel();
+      const all = Promise.allSettled(entries.map(({ ended }) => ended));
+      await within(all, { limitMs: left });
     }
   }
 }

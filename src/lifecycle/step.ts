@@ -2,9 +2,9 @@
  * Defines steps and repairs. Their order, policies and limits are in plan.ts.
  * @module
  */
-import type { Outcome, RecoverRequest, Trigger } from "./request.ts";
+import type { Kind, Outcome, RecoverRequest, Trigger } from "./request.ts";
 
-export type { Outcome, RecoverRequest, Trigger } from "./request.ts";
+export type { Kind, Outcome, RecoverRequest, Trigger } from "./request.ts";
 
 /** What a step did, as fields of its report. */
 export type Effect = Readonly<Record<string, unknown>>;
@@ -15,6 +15,8 @@ export interface StepContext {
   readonly operation: string;
   /** The generation that the guest is in. */
   readonly generation: number;
+  /** The kind of snapshot that the guest prepares for. */
+  readonly kind: Kind;
   /**
    * Aborted at the step's limit, and when its operation is aborted or overtaken.
    * The step must then end soon. If it throws, it must have undone its own part.
@@ -29,6 +31,8 @@ export interface RecoveryContext {
   readonly operation: string;
   /** The generation that this recovery begins. */
   readonly generation: number;
+  /** The kind of snapshot that the guest had prepared for. */
+  readonly kind: Kind;
   readonly request: RecoverRequest;
   /** `failure`: the prepare failed and is undone without a call. */
   readonly trigger: Trigger | "failure";
@@ -57,6 +61,11 @@ export const SKIPPED_IN_DRY_RUN: Skipped = {
   skipped: "a dry run changes nothing",
 };
 
+/** The result of a step or repair that needs the C library, if there is none. */
+export const WITHOUT_LIBC: Skipped = {
+  skipped: "the C library could not be loaded",
+};
+
 /** The result of a step that was done. Without an undo, nothing is left to undo. */
 export interface Done {
   readonly effect: Effect;
@@ -73,19 +82,4 @@ export interface Repair {
   repair(
     context: RecoveryContext,
   ): Promise<Effect | Skipped> | Effect | Skipped;
-}
-
-/** The report of a step, an undo or a repair. */
-export interface StepReport {
-  readonly name: string;
-  /**
-   * `timeout`: not done within its limit. `overtaken`: the operation ended
-   * before the step did.
-   */
-  readonly status: "done" | "skipped" | "failed" | "timeout" | "overtaken";
-  /** The duration in milliseconds. */
-  readonly ms: number;
-  readonly effect?: Effect;
-  /** Why the action was skipped, or how it failed. */
-  readonly reason?: string;
 }

@@ -52,34 +52,27 @@ export function pinThreads(libc: Libc, dryRun = false): Pinned {
         `back before: ${failed[0].error}`,
     );
   }
+  const main = readMask(libc, process.pid)!;
+  const cpu = lastCpu(main);
+  const former = { masks: new Map<number, Uint8Array>(), main };
   const release = ownMasks("another pinning");
   try {
-    const main = readMask(libc, process.pid);
-    if (main === undefined) {
-      throw new Error("Cannot pin threads: the main thread has ended");
-    }
-    const cpu = lastCpu(main);
-    const former = { masks: new Map<number, Uint8Array>(), main };
-    try {
-      pin(libc, former.masks, maskOf(cpu), dryRun);
-    } catch (error) {
-      restore(libc, former);
-      throw error;
-    }
-    let unpinned: Unpinned | undefined;
-    return {
-      cpu,
-      threads: former.masks.size,
-      restore() {
-        unpinned ??= restore(libc, former);
-        release();
-        return unpinned;
-      },
-    };
+    pin(libc, former.masks, maskOf(cpu), dryRun);
   } catch (error) {
+    restore(libc, former);
     release();
     throw error;
   }
+  let unpinned: Unpinned | undefined;
+  return {
+    cpu,
+    threads: former.masks.size,
+    restore() {
+      unpinned ??= restore(libc, former);
+      release();
+      return unpinned;
+    },
+  };
 }
 
 interface Former {

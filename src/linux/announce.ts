@@ -3,8 +3,8 @@
  * the former MAC address until their table of neighbours expires.
  * @module
  */
-import { ipv4Bytes } from "./ipv4.ts";
-import { lastError, type Libc, requireSymbol } from "./libc.ts";
+import { parseIp } from "./ip.ts";
+import { checked, type Libc, requireSymbol } from "./libc.ts";
 import { AF_PACKET, SOCK_CLOEXEC, SOCK_RAW } from "./socket_constants.ts";
 
 /** linux/if_packet.h, linux/if_ether.h, packet(7) */
@@ -21,30 +21,25 @@ export function announce(
   mac: Uint8Array,
   addresses: readonly string[],
 ): void {
-  const socket = requireSymbol(libc.socket, "socket")(
-    AF_PACKET,
-    SOCK_RAW | SOCK_CLOEXEC,
-    0,
-  );
-  if (socket < 0) throw lastError(libc, "announce", "an address");
+  const type = SOCK_RAW | SOCK_CLOEXEC;
+  const socket = requireSymbol(libc, "socket")(AF_PACKET, type, 0);
+  checked(libc, socket, "announce", "an address");
   try {
     const name = new Uint8Array(SOCKADDR_LL_BYTES);
     const view = new DataView(name.buffer);
     view.setUint16(0, AF_PACKET, true);
     name.set(ETH_P_ARP, 2);
     view.setInt32(4, link, true);
-    if (requireSymbol(libc.bind, "bind")(socket, name, SOCKADDR_LL_BYTES) < 0) {
-      throw lastError(libc, "announce on link", String(link));
-    }
+    const bound = requireSymbol(libc, "bind")(socket, name, name.length);
+    checked(libc, bound, "announce on link", String(link));
+    const send = requireSymbol(libc, "send");
     for (const address of addresses) {
-      const frame = announcement(mac, ipv4Bytes(address));
-      const size = BigInt(frame.length);
-      if (requireSymbol(libc.send, "send")(socket, frame, size, 0) < 0) {
-        throw lastError(libc, "announce", address);
-      }
+      const frame = announcement(mac, parseIp(address)!);
+      const sent = send(socket, frame, BigInt(frame.length), 0);
+      checked(libc, sent, "announce", address);
     }
   } finally {
-    requireSymbol(libc.close, "close")(socket);
+    requireSymbol(libc, "close")(socket);
   }
 }
 

@@ -5,13 +5,15 @@
  */
 import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { errorText, hasCode } from "../util/errors.ts";
+import { errorText, hasCode, resultUnless } from "../util/errors.ts";
 import { isWithin, mountOf, readMounts } from "./mountinfo.ts";
 
 /** The directory below which hierarchies of cgroups are mounted, cgroups(7). */
 const CGROUPS = "/sys/fs/cgroup";
 /** The longest name of a file in bytes, linux/limits.h. */
 const NAME_MAX = 255;
+/** The codes if a cgroup was removed. ENODEV: the file was opened before that. */
+const GONE = ["ENOENT", "ENODEV"];
 
 /**
  * Returns the mount point of cgroup v2: /sys/fs/cgroup, or /sys/fs/cgroup/unified beside the
@@ -67,7 +69,7 @@ function locate(name: string, root: string): string | undefined {
     readFileSync(join(path, "cgroup.freeze"));
     return path;
   } catch (error) {
-    if (!isGone(error)) throw refused(errorText(error));
+    if (!hasCode(error, ...GONE)) throw refused(errorText(error));
     if (!existsSync(path)) return undefined; // removed just now
     throw refused("it has no cgroup.freeze, which came with Linux 5.2");
   }
@@ -111,31 +113,23 @@ export interface FreezerState {
 
 /** Reads the state of the freezer; undefined if the cgroup was removed. */
 export function freezerState(path: string): FreezerState | undefined {
-  try {
-    const events = readFileSync(join(path, "cgroup.events"), "utf8");
-    return {
-      requested:
-        readFileSync(join(path, "cgroup.freeze"), "utf8").trim() === "1",
-      frozen: /^frozen 1$/m.test(events),
-    };
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
+  return resultUnless(GONE, () => ({
+    requested: readFileSync(join(path, "cgroup.freeze"), "utf8").trim() === "1",
+    frozen: /^frozen 1$/m.test(
+      readFileSync(join(path, "cgroup.events"), "utf8"),
+    ),
+  }));
 }
 
 /** Requests the freeze or the thaw of a cgroup; false if the cgroup was removed. */
 export function requestFreezer(path: string, freeze: boolean): boolean {
-  try {
+  return resultUnless(GONE, () => {
     // "r+" does not create the file if the cgroup was removed meanwhile.
     writeFileSync(join(path, "cgroup.freeze"), freeze ? "1" : "0", {
       flag: "r+",
     });
     return true;
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
+  }) ?? false;
 }
 
 /** Whether the freeze of a cgroup above this one is requested. */
@@ -146,9 +140,4 @@ export function frozenFromAbove(path: string): boolean {
     if (state.requested) return true;
   }
   return false;
-}
-
-/** Whether the cgroup was removed. ENODEV: the file was opened before that. */
-function isGone(error: unknown): boolean {
-  return hasCode(error, "ENOENT", "ENODEV");
 }

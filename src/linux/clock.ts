@@ -5,8 +5,8 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { hasCode } from "../util/errors.ts";
-import { lastError, type Libc, requireSymbol } from "./libc.ts";
+import { resultUnless } from "../util/errors.ts";
+import { checked, type Libc, requireSymbol } from "./libc.ts";
 
 /** Clock ids, time.h, clock_gettime(2). */
 const CLOCK_REALTIME = 0;
@@ -47,12 +47,8 @@ export function setWallClock(libc: Libc, ms: number): void {
     BigInt(Math.floor((ms - seconds * 1000) * 1e6)),
   ]);
   const bytes = new Uint8Array(time.buffer);
-  if (
-    requireSymbol(libc.clock_settime, "clock_settime")(CLOCK_REALTIME, bytes) <
-      0
-  ) {
-    throw lastError(libc, "set", "the wall clock");
-  }
+  const result = requireSymbol(libc, "clock_settime")(CLOCK_REALTIME, bytes);
+  checked(libc, result, "set", "the wall clock");
 }
 
 /** Returns the first PTP clock that gives the host's time; undefined if there is none. */
@@ -61,7 +57,8 @@ export function hostClock(
   clocks = CLOCK_CLASS,
 ): HostClock | undefined {
   if (libc.clock_gettime === undefined) return undefined;
-  const name = entriesOf(clocks).find((name) =>
+  const names = resultUnless(["ENOENT"], () => readdirSync(clocks)) ?? [];
+  const name = names.sort().find((name) =>
     TRUSTED.has(readFileSync(join(clocks, name, "clock_name"), "utf8").trim())
   );
   if (name === undefined) return undefined;
@@ -104,17 +101,7 @@ function readDevice(libc: Libc, path: string): number {
 function readClock(libc: Libc, clock: number, name: string): number {
   const time = new BigInt64Array(2);
   const bytes = new Uint8Array(time.buffer);
-  if (requireSymbol(libc.clock_gettime, "clock_gettime")(clock, bytes) < 0) {
-    throw lastError(libc, "read", name);
-  }
+  const result = requireSymbol(libc, "clock_gettime")(clock, bytes);
+  checked(libc, result, "read", name);
   return Number(time[0]) * 1000 + Number(time[1]) / 1e6;
-}
-
-function entriesOf(directory: string): string[] {
-  try {
-    return readdirSync(directory).sort();
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
 }

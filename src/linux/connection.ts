@@ -3,9 +3,9 @@
  * @module
  */
 import { readlinkSync } from "node:fs";
-import { hasCode } from "../util/errors.ts";
+import { resultUnless } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
-import { lastError, type Libc, requireSymbol } from "./libc.ts";
+import { checked, lastError, type Libc, requireSymbol } from "./libc.ts";
 import { readPort, SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
 import {
   IPPROTO_TCP,
@@ -14,6 +14,7 @@ import {
   TCP_CORK,
   TCP_INFO,
 } from "./socket_constants.ts";
+import { setSocketOption, socketOption } from "./socket_option.ts";
 import { parseTcpInfo, TCP_INFO_BYTES, type TcpInfo } from "./tcp_info.ts";
 
 /**
@@ -29,8 +30,6 @@ export interface Connection {
 const SIOCOUTQ = 0x5411n;
 /** An ioctl(2) of sockios.h: the bytes that were received and not yet read. */
 const SIOCINQ = 0x541bn;
-/** The value that switches an option on: the int 1. */
-const ON = Uint8Array.of(1, 0, 0, 0);
 
 /** The buffer for the addresses of all calls, because a walk over descriptors makes thousands. */
 export const ADDRESS = new Uint8Array(SOCKET_ADDRESS_BYTES);
@@ -57,43 +56,19 @@ export function shutdownConnection(
   connection: Connection,
 ): boolean {
   if (!isStillOpen(libc, connection)) return false;
-  if (
-    requireSymbol(libc.shutdown, "shutdown")(connection.fd, SHUT_RDWR) === 0
-  ) {
-    return true;
-  }
+  if (shutdownListed(libc, connection)) return true;
   const error = lastError(libc, "shutdown", describe(connection));
   if (isStillOpen(libc, connection)) throw error;
   return false;
 }
 
 /**
- * Returns the number of bytes that the runtime has not read yet, 0 for a connection that has ended.
- * Like {@linkcode shutdownListed}, only for a connection that was listed in the same turn of the
- * event loop: the runtime closes descriptors only between turns, so the descriptor still is this
- * connection.
- */
-export function unreadBytes(libc: Libc, { fd }: Connection): number {
-  const count = new Int32Array(1);
-  const bytes = new Uint8Array(count.buffer);
-  return requireSymbol(libc.ioctl, "ioctl")(fd, SIOCINQ, bytes) === 0
-    ? count[0]
-    : 0;
-}
-
-/**
- * Like {@linkcode shutdownConnection}, without the check whether it still is the same connection.
+ * Like {@linkcode shutdownConnection}, without the check whether it still is the same connection:
+ * only for a connection that was listed in the same turn of the event loop. The runtime closes
+ * descriptors only between turns, so the descriptor still is this connection.
  */
 export function shutdownListed(libc: Libc, { fd }: Connection): boolean {
-  return requireSymbol(libc.shutdown, "shutdown")(fd, SHUT_RDWR) === 0;
-}
-
-/**
- * Sets TCP_CORK (tcp(7)): the kernel holds back written bytes until a packet is full or the
- * connection is closed, for at most 200 ms. False if the option cannot be set.
- */
-export function cork(libc: Libc, { fd }: Connection): boolean {
-  return libc.setsockopt?.(fd, IPPROTO_TCP, TCP_CORK, ON, ON.length) === 0;
+  return requireSymbol(libc, "shutdown")(fd, SHUT_RDWR) === 0;
 }
 
 /**
@@ -101,7 +76,36 @@ export function cork(libc: Libc, { fd }: Connection): boolean {
  * client. False if the connection has ended.
  */
 export function endReading(libc: Libc, { fd }: Connection): boolean {
-  return requireSymbol(libc.shutdown, "shutdown")(fd, SHUT_RD) === 0;
+  return requireSymbol(libc, "shutdown")(fd, SHUT_RD) === 0;
+}
+
+/**
+ * Sets TCP_CORK (tcp(7)): the kernel holds back written bytes until a packet is full or the
+ * connection is closed, for at most 200 ms. False if the option cannot be set.
+ */
+export function cork(libc: Libc, { fd }: Connection): boolean {
+  return setSocketOption(libc, fd, IPPROTO_TCP, TCP_CORK, 1);
+}
+
+/**
+ * Returns the number of bytes that the runtime has not read yet, 0 for a connection that has ended.
+ * Like {@linkcode shutdownListed}, only for a connection that was listed in the same turn.
+ */
+export function unreadBytes(libc: Libc, { fd }: Connection): number {
+  const count = new Int32Array(1);
+  const bytes = new Uint8Array(count.buffer);
+  requireSymbol(libc, "ioctl")(fd, SIOCINQ, bytes);
+  return count[0];
+}
+
+/**
+ * Returns the bytes of a vsock connection that its host has not taken yet; 0 before Linux 6.12, which
+ * does not count them.
+ */
+export function unsentBytes(libc: Libc, { fd }: Connection): number {
+  const count = new Int32Array(1);
+  const bytes = new Uint8Array(count.buffer);
+  return libc.ioctl?.(fd, SIOCOUTQ, bytes) === 0 ? count[0] : 0;
 }
 
 /**
@@ -111,12 +115,12 @@ export function unacknowledgedBytes(
   libc: Libc,
   connection: Connection,
 ): number | undefined {
-  const ioctl = requireSymbol(libc.ioctl, "ioctl");
-  if (inodeOf(connection.fd) !== connection.inode) return undefined;
+  const { fd, inode } = connection;
+  if (inodeOf(fd) !== inode) return undefined;
   const count = new Int32Array(1);
-  if (ioctl(connection.fd, SIOCOUTQ, new Uint8Array(count.buffer)) === -1) {
-    throw lastError(libc, "ioctl SIOCOUTQ", describe(connection));
-  }
+  const bytes = new Uint8Array(count.buffer);
+  const result = requireSymbol(libc, "ioctl")(fd, SIOCOUTQ, bytes);
+  checked(libc, result, "ioctl SIOCOUTQ", describe(connection));
   return count[0];
 }
 
@@ -125,16 +129,11 @@ export function tcpInfo(
   libc: Libc,
   connection: Connection,
 ): TcpInfo | undefined {
-  const getsockopt = requireSymbol(libc.getsockopt, "getsockopt");
   const { fd, inode } = connection;
   if (inodeOf(fd) !== inode) return undefined;
-  const info = new Uint8Array(TCP_INFO_BYTES);
-  const length = new Uint32Array([info.length]);
-  const lengthBytes = new Uint8Array(length.buffer);
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, lengthBytes) === -1) {
-    throw lastError(libc, "getsockopt TCP_INFO", describe(connection));
-  }
-  return parseTcpInfo(info, length[0]);
+  const info = socketOption(libc, fd, IPPROTO_TCP, TCP_INFO, TCP_INFO_BYTES);
+  if (info !== undefined) return parseTcpInfo(info);
+  throw lastError(libc, "getsockopt TCP_INFO", describe(connection));
 }
 
 /** Whether the descriptor still is this connection, and the connection has a peer. */
@@ -149,28 +148,18 @@ export function isStillOpen(
 
 /** Whether the socket has a peer; if it does, `ADDRESS` holds the peer's address. */
 export function hasPeer(libc: Libc, fd: number): boolean {
-  return requireSymbol(libc.getpeername, "getpeername")(
-    fd,
-    ADDRESS,
-    addressLength(),
-  ) ===
-    0;
+  const getpeername = requireSymbol(libc, "getpeername");
+  return getpeername(fd, ADDRESS, addressLength()) === 0;
 }
-
-const SOCKET = "socket:[";
 
 /** Returns the inode of a socket (proc_pid_fd(5)); undefined for any other descriptor. */
 export function inodeOf(fd: number): string | undefined {
-  try {
-    const target = readlinkSync(`/proc/self/fd/${fd}`);
-    return target.startsWith(SOCKET)
-      ? target.slice(SOCKET.length, -1)
-      : undefined;
-  } catch (error) {
-    // The descriptor was closed.
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
+  const closed = ["ENOENT"];
+  const target = resultUnless(
+    closed,
+    () => readlinkSync(`/proc/self/fd/${fd}`),
+  );
+  return /^socket:\[(\d+)\]$/.exec(target ?? "")?.[1];
 }
 
 /** Describes the connection in error messages. */

@@ -15,33 +15,66 @@ import {
   inodeOf,
 } from "./connection.ts";
 import type { Libc } from "./libc.ts";
-import { readPort, readSocketAddress, readUnixPath } from "./socket_address.ts";
+import {
+  readPort,
+  readSocketAddress,
+  readUnixPath,
+  readVsockName,
+} from "./socket_address.ts";
+
+/** A port, the path of a unix socket, or `vsock:PORT`. */
+type Name = number | string;
 
 /**
- * Lists all connections that this process accepted on the ports, including connections that sent
- * nothing (see `showUnsentConnections`). Empty without a C library. Listening sockets and
- * connections that were reset have no peer and are not listed.
+ * Lists all connections that this process accepted on these ports and unix sockets, including
+ * connections that sent nothing (see `hideUnsentConnections`). Empty without a C library. Listening
+ * sockets and connections that were reset have no peer and are not listed.
  */
 export function listConnections(
   libc: Libc,
-  ...ports: readonly number[]
+  names: readonly Name[],
 ): Connection[] {
   if (libc.getpeername === undefined) return [];
-  return descriptorsOn(libc, ...ports).flatMap((fd) =>
+  return descriptorsOn(libc, names).flatMap((fd) =>
     connectionOf(libc, fd) ?? []
   );
 }
 
-/** Whether the descriptor is an IP socket that is bound to one of the ports. */
+/**
+ * Lists the descriptors of this process's sockets that are bound to these ports and paths. Empty
+ * without a C library.
+ */
+export function descriptorsOn(libc: Libc, names: readonly Name[]): number[] {
+  if (libc.getsockname === undefined || names.length === 0) return [];
+  return readdirSync("/proc/self/fd").map(Number)
+    .filter((fd) => isOn(libc, fd, names));
+}
+
+/** Whether the descriptor is a socket that is bound to one of these ports and paths. */
 export function isOn(
   libc: Libc,
   fd: number,
-  ports: readonly number[],
+  names: readonly Name[],
 ): boolean {
+  // Not 0: the descriptor is no socket, or it was closed, like the one that read the directory.
   if (libc.getsockname?.(fd, ADDRESS, addressLength()) !== 0) return false;
-  const port = readPort(ADDRESS);
-  return port !== undefined && ports.includes(port);
+  const name = readPort(ADDRESS) ?? readUnixPath(ADDRESS) ??
+    readVsockName(ADDRESS);
+  return name !== undefined && names.includes(name);
 }
+
+/**
+ * Returns the accepted connection on that descriptor; undefined if there is none or it has ended.
+ * The peer on a unix socket has no name, so only inode and descriptor identify the connection.
+ */
+export function connectionOf(libc: Libc, fd: number): Connection | undefined {
+  if (!hasPeer(libc, fd)) return undefined;
+  const peer = readSocketAddress(ADDRESS) ?? UNIX_PEER;
+  const inode = inodeOf(fd);
+  return inode === undefined ? undefined : { fd, inode, peer };
+}
+
+const UNIX_PEER: Peer = { address: "unix", port: 0, unix: true };
 
 /**
  * Returns a number above every open descriptor: the size of the kernel's table (FDSize in
@@ -63,64 +96,4 @@ export function descriptorsEnd(limit: number | undefined): number {
     throw new Error("Cannot find FDSize in /proc/self/status");
   }
   return parseInt(found, 10);
-}
-
-/**
- * Returns the accepted connection on that descriptor; undefined if there is none or it has ended.
- */
-export function connectionOf(libc: Libc, fd: number): Connection | undefined {
-  const peer = peerOf(libc, fd);
-  const inode = peer === undefined ? undefined : inodeOf(fd);
-  if (peer === undefined || inode === undefined) return undefined;
-  return { fd, inode, peer };
-}
-
-/**
- * Lists the descriptors of this process's IP sockets that are bound to the ports. Empty without a C
- * library.
- */
-export function descriptorsOn(
-  libc: Libc,
-  ...ports: readonly number[]
-): number[] {
-  return boundDescriptors(libc, (address) => {
-    const port = readPort(address);
-    return port !== undefined && ports.includes(port);
-  });
-}
-
-/**
- * Lists the connections that this process accepted on unix sockets of these paths. Their peers have
- * no names, so only the inode and the descriptor identify a connection.
- */
-export function listUnixConnections(
-  libc: Libc,
-  ...paths: readonly string[]
-): Connection[] {
-  if (libc.getpeername === undefined || paths.length === 0) return [];
-  const bound = boundDescriptors(libc, (address) => {
-    const path = readUnixPath(address);
-    return path !== undefined && paths.includes(path);
-  });
-  return bound.flatMap((fd): Connection[] => {
-    const inode = hasPeer(libc, fd) ? inodeOf(fd) : undefined;
-    if (inode === undefined) return [];
-    return [{ fd, inode, peer: { address: "unix", port: 0, unix: true } }];
-  });
-}
-
-function boundDescriptors(
-  libc: Libc,
-  isOurs: (address: Uint8Array) => boolean,
-): number[] {
-  const { getsockname } = libc;
-  if (getsockname === undefined) return [];
-  return readdirSync("/proc/self/fd").map(Number).filter((fd) => {
-    // -1: the descriptor is no socket, or it was closed, like the one that read the directory
-    return getsockname(fd, ADDRESS, addressLength()) === 0 && isOurs(ADDRESS);
-  });
-}
-
-function peerOf(libc: Libc, fd: number): Peer | undefined {
-  return hasPeer(libc, fd) ? readSocketAddress(ADDRESS) : undefined;
 }

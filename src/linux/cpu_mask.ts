@@ -39,13 +39,8 @@ export function ownMasks(name: string): () => void {
 /** Reads the mask of a thread; undefined if the thread has ended. */
 export function readMask(libc: Libc, thread: number): Uint8Array | undefined {
   const mask = new Uint8Array(MASK_BYTES);
-  if (
-    requireSymbol(libc.sched_getaffinity, "sched_getaffinity")(
-      thread,
-      SIZE,
-      mask,
-    ) !== -1
-  ) return mask;
+  const getMask = requireSymbol(libc, "sched_getaffinity");
+  if (getMask(thread, SIZE, mask) !== -1) return mask;
   const error = lastError(libc, "read the CPUs of", `thread ${thread}`);
   if (!isAlive(thread)) return undefined;
   throw error;
@@ -93,13 +88,8 @@ export function writeMask(
   thread: number,
   mask: Uint8Array,
 ): boolean {
-  if (
-    requireSymbol(libc.sched_setaffinity, "sched_setaffinity")(
-      thread,
-      SIZE,
-      mask,
-    ) !== -1
-  ) return true;
+  const setMask = requireSymbol(libc, "sched_setaffinity");
+  if (setMask(thread, SIZE, mask) !== -1) return true;
   const error = lastError(libc, "set the CPUs of", `thread ${thread}`);
   if (!isAlive(thread)) return false;
   throw error;

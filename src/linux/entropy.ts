@@ -3,9 +3,9 @@
  * @module
  */
 import { closeSync, constants, openSync, read } from "node:fs";
-import { hasCode } from "../util/errors.ts";
-import { lastError, type Libc, requireSymbol } from "./libc.ts";
-import { pause } from "./poll.ts";
+import { hasCode, resultUnless } from "../util/errors.ts";
+import { checked, type Libc, requireSymbol } from "./libc.ts";
+import { sleep } from "../util/wait.ts";
 import { callOnPool } from "./pool_call.ts";
 
 /** _IOW('R', 0x03, int[2]), linux/random.h, random(4) */
@@ -15,14 +15,18 @@ const RNDRESEEDCRNG = 0x5207n;
 
 const POOL = "/dev/urandom";
 const HARDWARE = "/dev/hwrng";
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+/** The codes of open(2) if there is no hardware source. */
+const NO_SOURCE = ["ENOENT", "ENODEV", "ENXIO"];
 
 /**
  * The bytes to discard from a hardware source: the kernel may have fetched them before the
  * snapshot, and would give the same bytes to every fork. The core of hw_random and the virtio
- * driver each keep a buffer of at most 64 bytes (128 on some arm64 machines: a cache line), and
- * one request may be under way.
+ * driver each keep one buffer, the size of a cache line: 64 bytes, and 128 on some machines. A
+ * request that is under way fills one of these two buffers. Each further 64 bytes are one more
+ * request to the host, and the caller of the recovery waits for it.
  */
-const STALE_BYTES = 512;
+const STALE_BYTES = 256;
 
 /**
  * Mixes bytes into the pool and credits them with 8 bits each. If the pool is already seeded, its
@@ -64,7 +68,7 @@ export async function readHardware(
 ): Promise<Uint8Array | undefined> {
   const { limitMs, signal, path = HARDWARE, stale = STALE_BYTES } = options;
   const { readSome: next = readSome } = options;
-  const source = open(path);
+  const source = resultUnless(NO_SOURCE, () => openSync(path, OPEN_FLAGS));
   if (source === undefined) return undefined;
   const end = performance.now() + limitMs;
   const bytes = new Uint8Array(stale + length);
@@ -84,7 +88,7 @@ export async function readHardware(
       );
       if (count === undefined) return undefined;
       filled += count;
-      if (count === 0) await pause(1, signal);
+      if (count === 0) await sleep(1, signal);
     }
   } finally {
     // A read that was given up still uses the descriptor: it is closed after that read.
@@ -102,20 +106,10 @@ function onPool(
 ): void {
   const pool = openSync(POOL, "r");
   try {
-    if (requireSymbol(libc.ioctl, "ioctl")(pool, request, argument) < 0) {
-      throw lastError(libc, action, POOL);
-    }
+    const result = requireSymbol(libc, "ioctl")(pool, request, argument);
+    checked(libc, result, action, POOL);
   } finally {
     closeSync(pool);
-  }
-}
-
-function open(path: string): number | undefined {
-  try {
-    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENODEV", "ENXIO")) return undefined;
-    throw error;
   }
 }
 

@@ -18,6 +18,14 @@ const FOREIGN = new Set([
 /** The types that lie on disks although the mount has no device number of a disk. */
 const ON_DISKS = new Set(["btrfs", "bcachefs", "zfs", "ubifs"]);
 
+/** The types of filesystems that are stacked on others, which lie on disks. */
+const STACKED = new Set(["overlay", "aufs", "ecryptfs", "unionfs"]);
+
+/** Whether a filesystem of this type is stacked on others: mountinfo does not tell on which. */
+export function isStacked(type: string): boolean {
+  return STACKED.has(type);
+}
+
 /** Whether a program outside the kernel answers for a filesystem of this type. */
 export function isForeign(type: string): boolean {
   return FOREIGN.has(type) || type.startsWith("fuse.");

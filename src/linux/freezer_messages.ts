@@ -2,7 +2,7 @@
  * The messages between the mount freezer and its worker.
  * @module
  */
-import type { MountedAt } from "./fsfreeze.ts";
+import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
 /** A command to the worker. */
@@ -12,7 +12,7 @@ export type FreezerCommand =
   | {
     readonly kind: "freeze";
     /** The mounts in the order in which to freeze them. */
-    readonly mounts: readonly MountedAt[];
+    readonly mounts: readonly MountToFreeze[];
     /** Milliseconds after which the worker thaws the mounts by itself. */
     readonly holdMs: number;
   }
@@ -21,17 +21,13 @@ export type FreezerCommand =
   /** Thaw mounts that another worker, or an agent that was killed, froze. */
   | { readonly kind: "rescue"; readonly mounts: readonly MountedAt[] };
 
-/** The result of the thaw, by mount points. */
-export interface Thawed {
-  readonly [key: string]: unknown;
-  readonly thawed: readonly string[];
-  /** Another program had thawed them before. */
-  readonly notFrozen: readonly string[];
-  /** The reasons of the mounts that could not be thawed. */
-  readonly failed: readonly string[];
-  /** The worker thawed the mounts by itself, because the hold lasted too long. */
-  readonly expired: boolean;
-  readonly heldMs: number;
+/** The result of a freeze, by mount points. */
+export interface FrozenMounts {
+  readonly frozen: readonly string[];
+  /** Mounts that another program froze before. They stay frozen. */
+  readonly already: readonly string[];
+  /** Mounts to freeze if possible, whose kind of filesystem cannot be frozen. */
+  readonly unsupported: readonly string[];
 }
 
 /** The result of a rescue: mount points that were thawed, and reasons of the failures. */
@@ -40,30 +36,36 @@ export interface Rescued {
   readonly failed: readonly string[];
 }
 
-/** The answer to a command. */
-export type FreezerAnswer =
-  | {
-    readonly kind: "done";
-    readonly command: "resolve";
-    readonly paths: RealPaths;
-  }
-  | {
-    readonly kind: "done";
-    readonly command: "freeze";
-    readonly frozen: readonly string[];
-    readonly already: readonly string[];
-  }
-  | ({ readonly kind: "done"; readonly command: "thaw" } & Thawed)
-  | ({ readonly kind: "done"; readonly command: "rescue" } & Rescued)
-  | {
-    readonly kind: "failed";
-    readonly command: FreezerCommand["kind"];
-    readonly reason: string;
-  };
+/** The result of the thaw of the mounts that the worker froze. */
+export interface Thawed extends Rescued {
+  readonly [key: string]: unknown;
+  /** Another program had thawed them before. */
+  readonly notFrozen: readonly string[];
+  /** The worker thawed the mounts by itself, because the hold lasted too long. */
+  readonly expired: boolean;
+  readonly heldMs: number;
+}
+
+/** The results of the commands, by their kind. */
+export interface FreezerResults {
+  readonly resolve: RealPaths;
+  readonly freeze: FrozenMounts;
+  readonly thaw: Thawed;
+  readonly rescue: Rescued;
+}
+
+/** The kind of a command. */
+export type CommandKind = keyof FreezerResults;
 
 /** An event from the worker. */
 export type FreezerEvent =
   /** The worker is about to make a call on this path, which may never return. */
   | { readonly kind: "at"; readonly path: string }
   | { readonly kind: "froze"; readonly mount: MountedAt }
-  | FreezerAnswer;
+  /** The answer to a command: its result, or the reason of its failure. */
+  | {
+    readonly kind: "answer";
+    readonly command: CommandKind;
+    readonly result?: FreezerResults[CommandKind];
+    readonly reason?: string;
+  };

@@ -4,32 +4,30 @@
  * blocked in a write to a frozen filesystem. Started by mount_freezer.ts.
  * @module
  */
-import { closeSync, readlinkSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { messageOf } from "../util/errors.ts";
 import { loadRuntime } from "../runtime/mod.ts";
-import type { WorkerHello } from "../runtime/types.ts";
+import { workerHello, workerScope } from "../runtime/worker_scope.ts";
 import type {
-  FreezerAnswer,
+  CommandKind,
   FreezerCommand,
   FreezerEvent,
+  FreezerResults,
+  FrozenMounts,
   Rescued,
   Thawed,
 } from "./freezer_messages.ts";
 import {
   freezeFilesystem,
   type MountedAt,
+  type MountToFreeze,
   openMount,
   thawFilesystem,
 } from "./fsfreeze.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import { realPath } from "./real_paths.ts";
 
-interface WorkerScope {
-  postMessage(message: FreezerEvent | WorkerHello): void;
-  onmessage: ((event: MessageEvent<FreezerCommand>) => void) | null;
-}
-
-const scope = globalThis as unknown as WorkerScope;
+const scope = workerScope<FreezerCommand, FreezerEvent>();
 const loading = loadRuntime().then(loadLibc);
 /** The frozen mounts with their descriptors, in the order in which to thaw them. */
 let held: { readonly mount: string; readonly fd: number }[] = [];
@@ -38,31 +36,31 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let thawed: Thawed | undefined;
 
 scope.onmessage = async ({ data: command }) => {
+  const { kind } = command;
   try {
-    scope.postMessage(run(await loading, command));
+    const result = run(await loading, command);
+    scope.postMessage({ kind: "answer", command: kind, result });
   } catch (error) {
     const reason = messageOf(error);
-    scope.postMessage({ kind: "failed", command: command.kind, reason });
+    scope.postMessage({ kind: "answer", command: kind, reason });
   }
 };
 
-// /proc/thread-self is a link to PID/task/TID, proc(5).
-const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
-scope.postMessage({ tid });
+scope.postMessage(workerHello());
 
-function run(libc: Libc, command: FreezerCommand): FreezerAnswer {
-  const { kind } = command;
-  switch (kind) {
-    case "resolve": {
-      const paths = new Map(command.paths.map((path) => [path, resolve(path)]));
-      return { kind: "done", command: kind, paths };
-    }
+function run(
+  libc: Libc,
+  command: FreezerCommand,
+): FreezerResults[CommandKind] {
+  switch (command.kind) {
+    case "resolve":
+      return new Map(command.paths.map((path) => [path, resolve(path)]));
     case "freeze":
-      return { kind: "done", command: kind, ...freeze(libc, command) };
+      return freeze(libc, command);
     case "thaw":
-      return { kind: "done", command: kind, ...thaw(libc, false) };
+      return thaw(libc, false);
     case "rescue":
-      return { kind: "done", command: kind, ...rescue(libc, command.mounts) };
+      return rescue(libc, command.mounts);
   }
 }
 
@@ -79,12 +77,15 @@ function resolve(path: string): ReturnType<typeof realPath> {
 function freeze(
   libc: Libc,
   { mounts, holdMs }: FreezerCommand & { kind: "freeze" },
-): { frozen: string[]; already: string[] } {
+): FrozenMounts {
   const already: string[] = [];
+  const unsupported: string[] = [];
   since = performance.now();
   try {
     for (const mount of mounts) {
-      if (freezeOne(libc, mount) === "already") already.push(mount.mountPoint);
+      const became = freezeOne(libc, mount);
+      if (became === "already") already.push(mount.mountPoint);
+      if (became === "unsupported") unsupported.push(mount.mountPoint);
     }
   } catch (error) {
     thaw(libc, false);
@@ -92,12 +93,15 @@ function freeze(
   }
   const left = since + holdMs - performance.now();
   timer = setTimeout(() => thaw(libc, true), left);
-  return { frozen: held.map(({ mount }) => mount), already };
+  return { frozen: held.map(({ mount }) => mount), already, unsupported };
 }
 
-function freezeOne(libc: Libc, mount: MountedAt): "frozen" | "already" {
+function freezeOne(
+  libc: Libc,
+  mount: MountToFreeze,
+): ReturnType<typeof freezeFilesystem> {
   const { mountPoint } = mount;
-  let became: "frozen" | "already" | undefined;
+  let became: ReturnType<typeof freezeFilesystem> | undefined;
   tell(mountPoint);
   const fd = openMount(mount);
   try {
@@ -108,6 +112,11 @@ function freezeOne(libc: Libc, mount: MountedAt): "frozen" | "already" {
   if (became === "frozen") {
     held.unshift({ mount: mountPoint, fd });
     scope.postMessage({ kind: "froze", mount });
+  }
+  if (became === "unsupported" && mount.ifPossible !== true) {
+    throw new Error(
+      `Cannot freeze ${mountPoint}: its kind of filesystem cannot be frozen`,
+    );
   }
   return became;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { errorText } from "../util/errors.ts";
+import { errorText, hasCode } from "../util/errors.ts";
 import {
   lastError,
   type Libc,
@@ -19,21 +19,18 @@ const FITHAW = 0xC0045878n;
 
 /**
  * Freezes the filesystem of an open descriptor. Blocks until the filesystem is written to its disk,
- * which may take long. "already": another program froze it before (EBUSY).
+ * which may take long. "already": another program froze it before (EBUSY). "unsupported": its kind
+ * of filesystem cannot be frozen.
  */
 export function freezeFilesystem(
   libc: Libc,
   fd: number,
   name: string,
-): "frozen" | "already" {
+): "frozen" | "already" | "unsupported" {
   const error = call(libc, fd, FIFREEZE, "freeze", name);
   if (error === undefined) return "frozen";
-  if (error.message.endsWith("EBUSY")) return "already";
-  if (/EOPNOTSUPP|ENOTSUP|ENOTTY/.test(error.message)) {
-    throw new Error(
-      `Cannot freeze ${name}: its kind of filesystem cannot be frozen`,
-    );
-  }
+  if (hasCode(error, "EBUSY")) return "already";
+  if (hasCode(error, "EOPNOTSUPP", "ENOTSUP", "ENOTTY")) return "unsupported";
   throw error;
 }
 
@@ -45,7 +42,7 @@ export function thawFilesystem(
 ): "thawed" | "not frozen" {
   const error = call(libc, fd, FITHAW, "thaw", name);
   if (error === undefined) return "thawed";
-  if (error.message.endsWith("EINVAL")) return "not frozen";
+  if (hasCode(error, "EINVAL")) return "not frozen";
   throw error;
 }
 
@@ -53,6 +50,12 @@ export function thawFilesystem(
 export interface MountedAt {
   readonly mountPoint: string;
   readonly device: string;
+}
+
+/** A filesystem to freeze. */
+export interface MountToFreeze extends MountedAt {
+  /** It is left alone if its kind of filesystem cannot be frozen; otherwise that is an error. */
+  readonly ifPossible?: boolean;
 }
 
 /**
@@ -83,7 +86,7 @@ function call(
   what: string,
   name: string,
 ): SystemCallError | undefined {
-  return requireSymbol(libc.ioctl, "ioctl")(fd, request, null) === -1
+  return requireSymbol(libc, "ioctl")(fd, request, null) === -1
     ? lastError(libc, what, name)
     : undefined;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { lastError, type Libc, requireSymbol } from "./libc.ts";
+import { checked, type Libc, requireSymbol } from "./libc.ts";
 
 /** Reads the host name from the kernel, because a runtime may have cached it. */
 export function readHostname(): string {
@@ -13,12 +13,7 @@ export function readHostname(): string {
 /** Sets the host name. Throws a SystemCallError if the kernel refuses (needs CAP_SYS_ADMIN). */
 export function setHostname(libc: Libc, name: string): void {
   const bytes = new TextEncoder().encode(name);
-  if (
-    requireSymbol(libc.sethostname, "sethostname")(
-      bytes,
-      BigInt(bytes.length),
-    ) < 0
-  ) {
-    throw lastError(libc, "set", "the host name");
-  }
+  const sethostname = requireSymbol(libc, "sethostname");
+  const result = sethostname(bytes, BigInt(bytes.length));
+  checked(libc, result, "set", "the host name");
 }

@@ -117,7 +117,7 @@ export class KernelLogWatch {
     this.#armed = true;
     if (this.#pending) return; // the former read still waits for the next record
     this.#log ??= this.#open();
-    requireSymbol(this.#libc.lseek, "lseek")(this.#log.fd, 0n, SEEK_END);
+    requireSymbol(this.#libc, "lseek")(this.#log.fd, 0n, SEEK_END);
     this.#begin(this.#log);
   }
 

@@ -3,7 +3,8 @@
  * not have is undefined: then a feature is missing, and the agent starts all the same.
  * @module
  */
-import { constants } from "node:os";
+import { openLibc } from "../runtime/library.ts";
+import { errnoName } from "../util/errno.ts";
 import type {
   CSignature,
   CType,
@@ -31,11 +32,10 @@ const SYMBOLS = {
   recv: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   bind: { args: ["i32", "buffer", "u32"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
-  // servers and clients: listen(2), accept4(2), connect(2), write(2)
+  // servers and clients: listen(2), accept4(2), connect(2)
   listen: { args: ["i32", "i32"], result: "i32" },
   accept4: { args: ["i32", "buffer", "buffer", "i32"], result: "i32" },
   connect: { args: ["i32", "buffer", "u32"], result: "i32" },
-  write: { args: ["i32", "buffer", "usize"], result: "i32" },
   // epoll(7), eventfd(2)
   epoll_create1: { args: ["i32"], result: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], result: "i32" },
@@ -49,19 +49,16 @@ const SYMBOLS = {
   clock_settime: { args: ["i32", "buffer"], result: "i32" },
   // one agent per runtime directory: flock(2)
   flock: { args: ["i32", "i32"], result: "i32" },
-  // lseek(2), rename(2), sethostname(2), mkfifo(3)
+  // lseek(2), sethostname(2)
   lseek: { args: ["i32", "usize", "i32"], result: "i32" },
-  rename: { args: ["buffer", "buffer"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
-  mkfifo: { args: ["buffer", "u32"], result: "i32" },
   // directories that native threads open for syncfs(2): dirfd(3), closedir(3), strdup(3)
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },
   strdup: { args: ["buffer"], result: "pointer" },
-  // memory: malloc(3); malloc_trim(3), glibc only
+  // memory: malloc(3)
   malloc: { args: ["usize"], result: "pointer" },
   free: { args: ["pointer"], result: "void" },
-  malloc_trim: { args: ["usize"], result: "i32" },
   // memory: mmap(2), munmap(2), madvise(2)
   mmap: {
     args: ["pointer", "usize", "i32", "i32", "i32", "usize"],
@@ -103,14 +100,12 @@ export type Libc =
   & { readonly [N in keyof typeof SYMBOLS]?: Call<typeof SYMBOLS[N]> }
   & { errno?(): number };
 
-/**
- * Returns a function of the C library that is known to be needed. Throws if this C library does
- * not have it; the name is for the message.
- */
-export function requireSymbol<T extends (...args: never[]) => unknown>(
-  call: T | undefined,
-  name: keyof typeof SYMBOLS,
-): T {
+/** Returns a function of the C library; throws if this C library does not have it. */
+export function requireSymbol<N extends keyof typeof SYMBOLS>(
+  libc: Libc,
+  name: N,
+): NonNullable<Libc[N]> {
+  const call = libc[name];
   if (call === undefined) {
     throw new Error(`Cannot call ${name}: this system's C library has none`);
   }
@@ -134,14 +129,6 @@ export class SystemCallError extends Error {
   }
 }
 
-/** Returns the symbolic name of an error number (errno(3)); `errno N` if there is none. */
-export function errnoName(errno: number): string {
-  const found = Object.entries(constants.errno).find(([, number]) =>
-    number === errno
-  );
-  return found === undefined ? `errno ${errno}` : found[0];
-}
-
 /** Makes the error of a call of this C library that has just returned -1. */
 export function lastError(
   libc: Libc,
@@ -151,15 +138,24 @@ export function lastError(
   return new SystemCallError(call, on, libc.errno?.() ?? 0);
 }
 
-const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+/**
+ * Returns the result of a call of this C library that has just returned; throws the error of the
+ * call if the result is -1. `call` and `on` are for the message.
+ */
+export function checked(
+  libc: Libc,
+  result: number,
+  call: string,
+  on: string,
+): number {
+  if (result === -1) throw lastError(libc, call, on);
+  return result;
+}
 
 /** Loads the C library of this process. Empty if there is none, or if FFI is not available. */
 export function loadLibc(runtime: Pick<Runtime, "openLibrary">): Libc {
-  for (const name of NAMES) {
-    const library = runtime.openLibrary(name);
-    if (library !== undefined) return bind(library);
-  }
-  return {};
+  const library = openLibc((name) => runtime.openLibrary(name));
+  return library === undefined ? {} : bind(library);
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { hasPrefix, ipVersion, parseIp, unmapIp } from "./ip.ts";
+import { hasPrefix, parseIp, unmapIp } from "./ip.ts";
 import type { Libc } from "./libc.ts";
 import { Network } from "./rtnetlink.ts";
 
@@ -21,9 +21,8 @@ export interface LocalAddresses {
 
 /** A range of addresses: the destination of a route. */
 export interface Range {
-  readonly address: string;
+  readonly prefix: Uint8Array;
   readonly bits: number;
-  readonly family: "ipv4" | "ipv6";
 }
 
 /** Reads a file, or throws as node:fs does. */
@@ -70,15 +69,12 @@ function withoutZone(text: string): string {
 export function localAddresses(
   read: Read = (path) => readFileSync(path, "latin1"),
 ): LocalAddresses {
-  const ranges = [
-    { address: "127.0.0.0", bits: 8 },
-    { address: "::1", bits: 128 },
+  const ranges: Range[] = [
+    { prefix: Uint8Array.of(127, 0, 0, 0), bits: 8 },
+    { prefix: parseIp("::1")!, bits: 128 },
     ...table(read, "/proc/net/fib_trie", parseFibTrie, 4),
-    ...table(read, "/proc/net/ipv6_route", parseIpv6Route, 6),
-  ].flatMap(({ address, bits }) => {
-    const prefix = parseIp(address);
-    return prefix === undefined ? [] : [{ prefix, bits }];
-  });
+    ...table(read, "/proc/net/ipv6_route", parseIpv6Route, 16),
+  ];
   return {
     has(text) {
       const address = parseIp(withoutZone(text));
@@ -99,10 +95,11 @@ export function parseFibTrie(text: string): Range[] {
   for (const line of text.split("\n")) {
     address = /^ *\|-- (\d+\.\d+\.\d+\.\d+)$/.exec(line)?.[1] ?? address;
     const bits = /^ *\/(\d+) host LOCAL\b/.exec(line)?.[1];
-    if (bits === undefined || ipVersion(address) !== 4 || Number(bits) > 32) {
+    const prefix = parseIp(address);
+    if (bits === undefined || prefix === undefined || Number(bits) > 32) {
       continue;
     }
-    ranges.push({ address, bits: Number(bits), family: "ipv4" });
+    ranges.push({ prefix, bits: Number(bits) });
   }
   return ranges;
 }
@@ -121,8 +118,7 @@ export function parseIpv6Route(text: string): Range[] {
     const bits = parseInt(found[2], 16);
     const isLocal = (parseInt(found[3], 16) & RTF_LOCAL) !== 0;
     if (!isLocal || bits > 128) return [];
-    const address = found[1].match(/.{4}/g)!.join(":");
-    return [{ address, bits, family: "ipv6" as const }];
+    return [{ prefix: Uint8Array.fromHex(found[1]), bits }];
   });
 }
 
@@ -131,27 +127,19 @@ function table(
   read: Read,
   path: string,
   parse: (text: string) => Range[],
-  family: 4 | 6,
+  addressBytes: 4 | 16,
 ): Range[] {
   let text: string;
   try {
     text = read(path);
   } catch {
-    return interfaces(family);
+    return Object.values(networkInterfaces()).flatMap((addresses = []) =>
+      addresses.flatMap(({ address }) => {
+        const prefix = parseIp(address);
+        if (prefix?.length !== addressBytes) return [];
+        return [{ prefix, bits: addressBytes * 8 }];
+      })
+    );
   }
   return parse(text);
-}
-
-function interfaces(family: 4 | 6): Range[] {
-  return Object.values(networkInterfaces()).flatMap((addresses = []) =>
-    addresses.flatMap(({ address }) =>
-      ipVersion(address) === family
-        ? [{
-          address,
-          bits: family === 4 ? 32 : 128,
-          family: `ipv${family}` as const,
-        }]
-        : []
-    )
-  );
 }

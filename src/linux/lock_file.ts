@@ -2,7 +2,6 @@
  * A lock on a file that the kernel drops when this process ends, however it ends: flock(2).
  * @module
  */
-import { spawnSync } from "node:child_process";
 import {
   closeSync,
   constants,
@@ -14,8 +13,10 @@ import {
   writeSync,
 } from "node:fs";
 import process from "node:process";
+import { errnoName } from "../util/errno.ts";
 import { errorText } from "../util/errors.ts";
-import { errnoName, type Libc } from "./libc.ts";
+import { nodeChildProcess } from "../util/lazy_builtins.ts";
+import type { Libc } from "./libc.ts";
 
 // flock(2), sys/file.h
 const LOCK_EX = 2;
@@ -91,7 +92,7 @@ function lock(libc: Libc, fd: number, path: string): boolean {
 
 /** flock(1) of util-linux and of busybox: it exits with 1 if another process has the lock. */
 function lockByProgram(fd: number, path: string): boolean {
-  const { error, status } = spawnSync("flock", ["-n", "0"], {
+  const { error, status } = nodeChildProcess().spawnSync("flock", ["-n", "0"], {
     stdio: [fd, "ignore", "ignore"],
   });
   // A runtime may pass another file than the given one to the program.

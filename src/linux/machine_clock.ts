@@ -4,7 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { hasCode } from "../util/errors.ts";
+import { resultUnless } from "../util/errors.ts";
 import type { HostClockFinder } from "./clock.ts";
 
 const SINCE_EPOCH = "/sys/class/rtc/rtc0/since_epoch";
@@ -28,12 +28,8 @@ export function hardwareClock(path = SINCE_EPOCH): MachineClock {
     name: "rtc",
     certainMs: 1500,
     read() {
-      try {
-        return Number(readFileSync(path, "utf8")) * 1000;
-      } catch (error) {
-        if (hasCode(error, "ENOENT")) return undefined;
-        throw error;
-      }
+      const text = resultUnless(["ENOENT"], () => readFileSync(path, "utf8"));
+      return text === undefined ? undefined : Number(text) * 1000;
     },
   };
 }

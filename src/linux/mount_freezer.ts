@@ -4,16 +4,18 @@
  * @module
  */
 import { messageOf } from "../util/errors.ts";
-import { timeout } from "../util/timeout.ts";
+import { within } from "../util/within.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type {
-  FreezerAnswer,
+  CommandKind,
   FreezerCommand,
   FreezerEvent,
+  FreezerResults,
+  FrozenMounts,
   Rescued,
   Thawed,
 } from "./freezer_messages.ts";
-import type { MountedAt } from "./fsfreeze.ts";
+import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
 
 /** What the mount freezer needs. */
@@ -23,18 +25,8 @@ export interface MountFreezerOptions {
   readonly workerUrl: URL;
 }
 
-/** The result of a freeze, by mount points. */
-export interface FrozenMounts {
-  readonly frozen: readonly string[];
-  /** Mounts that another program froze before. They stay frozen. */
-  readonly already: readonly string[];
-}
-
-type Kind = FreezerCommand["kind"];
-type AnswerTo<K extends Kind> = FreezerAnswer & { kind: "done"; command: K };
-
 /** The action of each command, for error messages. */
-const ACTIONS: Record<Kind, string> = {
+const ACTIONS: Record<CommandKind, string> = {
   resolve: "find the mounts to freeze",
   freeze: "freeze mounts",
   thaw: "thaw mounts",
@@ -54,8 +46,12 @@ export class MountFreezer {
   /** The path of the last call that the worker began. */
   #path: string | undefined;
   #ending = false;
-  #asked: Kind | undefined;
-  #settle: (answer: FreezerAnswer | Error) => void = () => {};
+  /** The last command, and what its answer settles. */
+  #asked: {
+    readonly kind: CommandKind;
+    readonly resolve: (result: unknown) => void;
+    readonly reject: (error: Error) => void;
+  } | undefined;
 
   constructor(options: MountFreezerOptions) {
     this.#options = options;
@@ -63,7 +59,7 @@ export class MountFreezer {
       onMessage: (message) => this.#onEvent(message as FreezerEvent),
       onError: (error) => {
         this.#pending = 0;
-        this.#settle(error);
+        this.#asked?.reject(error);
       },
     });
   }
@@ -79,8 +75,7 @@ export class MountFreezer {
     limitMs: number,
     signal?: AbortSignal,
   ): Promise<RealPaths> {
-    const command = { kind: "resolve", paths } as const;
-    return (await this.#ask(command, limitMs, signal)).paths;
+    return await this.#ask({ kind: "resolve", paths }, limitMs, signal);
   }
 
   /**
@@ -88,7 +83,7 @@ export class MountFreezer {
    * the limit and when the signal aborts; `thaw` must be called then, too.
    */
   async freeze(
-    mounts: readonly MountedAt[],
+    mounts: readonly MountToFreeze[],
     holdMs: number,
     signal: AbortSignal,
   ): Promise<FrozenMounts> {
@@ -97,11 +92,7 @@ export class MountFreezer {
 
   /** Thaws in the reverse order. Rejects if the worker does not answer within the limit. */
   async thaw(limitMs: number): Promise<Thawed> {
-    const { kind: _, command: _command, ...thawed } = await this.#ask(
-      { kind: "thaw" },
-      limitMs,
-    );
-    return thawed;
+    return await this.#ask({ kind: "thaw" }, limitMs);
   }
 
   /** Thaws mounts that another worker, or an agent that was killed, froze. */
@@ -140,42 +131,33 @@ export class MountFreezer {
     else {
       this.#pending--;
       // A freeze that ends after it was given up is no answer to a thaw.
-      if (this.#asked === event.command) this.#settle(event);
+      if (this.#asked?.kind === event.command) {
+        const { resolve, reject } = this.#asked;
+        if (event.reason === undefined) resolve(event.result);
+        else reject(new Error(event.reason));
+      }
       if (this.#ending) this.end().catch(() => {});
     }
   }
 
-  async #ask<O extends FreezerCommand>(
-    command: O,
+  async #ask<K extends CommandKind>(
+    command: FreezerCommand & { readonly kind: K },
     limitMs: number,
     signal?: AbortSignal,
-  ): Promise<AnswerTo<O["kind"]>> {
+  ): Promise<FreezerResults[K]> {
+    const { kind } = command;
     const failed = (why: string) =>
-      new Error(`Cannot ${ACTIONS[command.kind]}: ${why}`);
-    let cancel = () => {};
-    let onAbort = () => {};
-    try {
-      const answer = await new Promise<FreezerAnswer | Error>((resolve) => {
-        this.#asked = command.kind;
-        this.#settle = resolve;
-        onAbort = () => resolve(failed("the prepare was aborted"));
-        if (signal?.aborted) return onAbort();
-        signal?.addEventListener("abort", onAbort);
-        if (Number.isFinite(limitMs)) {
-          cancel = timeout(limitMs, () => {
-            const path = this.#path ?? "the worker";
-            resolve(failed(`${path} does not answer within ${limitMs} ms`));
-          });
-        }
-        if (this.#pending++ === 0) this.#path = undefined;
-        this.#worker.post(command);
-      });
-      if (answer instanceof Error) throw answer;
-      if (answer.kind === "failed") throw new Error(answer.reason);
-      return answer as AnswerTo<O["kind"]>;
-    } finally {
-      cancel();
-      signal?.removeEventListener("abort", onAbort);
-    }
+      new Error(`Cannot ${ACTIONS[kind]}: ${why}`);
+    if (signal?.aborted) throw failed("the prepare was aborted");
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.#asked = { kind, resolve, reject };
+    });
+    if (this.#pending++ === 0) this.#path = undefined;
+    this.#worker.post(command);
+    const ended = await within(answer, { limitMs, signal });
+    if ("value" in ended) return ended.value as FreezerResults[K];
+    if (ended.early === "aborted") throw failed("the prepare was aborted");
+    const path = this.#path ?? "the worker";
+    throw failed(`${path} does not answer within ${limitMs} ms`);
   }
 }

@@ -5,8 +5,8 @@
 import { messageOf } from "../util/errors.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMounts } from "./mountinfo.ts";
-import { chooseDisks } from "./mounts.ts";
-import { waitFor } from "./poll.ts";
+import { chooseDisks } from "./disks.ts";
+import { waitFor } from "../util/wait.ts";
 import { FilesystemSync } from "./sync.ts";
 
 /** The limit in milliseconds for all filesystems: they are synced at the same time. */

@@ -11,11 +11,8 @@ export interface Mount {
   readonly parent: number;
   /** The device of its filesystem, `MAJOR:MINOR`. */
   readonly device: string;
-  /** The directory of the filesystem that is visible at the mount point. */
-  readonly root: string;
   readonly mountPoint: string;
   readonly type: string;
-  readonly source: string;
   /** Whether both the mount and its filesystem can be written. */
   readonly writable: boolean;
 }
@@ -43,7 +40,7 @@ export function parseMountinfo(text: string): Mount[] {
     const words = line.split(" ");
     // A single "-" ends the optional fields.
     const dash = words.indexOf("-", 6);
-    const [type, source, superOptions] = words.slice(dash + 1);
+    const [type, , superOptions] = words.slice(dash + 1);
     if (dash === -1 || superOptions === undefined) {
       throw new Error(`Cannot read mountinfo: ${JSON.stringify(line)}`);
     }
@@ -52,10 +49,8 @@ export function parseMountinfo(text: string): Mount[] {
       id: Number(words[0]),
       parent: Number(words[1]),
       device: words[2],
-      root: unescape(words[3]),
       mountPoint: unescape(words[4]),
       type,
-      source: unescape(source),
       writable: [options, superOptions].every((list) =>
         list.split(",").includes("rw")
       ),

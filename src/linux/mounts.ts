@@ -1,91 +1,12 @@
 /**
- * Chooses the mounts to sync and the mounts to freeze. Reads only mountinfo, because a call on a
- * path of a mount may wait for ever.
+ * Chooses the mounts to freeze. Reads only mountinfo, because a call on a path of a mount may wait
+ * for ever.
  * @module
  */
-import { readlinkSync } from "node:fs";
-import {
-  isForeign,
-  isOnDisk,
-  mayNotAnswer,
-  neverFreezes,
-} from "./filesystem_types.ts";
-import { isWithin, type Mount, mountOf, readMounts } from "./mountinfo.ts";
+import { chooseDisks } from "./disks.ts";
+import { isStacked, neverFreezes } from "./filesystem_types.ts";
+import { type Mount, mountOf, readMounts } from "./mountinfo.ts";
 import type { RealPaths } from "./real_paths.ts";
-
-/** The largest number of mounts to try for one filesystem. */
-const TRIES = 4;
-
-/** The writable filesystems. */
-export interface Disks {
-  /** For each filesystem on a disk, one to four of its mounts. */
-  readonly disks: readonly (readonly Mount[])[];
-  /**
-   * A mount point of each filesystem that is not synced: a call on it, or on each path to it, may
-   * wait for ever.
-   */
-  readonly leftAlone: readonly string[];
-}
-
-/**
- * Divides the writable filesystems by their types. The source of a mount is not used: it is any
- * text that the mounting program gave.
- */
-export function chooseDisks(mounts: readonly Mount[]): Disks {
-  const foreign = new Map<string, string>();
-  const found = new Map<string, Mount[]>();
-  for (const mount of mounts) {
-    const { device, mountPoint, type, writable } = mount;
-    if (!writable) continue;
-    if (isForeign(type) && !foreign.has(device)) {
-      foreign.set(device, mountPoint);
-    }
-    if (!isOnDisk(mount)) continue;
-    const same = found.get(device);
-    if (same === undefined) found.set(device, [mount]);
-    else same.push(mount);
-  }
-  const leftAlone = [...foreign.values()];
-  const disks: Mount[][] = [];
-  const byId = new Map(mounts.map((mount) => [mount.id, mount]));
-  for (const all of found.values()) {
-    const reachable: Mount[] = [];
-    for (const mount of all) {
-      if (isReachable(mount, mounts, byId)) reachable.push(mount);
-      if (reachable.length === TRIES) break;
-    }
-    if (reachable.length > 0) disks.push(reachable);
-    else leftAlone.push(all[0].mountPoint);
-  }
-  return { disks, leftAlone };
-}
-
-/**
- * Whether the mount point leads to this mount, and the path leads through no filesystem on which a
- * call may wait for ever.
- */
-function isReachable(
-  mount: Mount,
-  mounts: readonly Mount[],
-  byId: ReadonlyMap<number, Mount>,
-): boolean {
-  const { mountPoint } = mount;
-  /** The mounts on the path by their ids, and the point where the path leaves each mount. */
-  const path = new Map<number, string>();
-  let leaves = mountPoint;
-  let at: Mount | undefined = mount;
-  for (; at !== undefined && !path.has(at.id); at = byId.get(at.parent)) {
-    // A mount that this one covers at the same mount point is not on the path.
-    if (mayNotAnswer(at.type) && at.mountPoint !== mountPoint) return false;
-    path.set(at.id, leaves);
-    leaves = at.mountPoint;
-  }
-  // Another mount, made later, may cover the mount point or a directory above it.
-  return !mounts.some(({ id, parent, mountPoint }) => {
-    const end = path.get(parent);
-    return end !== undefined && !path.has(id) && isWithin(end, mountPoint);
-  });
-}
 
 /** A path that the agent writes to while a filesystem is frozen. */
 export interface Needed {
@@ -93,22 +14,12 @@ export interface Needed {
   readonly what: string;
 }
 
-/** Returns the paths that the agent writes to: its runtime directory, and a log that is a file. */
+/**
+ * Returns the paths that the agent writes to while filesystems are frozen: its runtime directory.
+ * The log is not one of them, because its lines stay in memory until the thaw.
+ */
 export function neededPaths(runtimeDirectory: string): Needed[] {
-  const logs = [1, 2].map((fd) => ({
-    path: nameOf(fd),
-    what: "the agent's log",
-  })).filter(({ path }) => path.startsWith("/"));
-  return [{ path: runtimeDirectory, what: "the runtime directory" }, ...logs];
-}
-
-/** Returns the path of an open file without a call to its filesystem; "" if it is closed. */
-function nameOf(fd: number): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return "";
-  }
+  return [{ path: runtimeDirectory, what: "the runtime directory" }];
 }
 
 /**
@@ -133,7 +44,7 @@ export function mountsToFreeze(
   names: readonly string[],
   needed: readonly Needed[],
   realPaths: RealPaths,
-  mounts = readMounts(),
+  mounts: readonly Mount[] = readMounts(),
 ): Mount[] {
   const found = new Set<Mount>();
   for (const name of names) found.add(mountNamed(name, realPaths, mounts));
@@ -143,6 +54,49 @@ export function mountsToFreeze(
     devices.add(mount.device);
     return true;
   });
+  refuseNeeded(needed, realPaths, mounts, devices);
+  return chosen;
+}
+
+/** The mounts to freeze if none is named, and those that are left alone. */
+export interface AllMounts {
+  /** One mount of each filesystem, in the order in which they were mounted. */
+  readonly chosen: readonly Mount[];
+  /** A mount point of each foreign filesystem, and of each that cannot be reached safely. */
+  readonly leftAlone: readonly string[];
+}
+
+/**
+ * Chooses every writable filesystem on a disk. Throws for a filesystem that the agent must write
+ * to, and if the agent writes to a stacked filesystem, whose disk is unknown.
+ */
+export function allMountsToFreeze(
+  needed: readonly Needed[],
+  realPaths: RealPaths,
+  mounts: readonly Mount[],
+): AllMounts {
+  const { disks, leftAlone } = chooseDisks(mounts);
+  const first = new Set(disks.map(([mount]) => mount));
+  const chosen = mounts.filter((mount) => first.has(mount));
+  const devices = new Set(chosen.map(({ device }) => device));
+  refuseNeeded(needed, realPaths, mounts, devices);
+  for (const { path, what } of chosen.length > 0 ? needed : []) {
+    const { type } = mountOf(realPathOf(path, realPaths), mounts);
+    if (!isStacked(type)) continue;
+    throw new Error(
+      `Cannot freeze every mount: ${what} ${path} lies on a filesystem of type ${type}, which writes to an unknown disk`,
+    );
+  }
+  return { chosen, leftAlone };
+}
+
+/** Throws if a path that the agent needs lies on one of the devices. */
+function refuseNeeded(
+  needed: readonly Needed[],
+  realPaths: RealPaths,
+  mounts: readonly Mount[],
+  devices: ReadonlySet<string>,
+): void {
   for (const { path, what } of needed) {
     const mount = mountOf(realPathOf(path, realPaths), mounts);
     if (!devices.has(mount.device)) continue;
@@ -150,7 +104,6 @@ export function mountsToFreeze(
       `Cannot freeze ${mount.mountPoint}: ${what} ${path} lies on it`,
     );
   }
-  return chosen;
 }
 
 /**

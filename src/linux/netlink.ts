@@ -3,13 +3,7 @@
  * socket. The kernel answers before `send` returns, so reads never wait.
  * @module
  */
-import {
-  errnoName,
-  lastError,
-  type Libc,
-  requireSymbol,
-  SystemCallError,
-} from "./libc.ts";
+import { checked, type Libc, requireSymbol, SystemCallError } from "./libc.ts";
 import { aligned, viewOf } from "./netlink_bytes.ts";
 import {
   AF_NETLINK,
@@ -18,6 +12,7 @@ import {
   SOCK_RAW,
   SOL_SOCKET,
 } from "./socket_constants.ts";
+import { setSocketOption } from "./socket_option.ts";
 
 /** Seconds until a read fails for which the kernel has no answer (SO_RCVTIMEO). */
 const TIMEOUT_SECONDS = 2n;
@@ -29,28 +24,26 @@ const HEADER = 16;
 /** The size of the receive buffer; the kernel's messages have at most 32 KiB. */
 const RECEIVE_BYTES = 65_536;
 
-/** Flags of a request, linux/netlink.h. */
-export const NLM_F = {
-  REQUEST: 0x1,
-  ACK: 0x4,
-  DUMP_INTERRUPTED: 0x10,
-  /** Requests a list. */
-  DUMP: 0x300,
-  REPLACE: 0x100,
-  EXCL: 0x200,
-  CREATE: 0x400,
-} as const;
+/** Flags of a request, linux/netlink.h. NLM_F_DUMP requests a list. */
+const NLM_F_REQUEST = 0x1;
+const NLM_F_ACK = 0x4;
+const NLM_F_DUMP = 0x300;
+/** NLM_F_CREATE and NLM_F_REPLACE: makes the object, or replaces the one that exists. */
+export const CREATE_OR_REPLACE = 0x500;
 
-/** A message without its header. */
-export interface NetlinkMessage {
+/** A request for a change, without its header. */
+export interface NetlinkChange {
   readonly type: number;
   readonly payload: Uint8Array;
+  readonly flags?: number;
 }
 
-/** A message of the kernel's answer. */
-interface Answer extends NetlinkMessage {
+/** A message of the kernel's answer, without its header. */
+interface Answer {
+  readonly type: number;
+  readonly payload: Uint8Array;
   /** In the message that ends the answer: 0, or -errno if the kernel refuses. */
-  readonly end?: number;
+  readonly end: number | undefined;
 }
 
 /** A netlink socket: sends requests to one part of the kernel and reads the answers. */
@@ -63,38 +56,27 @@ export class Netlink implements Disposable {
   /** Opens a socket for a protocol of linux/netlink.h. Throws if the kernel refuses. */
   constructor(libc: Libc, protocol: number) {
     this.#libc = libc;
-    this.#socket = requireSymbol(libc.socket, "socket")(
-      AF_NETLINK,
-      SOCK_RAW | SOCK_CLOEXEC,
-      protocol,
-    );
-    if (this.#socket < 0) throw lastError(libc, "open", "a netlink socket");
+    const type = SOCK_RAW | SOCK_CLOEXEC;
+    const socket = requireSymbol(libc, "socket")(AF_NETLINK, type, protocol);
+    this.#socket = checked(libc, socket, "open", "a netlink socket");
     // struct timeval of the 64-bit machines that Lull runs on
-    const timeout = new BigInt64Array([TIMEOUT_SECONDS, 0n]);
-    requireSymbol(libc.setsockopt, "setsockopt")(
-      this.#socket,
-      SOL_SOCKET,
-      SO_RCVTIMEO,
-      new Uint8Array(timeout.buffer),
-      16,
+    const timeout = new Uint8Array(
+      new BigInt64Array([TIMEOUT_SECONDS, 0n]).buffer,
     );
+    setSocketOption(libc, socket, SOL_SOCKET, SO_RCVTIMEO, timeout);
   }
 
   [Symbol.dispose](): void {
-    requireSymbol(this.#libc.close, "close")(this.#socket);
+    requireSymbol(this.#libc, "close")(this.#socket);
   }
 
   /**
    * Requests a change. If the kernel refuses, throws a SystemCallError with the number of the
    * kernel's answer; `action` and `on` are for its message.
    */
-  change(
-    request: NetlinkMessage & { readonly flags?: number },
-    action: string,
-    on: string,
-  ): void {
-    const { ACK, REQUEST } = NLM_F;
-    this.#send(request, REQUEST | ACK | (request.flags ?? 0));
+  change(change: NetlinkChange, action: string, on: string): void {
+    const { type, payload, flags = 0 } = change;
+    this.#send(type, payload, NLM_F_ACK | flags);
     const answer = this.#receive().find(({ type }) => type === NLMSG_ERROR);
     if (answer?.end === undefined) {
       throw new Error(
@@ -105,8 +87,8 @@ export class Netlink implements Disposable {
   }
 
   /** Requests an object and returns the message with it. */
-  ask(request: NetlinkMessage, what: string): NetlinkMessage {
-    this.#send(request, NLM_F.REQUEST);
+  ask(type: number, payload: Uint8Array, what: string): Omit<Answer, "end"> {
+    this.#send(type, payload);
     const answer = this.#receive()[0];
     if (answer === undefined) {
       throw new Error(`Cannot ask for ${what}: the kernel gave no answer`);
@@ -116,45 +98,41 @@ export class Netlink implements Disposable {
     return answer;
   }
 
-  /** Requests a list, which the kernel sends in one or more datagrams. */
-  list(request: NetlinkMessage, what: string): NetlinkMessage[] {
-    this.#send(request, NLM_F.REQUEST | NLM_F.DUMP);
-    const listed: NetlinkMessage[] = [];
+  /**
+   * Requests a list, which the kernel sends in one or more datagrams. Returns the payloads of its
+   * messages.
+   */
+  list(type: number, payload: Uint8Array, what: string): Uint8Array[] {
+    this.#send(type, payload, NLM_F_DUMP);
+    const listed: Uint8Array[] = [];
     for (;;) {
-      for (const answer of this.#receive()) {
-        const { end } = answer;
+      for (const { payload, end } of this.#receive()) {
         if (end === 0) return listed;
         if (end !== undefined) throw new SystemCallError("list", what, -end);
-        listed.push(answer);
+        listed.push(payload);
       }
     }
   }
 
-  #send({ type, payload }: NetlinkMessage, flags: number): void {
+  #send(type: number, payload: Uint8Array, flags = 0): void {
     const bytes = new Uint8Array(HEADER + payload.length);
     const view = viewOf(bytes);
     view.setUint32(0, bytes.length, true);
     view.setUint16(4, type, true);
-    view.setUint16(6, flags, true);
+    view.setUint16(6, NLM_F_REQUEST | flags, true);
     view.setUint32(8, ++this.#sequence, true);
     bytes.set(payload, HEADER);
-    const send = requireSymbol(this.#libc.send, "send");
-    if (send(this.#socket, bytes, BigInt(bytes.length), 0) < 0) {
-      throw lastError(this.#libc, "ask", "the kernel over netlink");
-    }
+    const send = requireSymbol(this.#libc, "send");
+    const sent = send(this.#socket, bytes, BigInt(bytes.length), 0);
+    checked(this.#libc, sent, "ask", "the kernel over netlink");
   }
 
   /** Reads one datagram; returns its messages that answer the last request. */
   #receive(): Answer[] {
-    const length = requireSymbol(this.#libc.recv, "recv")(
-      this.#socket,
-      this.#buffer,
-      BigInt(RECEIVE_BYTES),
-      0,
-    );
-    if (length < 0) {
-      throw lastError(this.#libc, "read from", "the kernel over netlink");
-    }
+    const recv = requireSymbol(this.#libc, "recv");
+    const size = BigInt(RECEIVE_BYTES);
+    const length = recv(this.#socket, this.#buffer, size, 0);
+    checked(this.#libc, length, "read from", "the kernel over netlink");
     const view = viewOf(this.#buffer);
     const answers: Answer[] = [];
     for (let at = 0; at + HEADER <= length;) {
@@ -174,9 +152,4 @@ export class Netlink implements Disposable {
 function endOf(type: number, payload: Uint8Array): number | undefined {
   if (type !== NLMSG_ERROR && type !== NLMSG_DONE) return undefined;
   return payload.length < 4 ? 0 : viewOf(payload).getInt32(0, true);
-}
-
-/** Whether the error is a SystemCallError with this name of errno(3). */
-export function hasErrno(error: unknown, name: string): boolean {
-  return error instanceof SystemCallError && errnoName(error.errno) === name;
 }

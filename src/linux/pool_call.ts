@@ -4,17 +4,10 @@
  * second one must stay free for all other calls.
  * @module
  */
-import { timeout } from "../util/timeout.ts";
+import { type Limits, within } from "../util/within.ts";
 
 /** The description of the last call, until that call has returned. */
 let running: string | undefined;
-
-/** The conditions under which a call is given up. */
-export interface PoolCallOptions {
-  /** Milliseconds. */
-  readonly limitMs?: number;
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Waits for a call. Gives it up at the limit and as soon as the signal aborts. `what` describes the
@@ -24,31 +17,22 @@ export interface PoolCallOptions {
 export async function callOnPool<T>(
   what: string,
   call: () => Promise<T>,
-  { limitMs = Infinity, signal }: PoolCallOptions = {},
+  limits: Limits = {},
 ): Promise<T> {
   const failed = (why: string) => new Error(`Cannot ${what}: ${why}`);
   if (running !== undefined) {
     throw failed(`an earlier call, to ${running}, has not returned yet`);
   }
-  if (signal?.aborted) throw failed("given up");
+  if (limits.signal?.aborted) throw failed("given up");
   const work = call();
   running = what;
   const returned = () => void (running = undefined);
   work.then(returned, returned);
-  let cancel = () => {};
-  let onAbort = () => {};
-  const givenUp = new Promise<never>((_, reject) => {
-    onAbort = () => reject(failed("given up"));
-    signal?.addEventListener("abort", onAbort);
-    if (limitMs === Infinity) return;
-    cancel = timeout(limitMs, () => {
-      reject(failed(`no answer within ${limitMs} ms`));
-    });
-  });
-  try {
-    return await Promise.race([work, givenUp]);
-  } finally {
-    cancel();
-    signal?.removeEventListener("abort", onAbort);
-  }
+  const ended = await within(work, limits);
+  if ("value" in ended) return ended.value;
+  throw failed(
+    ended.early === "aborted"
+      ? "given up"
+      : `no answer within ${limits.limitMs} ms`,
+  );
 }

@@ -11,11 +11,13 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { hasCode } from "../util/errors.ts";
+import { hasCode, resultUnless } from "../util/errors.ts";
+
+const MISSING = ["ENOENT"];
 
 /** Reads the text of the file; undefined if there is no file. */
 export function readResolver(path: string): string | undefined {
-  return orMissing(() => readFileSync(path, "utf8"));
+  return resultUnless(MISSING, () => readFileSync(path, "utf8"));
 }
 
 /** Returns the text with other name servers; all other settings stay. */
@@ -37,8 +39,9 @@ export function withServers(
  */
 export function writeResolver(path: string, text: string | undefined): void {
   if (text === undefined) return rmSync(path, { force: true });
-  const file = orMissing(() => realpathSync(path)) ?? path;
-  const mode = orMissing(() => statSync(file).mode & 0o777) ?? 0o644;
+  const file = resultUnless(MISSING, () => realpathSync(path)) ?? path;
+  const mode = resultUnless(MISSING, () => statSync(file).mode & 0o777) ??
+    0o644;
   const fresh = `${file}.lull`;
   try {
     writeFileSync(fresh, text);
@@ -48,14 +51,5 @@ export function writeResolver(path: string, text: string | undefined): void {
     rmSync(fresh, { force: true });
     if (!hasCode(error, "EBUSY")) throw error;
     writeFileSync(file, text);
-  }
-}
-
-function orMissing<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
   }
 }

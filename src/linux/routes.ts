@@ -2,8 +2,8 @@
  * The IPv4 routes of the main table, and the route to an address: rtnetlink(7), ip-route(8).
  * @module
  */
-import { ipv4Bytes } from "./ipv4.ts";
-import { type Netlink, NLM_F } from "./netlink.ts";
+import { parseIp } from "./ip.ts";
+import { CREATE_OR_REPLACE, type Netlink } from "./netlink.ts";
 import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
 import { AF_INET, AF_INET6 } from "./socket_constants.ts";
 
@@ -43,9 +43,7 @@ export class Routes {
   list(): LinkRoute[] {
     const struct = new Uint8Array(RTMSG_BYTES);
     struct[0] = AF_INET;
-    const request = { type: GETROUTE, payload: struct };
-    return this.#netlink.list(request, "the routes")
-      .map(({ payload }) => payload)
+    return this.#netlink.list(GETROUTE, struct, "the routes")
       .filter((payload) => payload[4] === RT_TABLE_MAIN)
       .map((payload) => {
         const attributes = attributesOf(payload, RTMSG_BYTES);
@@ -69,7 +67,7 @@ export class Routes {
     struct[0] = address.length === 4 ? AF_INET : AF_INET6;
     struct[1] = address.length * 8;
     const payload = payloadOf(struct, [[RTA.DST, address]]);
-    const answer = this.#netlink.ask({ type: GETROUTE, payload }, "the route");
+    const answer = this.#netlink.ask(GETROUTE, payload, "the route");
     if (answer.type !== NEWROUTE) {
       throw new Error("Cannot find a route: the kernel's answer is no route");
     }
@@ -79,21 +77,13 @@ export class Routes {
   /** Adds a default route. The gateway need not be in a subnet of the link (RTNH_F_ONLINK). */
   addDefault(link: number, gateway: string): void {
     const struct = new Uint8Array(RTMSG_BYTES);
-    struct.set([
-      AF_INET,
-      0,
-      0,
-      0,
-      RT_TABLE_MAIN,
-      RTPROT_STATIC,
-      0,
-      RTN_UNICAST,
-    ]);
+    struct[0] = AF_INET;
+    struct.set([RT_TABLE_MAIN, RTPROT_STATIC, 0, RTN_UNICAST], 4);
     viewOf(struct).setUint32(8, RTNH_F_ONLINK, true);
     const output = new Uint8Array(4);
     viewOf(output).setInt32(0, link, true);
     const payload = payloadOf(struct, [
-      [RTA.GATEWAY, ipv4Bytes(gateway)],
+      [RTA.GATEWAY, parseIp(gateway)!],
       [RTA.OIF, output],
     ]);
     this.restore({ gateway, payload });
@@ -101,18 +91,14 @@ export class Routes {
 
   /** Adds a route again that was listed before, or replaces it. */
   restore({ gateway, payload }: Pick<LinkRoute, "gateway" | "payload">) {
-    const { CREATE, REPLACE } = NLM_F;
-    const flags = CREATE | REPLACE;
-    const type = NEWROUTE;
-    const on = gateway ?? "a link";
-    this.#netlink.change({ type, payload, flags }, "add a route by", on);
+    const change = { type: NEWROUTE, payload, flags: CREATE_OR_REPLACE };
+    this.#netlink.change(change, "add a route by", gateway ?? "a link");
   }
 
   /** Removes a route. */
   remove({ gateway, payload }: LinkRoute): void {
-    const type = DELROUTE;
-    const on = gateway ?? "a link";
-    this.#netlink.change({ type, payload }, "remove a route by", on);
+    const change = { type: DELROUTE, payload };
+    this.#netlink.change(change, "remove a route by", gateway ?? "a link");
   }
 }
 

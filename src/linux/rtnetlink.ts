@@ -2,9 +2,9 @@
  * Links, their IPv4 addresses and their neighbours: rtnetlink(7).
  * @module
  */
-import { ipv4Bytes } from "./ipv4.ts";
+import { parseIp } from "./ip.ts";
 import type { Libc } from "./libc.ts";
-import { Netlink, type NetlinkMessage, NLM_F } from "./netlink.ts";
+import { CREATE_OR_REPLACE, Netlink } from "./netlink.ts";
 import {
   type Attribute,
   attributesOf,
@@ -78,17 +78,19 @@ export class Network implements Disposable {
   /** Lists the interfaces. */
   links(): Link[] {
     const struct = new Uint8Array(IFINFOMSG_BYTES);
-    return this.#list(RTM.GETLINK, struct, "the links").map((payload) => {
-      const attributes = attributesOf(payload, IFINFOMSG_BYTES);
-      const flags = viewOf(payload).getUint32(8, true);
-      return {
-        index: viewOf(payload).getInt32(4, true),
-        name: textOf(attributes.get(IFLA.IFNAME)),
-        loopback: (flags & IFF_LOOPBACK) !== 0,
-        up: (flags & IFF_UP) !== 0,
-        mac: attributes.get(IFLA.ADDRESS) ?? new Uint8Array(),
-      };
-    });
+    return this.#netlink.list(RTM.GETLINK, struct, "the links").map(
+      (payload) => {
+        const attributes = attributesOf(payload, IFINFOMSG_BYTES);
+        const flags = viewOf(payload).getUint32(8, true);
+        return {
+          index: viewOf(payload).getInt32(4, true),
+          name: textOf(attributes.get(IFLA.IFNAME)),
+          loopback: (flags & IFF_LOOPBACK) !== 0,
+          up: (flags & IFF_UP) !== 0,
+          mac: attributes.get(IFLA.ADDRESS) ?? new Uint8Array(),
+        };
+      },
+    );
   }
 
   /** Sets the MAC address of an interface. */
@@ -105,7 +107,7 @@ export class Network implements Disposable {
   addresses(link: number): LinkAddress[] {
     const struct = new Uint8Array(IFADDRMSG_BYTES);
     struct[0] = AF_INET;
-    return this.#list(RTM.GETADDR, struct, "the addresses")
+    return this.#netlink.list(RTM.GETADDR, struct, "the addresses")
       .filter((payload) => viewOf(payload).getUint32(4, true) === link)
       .map((payload) => {
         const attributes = attributesOf(payload, IFADDRMSG_BYTES);
@@ -120,7 +122,7 @@ export class Network implements Disposable {
     struct[0] = AF_INET;
     struct[1] = prefix;
     viewOf(struct).setUint32(4, link, true);
-    const bytes = ipv4Bytes(address);
+    const bytes = parseIp(address)!;
     const attributes: Attribute[] = [[IFA.LOCAL, bytes], [IFA.ADDRESS, bytes]];
     // RFC 3021: a network of one or two addresses has no broadcast address.
     if (prefix < 31) {
@@ -131,23 +133,21 @@ export class Network implements Disposable {
 
   /** Adds an address again that was listed before. */
   restoreAddress({ address, payload }: Omit<LinkAddress, "prefix">): void {
-    const { CREATE, REPLACE } = NLM_F;
-    const flags = CREATE | REPLACE;
-    const type = RTM.NEWADDR;
-    this.#netlink.change({ type, payload, flags }, "add address", address);
+    const change = { type: RTM.NEWADDR, payload, flags: CREATE_OR_REPLACE };
+    this.#netlink.change(change, "add address", address);
   }
 
   /** Removes an address. */
   removeAddress({ address, payload }: LinkAddress): void {
-    const type = RTM.DELADDR;
-    this.#netlink.change({ type, payload }, "remove address", address);
+    const change = { type: RTM.DELADDR, payload };
+    this.#netlink.change(change, "remove address", address);
   }
 
   /** Removes the learned neighbours of a link, IPv4 and IPv6. Returns their number. */
   flushNeighbours(link: number): number {
     const struct = new Uint8Array(NDMSG_BYTES);
     struct[0] = AF_UNSPEC;
-    const learned = this.#list(RTM.GETNEIGH, struct, "the neighbours")
+    const learned = this.#netlink.list(RTM.GETNEIGH, struct, "the neighbours")
       .filter((payload) =>
         viewOf(payload).getInt32(4, true) === link &&
         (viewOf(payload).getUint16(8, true) & NUD_FIXED) === 0
@@ -157,8 +157,8 @@ export class Network implements Disposable {
       if (address === undefined) continue;
       const key = entry.slice(0, NDMSG_BYTES);
       const payload = payloadOf(key, [[NDA_DST, address]]);
-      const type = RTM.DELNEIGH;
-      this.#netlink.change({ type, payload }, "forget", "a neighbour");
+      const change = { type: RTM.DELNEIGH, payload };
+      this.#netlink.change(change, "forget", "a neighbour");
     }
     return learned.length;
   }
@@ -175,11 +175,6 @@ export class Network implements Disposable {
     viewOf(struct).setUint32(12, change, true);
     const payload = payloadOf(struct, attributes);
     this.#netlink.change({ type: RTM.NEWLINK, payload }, "change", "the link");
-  }
-
-  #list(type: number, payload: Uint8Array, what: string): Uint8Array[] {
-    const request: NetlinkMessage = { type, payload };
-    return this.#netlink.list(request, what).map(({ payload }) => payload);
   }
 }
 

@@ -2,12 +2,13 @@
  * Lists and destroys the TCP connections of every process: sock_diag(7).
  * @module
  */
-import { messageOf } from "../util/errors.ts";
+import { hasCode, messageOf } from "../util/errors.ts";
+import { formatIp } from "./ip.ts";
 import type { Libc } from "./libc.ts";
-import { hasErrno, Netlink, type NetlinkMessage } from "./netlink.ts";
+import { Netlink } from "./netlink.ts";
 import { attributesOf, payloadOf, viewOf } from "./netlink_bytes.ts";
-import { formatIpv6 } from "./socket_address.ts";
 import { AF_INET, AF_INET6, IPPROTO_TCP } from "./socket_constants.ts";
+import { parseTcpInfo } from "./tcp_info.ts";
 
 /** The protocol of the netlink socket, linux/netlink.h. */
 const NETLINK_SOCK_DIAG = 4;
@@ -40,8 +41,6 @@ const ANY_SOCKET = new Uint8Array(IDENTITY_BYTES);
 const REQUEST_BYTES = 8 + IDENTITY_BYTES;
 /** The attribute with struct tcp_info, and its bit among the extensions. */
 const INET_DIAG_INFO = 2;
-/** tcpi_last_ack_recv in struct tcp_info, linux/tcp.h */
-const LAST_ACK_RECEIVED = 56;
 
 /** One connection of any process in this network namespace. */
 export interface TcpConnection {
@@ -83,7 +82,7 @@ export class TcpTable implements Disposable {
   /** Lists the connections of IPv4 and IPv6; throws if the kernel cannot list those of IPv4. */
   list(): TcpConnection[] {
     return FAMILIES.flatMap((family) => this.#listFamily(family))
-      .map(({ payload }) => parse(payload));
+      .map(parse);
   }
 
   /**
@@ -94,28 +93,23 @@ export class TcpTable implements Disposable {
     return identities.map(({ family, bytes }) => {
       const payload = requestFor(family, bytes);
       try {
-        this.#netlink.change(
-          { type: SOCK_DESTROY, payload },
-          "destroy",
-          "a TCP connection",
-        );
+        const change = { type: SOCK_DESTROY, payload };
+        this.#netlink.change(change, "destroy", "a TCP connection");
         return "destroyed";
       } catch (error) {
-        if (hasErrno(error, "ENOENT")) return "gone";
+        if (hasCode(error, "ENOENT")) return "gone";
         return { failed: messageOf(error) };
       }
     });
   }
 
-  #listFamily(family: number): NetlinkMessage[] {
+  #listFamily(family: number): Uint8Array[] {
     const payload = requestFor(family, ANY_SOCKET);
     try {
-      return this.#netlink.list(
-        { type: SOCK_DIAG_BY_FAMILY, payload },
-        "the TCP connections",
-      );
+      const what = "the TCP connections";
+      return this.#netlink.list(SOCK_DIAG_BY_FAMILY, payload, what);
     } catch (error) {
-      if (!hasErrno(error, "ENOENT")) throw error;
+      if (!hasCode(error, "ENOENT")) throw error;
       if (family === AF_INET6) return []; // a kernel without IPv6
       throw new Error(
         "Cannot list the TCP connections: the kernel's module tcp_diag is not loaded; " +
@@ -147,21 +141,13 @@ function parse(payload: Uint8Array): TcpConnection {
     remote: addressOf(family, payload.subarray(at + 20, at + 36)),
     remotePort: view.getUint16(at + 2),
     established: payload[1] === ESTABLISHED,
-    silentMs: info === undefined ? undefined : silenceOf(info),
+    silentMs: info && parseTcpInfo(info).lastAckReceivedMs,
     cookie: view.getUint32(at + COOKIE, true) +
       view.getUint32(at + COOKIE + 4, true) * 2 ** 32,
     identity: { family, bytes: payload.slice(at, at + IDENTITY_BYTES) },
   };
 }
 
-/** Formats an address; an IPv4-mapped IPv6 address as IPv4. */
 function addressOf(family: number, bytes: Uint8Array): string {
-  return family === AF_INET
-    ? bytes.subarray(0, 4).join(".")
-    : formatIpv6(bytes);
-}
-
-function silenceOf(info: Uint8Array): number | undefined {
-  if (info.length < LAST_ACK_RECEIVED + 4) return undefined;
-  return viewOf(info).getUint32(LAST_ACK_RECEIVED, true);
+  return formatIp(family === AF_INET ? bytes.subarray(0, 4) : bytes);
 }

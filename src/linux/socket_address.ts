@@ -3,8 +3,8 @@
  * @module
  */
 import type { Peer } from "../runtime/types.ts";
-import { parseIp } from "./ip.ts";
-import { AF_INET, AF_INET6, AF_UNIX } from "./socket_constants.ts";
+import { formatIp, parseIp } from "./ip.ts";
+import { AF_INET, AF_INET6, AF_UNIX, AF_VSOCK } from "./socket_constants.ts";
 
 /** The bytes of the largest address that the kernel gives (sockaddr_storage). */
 export const SOCKET_ADDRESS_BYTES = 128;
@@ -30,14 +30,36 @@ export function readUnixPath(bytes: Uint8Array): string | undefined {
   return new TextDecoder().decode(bytes.subarray(2, end === -1 ? 110 : end));
 }
 
-/** Reads address and port; an IPv4-mapped IPv6 address as IPv4. Undefined for other families. */
+/** Reads `vsock:PORT` from a `sockaddr_vm`; undefined for any other family. */
+export function readVsockName(bytes: Uint8Array): string | undefined {
+  const port = readVsockAddress(bytes)?.port;
+  return port === undefined ? undefined : `vsock:${port}`;
+}
+
+/** Reads the CID and the port of a `sockaddr_vm` (vsock(7)); undefined for any other family. */
+function readVsockAddress(
+  bytes: Uint8Array,
+): { readonly cid: number; readonly port: number } | undefined {
+  if (readFamily(bytes) !== AF_VSOCK) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return { port: view.getUint32(4, true), cid: view.getUint32(8, true) };
+}
+
+/**
+ * Reads the peer of an IP or vsock address; an IPv4-mapped IPv6 address as IPv4. Undefined for
+ * other families.
+ */
 export function readSocketAddress(bytes: Uint8Array): Peer | undefined {
+  const vsock = readVsockAddress(bytes);
+  if (vsock !== undefined) {
+    return { address: `vsock:${vsock.cid}`, ...vsock };
+  }
   const port = readPort(bytes);
   if (port === undefined) return undefined;
-  const address = readFamily(bytes) === AF_INET
-    ? formatIpv4(bytes.subarray(4, 8))
-    : formatIpv6(bytes.subarray(8, 24));
-  return { address, port };
+  const ip = readFamily(bytes) === AF_INET
+    ? bytes.subarray(4, 8)
+    : bytes.subarray(8, 24);
+  return { address: formatIp(ip), port };
 }
 
 /**
@@ -61,39 +83,4 @@ export function socketAddress(
 
 function readFamily(bytes: Uint8Array): number {
   return bytes[0] | bytes[1] << 8;
-}
-
-function formatIpv4(bytes: Uint8Array): string {
-  return bytes.join(".");
-}
-
-/** Formats by RFC 5952: no leading zeros, the longest run of zero groups as `::`. */
-export function formatIpv6(bytes: Uint8Array): string {
-  if (isV4Mapped(bytes)) return formatIpv4(bytes.subarray(12, 16));
-  const groups = Array.from(
-    { length: 8 },
-    (_, i) => bytes[i * 2] << 8 | bytes[i * 2 + 1],
-  );
-  const zeros = longestZeros(groups);
-  const hex = groups.map((group) => group.toString(16));
-  if (zeros.length < 2) return hex.join(":");
-  const before = hex.slice(0, zeros.start).join(":");
-  const after = hex.slice(zeros.start + zeros.length).join(":");
-  return `${before}::${after}`;
-}
-
-/** Whether the address is IPv4-mapped (RFC 4291, 2.5.5.2): ten zeros and two 0xff, then IPv4. */
-function isV4Mapped(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, 10).every((byte) => byte === 0) &&
-    bytes[10] === 0xff && bytes[11] === 0xff;
-}
-
-function longestZeros(groups: number[]): { start: number; length: number } {
-  let longest = { start: 0, length: 0 };
-  for (let start = 0; start < groups.length; start++) {
-    let length = 0;
-    while (groups[start + length] === 0) length++;
-    if (length > longest.length) longest = { start, length };
-  }
-  return longest;
 }

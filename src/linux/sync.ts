@@ -13,48 +13,21 @@ import { ThreadCall } from "./thread.ts";
  * Opens a directory on a native thread by opendir(3): open(2) takes two arguments, and the
  * function of a thread takes one.
  */
-export class DirectoryOpening {
-  readonly #libc: Libc;
-  readonly #path: bigint;
-  readonly #call: ThreadCall;
-  #pathIsFreed = false;
-
-  constructor(libc: Libc, path: string) {
-    this.#libc = libc;
-    // The thread reads the path, so the path stays in memory until the call has returned.
-    const text = new TextEncoder().encode(`${path}\0`);
-    this.#path = requireSymbol(libc.strdup, "strdup")(text);
-    try {
-      this.#call = new ThreadCall(libc, "opendir", this.#path);
-    } catch (error) {
-      this.#freePath();
-      throw error;
-    }
-  }
-
-  /** Whether the call has returned. Frees the path then. */
-  get ended(): boolean {
-    if (!this.#call.returned) return false;
-    this.#freePath();
-    return true;
-  }
-
-  /** The open directory after the call has returned; undefined if it cannot be opened. */
-  get directory(): Directory | undefined {
-    const { pointer } = this.#call;
-    return pointer === 0n
-      ? undefined
-      : new OpenedDirectory(this.#libc, pointer);
-  }
-
-  #freePath(): void {
-    if (!this.#pathIsFreed) requireSymbol(this.#libc.free, "free")(this.#path);
-    this.#pathIsFreed = true;
+function openOnThread(libc: Libc, path: string): ThreadCall {
+  // The thread reads the path, so the path stays in memory until the call has returned.
+  const text = new TextEncoder().encode(`${path}\0`);
+  const copy = requireSymbol(libc, "strdup")(text);
+  const free = () => requireSymbol(libc, "free")(copy);
+  try {
+    return new ThreadCall(libc, "opendir", copy, free);
+  } catch (error) {
+    free();
+    throw error;
   }
 }
 
 /** An open directory. */
-export interface Directory {
+interface Directory {
   readonly fd: number;
   close(): void;
 }
@@ -63,26 +36,18 @@ export interface Directory {
  * Opens the root directory on the calling thread. This looks up no name, so only the disk of the
  * system itself can delay the call.
  */
-export function openRoot(): Directory {
+function openRoot(): Directory {
   const fd = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
   return { fd, close: () => closeSync(fd) };
 }
 
-/** A DIR (opendir(3)). */
-class OpenedDirectory implements Directory {
-  readonly #libc: Libc;
-  readonly #pointer: bigint;
-  readonly fd: number;
-
-  constructor(libc: Libc, pointer: bigint) {
-    this.#libc = libc;
-    this.#pointer = pointer;
-    this.fd = requireSymbol(libc.dirfd, "dirfd")(pointer);
-  }
-
-  close(): void {
-    requireSymbol(this.#libc.closedir, "closedir")(this.#pointer);
-  }
+/** Returns the directory of a DIR (opendir(3)); undefined for the null pointer. */
+function directoryOf(libc: Libc, pointer: bigint): Directory | undefined {
+  if (pointer === 0n) return undefined;
+  return {
+    fd: requireSymbol(libc, "dirfd")(pointer),
+    close: () => void requireSymbol(libc, "closedir")(pointer),
+  };
 }
 
 /** Syncs one filesystem, step by step and without waiting. */
@@ -96,7 +61,7 @@ export class FilesystemSync {
   readonly #libc: Libc;
   /** The mounts of this filesystem that were not tried yet. */
   readonly #mounts: Mount[];
-  #opening: DirectoryOpening | undefined;
+  #opening: ThreadCall | undefined;
   #directory: Directory | undefined;
   #syncing: ThreadCall | undefined;
   #abandoned = false;
@@ -115,9 +80,9 @@ export class FilesystemSync {
 
   /** Continues without waiting. True if the sync has ended. */
   advance(): boolean {
-    if (this.#opening?.ended) {
+    if (this.#opening?.returned) {
       const [mount] = this.#mounts.splice(0, 1);
-      const { directory } = this.#opening;
+      const directory = directoryOf(this.#libc, this.#opening.pointer);
       this.#opening = undefined;
       if (directory === undefined) {
         this.#fail(`${mount.mountPoint} cannot be opened`);
@@ -144,7 +109,7 @@ export class FilesystemSync {
 
   #openNext(): void {
     const { mountPoint } = this.#mounts[0];
-    this.#opening = new DirectoryOpening(this.#libc, mountPoint);
+    this.#opening = openOnThread(this.#libc, mountPoint);
   }
 
   #opened(directory: Directory, { id, mountPoint }: Mount): void {

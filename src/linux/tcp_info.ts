@@ -5,38 +5,39 @@
 
 /** The counters that Lull reads. A counter is undefined if this kernel does not have it. */
 export interface TcpInfo {
-  /** The number of the state: 1 is established, 8 is close-wait (tcp_states.h). */
-  readonly state: number;
   /** Milliseconds since the last data was received; since the accept if there was none. */
-  readonly lastDataReceivedMs: number;
+  readonly lastDataReceivedMs: number | undefined;
+  /** Milliseconds since the last packet was received. */
+  readonly lastAckReceivedMs: number | undefined;
   /** Bytes that the client has acknowledged. */
   readonly bytesAcked: number | undefined;
   readonly bytesReceived: number | undefined;
-  /** Bytes that were sent to the network, including retransmissions (Linux 4.19). */
-  readonly bytesSent: number | undefined;
 }
 
 /** Offsets in `struct tcp_info` (linux/tcp.h). New kernels only append to it. */
 const LAST_DATA_RECV = 52;
+const LAST_ACK_RECV = 56;
 const BYTES_ACKED = 120;
 const BYTES_RECEIVED = 128;
-const BYTES_SENT = 200;
 
 /** The number of bytes of the struct that Lull reads. */
-export const TCP_INFO_BYTES = 208;
+export const TCP_INFO_BYTES = 136;
 
-/** Decodes the struct. The kernel filled its first `length` bytes. */
-export function parseTcpInfo(bytes: Uint8Array, length: number): TcpInfo {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, length);
+/** Decodes the bytes of the struct that the kernel filled. */
+export function parseTcpInfo(bytes: Uint8Array): TcpInfo {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  function milliseconds(offset: number): number | undefined {
+    if (offset + 4 > bytes.length) return undefined;
+    return view.getUint32(offset, true);
+  }
   function counter(offset: number): number | undefined {
-    if (offset + 8 > length) return undefined;
+    if (offset + 8 > bytes.length) return undefined;
     return Number(view.getBigUint64(offset, true));
   }
   return {
-    state: view.getUint8(0),
-    lastDataReceivedMs: view.getUint32(LAST_DATA_RECV, true),
+    lastDataReceivedMs: milliseconds(LAST_DATA_RECV),
+    lastAckReceivedMs: milliseconds(LAST_ACK_RECV),
     bytesAcked: counter(BYTES_ACKED),
     bytesReceived: counter(BYTES_RECEIVED),
-    bytesSent: counter(BYTES_SENT),
   };
 }

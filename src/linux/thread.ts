@@ -4,7 +4,8 @@
  * CPU).
  * @module
  */
-import { errnoName, type Libc, requireSymbol } from "./libc.ts";
+import { errnoName } from "../util/errno.ts";
+import { type Libc, requireSymbol } from "./libc.ts";
 
 /** errno(3): the thread has not ended yet, pthread_tryjoin_np(3). */
 const EBUSY = 16;
@@ -27,21 +28,31 @@ export class ThreadCall {
   readonly #libc: Libc;
   readonly #name: ThreadFunction;
   readonly #thread: bigint;
+  readonly #onReturned: () => void;
   #value: bigint | undefined;
 
-  /** Calls `name(argument)`. Throws if no thread can be started. */
-  constructor(libc: Libc, name: ThreadFunction, argument: bigint) {
+  /**
+   * Calls `name(argument)`. Throws if no thread can be started. Calls `onReturned` once, when the
+   * call is seen to have returned.
+   */
+  constructor(
+    libc: Libc,
+    name: ThreadFunction,
+    argument: bigint,
+    onReturned = () => {},
+  ) {
     this.#libc = libc;
+    this.#onReturned = onReturned;
     this.#name = name;
     const symbol = new TextEncoder().encode(`${name}\0`);
     // null is RTLD_DEFAULT: all libraries of this process are searched (dlsym(3)).
-    const address = requireSymbol(libc.dlsym, "dlsym")(null, symbol);
+    const address = requireSymbol(libc, "dlsym")(null, symbol);
     if (address === 0n) throw new Error(`Cannot find ${name}: no such symbol`);
     // The function of a thread takes a pointer and returns one. By the calling conventions of
     // x86-64 and arm64, a function that takes an int and returns one works as well.
     const thread = new BigUint64Array(1);
     const handle = new Uint8Array(thread.buffer);
-    const code = requireSymbol(libc.pthread_create, "pthread_create")(
+    const code = requireSymbol(libc, "pthread_create")(
       handle,
       null,
       address,
@@ -55,8 +66,11 @@ export class ThreadCall {
 
   /** Whether the call has returned. Frees the thread then. */
   get returned(): boolean {
-    this.#value ??= this.#join();
-    return this.#value !== undefined;
+    if (this.#value !== undefined) return true;
+    this.#value = this.#join();
+    if (this.#value === undefined) return false;
+    this.#onReturned();
+    return true;
   }
 
   /** The result of the call, as a pointer. */
@@ -72,10 +86,7 @@ export class ThreadCall {
   #join(): bigint | undefined {
     const result = new BigUint64Array(1);
     const bytes = new Uint8Array(result.buffer);
-    const join = requireSymbol(
-      this.#libc.pthread_tryjoin_np,
-      "pthread_tryjoin_np",
-    );
+    const join = requireSymbol(this.#libc, "pthread_tryjoin_np");
     const code = join(this.#thread, bytes);
     if (code === EBUSY) return undefined;
     if (code === 0) return result[0];

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { hasCode } from "../util/errors.ts";
+import { resultUnless } from "../util/errors.ts";
 
 /** The directories of the driver: the first one since Linux 6.10, the second one before. */
 const DRIVERS = [
@@ -19,19 +19,11 @@ export function hasGenerationId(drivers: readonly string[] = DRIVERS): boolean {
 
 /** Whether the path is a link to a device: the directory also has files and a link `module`. */
 function isDevice(path: string): boolean {
-  try {
-    return readlinkSync(path).includes("/devices/");
-  } catch (error) {
-    if (hasCode(error, "EINVAL")) return false; // a file
-    throw error;
-  }
+  const target = resultUnless(["EINVAL"], () => readlinkSync(path));
+  return target?.includes("/devices/") ?? false;
 }
 
 function entriesOf(directory: string): string[] {
-  try {
-    return readdirSync(directory).map((name) => join(directory, name));
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
+  const names = resultUnless(["ENOENT"], () => readdirSync(directory)) ?? [];
+  return names.map((name) => join(directory, name));
 }

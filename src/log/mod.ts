@@ -13,6 +13,7 @@ import {
   setup,
 } from "@std/log";
 import type { Libc } from "../linux/libc.ts";
+import { messageOf } from "../util/errors.ts";
 import { LogSink } from "./sink.ts";
 import { stderrWrite } from "./stderr.ts";
 
@@ -28,7 +29,7 @@ export const MODULES = [
 ] as const;
 
 /** A logger's name. */
-export type Module = typeof MODULES[number];
+type Module = typeof MODULES[number];
 
 /** The fields of a log line, in addition to its message. */
 export type Fields = Record<string, unknown>;
@@ -42,7 +43,7 @@ export interface Log {
 }
 
 /** The names of the levels in the configuration. */
-export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "CRITICAL";
+type Level = "DEBUG" | "INFO" | "WARN" | "ERROR" | "CRITICAL";
 
 const LEVELS = {
   debug: LogLevels.DEBUG,
@@ -107,6 +108,15 @@ export function logOf(module: Module): Log {
     warn: write("warn"),
     error: write("error"),
   };
+}
+
+/** Makes a function that logs an error with this message and these fields. */
+export function failureLogger(
+  log: Pick<Log, "error">,
+  message: string,
+  fields: Fields = {},
+): (error: unknown) => void {
+  return (error) => log.error(message, { ...fields, error: messageOf(error) });
 }
 
 function jsonLine(record: LogRecord): string {

@@ -4,8 +4,8 @@
  * @module
  */
 import { accessSync, constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { errorText } from "../util/errors.ts";
+import { nodeFsPromises } from "../util/lazy_builtins.ts";
 import { callOnPool } from "../linux/pool_call.ts";
 
 /** The caches to drop: pages of files, or also inodes and directory entries. */
@@ -53,7 +53,7 @@ async function command(
 ): Promise<void> {
   await callOnPool(`write to ${path}`, async () => {
     // Opened for writing only: on some kernels, even root may not read these files.
-    const file = await open(path, constants.O_WRONLY);
+    const file = await nodeFsPromises().open(path, constants.O_WRONLY);
     try {
       await file.write(word);
     } finally {

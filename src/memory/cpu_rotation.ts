@@ -43,7 +43,8 @@ export class CpuRotation {
   /** Moves to the next CPU; after the last one to the first. */
   next(): void {
     if (this.#stops.length === 0) return;
-    this.#moveTo(this.#stops[this.#at++ % this.#stops.length]);
+    const mask = this.#stops[this.#at++ % this.#stops.length];
+    writeMask(this.#libc, process.pid, mask);
   }
 
   /** Gives the thread its former mask back. */
@@ -55,10 +56,6 @@ export class CpuRotation {
     } finally {
       this.#release();
     }
-  }
-
-  #moveTo(mask: Uint8Array): void {
-    writeMask(this.#libc, process.pid, mask);
   }
 }
 

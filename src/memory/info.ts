@@ -1,8 +1,9 @@
 /**
- * Reads the counters of the machine's memory: proc_meminfo(5), proc_vmstat(5).
+ * Reads the counters of memory: proc_meminfo(5), proc_vmstat(5), proc_pid_statm(5).
  * @module
  */
 import { readFileSync } from "node:fs";
+import { pageBytes } from "../linux/page_size.ts";
 
 /** The use of the machine's memory in bytes. */
 export interface MemoryInfo {
@@ -22,10 +23,13 @@ export function memoryInfo(path = "/proc/meminfo"): MemoryInfo {
 }
 
 /** Returns the bytes freed since the boot. A page that was freed twice counts twice. */
-export function bytesEverFreed(path = "/proc/vmstat"): number {
+export function bytesEverFreed(
+  path = "/proc/vmstat",
+  page = pageBytes(),
+): number {
   const found = /^pgfree (\d+)$/m.exec(readFileSync(path, "utf8"));
   if (found === null) throw new Error(`Cannot read ${path}: it has no pgfree`);
-  return Number(found[1]) * PAGE_BYTES;
+  return Number(found[1]) * page;
 }
 
 /** Returns the bytes that the kernel keeps free for itself (vm.min_free_kbytes). */
@@ -33,8 +37,11 @@ export function bytesKeptFree(path = "/proc/sys/vm/min_free_kbytes"): number {
   return Number(readFileSync(path, "utf8")) * 1024;
 }
 
-/** The bytes of a page on the machines that Lull runs on. */
-export const PAGE_BYTES = 4096;
+/** Returns the resident bytes of this process: the second field of /proc/self/statm, proc(5). */
+export function residentBytes(page = pageBytes()): number {
+  const text = readFileSync("/proc/self/statm", "utf8");
+  return Number(text.split(" ")[1]) * page;
+}
 
 function kilobytes(text: string, name: string): number {
   const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text);

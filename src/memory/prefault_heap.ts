@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Libc } from "../linux/libc.ts";
+import { pageBytes } from "../linux/page_size.ts";
 import { nodeV8 } from "../util/lazy_builtins.ts";
 
 /** The bytes of a page of V8, which lies at a multiple of its size. */
@@ -18,7 +19,6 @@ const MOST_PAGES = 4;
 /** The items of an array of zeros, which a snapshot need not store. */
 const FILLER_ITEMS = 1000;
 const MOST_FILLERS = YOUNG_PAGE_BYTES / (FILLER_ITEMS * 8) * 2;
-const PAGE_BYTES = 4096n;
 /** madvise(2), since Linux 5.14: maps each page as a write would. */
 const MADV_POPULATE_WRITE = 23;
 
@@ -31,19 +31,22 @@ interface Range {
 }
 
 /** Prefaults memory for the young objects and the buffers of a reply. */
-export function prefaultHeap(libc: HeapLibc): void {
+export function prefaultHeap(libc: HeapLibc, page = pageBytes()): void {
   prefaultYoungPages(libc);
-  prefaultBlocks(libc);
+  prefaultBlocks(libc, BigInt(page));
 }
 
 type HeapLibc = Pick<Libc, "madvise" | "malloc" | "free">;
 
 /** Prefaults blocks of the C library. Freed blocks stay in its heap until the heap is trimmed. */
-function prefaultBlocks({ madvise, malloc, free }: HeapLibc): void {
+function prefaultBlocks(
+  { madvise, malloc, free }: HeapLibc,
+  page: bigint,
+): void {
   if (malloc === undefined || free === undefined) return;
   const pieces = PIECES.map((bytes) => {
     const piece = malloc(BigInt(bytes));
-    const from = piece - piece % PAGE_BYTES;
+    const from = piece - piece % page;
     madvise?.(from, piece + BigInt(bytes) - from, MADV_POPULATE_WRITE);
     return piece;
   });

@@ -6,6 +6,7 @@
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { type Libc, requireSymbol } from "../linux/libc.ts";
+import { pageBytes } from "../linux/page_size.ts";
 
 // linux/mman.h
 const MADV_NORMAL = 0;
@@ -14,9 +15,6 @@ const MADV_RANDOM = 1;
 const POSIX_FADV_DONTNEED = 4;
 /** madvise(2), since Linux 5.4. */
 const MADV_PAGEOUT = 21;
-
-/** The bytes of a page on x86-64 and on most arm64 machines. */
-const PAGE = 4096n;
 
 /** A part of a file that this process has mapped into its memory. */
 interface Mapping {
@@ -71,15 +69,21 @@ function forget(libc: Libc, path: string): void {
 export class WorkingSet {
   readonly #libc: Libc;
   readonly #onError: (error: unknown) => void;
+  readonly #page: bigint;
   /** The working set. For the address of a mapping, a 1 for each page that stays in memory. */
   readonly #needed = new Map<bigint, Uint8Array>();
   #out = false;
   #settled = false;
 
   /** `onError` gets why {@linkcode record} could not note the pages: no caller waits for it. */
-  constructor(libc: Libc, onError: (error: unknown) => void) {
+  constructor(
+    libc: Libc,
+    onError: (error: unknown) => void,
+    page = pageBytes(),
+  ) {
     this.#libc = libc;
     this.#onError = onError;
+    this.#page = BigInt(page);
   }
 
   /**
@@ -98,17 +102,22 @@ export class WorkingSet {
   pageOut(): void {
     this.#out = true;
     if (this.#needed.size === 0) return void pageOutFiles(this.#libc);
-    const advise = requireSymbol(this.#libc.madvise, "madvise");
+    const advise = requireSymbol(this.#libc, "madvise");
     for (const mapping of fileMappings()) {
       const resident = this.#residentOf(mapping);
       const needed = this.#needed.get(mapping.address);
       if (resident === undefined) continue;
       for (const [from, to] of runsOf(resident, needed)) {
-        const address = mapping.address + BigInt(from) * PAGE;
+        const address = mapping.address + BigInt(from) * this.#page;
         // The kernel refuses this for special mappings.
-        advise(address, BigInt(to - from) * PAGE, MADV_PAGEOUT);
+        advise(address, BigInt(to - from) * this.#page, MADV_PAGEOUT);
       }
     }
+  }
+
+  /** The pages of the mapping at this address that stay in memory; undefined if none is recorded. */
+  neededAt(address: bigint): Uint8Array | undefined {
+    return this.#needed.get(address);
   }
 
   /**
@@ -142,9 +151,10 @@ export class WorkingSet {
 
   /** Returns a 1 for each resident page; undefined if the kernel does not tell. */
   #residentOf({ address, bytes }: Mapping): Uint8Array | undefined {
-    const pages = new Uint8Array(Number((bytes + PAGE - 1n) / PAGE));
+    const count = (bytes + this.#page - 1n) / this.#page;
+    const pages = new Uint8Array(Number(count));
     // mincore(2): only the lowest bit is defined, and the kernel sets no other bit.
-    const mincore = requireSymbol(this.#libc.mincore, "mincore");
+    const mincore = requireSymbol(this.#libc, "mincore");
     return mincore(address, bytes, pages) === 0 ? pages : undefined;
   }
 }
@@ -173,7 +183,7 @@ function adviseAll(
   mappings: readonly Mapping[],
   advice: number,
 ): number {
-  const advise = requireSymbol(libc.madvise, "madvise");
+  const advise = requireSymbol(libc, "madvise");
   // The kernel may refuse this for special mappings and for files of other users.
   return mappings.filter(({ address, bytes }) =>
     advise(address, bytes, advice) === 0

@@ -4,15 +4,10 @@
  * which a snapshot need not store.
  * @module
  */
-import { setImmediate as turn } from "node:timers/promises";
 import { CpuRotation } from "./cpu_rotation.ts";
-import { lastError, type Libc, requireSymbol } from "../linux/libc.ts";
-import {
-  bytesEverFreed,
-  bytesKeptFree,
-  memoryInfo,
-  PAGE_BYTES,
-} from "./info.ts";
+import { checked, lastError, type Libc, requireSymbol } from "../linux/libc.ts";
+import { pageBytes } from "../linux/page_size.ts";
+import { bytesEverFreed, bytesKeptFree, memoryInfo } from "./info.ts";
 
 // linux/mman.h
 const PROT_READ_WRITE = 0x3;
@@ -90,18 +85,18 @@ export class MemoryZeroer {
         if (signal?.aborted || performance.now() > end) break;
         const size = wholePages(Math.min(SLICE, most - bytes, gently(room)));
         rotation.next();
-        taken.push({ address: this.#take(size), size });
+        taken.push(this.#take(size));
         bytes += size;
         room -= size;
         const look = room < NEAR || taken.length % LOOK === 0;
         if (look) room = roomAbove(least);
-        await turn();
+        await new Promise((resolve) => setImmediate(resolve));
       }
     } finally {
       try {
         rotation.end();
       } finally {
-        for (const { address, size } of taken) this.#giveBack(address, size);
+        for (const slice of taken) this.#giveBack(slice);
       }
     }
     const whole = !signal?.aborted;
@@ -111,8 +106,8 @@ export class MemoryZeroer {
     return { bytes, wanted: bytes + rest, whole };
   }
 
-  #take(size: number): bigint {
-    const address = requireSymbol(this.#libc.mmap, "mmap")(
+  #take(size: number): Slice {
+    const address = requireSymbol(this.#libc, "mmap")(
       0n,
       BigInt(size),
       PROT_READ_WRITE,
@@ -123,36 +118,35 @@ export class MemoryZeroer {
     if (address === MAP_FAILED) {
       throw lastError(this.#libc, "map", `${size} bytes`);
     }
+    const slice = { address, size };
     try {
       // Small pages come from memory that was freed last. A huge page may be a block that was never
-      // used.
-      this.#advise(address, size, MADV_NOHUGEPAGE, true);
-      this.#advise(address, size, MADV_POPULATE_WRITE);
+      // used. A kernel without huge pages refuses this.
+      this.#libc.madvise?.(address, BigInt(size), MADV_NOHUGEPAGE);
+      this.#advise(slice, MADV_POPULATE_WRITE);
       // From here on the kernel may reclaim the memory.
-      this.#advise(address, size, MADV_FREE);
+      this.#advise(slice, MADV_FREE);
     } catch (error) {
-      this.#giveBack(address, size);
+      this.#giveBack(slice);
       throw error;
     }
-    return address;
+    return slice;
   }
 
-  #advise(
-    address: bigint,
-    size: number,
-    advice: number,
-    optional = false,
-  ): void {
-    const call = requireSymbol(this.#libc.madvise, "madvise");
-    if (call(address, BigInt(size), advice) === 0 || optional) return;
-    throw lastError(this.#libc, `advise ${advice} on`, `${size} bytes`);
+  #advise({ address, size }: Slice, advice: number): void {
+    const madvise = requireSymbol(this.#libc, "madvise");
+    const result = madvise(address, BigInt(size), advice);
+    checked(this.#libc, result, `advise ${advice} on`, `${size} bytes`);
   }
 
-  #giveBack(address: bigint, size: number): void {
-    if (
-      requireSymbol(this.#libc.munmap, "munmap")(address, BigInt(size)) === 0
-    ) return;
-    throw lastError(this.#libc, "unmap", `${size} bytes`);
+  #giveBack({ address, size }: Slice): void {
+    const munmap = requireSymbol(this.#libc, "munmap");
+    checked(
+      this.#libc,
+      munmap(address, BigInt(size)),
+      "unmap",
+      `${size} bytes`,
+    );
   }
 }
 
@@ -174,7 +168,8 @@ function gently(room: number): number {
 
 /** Rounds bytes up to whole pages. */
 function wholePages(bytes: number): number {
-  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+  const page = pageBytes();
+  return Math.ceil(bytes / page) * page;
 }
 
 /**

@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import type { NetworkIdentity as Identity } from "../lifecycle/request.ts";
 import { fields, stated } from "../util/json_input.ts";
-import { ipVersion } from "../linux/ip.ts";
-import { ipv4Bytes } from "../linux/ipv4.ts";
+import { parseIp } from "../linux/ip.ts";
 
 // The OpenAPI document contains these patterns. They have no flags, and no classes such as \d,
 // which match more characters in other languages.
@@ -61,7 +60,7 @@ const Interface = v.pipe(
 
 const Server = v.pipe(
   v.string("an IP address"),
-  stated((text) => ipVersion(text) !== 0, "an IP address", {
+  stated((text) => parseIp(text) !== undefined, "an IP address", {
     anyOf: [{ format: "ipv4" }, { format: "ipv6" }],
   }),
 );
@@ -115,7 +114,7 @@ export function contradictionIn(
 /** Whether the address is neither the address of the network nor its broadcast address. */
 function isHost(address: string, prefix: number): boolean {
   if (prefix > 30) return true; // RFC 3021
-  const [a, b, c, d] = ipv4Bytes(address);
+  const [a, b, c, d] = parseIp(address)!;
   const hostMask = 2 ** (32 - prefix) - 1;
   const host = ((a << 24 | b << 16 | c << 8 | d) & hostMask) >>> 0;
   return host !== 0 && host !== hostMask >>> 0;

@@ -2,10 +2,9 @@
  * Sets the MAC address, the IPv4 address and the gateway of an interface.
  * @module
  */
-import { messageOf } from "../util/errors.ts";
+import { hasCode, messageOf } from "../util/errors.ts";
 import { announce } from "../linux/announce.ts";
 import type { Libc } from "../linux/libc.ts";
-import { hasErrno } from "../linux/netlink.ts";
 import type { LinkRoute } from "../linux/routes.ts";
 import type { Link, LinkAddress, Network } from "../linux/rtnetlink.ts";
 import type { NetworkIdentity } from "../lifecycle/request.ts";
@@ -107,7 +106,7 @@ function setMac(network: Network, link: Link, mac: Uint8Array): void {
   try {
     network.setMac(link.index, mac);
   } catch (error) {
-    if (!hasErrno(error, "EBUSY")) throw error;
+    if (!hasCode(error, "EBUSY")) throw error;
     network.setUp(link.index, false);
     try {
       network.setMac(link.index, mac);
@@ -137,7 +136,7 @@ function changeAddress({ network, link, done }: Work, cidr: string): void {
       network.removeAddress(one);
     } catch (error) {
       // The kernel removes a secondary address together with the primary one of its subnet.
-      if (!hasErrno(error, "EADDRNOTAVAIL")) throw error;
+      if (!hasCode(error, "EADDRNOTAVAIL")) throw error;
     }
   }
   // Read again: the wanted address may have been a secondary one that was removed.
@@ -168,9 +167,7 @@ function keepRoutes(
       network.routes.restore(route);
     } catch (error) {
       // The gateway is unreachable, or the machine no longer has the source address of the route.
-      if (!hasErrno(error, "ENETUNREACH") && !hasErrno(error, "EINVAL")) {
-        throw error;
-      }
+      if (!hasCode(error, "ENETUNREACH", "EINVAL")) throw error;
       const what = `route by ${route.gateway ?? "the link"} lost`;
       done.push({ what, undo() {} });
     }

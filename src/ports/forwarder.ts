@@ -3,7 +3,10 @@
  * that forwards them.
  * @module
  */
+import { endEarly } from "../util/within.ts";
 import { errorText } from "../util/errors.ts";
+import { type Libc, requireSymbol } from "../linux/libc.ts";
+import { resetOnClose } from "../linux/socket_option.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type { PortLog } from "./log.ts";
 import type { PortsEffect, WorkerCommand, WorkerEvent } from "./messages.ts";
@@ -14,11 +17,12 @@ const STOP_LIMIT_MS = 200;
 
 /** How to forward. */
 export interface ForwarderOptions {
-  /** The IPv4 address to listen on. */
-  readonly address: string;
-  /** The module forwarder_worker.ts. */
+  /** The IPv4 address to forward from. */
+  readonly forwardAddress: string;
+  /** The module forwarder_worker.ts, at the place where the build has put it. */
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
+  readonly libc: Libc;
   readonly log: PortLog;
   /** Milliseconds, 200 by default, that the worker may take to close everything. */
   readonly stopLimitMs?: number;
@@ -84,7 +88,7 @@ export class Forwarder {
   }
 
   #forward(port: number, targets: readonly string[]): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     const known = this.#ports.get(port);
     if (known?.listening) {
       log.info(`forwarding ${address}:${port} to ${targets.join(", ")} now`);
@@ -101,7 +105,7 @@ export class Forwarder {
   }
 
   #remove(port: number): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     if (this.#ports.get(port)?.listening) {
       log.info(`no longer forwarding ${address}:${port}`);
     }
@@ -115,12 +119,17 @@ export class Forwarder {
   }
 
   #startWorker(): RuntimeWorker {
-    const worker = this.#options.runtime.startWorker(this.#options.workerUrl, {
+    const { libc, runtime, workerUrl } = this.#options;
+    const worker = runtime.startWorker(workerUrl, {
       onMessage: (event) => {
         if (worker === this.#worker) this.#onEvent(event as WorkerEvent);
       },
       onError: (error) => {
         if (worker === this.#worker) this.#onDeath(worker, error);
+      },
+      onDescriptorLeft(fd) {
+        resetOnClose(libc, fd);
+        requireSymbol(libc, "close")(fd);
       },
     });
     return worker;
@@ -136,13 +145,13 @@ export class Forwarder {
   }
 
   #onListening({ port, targets }: ForwardedPort): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     this.#ports.set(port, { port, targets, listening: true });
     log.info(`forwarding ${address}:${port} to ${targets.join(", ")}`);
   }
 
   #onFailed(known: ForwardedPort, error: string): void {
-    const { address, log } = this.#options;
+    const { forwardAddress: address, log } = this.#options;
     const { port, targets } = known;
     this.#ports.set(port, { port, targets, listening: false, error });
     // Logged before; every scan tries again.
@@ -186,19 +195,18 @@ export class Forwarder {
 
   /** The number of listeners and connections that the worker closed; undefined at the limit. */
   #confirmation(signal?: AbortSignal): Promise<PortsEffect | undefined> {
-    const { stopLimitMs = STOP_LIMIT_MS } = this.#options;
+    const limits = {
+      limitMs: this.#options.stopLimitMs ?? STOP_LIMIT_MS,
+      signal,
+    };
     return new Promise((resolve) => {
+      const cancel = endEarly(limits, () => done(undefined));
       const done = (effect: PortsEffect | undefined) => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", giveUp);
+        cancel();
         this.#onStopped = undefined;
         resolve(effect);
       };
-      const giveUp = () => done(undefined);
-      const timer = setTimeout(giveUp, stopLimitMs);
-      signal?.addEventListener("abort", giveUp);
       this.#onStopped = done;
-      if (signal?.aborted) giveUp();
     });
   }
 }

@@ -20,9 +20,6 @@ export interface ListenOptions {
   readonly port: number;
   /** The addresses to dial, in this order; called for each client. */
   readonly targets: () => readonly string[];
-  readonly onListening: () => void;
-  /** The listener could not listen, and is closed. */
-  readonly onError: (error: unknown) => void;
   readonly onConnection: (connection: RelayedConnection) => void;
   /** Both sockets of this connection are closed. */
   readonly onEnd: (connection: RelayedConnection) => void;
@@ -31,10 +28,10 @@ export interface ListenOptions {
 /** A listener on a port. */
 export interface Listening {
   /** Accepts no more clients; open connections continue. */
-  close(onClosed: () => void): void;
+  close(): void;
 }
 
-/** Listens; the callbacks report the result in a later turn of the event loop. */
+/** Listens; throws if that is impossible. */
 export type Listen = (options: ListenOptions) => Listening;
 
 /** The exports of each runtime's module. */

@@ -3,15 +3,17 @@
  * @module
  */
 
+/** Listen on the port; if that is so already, use these targets from now on. */
+export interface ForwardCommand {
+  readonly kind: "forward";
+  readonly address: string;
+  readonly port: number;
+  readonly targets: readonly string[];
+}
+
 /** From the forwarder to its worker. */
 export type WorkerCommand =
-  /** Listen on the port; if that is so already, use these targets from now on. */
-  | {
-    readonly kind: "forward";
-    readonly address: string;
-    readonly port: number;
-    readonly targets: readonly string[];
-  }
+  | ForwardCommand
   /** Stop listening on the port; open connections continue. */
   | { readonly kind: "unforward"; readonly port: number }
   /** Close everything, then send `stopped`. */

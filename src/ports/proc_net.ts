@@ -3,15 +3,13 @@
  * as proc_pid_net(5) describes them.
  * @module
  */
+import { formatIp } from "../linux/ip.ts";
 
 /** A TCP socket that listens. */
 export interface ListeningSocket {
-  readonly family: 4 | 6;
-  /** As text: dotted, or as RFC 5952 writes IPv6. */
+  /** As text; an IPv4-mapped IPv6 address as IPv4. */
   readonly address: string;
   readonly port: number;
-  /** The inode of the socket, as in the links of /proc/PID/fd. */
-  readonly inode: number;
 }
 
 /**
@@ -27,7 +25,8 @@ const LISTEN = "0A";
 
 /**
  * Reads `sl: local remote st queues timer retransmits uid timeout inode ...`; undefined if the
- * socket does not listen. Both tables share the format, except for the length of an address.
+ * socket does not listen, or if the line is damaged. Both tables share the format, except for the
+ * length of an address.
  */
 function parseLine(line: string): ListeningSocket | undefined {
   const words = line.split(" ").filter(Boolean);
@@ -35,18 +34,14 @@ function parseLine(line: string): ListeningSocket | undefined {
   if (state !== LISTEN || !slot.endsWith(":")) return undefined;
   const [address, port] = local.split(":");
   const { length } = address;
-  // Damaged lines are skipped as well.
   const whole = (length === 8 || length === 32) && port?.length === 4 &&
-    remote === `${"0".repeat(length)}:0000` && inode !== undefined &&
+    remote === `${"0".repeat(length)}:0000` &&
     isHex(address.slice(0, length / 2)) && isHex(address.slice(length / 2)) &&
     isHex(port) && Number.isSafeInteger(Number(inode));
   if (!whole) return undefined;
-  const bytes = addressBytes(address);
   return {
-    family: bytes.length === 4 ? 4 : 6,
-    address: bytes.length === 4 ? bytes.join(".") : ipv6Text(bytes),
+    address: formatIp(addressBytes(address)),
     port: parseInt(port, 16),
-    inode: Number(inode),
   };
 }
 
@@ -58,39 +53,10 @@ function isHex(text: string): boolean {
  * The kernel prints an address as 32-bit words of the machine's byte order;
  * every machine that Deno and Bun run on is little-endian.
  */
-function addressBytes(hex: string): number[] {
-  const bytes: number[] = [];
-  for (let word = 0; word < hex.length; word += 8) {
-    for (let byte = 6; byte >= 0; byte -= 2) {
-      bytes.push(parseInt(hex.slice(word + byte, word + byte + 2), 16));
-    }
+function addressBytes(hex: string): Uint8Array {
+  const bytes = Uint8Array.fromHex(hex);
+  for (let word = 0; word < bytes.length; word += 4) {
+    bytes.subarray(word, word + 4).reverse();
   }
   return bytes;
-}
-
-/** RFC 5952: the longest run of zeros (the first, at least two) is `::`. */
-function ipv6Text(bytes: readonly number[]): string {
-  const mapped = bytes.every((byte, i) => i > 11 || byte === MAPPED[i]);
-  if (mapped) return `::ffff:${bytes.slice(12).join(".")}`;
-  const groups: string[] = [];
-  for (let i = 0; i < 16; i += 2) {
-    groups.push((bytes[i] << 8 | bytes[i + 1]).toString(16));
-  }
-  const [from, length] = longestZeros(groups);
-  if (length < 2) return groups.join(":");
-  const head = groups.slice(0, from).join(":");
-  return `${head}::${groups.slice(from + length).join(":")}`;
-}
-
-/** ::ffff:0:0/96, RFC 4291 section 2.5.5.2. */
-const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255];
-
-function longestZeros(groups: readonly string[]): [number, number] {
-  let best: [number, number] = [0, 0];
-  for (let from = 0; from < groups.length; from++) {
-    let to = from;
-    while (groups[to] === "0") to++;
-    if (to - from > best[1]) best = [from, to - from];
-  }
-  return best;
 }

@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { errorText, hasCode } from "../util/errors.ts";
-import type { PortLog } from "./log.ts";
+import { type PortLog, ScanErrors } from "./log.ts";
 import { parseListening } from "./proc_net.ts";
 
 /** Port to the loopback addresses that listen on it, IPv4 first. */
@@ -46,12 +46,11 @@ export class Scanner implements PortScanner {
     const ports = new Map<number, string[]>();
     for (const table of this.#tables) {
       for (const { address, port } of parseListening(table.read())) {
-        const target = loopback(address);
-        if (target === undefined || own.includes(port)) continue;
-        if (target === this.#options.forwardAddress) continue;
+        if (!isLoopback(address) || own.includes(port)) continue;
+        if (address === this.#options.forwardAddress) continue;
         const targets = ports.get(port);
-        if (targets === undefined) ports.set(port, [target]);
-        else if (!targets.includes(target)) targets.push(target);
+        if (targets === undefined) ports.set(port, [address]);
+        else if (!targets.includes(address)) targets.push(address);
       }
     }
     // In this order, IPv4 comes before IPv6, and 127.0.0.1 before other IPv4 addresses.
@@ -64,15 +63,8 @@ export class Scanner implements PortScanner {
   }
 }
 
-/** The prefix of an IPv4 address on an IPv6 socket. */
-const MAPPED = "::ffff:";
-
-/** The address to dial, or undefined if it is not one of loopback. */
-function loopback(address: string): string | undefined {
-  const target = address.startsWith(MAPPED)
-    ? address.slice(MAPPED.length)
-    : address;
-  return target === "::1" || target.startsWith("127.") ? target : undefined;
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
 }
 
 /**
@@ -81,15 +73,14 @@ function loopback(address: string): string | undefined {
  */
 class Table {
   readonly #path: string;
-  readonly #log: PortLog;
+  readonly #errors: ScanErrors;
   readonly #decoder = new TextDecoder("latin1");
   #fd: number | undefined;
   #buffer = new Uint8Array(16 * 1024);
-  #reported: string | undefined;
 
   constructor(path: string, log: PortLog) {
     this.#path = path;
-    this.#log = log;
+    this.#errors = new ScanErrors(log);
   }
 
   /** The whole text; empty if there is no such table or it cannot be read. */
@@ -97,12 +88,14 @@ class Table {
     try {
       this.#fd ??= openSync(this.#path, "r");
       const text = this.#decoder.decode(this.#fill(this.#fd));
-      this.#reported = undefined;
+      this.#errors.clear();
       return text;
     } catch (error) {
       this.close();
       // A kernel without IPv6 has no tcp6: nothing to report.
-      if (!hasCode(error, "ENOENT")) this.#report(error);
+      if (!hasCode(error, "ENOENT")) {
+        this.#errors.report(`Cannot read ${this.#path}: ${errorText(error)}`);
+      }
       return "";
     }
   }
@@ -127,13 +120,5 @@ class Table {
       if (count === 0) return this.#buffer.subarray(0, filled);
       filled += count;
     }
-  }
-
-  /** Logs the error, but not again as long as each scan fails in the same way. */
-  #report(error: unknown): void {
-    const text = `Cannot read ${this.#path}: ${errorText(error)}`;
-    if (text === this.#reported) return;
-    this.#reported = text;
-    this.#log.warn(text);
   }
 }

@@ -6,28 +6,24 @@
 import { networkInterfaces } from "node:os";
 import { errorText } from "../util/errors.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
-import type { Runtime } from "../runtime/types.ts";
-import { type ForwardedPort, Forwarder } from "./forwarder.ts";
-import type { PortLog } from "./log.ts";
+import {
+  type ForwardedPort,
+  Forwarder,
+  type ForwarderOptions,
+} from "./forwarder.ts";
+import { ScanErrors } from "./log.ts";
 import type { PortsEffect } from "./messages.ts";
-import { type PortScanner, Scanner } from "./scanner.ts";
+import { type PortScanner, Scanner, type ScannerOptions } from "./scanner.ts";
 
-/** How to find and forward ports. */
-export interface PortSubsystemOptions {
+/**
+ * How to find and forward ports. Nothing is forwarded while no interface has the forward address.
+ */
+export interface PortSubsystemOptions
+  extends ForwarderOptions, Omit<ScannerOptions, "paths"> {
   /** From the end of one scan to the next, in milliseconds. */
   readonly scanIntervalMs: number;
-  /** The IPv4 address to forward from. Nothing is forwarded while no interface has it. */
-  readonly forwardAddress: string;
-  /** Ports of Lull itself, which are never forwarded. */
-  readonly ownPorts: () => readonly number[];
-  /** The module forwarder_worker.ts, at the place where the build has put it. */
-  readonly workerUrl: URL;
-  readonly runtime: Pick<Runtime, "startWorker">;
   /** Defers the first scan, so that the caller of a recovery does not wait for it. */
   readonly queue: Pick<DeferredQueue, "defer">;
-  readonly log: PortLog;
-  /** As {@linkcode ForwarderOptions.stopLimitMs}. */
-  readonly stopLimitMs?: number;
   /** Replaces the scanner that reads /proc/net. */
   readonly scanner?: PortScanner;
   /** Whether an interface has the address; replaces the question to the kernel. */
@@ -46,21 +42,19 @@ export class PortSubsystem {
   readonly #options: PortSubsystemOptions;
   readonly #scanner: PortScanner;
   readonly #forwarder: Forwarder;
+  readonly #errors: ScanErrors;
   /** One object per start: a scan of an earlier run then has no effect. */
   #run: object | undefined;
   #resting = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #stopping: Promise<PortsEffect> | undefined;
-  #reported: string | undefined;
 
   constructor(options: PortSubsystemOptions) {
     this.#options = options;
+    this.#errors = new ScanErrors(options.log);
     this.#scanner = options.scanner ?? new Scanner(options);
-    this.#forwarder = new Forwarder({
-      ...options,
-      address: options.forwardAddress,
-    });
+    this.#forwarder = new Forwarder(options);
   }
 
   /** Starts scanning in a later turn, after a `stop` that is under way. */
@@ -100,10 +94,6 @@ export class PortSubsystem {
     return await this.#forwarder.stop(signal);
   }
 
-  #schedule(run: object, delayMs: number): void {
-    this.#timer = setTimeout(() => this.#begin(run), delayMs);
-  }
-
   #begin(run: object): void {
     this.#ticking = this.#tick(run);
   }
@@ -114,23 +104,21 @@ export class PortSubsystem {
     if (this.#run !== run) return;
     try {
       await this.#scan(run);
-      this.#reported = undefined;
+      this.#errors.clear();
     } catch (error) {
-      this.#report(`Cannot scan for ports: ${errorText(error)}`);
+      this.#errors.report(`Cannot scan for ports: ${errorText(error)}`);
     }
-    if (this.#run === run) this.#schedule(run, this.#options.scanIntervalMs);
+    if (this.#run !== run) return;
+    const { scanIntervalMs } = this.#options;
+    this.#timer = setTimeout(() => this.#begin(run), scanIntervalMs);
   }
 
   async #scan(run: object): Promise<void> {
-    this.#rest(!this.#hasAddress());
+    const { forwardAddress, hasAddress = onInterface } = this.#options;
+    this.#rest(!hasAddress(forwardAddress));
     if (this.#resting) return this.#forwarder.set(new Map());
     const targets = await this.#scanner.scan();
     if (this.#run === run) this.#forwarder.set(targets);
-  }
-
-  #hasAddress(): boolean {
-    const { forwardAddress, hasAddress = onInterface } = this.#options;
-    return hasAddress(forwardAddress);
   }
 
   #rest(resting: boolean): void {
@@ -142,13 +130,6 @@ export class PortSubsystem {
         ? `port forwarding rests: no interface has ${forwardAddress}`
         : `port forwarding starts: an interface has ${forwardAddress} now`,
     );
-  }
-
-  /** Logs the error, but not again as long as each scan fails in the same way. */
-  #report(text: string): void {
-    if (text === this.#reported) return;
-    this.#reported = text;
-    this.#options.log.warn(text);
   }
 }
 

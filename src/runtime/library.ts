@@ -2,36 +2,35 @@
  * What the foreign function interfaces of both runtimes have in common.
  * @module
  */
-import type { CResult, CSignature, CValue, ForeignLibrary } from "./types.ts";
-
-/** A C function as both runtimes bind it. */
-export type CFunction = (...args: CValue[]) => CResult;
+import type { CFunction, CSignature, ForeignLibrary } from "./types.ts";
 
 /** The part that each runtime implements with its own FFI. */
 export interface LibraryLoader {
   /**
-   * The function of that name, bound with `pointer` as a plain 64-bit number. Undefined if there
-   * is no such library, no such function, or no FFI.
+   * The function of that name, bound with `pointer` as a plain 64-bit number. Throws if there is
+   * no such library, no such function, or no FFI. Called once for each function: if one function
+   * is missing, both runtimes refuse all that are loaded together.
    */
-  load(name: string, signature: CSignature): CFunction | undefined;
+  load(name: string, signature: CSignature): CFunction;
   /** The C int at that address. */
   readInt32(address: bigint): number;
 }
 
 /** Makes a library from a loader; undefined if the loader finds nothing. */
 export function makeLibrary(loader: LibraryLoader): ForeignLibrary | undefined {
+  function symbol(name: string, signature: CSignature): CFunction | undefined {
+    try {
+      return passNull(loader.load(name, signature), signature);
+    } catch {
+      return undefined;
+    }
+  }
   // Each library links to a C library, and glibc and musl both have this function (errno(3)).
   // If it is missing, the library itself is missing.
-  const location = loader.load("__errno_location", {
-    args: [],
-    result: "pointer",
-  });
+  const location = symbol("__errno_location", { args: [], result: "pointer" });
   if (location === undefined) return undefined;
   return {
-    symbol(name, signature) {
-      const call = loader.load(name, signature);
-      return call === undefined ? undefined : passNull(call, signature);
-    },
+    symbol,
     errno: () => loader.readInt32(BigInt(location() ?? 0)),
   };
 }
@@ -45,4 +44,21 @@ function passNull(call: CFunction, signature: CSignature): CFunction {
         arg === null && signature.args[i] === "pointer" ? 0n : arg
       ),
     );
+}
+
+const C_LIBRARIES = [
+  "libc.so.6",
+  "libc.musl-x86_64.so.1",
+  "libc.musl-aarch64.so.1",
+];
+
+/** Loads the C library of this process; undefined if there is none, or no FFI. */
+export function openLibc(
+  openLibrary: (name: string) => ForeignLibrary | undefined,
+): ForeignLibrary | undefined {
+  for (const name of C_LIBRARIES) {
+    const library = openLibrary(name);
+    if (library !== undefined) return library;
+  }
+  return undefined;
 }

@@ -12,18 +12,11 @@ import { withCompleteUrl } from "./url.ts";
 const V4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /**
- * An IPv4 address without the prefix `::ffff:`, with which a socket that listens on `::` names its
- * IPv4 peers (RFC 4291, 2.5.5.2).
+ * A peer. A socket that listens on `::` names its IPv4 peers with the prefix `::ffff:` (RFC 4291,
+ * 2.5.5.2); the address of the peer has no such prefix.
  */
-export function normalizeAddress(address: string): string {
-  // No regular expression for a usual IPv4 address.
-  if (!address.startsWith("::")) return address;
-  return V4_MAPPED.exec(address)?.[1] ?? address;
-}
-
-/** A peer, its address without the prefix of mapped IPv4 addresses. */
 export function makePeer(address: string, port: number): Peer {
-  return { address: normalizeAddress(address), port };
+  return { address: V4_MAPPED.exec(address)?.[1] ?? address, port };
 }
 
 /** The peer of every connection over the unix socket of that path. */
@@ -31,22 +24,22 @@ export function unixPeer(path: string): Peer {
   return { address: `unix:${path}`, port: 0, unix: true };
 }
 
-/** The error of a server that cannot listen; it contains the code of the cause. */
-export function listenError(options: ServeOptions, cause: unknown): Error {
-  return cannotListen(options, cause);
+/** The peer of a vsock connection from the machine with that CID. */
+export function vsockPeer(cid: number, port: number): Peer {
+  return { address: `vsock:${cid}`, port, cid };
 }
 
-function cannotListen(at: ListenAddress, cause: unknown): Error {
+/** The error of a server that cannot listen; it contains the code of the cause. */
+export function listenError(at: ListenAddress, cause: unknown): Error {
   const why = errorText(cause);
   return new Error(`Cannot listen on ${addressText(at)}: ${why}`, { cause });
 }
 
 /** The error of a server that cannot accept clients for now; it contains the code of the cause. */
 export function stoppedError(options: ServeOptions, cause: unknown): Error {
+  const on = addressText(options);
   return new Error(
-    `Cannot take another client on ${addressText(options)}: ${
-      errorText(cause)
-    }; ` +
+    `Cannot take another client on ${on}: ${errorText(cause)}; ` +
       "it listens again as soon as it can",
     { cause },
   );
@@ -58,9 +51,10 @@ export function tell(options: ServeOptions, error: unknown): void {
   else options.onError(error);
 }
 
-/** The address as a user writes it: HOST:PORT, [IPv6]:PORT or unix:PATH. */
+/** The address as a user writes it: HOST:PORT, [IPv6]:PORT, unix:PATH or vsock:PORT. */
 export function addressText(at: ListenAddress): string {
   if ("path" in at) return `unix:${at.path}`;
+  if ("vsockPort" in at) return `vsock:${at.vsockPort}`;
   const { host, port } = at;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
@@ -79,19 +73,24 @@ export async function removeStaleSocket(path: string): Promise<void> {
     }
     rmSync(path, { force: true });
   } catch (error) {
-    throw cannotListen({ path }, error);
+    throw listenError({ path }, error);
   }
 }
 
-/** Calls `bind`, which creates the socket's file, so that only the file's owner may use it. */
-export function bindPrivately<T>(path: string, bind: () => T): T {
-  const before = process.umask(0o177);
+/**
+ * Calls `bind`, which listens. A unix socket may only be used by the owner of its file. Throws
+ * `Cannot listen on ADDRESS: CODE`.
+ */
+export function listenBy<T>(at: ListenAddress, bind: () => T): T {
+  const before = "path" in at ? process.umask(0o177) : undefined;
   try {
     const bound = bind();
-    chmodSync(path, 0o600);
+    if ("path" in at) chmodSync(at.path, 0o600);
     return bound;
+  } catch (error) {
+    throw listenError(at, error);
   } finally {
-    process.umask(before);
+    if (before !== undefined) process.umask(before);
   }
 }
 

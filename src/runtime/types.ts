@@ -19,13 +19,13 @@ export type CValue = number | bigint | Uint8Array | null;
 /** The result of a C function; undefined for void. */
 export type CResult = number | bigint | undefined;
 
+/** A C function. */
+export type CFunction = (...args: CValue[]) => CResult;
+
 /** A shared library that is loaded into this process. */
 export interface ForeignLibrary {
   /** The function of that name, or undefined if the library has none. */
-  symbol(
-    name: string,
-    signature: CSignature,
-  ): ((...args: CValue[]) => CResult) | undefined;
+  symbol(name: string, signature: CSignature): CFunction | undefined;
   /** errno of this thread's last call. Use it for messages, not for decisions. */
   errno(): number;
 }
@@ -36,6 +36,8 @@ export interface Peer {
   readonly port: number;
   /** On a unix socket, the far end has no name: the address is that of the agent's own socket. */
   readonly unix?: true;
+  /** On a vsock connection: the CID of the far end's machine, which the kernel reports. */
+  readonly cid?: number;
 }
 
 /** Answers one request. The peer is undefined if the runtime does not know it. */
@@ -45,7 +47,9 @@ export type FetchHandler = (request: Request, peer?: Peer) => Promise<Response>;
 export type ListenAddress =
   | { readonly host: string; readonly port: number }
   /** A unix socket, which only its owner may connect to. */
-  | { readonly path: string };
+  | { readonly path: string }
+  /** A vsock port (vsock(7)), on every CID of this machine. */
+  | { readonly vsockPort: number };
 
 /** How to listen. */
 export type ServeOptions = ListenAddress & {
@@ -57,11 +61,13 @@ export type ServeOptions = ListenAddress & {
   readonly onError?: (error: unknown) => void;
   /** Called when a server that had stopped listens again, on another socket at the same address. */
   readonly onListenAgain?: () => void;
+  /** A directory where the server may make private files, for a vsock port; must be writable. */
+  readonly directory?: string;
 };
 
 /** A native HTTP server that listens. */
 export interface RuntimeServer {
-  /** 0 on a unix socket. */
+  /** 0 on a unix socket and on vsock. */
   readonly port: number;
   /** Closes idle connections, if the runtime can: the fallback if there is no libc. */
   closeIdle(): void;
@@ -89,7 +95,7 @@ export interface WorkerHello {
   /**
    * The descriptors that the worker has opened by itself: byte N is 1 while descriptor N is open.
    * The bytes are in a SharedArrayBuffer, so the owner sees what the worker writes. The owner
-   * closes these descriptors when the thread has ended.
+   * gets those that are open when the thread has ended.
    */
   readonly descriptors?: Uint8Array;
 }
@@ -99,6 +105,8 @@ export interface WorkerEvents {
   onMessage(message: unknown): void;
   /** The worker died of an error of its own. */
   onError(error: Error): void;
+  /** The thread has ended and has left this descriptor open; the owner closes it. */
+  onDescriptorLeft?(fd: number): void;
 }
 
 /** Waits for a file to grow, without polling it. */
@@ -115,12 +123,6 @@ export interface FileWatch {
 export interface Runtime {
   readonly name: "bun" | "deno";
   readonly version: string;
-  /**
-   * Applies the settings that must be in place before the process starts. If they are missing, it
-   * executes this process again with them and does not return; otherwise it removes their traces.
-   * Returns the reason if that failed; the agent works without the settings.
-   */
-  prepareProcess(): string | undefined;
   /** Listens. Rejects with `Cannot listen on HOST:PORT: CODE`. */
   serve(options: ServeOptions): Promise<RuntimeServer>;
   /**

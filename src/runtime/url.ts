@@ -10,7 +10,7 @@ const COMPLETE =
   /^http:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?(?:\/(?:[\w-][\w.-]*)?)+(?:\?[^#]*)?$/i;
 
 /** The schemes that both runtimes use or accept. */
-const SCHEME = /^(?:https?|http\+unix):\/\//i;
+const SCHEME = /^(?:https?|http\+(?:unix|vsock)):\/\//i;
 
 /** A character that ends an authority (RFC 3986, 3.2). */
 const ENDS_AUTHORITY = /[/?#\\]/;

@@ -4,35 +4,18 @@
  * @module
  */
 import { existsSync } from "node:fs";
+import { waitFor } from "../util/wait.ts";
 import type { RuntimeWorker, WorkerEvents, WorkerHello } from "./types.ts";
 
 /** How long a thread may take to end, in milliseconds. Slow machines need seconds. */
 const END_LIMIT_MS = 10_000;
-const POLL_MS = 2;
 
-/** What an adapter or a test may choose. */
-export interface AdoptOptions {
-  readonly endLimitMs?: number;
-  /** Closes descriptors that the worker opened by itself. */
-  readonly close?: (fd: number) => void;
-}
-
-/** Takes over a web worker that has just been created from the module `url`. */
-export function adoptWorker(
-  worker: Worker,
-  url: URL,
-  events: WorkerEvents,
-  options: AdoptOptions = {},
-): RuntimeWorker {
-  return new AdoptedWorker(worker, url, events, options);
-}
-
-class AdoptedWorker implements RuntimeWorker {
+/** A web worker that has just been created from the module `url`. */
+export class AdoptedWorker implements RuntimeWorker {
   readonly #worker: Worker;
   readonly #url: URL;
   readonly #events: WorkerEvents;
   readonly #endLimitMs: number;
-  readonly #close: AdoptOptions["close"];
   #descriptors: Uint8Array = new Uint8Array();
   #tid: number | undefined;
   #died = false;
@@ -42,13 +25,12 @@ class AdoptedWorker implements RuntimeWorker {
     worker: Worker,
     url: URL,
     events: WorkerEvents,
-    { endLimitMs = END_LIMIT_MS, close }: AdoptOptions,
+    endLimitMs = END_LIMIT_MS,
   ) {
     this.#worker = worker;
     this.#url = url;
     this.#events = events;
     this.#endLimitMs = endLimitMs;
-    this.#close = close;
     worker.addEventListener("message", (event) => this.#onMessage(event));
     worker.addEventListener("error", (event) => this.#onError(event));
     worker.addEventListener("messageerror", () => {
@@ -95,39 +77,37 @@ class AdoptedWorker implements RuntimeWorker {
   }
 
   async #terminate(): Promise<void> {
-    const limit = performance.now() + this.#endLimitMs;
+    const end = performance.now() + this.#endLimitMs;
     // A worker that is still loading has not said which thread it is.
-    while (
-      this.#tid === undefined && !this.#died && performance.now() < limit
-    ) await pause();
+    const known = () => this.#tid !== undefined || this.#died;
+    await waitFor(known, this.#endLimitMs);
     this.#worker.terminate();
-    if (this.#tid === undefined) {
+    const tid = this.#tid;
+    if (tid === undefined) {
       // The worker failed to load, so it has no thread any more.
       if (this.#died) return;
       throw new Error(
         `Cannot tell whether worker ${this.#url.href} has ended: it never said its thread id`,
       );
     }
-    while (existsSync(`/proc/self/task/${this.#tid}`)) {
-      if (performance.now() > limit) {
-        throw new Error(
-          `Cannot end worker ${this.#url.href}: thread ${this.#tid} still runs after ${this.#endLimitMs} ms`,
-        );
-      }
-      await pause();
+    const ended = () => !existsSync(`/proc/self/task/${tid}`);
+    if (!await waitFor(ended, end - performance.now())) {
+      throw new Error(
+        `Cannot end worker ${this.#url.href}: thread ${tid} still runs after ${this.#endLimitMs} ms`,
+      );
     }
-    this.#closeDescriptors();
+    this.#reportDescriptors();
   }
 
   /**
-   * Closes the descriptors that the worker has left open, each once. The kernel closes
+   * Reports the descriptors that the worker has left open, each once. The kernel closes
    * descriptors at the end of a process, not at the end of a thread.
    */
-  #closeDescriptors(): void {
+  #reportDescriptors(): void {
     const open = this.#descriptors;
     for (let fd = open.indexOf(1); fd !== -1; fd = open.indexOf(1, fd)) {
       open[fd] = 0;
-      this.#close?.(fd);
+      this.#events.onDescriptorLeft?.(fd);
     }
   }
 }
@@ -143,8 +123,4 @@ function withoutSource(message: string): string {
 function isHello(message: unknown): message is WorkerHello {
   return typeof message === "object" && message !== null &&
     "tid" in message && Number.isInteger(message.tid);
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, POLL_MS));
 }

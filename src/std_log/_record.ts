@@ -1,3 +1,7 @@
+/**
+ * Log records.
+ * @module
+ */
 import { getLevelName, type LevelName, type LogLevel } from "./levels.ts";
 
 /** The data of a record. */

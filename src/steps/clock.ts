@@ -7,6 +7,7 @@ import {
   type RecoverRequest,
   type Repair,
   SKIPPED_IN_DRY_RUN,
+  WITHOUT_LIBC,
 } from "../lifecycle/step.ts";
 import {
   type HostClock,
@@ -16,13 +17,10 @@ import {
 } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
 
-/** A skew up to this many milliseconds is not corrected: NTP does that. */
-const TOLERANCE_MS = 50;
-
-/** What the repair needs. */
-export interface ClockOptions {
+interface ClockOptions {
   readonly libc: Libc;
-  readonly toleranceMs?: number;
+  /** A skew up to this many milliseconds is not corrected: NTP does that. */
+  readonly toleranceMs: number;
   /** The clock to read if the caller gave no time. */
   readonly hostClock: () => HostClock | undefined;
 }
@@ -43,12 +41,10 @@ interface Reference {
  * (clock_settime(2), EINVAL).
  */
 export function clockRepair(options: ClockOptions): Repair {
-  const { libc, toleranceMs = TOLERANCE_MS, hostClock } = options;
+  const { libc, toleranceMs, hostClock } = options;
   return {
     repair({ request, dryRun }) {
-      if (libc.clock_settime === undefined) {
-        return { skipped: "the C library could not be loaded" };
-      }
+      if (libc.clock_settime === undefined) return WITHOUT_LIBC;
       const reference = fromRequest(request) ?? fromDevice(hostClock());
       if (dryRun) return SKIPPED_IN_DRY_RUN;
       if (reference === undefined) {

@@ -8,6 +8,7 @@ import {
   type Repair,
   type Skipped,
   SKIPPED_IN_DRY_RUN,
+  WITHOUT_LIBC,
 } from "../lifecycle/step.ts";
 import { addEntropy, readHardware, reseed } from "../linux/entropy.ts";
 import type { Libc } from "../linux/libc.ts";
@@ -20,8 +21,7 @@ const HARDWARE_LIMIT_MS = 250;
 /** The bounds of the entropy that a caller may give, in bytes. */
 export const ENTROPY_BYTES = { least: 16, most: 512 } as const;
 
-/** What the repair needs. */
-export interface EntropyOptions {
+interface EntropyOptions {
   readonly libc: Libc;
   /** True if the kernel said that it reseeded for a fork of this machine. */
   readonly kernelReseeded: () => boolean;
@@ -56,9 +56,7 @@ export function entropyRepair(options: EntropyOptions): Repair {
     byKernel: boolean,
   ): Promise<Effect | Skipped> {
     const { entropy } = request;
-    if (libc.ioctl === undefined && !byKernel) {
-      return { skipped: "the C library could not be loaded" };
-    }
+    if (libc.ioctl === undefined && !byKernel) return WITHOUT_LIBC;
     const problems: string[] = [];
     const given = new Map<string, Uint8Array>();
     if (entropy !== undefined) given.set("request", entropy);

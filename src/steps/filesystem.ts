@@ -3,7 +3,7 @@
  * the memory.
  * @module
  */
-import type { Effect, Step } from "../lifecycle/step.ts";
+import { type Effect, type Step, WITHOUT_LIBC } from "../lifecycle/step.ts";
 
 /** `sync` resolves when all filesystems are synced; it is undefined if there is no C library. */
 export function filesystemStep(
@@ -11,9 +11,7 @@ export function filesystemStep(
 ): Step {
   return {
     async quiesce({ signal }) {
-      if (sync === undefined) {
-        return { skipped: "the C library could not be loaded" };
-      }
+      if (sync === undefined) return WITHOUT_LIBC;
       return { effect: await sync(signal) };
     },
   };

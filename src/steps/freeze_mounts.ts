@@ -1,22 +1,18 @@
 /**
- * Step: freezes the named filesystems, for a snapshot of the disk without the memory. A frozen
- * filesystem is consistent on its disk and accepts no writes.
+ * Step: freezes filesystems, for a snapshot of the disk without the memory. A frozen filesystem is
+ * consistent on its disk and accepts no writes.
  * @module
  */
 import * as v from "valibot";
-import type {
-  Change,
-  Recorded,
-  Recorder,
-  Repairer,
-} from "../lifecycle/journal.ts";
+import type { Change, Recorded, Recorder } from "../lifecycle/journal.ts";
 import type { Step } from "../lifecycle/step.ts";
 import { since } from "../util/errors.ts";
 import type { Thawed } from "../linux/freezer_messages.ts";
-import type { MountedAt } from "../linux/fsfreeze.ts";
+import type { MountedAt, MountToFreeze } from "../linux/fsfreeze.ts";
 import type { MountFreezer } from "../linux/mount_freezer.ts";
 import { type Mount, readMounts } from "../linux/mountinfo.ts";
 import {
+  allMountsToFreeze,
   mountsToFreeze,
   type Needed,
   pathsToResolve,
@@ -33,6 +29,8 @@ const STUCK_MS = 1000;
 export interface FreezeMountsOptions {
   /** Mount points. */
   readonly mounts: readonly string[];
+  /** If no mount is named, a prepare of kind `disk` freezes all that can be frozen. */
+  readonly all: boolean;
   /**
    * The most milliseconds from the beginning of the freeze until the thaw; then the mounts thaw by
    * themselves.
@@ -42,14 +40,27 @@ export interface FreezeMountsOptions {
   readonly needed: () => readonly Needed[];
   readonly journal: Recorder;
   readonly freezer: () => Freezer;
+  /**
+   * Keeps log lines in memory until the recovery: the log may be a file on a mount to freeze, and
+   * the agent would wait in its own log for its own thaw.
+   */
+  readonly holdLog: () => void;
   /** Gets the error of a thread that ended long after its limit, or never. */
   readonly onError: (error: unknown) => void;
+  /** Tests replace it. */
+  readonly readMounts?: () => readonly Mount[];
 }
 
 type Freezer = Pick<
   MountFreezer,
   "resolve" | "freeze" | "thaw" | "thawKnown" | "end" | "waitsFor"
 >;
+
+/** The mounts to freeze, in the order of mounting. */
+interface Choice {
+  readonly mounts: readonly MountToFreeze[];
+  readonly leftAlone: readonly string[];
+}
 
 /**
  * Freezes the mounts in reverse order of mounting, and thaws them in order. A filesystem that the
@@ -59,35 +70,48 @@ type Freezer = Pick<
  * that mount.
  */
 export function freezeMountsStep(options: FreezeMountsOptions): Step {
-  const { mounts, holdMs, journal, onError } = options;
+  const { mounts, all, holdMs, journal, holdLog, onError } = options;
   /** The last freezer whose thread did not answer. */
   let stuck: Freezer | undefined;
   return {
-    async quiesce({ signal }) {
-      if (mounts.length === 0) return { skipped: "no mount was named" };
+    async quiesce({ kind, signal }) {
+      if (mounts.length === 0) {
+        if (kind !== "disk") return { skipped: "no mount was named" };
+        if (!all) return { skipped: "turned off by freezeAllMounts=false" };
+      }
       const start = performance.now();
       refuseWhileStuck(stuck);
       const { freezer, chosen } = await find(options, signal, (freezer) => {
         stuck = freezer;
       });
+      if (chosen.mounts.length === 0) {
+        await freezer.end().catch(onError);
+        return { skipped: "there is no writable mount on a disk" };
+      }
       let recorded: Recorded;
       try {
-        recorded = journal.record("mounts", changeOf(chosen));
+        recorded = journal.record("mounts", changeOf(chosen.mounts));
       } catch (error) {
         await freezer.end().catch(onError);
         throw error;
       }
+      holdLog();
       try {
-        const { frozen, already } = await freezer.freeze(
-          chosen.map(mountedAt).toReversed(),
+        const { frozen, already, unsupported } = await freezer.freeze(
+          chosen.mounts.toReversed(),
           holdMs,
           signal,
         );
-        const ours = chosen.filter(({ mountPoint }) =>
+        const ours = chosen.mounts.filter(({ mountPoint }) =>
           frozen.includes(mountPoint)
         );
         recorded.update(changeOf(ours));
-        const effect = { frozen, alreadyFrozen: already, ms: since(start) };
+        const leftAlone = [...chosen.leftAlone, ...unsupported];
+        const effect = {
+          ...{ frozen, alreadyFrozen: already },
+          ...leftAlone.length > 0 && { leftAlone },
+          ms: since(start),
+        };
         const undo = () => thaw(freezer, recorded, THAW_MS, onError);
         return { effect, undo };
       } catch (error) {
@@ -109,11 +133,12 @@ function refuseWhileStuck(stuck: Freezer | undefined): void {
 
 /** Starts a thread and finds the mounts to freeze; `onStuck` gets a thread that is stuck. */
 async function find(
-  { mounts: names, needed, freezer: start, onError }: FreezeMountsOptions,
+  options: FreezeMountsOptions,
   signal: AbortSignal,
   onStuck: (freezer: Freezer) => void,
-): Promise<{ freezer: Freezer; chosen: Mount[] }> {
-  const mounts = readMounts();
+): Promise<{ freezer: Freezer; chosen: Choice }> {
+  const { mounts: names, needed, freezer: start, onError } = options;
+  const mounts = (options.readMounts ?? readMounts)();
   const writes = needed();
   const paths = pathsToResolve(names, writes, mounts);
   const freezer = start();
@@ -121,8 +146,17 @@ async function find(
     const realPaths = paths.length === 0
       ? new Map()
       : await freezer.resolve(paths, FIND_MS, signal);
-    const chosen = mountsToFreeze(names, writes, realPaths, mounts);
-    return { freezer, chosen };
+    if (names.length > 0) {
+      const named = mountsToFreeze(names, writes, realPaths, mounts);
+      const chosen = { mounts: named.map(mountedAt), leftAlone: [] };
+      return { freezer, chosen };
+    }
+    const { chosen, leftAlone } = allMountsToFreeze(writes, realPaths, mounts);
+    const ifPossible = chosen.map((mount) => ({
+      ...mountedAt(mount),
+      ifPossible: true,
+    }));
+    return { freezer, chosen: { mounts: ifPossible, leftAlone } };
   } catch (error) {
     if (freezer.waitsFor !== undefined) onStuck(freezer);
     await freezer.end().catch(onError);
@@ -165,11 +199,11 @@ async function giveUp(
   }
 }
 
-function changeOf(mounts: readonly Mount[]): Change {
+function changeOf(mounts: readonly MountedAt[]): Change {
   return { mounts: mounts.map(mountedAt) };
 }
 
-function mountedAt({ mountPoint, device }: Mount): MountedAt {
+function mountedAt({ mountPoint, device }: MountedAt): MountedAt {
   return { mountPoint, device };
 }
 
@@ -179,7 +213,7 @@ function mountedAt({ mountPoint, device }: Mount): MountedAt {
  */
 export function thawMounts(
   startFreezer: () => Pick<MountFreezer, "rescue" | "end">,
-): Repairer {
+): (change: Change) => Promise<Change> {
   return async (change) => {
     const { mounts } = v.parse(changeSchema, change);
     const there = readMounts();

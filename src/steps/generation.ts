@@ -14,8 +14,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
+import { OUTCOMES } from "../lifecycle/request.ts";
 import type { Repair } from "../lifecycle/step.ts";
-import { errorCode } from "../util/errors.ts";
+import { hasCode, messageOf, resultUnless } from "../util/errors.ts";
 
 const NAME = "generation";
 /** What is in a file that is ready; a document is longer and overwrites it. */
@@ -27,13 +28,13 @@ const GenerationDocument = v.object({
   generation: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   /** The operation that the recovery ended, and its outcome. */
   operation: v.string(),
-  outcome: v.picklist(["restored", "resumed", "expired", "aborted"]),
+  outcome: v.picklist(OUTCOMES),
   /** The wall clock at the time of publishing, RFC 3339. */
   time: v.string(),
 });
 
 /** The document in the file. */
-export type PublishedGeneration = v.InferOutput<typeof GenerationDocument>;
+type PublishedGeneration = v.InferOutput<typeof GenerationDocument>;
 
 /** The document before its time is known. */
 type Untimed = Readonly<Omit<PublishedGeneration, "time">>;
@@ -46,23 +47,19 @@ export function readGeneration(
   directory: string,
 ): PublishedGeneration | undefined {
   const path = join(directory, NAME);
-  let text: string;
+  let text: string | undefined;
   try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw new Error(
-      `Cannot read the generation: ${(error as Error).message}`,
-      { cause: error },
-    );
+    text = resultUnless(["ENOENT"], () => readFileSync(path, "utf8"));
+  } catch (cause) {
+    const why = messageOf(cause);
+    throw new Error(`Cannot read the generation: ${why}`, { cause });
   }
+  if (text === undefined) return undefined;
   try {
     return v.parse(GenerationDocument, JSON.parse(text));
-  } catch (error) {
-    throw new Error(
-      `Cannot read the generation: ${path} holds another document`,
-      { cause: error },
-    );
+  } catch (cause) {
+    const why = `${path} holds another document`;
+    throw new Error(`Cannot read the generation: ${why}`, { cause });
   }
 }
 
@@ -128,7 +125,7 @@ export class GenerationFile {
     try {
       writeFileSync(this.#nextPath, bytes);
     } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
+      if (!hasCode(error, "ENOENT")) throw error;
       mkdirSync(dirname(this.path), { recursive: true, mode: 0o755 });
       writeFileSync(this.#nextPath, bytes);
     }

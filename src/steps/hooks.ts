@@ -17,6 +17,7 @@ import {
   keyOf,
 } from "../hooks/hook.ts";
 import { changeOf, type OwedThaws } from "../hooks/owed_thaws.ts";
+import { PartlyDone } from "../lifecycle/errors.ts";
 import type { Recorded, Recorder } from "../lifecycle/journal.ts";
 import type {
   Effect,
@@ -27,8 +28,7 @@ import type {
 import { messageOf, since } from "../util/errors.ts";
 import type { Log } from "../log/mod.ts";
 
-/** What the step needs. */
-export interface HooksStepOptions {
+interface HooksStepOptions {
   /** Lists the hooks that take part now, in the order of freeze. */
   readonly hooks: () => readonly Hook[];
   /** Milliseconds that all freezes together may take, and all thaws together. */
@@ -41,14 +41,6 @@ export interface HooksStepOptions {
   readonly save?: () => void;
   /** The host's wall clock, if the recovery's request has it. */
   readonly hostTime?: (context: RecoveryContext) => string | undefined;
-}
-
-/** Hooks failed; `effect` has the result of each. */
-export class HooksError extends Error {
-  override readonly name = "HooksError";
-  constructor(message: string, readonly effect: Effect) {
-    super(message);
-  }
 }
 
 /**
@@ -83,7 +75,7 @@ class Round {
   }
 
   async freeze(hooks: readonly Hook[], context: StepContext): Promise<Effect> {
-    const { operation, generation } = context;
+    const { operation, generation, kind } = context;
     const start = performance.now();
     const results: HookResult[] = [];
     const broken = await this.#freeze(hooks, context, results)
@@ -91,7 +83,7 @@ class Round {
     const effect: Effect = { hooks: results, ms: since(start) };
     logOutput(
       this.#options.log,
-      { phase: "freeze", operation, generation },
+      { phase: "freeze", operation, generation, kind },
       results,
     );
     if (broken === undefined) return effect;
@@ -99,9 +91,10 @@ class Round {
       phase: "thaw",
       operation,
       generation,
+      kind,
       outcome: "aborted",
     });
-    throw new HooksError(
+    throw new PartlyDone(
       [`Cannot freeze the hooks: ${broken}`, ...failuresOf(calls)]
         .join("; thaw: "),
       { ...effect, thawed: calls.map(({ result }) => result), ...owed },
@@ -109,16 +102,16 @@ class Round {
   }
 
   async undo(recovery: RecoveryContext): Promise<Effect> {
-    const { operation, generation, outcome, signal } = recovery;
+    const { operation, generation, kind, outcome, signal } = recovery;
     const hostTime = this.#options.hostTime?.(recovery);
     const { calls, owed, ms } = await this.#thaw(
-      { phase: "thaw", operation, generation, outcome, hostTime },
+      { phase: "thaw", operation, generation, kind, outcome, hostTime },
       signal,
     );
     const effect = { hooks: calls.map(({ result }) => result), ms, ...owed };
     const failures = failuresOf(calls);
     if (failures.length === 0) return effect;
-    throw new HooksError(
+    throw new PartlyDone(
       `Cannot thaw the hooks: ${failures.join("; ")}`,
       effect,
     );
@@ -127,7 +120,7 @@ class Round {
   /** Calls the hooks; returns why the freeze failed, or undefined. */
   async #freeze(
     hooks: readonly Hook[],
-    { operation, generation, signal }: StepContext,
+    { operation, generation, kind, signal }: StepContext,
     results: HookResult[],
   ): Promise<string | undefined> {
     const { limitMs, journal, owed, save } = this.#options;
@@ -139,7 +132,7 @@ class Round {
     }
     if (hooks.length === 0) return undefined;
     save?.();
-    const facts: HookEvent = { phase: "freeze", operation, generation };
+    const facts: HookEvent = { phase: "freeze", operation, generation, kind };
     const change = () => changeOf(facts, this.#started.map(keyOf));
     const recorded = this.#recorded = journal.record("hooks", change());
     for (const hook of hooks) {

@@ -7,20 +7,15 @@ import { compactMemory, dropCaches, withoutCaches } from "../memory/caches.ts";
 import { memoryInfo } from "../memory/info.ts";
 
 /** What the step does; the names are those of the configuration. */
-export interface MemoryOptions {
+interface MemoryOptions {
   readonly dropCaches: "off" | "pagecache" | "all";
   readonly compactMemory: boolean;
 }
 
 /** The operations of the step; tests replace them. */
-export interface MemoryTools {
-  readonly without: typeof withoutCaches;
-  readonly drop: typeof dropCaches;
-  readonly compact: typeof compactMemory;
-  readonly info: typeof memoryInfo;
-}
+export type MemoryTools = typeof KERNEL;
 
-const KERNEL: MemoryTools = {
+const KERNEL = {
   without: withoutCaches,
   drop: dropCaches,
   compact: compactMemory,

@@ -3,7 +3,8 @@
  * freeze never interrupts two of them.
  * @module
  */
-import type { Effect, Step } from "../lifecycle/step.ts";
+import { PartlyDone } from "../lifecycle/errors.ts";
+import { type Effect, type Step, WITHOUT_LIBC } from "../lifecycle/step.ts";
 import { type Pinned, pinThreads } from "../linux/affinity.ts";
 import type { Libc } from "../linux/libc.ts";
 
@@ -14,9 +15,7 @@ import type { Libc } from "../linux/libc.ts";
 export function parallelismStep(libc: Libc): Step {
   return {
     quiesce({ dryRun }) {
-      if (libc.sched_setaffinity === undefined) {
-        return { skipped: "the C library could not be loaded" };
-      }
+      if (libc.sched_setaffinity === undefined) return WITHOUT_LIBC;
       const pinned = pinThreads(libc, dryRun);
       const { cpu, threads } = pinned;
       return { effect: { cpu, threads }, undo: () => unpin(pinned) };
@@ -28,8 +27,8 @@ function unpin(pinned: Pinned): Effect {
   const { threads, failed } = pinned.restore();
   const effect = { threads, failed };
   if (failed.length === 0) return effect;
-  const error = new Error(
+  throw new PartlyDone(
     `Cannot set the former CPUs of every thread: ${failed[0].error}`,
+    effect,
   );
-  throw Object.assign(error, { effect });
 }

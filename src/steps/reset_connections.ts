@@ -3,7 +3,12 @@
  * the restored guest; a destroyed connection makes its client fail at once and connect again.
  * @module
  */
-import type { RecoveryContext, Repair, Step } from "../lifecycle/step.ts";
+import {
+  type RecoveryContext,
+  type Repair,
+  type Step,
+  WITHOUT_LIBC,
+} from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
   type Destroyed,
@@ -19,7 +24,7 @@ import {
 const MARGIN_MS = 100;
 
 /** What the step and the repair need. */
-export interface ResetOptions {
+interface ResetOptions {
   readonly libc: Libc;
   /** The ports of the agent; the connection tracker handles their connections. */
   readonly ownPorts: () => readonly number[];
@@ -30,7 +35,7 @@ export interface ResetOptions {
 }
 
 /** The step that records connections, and the repair that destroys the recorded ones. */
-export interface ResetConnections {
+interface ResetConnections {
   readonly record: Step;
   readonly reset: Repair;
 }
@@ -56,9 +61,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
     record: {
       quiesce() {
         forget();
-        if (libc.socket === undefined) {
-          return { skipped: "the C library could not be loaded" };
-        }
+        if (libc.socket === undefined) return WITHOUT_LIBC;
         table ??= open();
         try {
           recorded = foreign(table.list());

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import type { Recorder, Repairer } from "../lifecycle/journal.ts";
+import type { Recorder } from "../lifecycle/journal.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import type { Effect, Step } from "../lifecycle/step.ts";
 import { messageOf, since } from "../util/errors.ts";
@@ -14,10 +14,9 @@ import {
   frozenFromAbove,
   requestFreezer,
 } from "../linux/cgroup.ts";
-import { waitFor } from "../linux/poll.ts";
+import { waitFor } from "../util/wait.ts";
 
-/** What the step needs. */
-export interface WorkloadStepOptions {
+interface WorkloadStepOptions {
   /** Names of cgroups below the root of cgroup v2, or absolute paths. */
   readonly cgroups: readonly string[];
   /** Milliseconds that the freeze of all cgroups may take, and the thaw of all. */
@@ -98,7 +97,9 @@ function effectOf(
 }
 
 /** Thaws the cgroups that a killed agent left frozen, for `repairAfterCrash`. */
-export function thawWorkload(limitMs: number): Repairer {
+export function thawWorkload(
+  limitMs: number,
+): (change: Effect) => Promise<Effect> {
   return (change) => thaw(readChange(Change, change).cgroups, limitMs);
 }
 

@@ -3,17 +3,16 @@
  * snapshot stores no pages of zeros.
  * @module
  */
-import type { Step } from "../lifecycle/step.ts";
+import { type Step, WITHOUT_LIBC } from "../lifecycle/step.ts";
 import type { Libc } from "../linux/libc.ts";
 import { canPageOut } from "../memory/working_set.ts";
 import { MemoryZeroer } from "../memory/zero.ts";
-import { residentBytes } from "../memory/resident.ts";
+import { residentBytes } from "../memory/info.ts";
 
 const ZERO_MS = 6000;
 const ZERO_AFTER_MS = 2000;
 
-/** What the step does. */
-export interface ZeroOptions {
+interface ZeroOptions {
   /** Removes the agent's own program from memory; undefined if the program stays there. */
   readonly pageOut?: () => void;
   /** Undoes `pageOut`, at the recovery. */
@@ -37,7 +36,7 @@ export function zeroStep(libc: Libc, options: ZeroOptions): Step {
         return { skipped: "paging out and zeroing are switched off" };
       }
       if (zeroer.missing !== undefined || !canPageOut(libc)) {
-        return { skipped: "the C library could not be loaded" };
+        return WITHOUT_LIBC;
       }
       try {
         const zeroed = await zeroer.zero(zeroBytes, ZERO_MS, signal);

@@ -25,6 +25,19 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return code !== undefined && codes.includes(code);
 }
 
+/** Returns the result of the action; undefined if the action fails with one of these codes. */
+export function resultUnless<T>(
+  codes: readonly string[],
+  action: () => T,
+): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (hasCode(error, ...codes)) return undefined;
+    throw error;
+  }
+}
+
 /** Returns the code if there is one, else the message: messages differ between the runtimes. */
 export function errorText(error: unknown): string {
   return errorCode(error) ?? messageOf(error);

@@ -8,6 +8,13 @@ import * as v from "valibot";
 /** A part of a JSON Schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
+/** Whether a value is an object of JSON, which an array is not. */
+export function isJsonObject(
+  value: unknown,
+): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /**
  * Makes the schema of an object with these fields and no others. Differs from valibot's
  * strictObject: an array is not an object, and the error does not contain the unknown field,
@@ -32,6 +39,14 @@ export function fields<const E extends v.ObjectEntries>(
         config,
       ),
   };
+}
+
+/** The expected value of an issue, without the received one. */
+export function expectedBy(
+  { message, expected }: v.BaseIssue<unknown>,
+): string {
+  // Valibot's own messages contain the received value; those of Lull's schemas do not.
+  return message.startsWith("Invalid ") ? expected ?? "another value" : message;
 }
 
 const statements = new WeakMap<object, JsonSchema>();

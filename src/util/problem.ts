@@ -21,6 +21,10 @@ export const PROBLEMS = {
   "browser-call": [403, "Browsers may not call this"],
   "body-timeout": [408, "The request's body did not arrive in time"],
   "other-operation": [409, "The call names another operation"],
+  "other-kind": [
+    409,
+    "The operation under way prepares for another kind of snapshot",
+  ],
   "fields-not-applied": [409, "Some fields could not be applied"],
   "overtaken": [409, "A recovery overtook the settle of this prepare"],
   "ending": [503, "The agent is ending and begins no prepare"],

@@ -7,7 +7,7 @@
  */
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { LifecycleOptions } from "../lifecycle/options.ts";
-import type { Recovery } from "../lifecycle/recovery.ts";
+import type { Recovery } from "../lifecycle/reports.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 
 /** Seconds after which a dry run that hangs is undone. */

@@ -17,10 +17,10 @@ import {
   SOCK_STREAM,
 } from "../linux/socket_constants.ts";
 import type { Peer } from "../runtime/types.ts";
+import { waitFor } from "../util/wait.ts";
 import { keyOf } from "../connections/exchanges.ts";
 
-/** Milliseconds between two tries to send or to receive, and for all tries together. */
-const TRY_MS = 1;
+/** Milliseconds until a request is sent, and until it is answered. */
 const LIMIT_MS = 2000;
 
 /** One request in each version of HTTP that hosts use. */
@@ -68,7 +68,7 @@ export class SelfCall {
   /** A socket that is connecting to the address. */
   #connect(address: Uint8Array): number {
     const family = address[0] | address[1] << 8;
-    const socket = requireSymbol(this.#libc.socket, "socket")(
+    const socket = requireSymbol(this.#libc, "socket")(
       family,
       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
       0,
@@ -76,64 +76,43 @@ export class SelfCall {
     if (socket === -1) throw lastError(this.#libc, "open", "a socket");
     // A connection to 0.0.0.0 or :: leads to this machine. The socket may still be connecting
     // when this returns; if it cannot connect, the sending fails.
-    requireSymbol(this.#libc.connect, "connect")(
-      socket,
-      address,
-      address.length,
-    );
+    requireSymbol(this.#libc, "connect")(socket, address, address.length);
     return socket;
   }
 
   async #ask(address: Uint8Array, request: Uint8Array): Promise<void> {
+    const send = requireSymbol(this.#libc, "send");
+    const recv = requireSymbol(this.#libc, "recv");
+    const reply = new Uint8Array(1024);
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     const socket = this.#connect(address);
     try {
       this.#own = readSocketAddress(this.#nameOf(socket));
-      const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-      const size = BigInt(request.length);
-      const send = () =>
-        requireSymbol(this.#libc.send, "send")(socket, request, size, flags);
-      await this.#until("sent", send);
-      const reply = new Uint8Array(1024);
-      const recv = () =>
-        requireSymbol(this.#libc.recv, "recv")(
-          socket,
-          reply,
-          BigInt(reply.length),
-          MSG_DONTWAIT,
-        );
-      await this.#until("answered", recv);
+      await this.#until(
+        "sent",
+        () => send(socket, request, BigInt(request.length), flags),
+      );
+      await this.#until(
+        "answered",
+        () => recv(socket, reply, BigInt(reply.length), MSG_DONTWAIT),
+      );
     } finally {
-      requireSymbol(this.#libc.close, "close")(socket);
+      requireSymbol(this.#libc, "close")(socket);
       this.#own = undefined;
     }
   }
 
   /** Repeats the call until it succeeds; throws at the limit. */
   async #until(what: string, call: () => number): Promise<void> {
-    const end = performance.now() + this.#limitMs;
-    while (call() === -1) {
-      if (performance.now() > end) {
-        throw lastError(
-          this.#libc,
-          `have ${what}`,
-          "a health check of its own",
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, TRY_MS));
-    }
+    if (await waitFor(() => call() !== -1, this.#limitMs)) return;
+    throw lastError(this.#libc, `have ${what}`, "a health check of its own");
   }
 
   #nameOf(socket: number): Uint8Array {
     const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
     const length = new Uint8Array(new Uint32Array([address.length]).buffer);
-    if (
-      requireSymbol(this.#libc.getsockname, "getsockname")(
-        socket,
-        address,
-        length,
-      ) ===
-        -1
-    ) {
+    const getsockname = requireSymbol(this.#libc, "getsockname");
+    if (getsockname(socket, address, length) === -1) {
       throw lastError(this.#libc, "read the address of", `socket ${socket}`);
     }
     return address.slice(0, new DataView(length.buffer).getUint32(0, true));

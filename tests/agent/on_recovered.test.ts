@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { onRecovered } from "../../src/agent/on_recovered.ts";
 import { Operation } from "../../src/lifecycle/operation.ts";
-import type { Recovery } from "../../src/lifecycle/recovery.ts";
+import type { Recovery } from "../../src/lifecycle/reports.ts";
 import { deferred } from "../support/deferred.ts";
 
 const recovery: Recovery = {
   operation: "op",
+  kind: "full",
   trigger: "health",
   outcome: "restored",
   generation: 1,
@@ -31,7 +32,7 @@ function end(operation: Operation): [string[], string[], string[]] {
     generationFile: { ready: note("open the next generation's file") },
     releaseLog: note("release the log"),
     log: { info: log, error: log },
-  })(operation, recovery, {});
+  })(operation, recovery);
   const before = seen.splice(0);
   queue.flush();
   const later = seen.splice(0);

@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Kind } from "../../src/lifecycle/request.ts";
 import { until } from "../support/until.ts";
 import { type Image } from "../vm/support/image.ts";
 import type { Machine } from "../vm/support/machine.ts";
@@ -116,12 +117,16 @@ export async function healthy(machine: Machine, path: string): Promise<number> {
   return performance.now() - start;
 }
 
-/** Has the agent prepare, and waits until it has settled. */
+/** Has the agent prepare, for that kind of snapshot, and waits until it has settled. */
 export async function settleGuest(
   machine: Machine,
   contract: Contract,
+  kind?: Kind,
 ): Promise<void> {
-  await prepareGuest(machine, contract);
+  const prepare = kind === undefined
+    ? contract.prepare
+    : `${contract.prepare}&kind=${kind}`;
+  await prepareGuest(machine, { ...contract, prepare });
   if (contract !== LULL) await pass(PEER_SETTLE_MS);
 }
 

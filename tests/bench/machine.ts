@@ -30,7 +30,7 @@ import type { Config, Subject } from "./subjects.ts";
 import { Table } from "./table.ts";
 
 const PART = "machine";
-const NOBODY = "no agent";
+const NO_AGENT = "no agent";
 const REST_MS = 1000;
 /** Runs it all. */
 export async function machine(
@@ -39,7 +39,7 @@ export async function machine(
 ): Promise<void> {
   ensureDeps(() => {});
   const table = new Table();
-  table.set("accelerator", "", NOBODY, await accelerator());
+  table.set("accelerator", "", NO_AGENT, await accelerator());
   await withoutAgent(table);
   for (const subject of subjects) await measure(subject, table);
   table.into(report, PART);
@@ -47,7 +47,7 @@ export async function machine(
 }
 
 const ASKED = "snapshot: prepared, all steps";
-const UNASKED = "snapshot: nobody asked";
+const UNASKED = "snapshot: not prepared";
 const FRESH = "snapshot: prepared, in a guest without the history";
 
 async function withoutAgent(table: Table): Promise<void> {
@@ -55,15 +55,15 @@ async function withoutAgent(table: Table): Promise<void> {
   try {
     await using plain = await copyOf(base);
     await live(plain);
-    table.set(UNASKED, "MiB", NOBODY, await bytesOf(plain));
+    table.set(UNASKED, "MiB", NO_AGENT, await bytesOf(plain));
     const prepared = async (history: boolean) => {
       const machine = await copyOf(base);
       if (history) await live(machine);
       await machine.sh(SHELL_PREPARE);
       return machine;
     };
-    await rested(() => prepared(true), table, NOBODY);
-    await fresh(() => prepared(false), table, NOBODY);
+    await rested(() => prepared(true), table, NO_AGENT);
+    await fresh(() => prepared(false), table, NO_AGENT);
   } finally {
     removeSnapshot(base);
   }
@@ -169,10 +169,10 @@ async function changedAtRest(machine: Machine): Promise<number> {
 
 function compare(table: Table, column: string): void {
   const asked = table.number(ASKED, column);
-  const smaller = 100 * (1 - asked / table.number(UNASKED, NOBODY));
+  const smaller = 100 * (1 - asked / table.number(UNASKED, NO_AGENT));
   table.set("smaller than without an agent by", "%", column, smaller);
   const share = (name: string) =>
-    table.number(name, column) - table.number(name, NOBODY);
+    table.number(name, column) - table.number(name, NO_AGENT);
   const name = "the agent's own share (against a shell)";
   table.set(name, "MiB", column, share(ASKED));
   table.set(`${name}, without the history`, "MiB", column, share(FRESH));
@@ -180,12 +180,16 @@ function compare(table: Table, column: string): void {
 
 function chart(report: Report, table: Table, column: string): void {
   const bars = table.rows("snapshot: ").flatMap(([name, values]) =>
-    [NOBODY, column].flatMap((of) => {
+    [NO_AGENT, column].flatMap((of) => {
       const length = values[of];
       if (typeof length !== "number") return [];
       const step = name.replace("snapshot: ", "");
-      const marked = of === NOBODY;
-      return [{ label: marked ? `${NOBODY}: ${step}` : step, length, marked }];
+      const marked = of === NO_AGENT;
+      return [{
+        label: marked ? `${NO_AGENT}: ${step}` : step,
+        length,
+        marked,
+      }];
     })
   );
   const title = `Snapshot of a 512 MiB guest, ${column}`;

@@ -1,9 +1,10 @@
 /**
  * Measures Lull, prints one page, writes dist/bench.json and dist/bench/*.svg.
- * `bun run tests/bench/main.ts [native] [forwarder] [machine] [pages]`; all if
+ * `bun run tests/bench/main.ts [native] [forwarder] [machine] [prefetch] [pages]`; all if
  * none is named. With AGENT, PREPARE and HEALTH in the environment the parts machine
  * and pages measure that agent instead: its binary, the path to POST before a
- * snapshot, the path to GET after a restore. It must listen on port 49983. What
+ * snapshot, the path to GET after a restore. It must listen on port 49983. KIND is
+ * the kind of snapshot for which Lull prepares in the parts native and pages. What
  * else the part pages reads from the environment: see page_subjects.ts.
  * @module
  */
@@ -15,19 +16,21 @@ import { forwarder } from "./forwarder.ts";
 import { host } from "./host.ts";
 import { machine } from "./machine.ts";
 import { native } from "./native.ts";
-import { pageOptions } from "./page_subjects.ts";
+import { kindOf, pageOptions } from "./page_subjects.ts";
 import { pages } from "./pages.ts";
+import { prefetch } from "./prefetch.ts";
 import { Report } from "./report.ts";
 import { lulls, namedPeer } from "./subjects.ts";
 import { barChart } from "./svg.ts";
 
 const PARTS: Record<string, (report: Report) => Promise<void>> = {
-  native,
+  native: (report) => native(report, kindOf(process.env)),
   forwarder,
   machine: (report) => {
     const peer = namedPeer(process.env);
     return machine(report, peer ? [peer] : lulls());
   },
+  prefetch: (report) => prefetch(report, pageOptions(process.env)),
   pages: (report) => pages(report, pageOptions(process.env)),
 };
 

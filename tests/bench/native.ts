@@ -5,13 +5,16 @@
  */
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
+import type { Kind } from "../../src/lifecycle/request.ts";
+import { SETTINGS } from "../../src/runtime/bun/prepare_process.ts";
 import { commandOf, type Target, TestAgent } from "../support/agent.ts";
 import { memoryOf } from "../support/proc.ts";
 import { Raw } from "../support/raw.ts";
 import { type Rest, watchRest } from "./process.ts";
 import type { Report } from "./report.ts";
 import { request } from "./request.ts";
-import { median, pass, spread } from "./stats.ts";
+import { startMs } from "./start.ts";
+import { pass, spread } from "./stats.ts";
 
 /** The columns of the table, and what runs in each. */
 export const TARGETS: readonly (readonly [string, Target])[] = [
@@ -19,7 +22,6 @@ export const TARGETS: readonly (readonly [string, Target])[] = [
   ["deno", "bundle"],
 ];
 
-const STARTS = 5;
 const ROUNDS = 24;
 const LOAD_MS = 2000;
 const REST_S = 10;
@@ -33,12 +35,15 @@ const MIB = 2 ** 20;
 const FLAGS = [
   "--forward-ports=false",
   "--log-level=info",
-  // as it is where nobody says otherwise; the agents of tests go without
+  // the default of the agent; the agents of tests go without
   "--page-out=unneeded",
 ];
 
-/** Runs it all. */
-export async function native(report: Report): Promise<void> {
+/** Runs it all; `kind` is the kind of snapshot for which the agents prepare. */
+export async function native(report: Report, kind?: Kind): Promise<void> {
+  const flags = kind === undefined
+    ? FLAGS
+    : [...FLAGS, `--snapshot-kind=${kind}`];
   const rows = new Map<string, [string, Record<string, number | string>]>();
   const note = (
     name: string,
@@ -52,6 +57,7 @@ export async function native(report: Report): Promise<void> {
   for (const [column, target] of TARGETS) {
     await one(
       target,
+      flags,
       (name, unit, value) => note(name, unit, column, value),
       report,
     );
@@ -63,7 +69,12 @@ export async function native(report: Report): Promise<void> {
 
 type Note = (name: string, unit: string, value: number | string) => void;
 
-async function one(target: Target, note: Note, report: Report): Promise<void> {
+async function one(
+  target: Target,
+  flags: string[],
+  note: Note,
+  report: Report,
+): Promise<void> {
   const program = commandOf(target)[0];
   const path = target === "binary"
     ? program
@@ -74,17 +85,11 @@ async function one(target: Target, note: Note, report: Report): Promise<void> {
   // What was just built is dirty page cache, which counts as the process's own.
   spawnSync("sync", [path]);
 
-  const starts: number[] = [];
-  for (let i = 0; i < STARTS; i++) {
-    const start = performance.now();
-    const agent = await TestAgent.start(target, FLAGS);
-    await agent.health();
-    starts.push(performance.now() - start);
-    await agent.stop();
-  }
-  note("start to healthy", "ms", median(starts));
+  note("start to healthy", "ms", await startMs(target, flags));
+  const asService = await startMs(target, flags, SETTINGS);
+  note("start to healthy, as a service", "ms", asService);
 
-  const agent = await TestAgent.start(target, FLAGS);
+  const agent = await TestAgent.start(target, flags);
   try {
     await agent.health();
     await pass(4000); // past the first idle collection

@@ -9,6 +9,16 @@ function columns(env: Record<string, string>): string[] {
   return pageOptions(env).subjects.map(({ column }) => column);
 }
 
+test("GUEST names the kind of all guests", () => {
+  const [subject] = pageOptions({ SUBJECTS: "bun", GUEST: "arm64" }).subjects;
+  assert.equal(subject.column, "bun binary, arm64");
+  assert.equal(subject.image.guest, "arm64");
+  assert.throws(
+    () => pageOptions({ SUBJECTS: "bun", GUEST: "riscv" }),
+    /Cannot measure riscv: GUEST may name glibc, musl, arm64/,
+  );
+});
+
 test("without a word all subjects are measured, five forks each", () => {
   const options = pageOptions({ SUBJECTS: "", RESTORES: "" });
   const { restores, generations, hosts, restMs, flags } = options;
@@ -62,6 +72,7 @@ test("what cannot be used is refused by its name", () => {
   const refusals: [Record<string, string>, RegExp][] = [
     [{ SUBJECTS: "bun,rust" }, /Cannot measure rust: SUBJECTS may name none/],
     [{ SUBJECTS: "agent" }, /Cannot measure agent: /],
+    [{ KIND: "whole" }, /Cannot measure whole: KIND may name full, diff, disk/],
     [{ HOSTS: "resume" }, /Cannot measure resume: HOSTS may name health/],
     [{ RESTORES: "0" }, /Cannot use RESTORES: /],
     [{ RESTORES: "two" }, /Cannot use RESTORES: /],

@@ -3,6 +3,8 @@
  * @module
  */
 import { join } from "node:path";
+import { type Kind, KINDS } from "../../src/lifecycle/request.ts";
+import { type GuestKind, GUESTS } from "../vm/support/guests.ts";
 import { HELPER_PORT } from "../vm/support/hardware.ts";
 import type { ImageOptions } from "../vm/support/image.ts";
 import type { Machine } from "../vm/support/machine.ts";
@@ -20,6 +22,8 @@ export interface PageSubject {
   readonly up: Ask;
   /** Makes the guest ready for a snapshot; undefined if nothing in it can be asked to. */
   readonly prepare?: (machine: Machine) => Promise<void>;
+  /** Whether the agent is Lull, which can publish its working set. */
+  readonly publishes?: boolean;
   /** What each kind of host asks of a fork, by the host's name. */
   readonly hosts: Readonly<Record<string, Ask>>;
 }
@@ -42,7 +46,7 @@ export interface PageOptions {
 const HOSTS = ["health", "recover"];
 
 /** Each subject that has a name. */
-const SUBJECTS: Readonly<Record<string, () => PageSubject>> = {
+const SUBJECTS: Readonly<Record<string, (kind?: Kind) => PageSubject>> = {
   none: () => ({
     column: "no agent",
     image: { variant: "none" },
@@ -67,8 +71,8 @@ const SUBJECTS: Readonly<Record<string, () => PageSubject>> = {
       name: "bench-bare-deno",
       bundle: join(projectDir, "dist/bare/deno"),
     }),
-  bun: () => agent("bun binary", { variant: "bun" }, LULL),
-  deno: () => agent("deno", { variant: "deno" }, LULL),
+  bun: (kind) => agent("bun binary", { variant: "bun" }, LULL, kind),
+  deno: (kind) => agent("deno", { variant: "deno" }, LULL, kind),
 };
 
 /**
@@ -99,6 +103,7 @@ function agent(
   column: string,
   image: ImageOptions,
   contract: Contract,
+  kind?: Kind,
 ): PageSubject {
   const { health, recover } = contract;
   const hosts: Record<string, Ask> = {
@@ -114,7 +119,8 @@ function agent(
     column,
     image,
     up: (machine) => healthyAfterBoot(machine, health),
-    prepare: (machine) => settleGuest(machine, contract),
+    prepare: (machine) => settleGuest(machine, contract, kind),
+    publishes: contract === LULL,
     hosts,
   };
 }
@@ -129,9 +135,18 @@ function hostData(): string {
   });
 }
 
+/** Reads KIND, the kind of snapshot for which Lull prepares. An Error says that there is no such kind. */
+export function kindOf(
+  { KIND }: Readonly<Record<string, string | undefined>>,
+): Kind | undefined {
+  if (!KIND) return undefined;
+  refuseUnknown("KIND", [KIND], KINDS);
+  return KIND as Kind;
+}
+
 /**
- * Reads SUBJECTS, RESTORES, GENERATIONS, HOSTS, REST (seconds) and AGENT_FLAGS,
- * and what `namedPeer` reads. An Error names what it cannot use.
+ * Reads KIND, SUBJECTS, RESTORES, GENERATIONS, HOSTS, REST (seconds) and AGENT_FLAGS,
+ * what `namedPeer` reads, and GUEST, the kind of the guests. An Error names what it cannot use.
  */
 export function pageOptions(
   env: Readonly<Record<string, string | undefined>>,
@@ -141,15 +156,28 @@ export function pageOptions(
   if (peer) all.agent = () => agent(peer.column, peer.image, peer.contract);
   const names = listOf(env, "SUBJECTS", peer ? ["agent"] : Object.keys(all));
   refuseUnknown("SUBJECTS", names, Object.keys(all));
+  const kind = kindOf(env);
   const hosts = listOf(env, "HOSTS", HOSTS);
   refuseUnknown("HOSTS", hosts, HOSTS);
   return {
-    subjects: names.map((name) => all[name]()),
+    subjects: names.map((name) => on(env.GUEST, all[name](kind))),
     restores: numberOf(env, "RESTORES", 5),
     generations: numberOf(env, "GENERATIONS", 2),
     hosts,
     restMs: 1000 * numberOf(env, "REST", 4),
     flags: (env.AGENT_FLAGS ?? "").split(" ").filter(Boolean),
+  };
+}
+
+/** A subject in a guest of another kind, which its column names. */
+function on(guest: string | undefined, subject: PageSubject): PageSubject {
+  if (!guest) return subject;
+  refuseUnknown("GUEST", [guest], Object.keys(GUESTS));
+  const { column, image } = subject;
+  return {
+    ...subject,
+    column: `${column}, ${guest}`,
+    image: { ...image, guest: guest as GuestKind },
   };
 }
 

@@ -10,6 +10,7 @@
 import { accelerator } from "../vm/support/accel.ts";
 import { bootUp } from "../vm/support/boot.ts";
 import { ensureDeps } from "../vm/support/deps.ts";
+import { GUESTS } from "../vm/support/guests.ts";
 import { buildImage } from "../vm/support/image.ts";
 import { Machine, removeSnapshot } from "../vm/support/machine.ts";
 import { freeze, type Frozen } from "./page_forks.ts";
@@ -26,7 +27,7 @@ import { pass } from "./stats.ts";
 import { Table } from "./table.ts";
 
 const PART = "pages";
-const NOBODY = "no agent";
+const NO_AGENT = "no agent";
 
 /** Runs it all. */
 export async function pages(
@@ -67,7 +68,9 @@ async function measure(
         const set = (line: string, value: number) =>
           table.set(`${name}, ${host}: ${line}`, "", subject.column, value);
         await countForks(frozen, ask, options, set);
-        byType ??= await listTypes(frozen, ask, subject);
+        // The guest's page numbers are places in the file only if its memory starts at 0.
+        const { arch } = GUESTS[subject.image.guest ?? "glibc"];
+        if (arch === "x64") byType ??= await listTypes(frozen, ask, subject);
       }
       if (generation === options.generations) return byType;
       const old = frozen.snapshot;
@@ -85,7 +88,7 @@ async function first(
   { flags, restMs }: PageOptions,
 ): Promise<Frozen> {
   const image = buildImage(subject.image, () => {});
-  const accel = await accelerator();
+  const accel = await accelerator(console.log, subject.image.guest);
   await using machine = await bootUp(
     { image, accel, flags, memoryFile: "whole" },
     subject.up,
@@ -124,7 +127,7 @@ function chart(
       const length = table.number(name, column);
       if (Number.isNaN(length)) return [];
       const label = `${column}: ${line}`;
-      return [{ label, length, marked: column === NOBODY }];
+      return [{ label, length, marked: column === NO_AGENT }];
     })
   );
   report.chart(

@@ -87,11 +87,22 @@ describe("commands of their own flags", () => {
       kind: "install",
       root: "/a",
       binary: undefined,
+      uninstall: false,
+      dryRun: false,
+    });
+    assert.deepEqual(parse("install", "--root=/", "--uninstall", "--dry-run"), {
+      kind: "install",
+      root: "/",
+      binary: undefined,
+      uninstall: true,
+      dryRun: true,
     });
     assert.deepEqual(parse("--binary=b", "--root=/a", "install"), {
       kind: "install",
       root: "/a",
       binary: "b",
+      uninstall: false,
+      dryRun: false,
     });
     // What the environment and the config file say is for who serves.
     const env = { LULL_PROT: "1" };
@@ -115,15 +126,23 @@ describe("commands of their own flags", () => {
         ],
         [
           "install --root=/ --port=1",
-          "use --port: install accepts only --root, --binary",
+          "use --port: install accepts only --root, --binary, --uninstall, --dry-run",
         ],
         [
           "install --root=/ --config=/a",
-          "use --config: install accepts only --root, --binary",
+          "use --config: install accepts only --root, --binary, --uninstall, --dry-run",
         ],
         [
           "install --root=/ --json",
           "use --json: it is a flag of doctor, not of install",
+        ],
+        [
+          "install --root=/ --uninstall --binary=b",
+          "use --binary: --uninstall removes the installed binary",
+        ],
+        [
+          "install --root=/ --dry-run=no",
+          'use --dry-run: expected no value, got "no"',
         ],
         ["serve --root=/", "use --root: it is a flag of install, not of serve"],
         ["--json", "use --json: it is a flag of doctor, not of serve"],

@@ -81,12 +81,14 @@ describe("a wrong value names the option, the value and what was expected", () =
       ":80",
       "unix:lull.sock",
       "unix:",
+      "vsock:0",
+      "vsock:2:80",
       "http://a:80",
       "a:80,",
     ].map((at): [string, string, string] => [
       "--listen",
       at,
-      "a list of HOST:PORT, [IPv6]:PORT or unix:PATH",
+      "a list of HOST:PORT, [IPv6]:PORT, unix:PATH or vsock:PORT",
     ]),
   ];
   for (const [flag, value, expected] of wrong) {

@@ -52,6 +52,9 @@ describe("precedence", () => {
       freezeMounts: ["/data"],
       freezeHoldMs: 1,
       freezeForce: true,
+      freezeAllMounts: false,
+      snapshotKind: "diff",
+      publishWorkingSet: true,
       clockToleranceMs: 0,
       resetConnections: false,
       dropCaches: "all",
@@ -79,6 +82,33 @@ describe("precedence", () => {
 
   test("a variable that is present but undefined is not given", () => {
     assert.equal(serve([], { LULL_PORT: undefined }).port, 49983);
+  });
+});
+
+describe("the credential of a service manager", () => {
+  const env = { CREDENTIALS_DIRECTORY: "/run/credentials/lull.service" };
+  const path = "/run/credentials/lull.service/lull.token";
+
+  test("is the token file if it exists, and every other source overrides it", () => {
+    const readFile = files({ [path]: "secret" });
+    assert.equal(serve([], env, readFile).tokenFile, path);
+    assert.equal(serve(["--token-file="], env, readFile).tokenFile, "");
+    assert.equal(
+      serve([], { ...env, LULL_TOKEN_FILE: "/a" }, readFile).tokenFile,
+      "/a",
+    );
+    assert.equal(serve([], env).tokenFile, "");
+    assert.equal(serve([], {}, readFile).tokenFile, "");
+  });
+
+  test("is the token file even if it cannot be read", () => {
+    const readFile = (at: string) => {
+      if (at !== path) return files()(at);
+      throw Object.assign(new Error("EACCES: permission denied"), {
+        code: "EACCES",
+      });
+    };
+    assert.equal(serve([], env, readFile).tokenFile, path);
   });
 });
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError } from "../../src/config/error.ts";
-import { failureOf, StartError } from "../../src/config/start_error.ts";
+import { ConfigError, failureOf, StartError } from "../../src/config/error.ts";
 
 test("a start that fails says one line, and how it ends", () => {
   const cases: [unknown, string, number][] = [

@@ -67,11 +67,11 @@ describe("the sweeper", () => {
       const [gone] = await one.connect(1);
       await one.ask(gone);
       const [{ peer }] = one.tracker.list();
-      assert.equal(one.tracker.served(peer), 1);
+      assert.equal(one.tracker.exchanges.served(peer), 1);
       gone.destroy();
       await until("its end", () => one.tracker.list().length === 0);
       await one.tracker.quiesce();
-      assert.equal(one.tracker.served(peer), 0);
+      assert.equal(one.tracker.exchanges.served(peer), 0);
       one.tracker.recover("keep");
     } finally {
       one.end();
@@ -89,13 +89,13 @@ describe("the sweeper", () => {
         one.tracker.list().map(({ peer }) => [peer.port, peer]),
       );
       const served = (raw: Raw, port = raw.localPort) =>
-        one.tracker.served(peers.get(port)!);
+        one.tracker.exchanges.served(peers.get(port)!);
       const port = gone.localPort;
       assert.equal(served(gone), 1);
       gone.destroy();
       await until("its end", () => one.tracker.list().length === 1);
       // A connection that comes while the sweep is under way keeps its count.
-      const forget = one.tracker.beginPrune();
+      const forget = one.tracker.exchanges.beginPrune();
       const [late] = await one.connect(1);
       await one.ask(late);
       const latePeer = one.tracker.list().find(({ peer }) =>
@@ -104,7 +104,7 @@ describe("the sweeper", () => {
       forget([peers.get(stays.localPort)!]);
       assert.equal(served(gone, port), 0);
       assert.equal(served(stays), 2);
-      assert.equal(one.tracker.served(latePeer), 1);
+      assert.equal(one.tracker.exchanges.served(latePeer), 1);
     } finally {
       one.end();
     }

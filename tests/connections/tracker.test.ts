@@ -7,7 +7,7 @@ import { serving } from "../support/serving.ts";
 import { until } from "../support/until.ts";
 
 describe("a reply of a quiesced server", () => {
-  test("closes its connection and who is there, nobody who comes later", async () => {
+  test("closes its own connection and the present ones, and none that is opened later", async () => {
     const one = await serving(await realLibc(), {});
     try {
       await one.tracker.quiesce();
@@ -40,9 +40,9 @@ describe("a reply of a quiesced server", () => {
       asking.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
       assert.equal((await asking.response()).status, 200);
       await asking.gone();
-      // The runtime has closed it; nobody looks before that turn whether it has.
-      assert.ok(one.tracker.busy(peer) || turned);
-      await until("the turn", () => !one.tracker.busy(peer));
+      // The runtime has closed it; no code looks at it before that turn.
+      assert.ok(one.tracker.exchanges.busy(peer) || turned);
+      await until("the turn", () => !one.tracker.exchanges.busy(peer));
       assert.deepEqual(one.said, []);
     } finally {
       one.end();
@@ -78,7 +78,7 @@ test("an agent that ends waits for the replies under way, not for half a request
     const release = one.hold();
     asking.request("GET", "/");
     await until("the request", () =>
-      one.tracker.served({
+      one.tracker.exchanges.served({
         address: "127.0.0.1",
         port: asking.localPort,
       }) === 1);
@@ -131,7 +131,7 @@ describe("a caller that waits for its reply", () => {
       const reply = one.hold();
       asking.request("GET", "/");
       const peer = { address: "127.0.0.1", port: asking.localPort };
-      await until("the request", () => one.tracker.busy(peer));
+      await until("the request", () => one.tracker.exchanges.busy(peer));
       const { recorded } = await one.tracker.quiesce();
       assert.equal(recorded, 1);
       again(one.tracker);

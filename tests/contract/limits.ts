@@ -69,7 +69,7 @@ export function limits(target: Target): void {
     });
 
     test(
-      "half-sent requests and idle connections hold up nobody",
+      "half-sent requests and idle connections delay no other caller",
       { timeout: 60_000 },
       async () => {
         const all = await connect(HALF_SENT + IDLE);

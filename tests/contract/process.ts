@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -10,8 +16,9 @@ import {
   type Target,
   TestAgent,
 } from "../support/agent.ts";
-import { memoryOf, socketsOn, switchesOf } from "../support/proc.ts";
+import { memoryOf, socketsOn } from "../support/proc.ts";
 import { Raw } from "../support/raw.ts";
+import { silence } from "../support/silence.ts";
 import { until } from "../support/until.ts";
 
 /**
@@ -55,6 +62,26 @@ export function process(target: Target): void {
       assert.equal(variable.status, 2);
       assert.match(variable.stderr, /LULL_PORT/);
     });
+
+    if (target === "binary") {
+      test("the files of Bun in the working directory have no effect", () => {
+        const cwd = mkdtempSync(join(tmpdir(), "lull-cwd-"));
+        try {
+          writeFileSync(join(cwd, ".env"), "LULL_PORT=none\n");
+          const preload = 'preload = ["./no-such-module.ts"]\n';
+          writeFileSync(join(cwd, "bunfig.toml"), preload);
+          const [command] = commandOf(target);
+          const ran = spawnSync(command, ["--version"], {
+            cwd,
+            encoding: "utf8",
+          });
+          assert.equal(ran.stderr, "");
+          assert.equal(ran.status, 0);
+        } finally {
+          rmSync(cwd, { recursive: true });
+        }
+      });
+    }
 
     test("a taken port is an error, in one sentence, that ends with 1", async () => {
       const agent = await TestAgent.start(target);
@@ -126,7 +153,7 @@ export function process(target: Target): void {
 
     test(
       "after load, quiesced: silent, small, alone, also with an idle connection",
-      { timeout: 60_000 },
+      { timeout: 180_000 },
       async () => {
         const agent = await TestAgent.start(target, [
           "--no-forward-ports",
@@ -147,9 +174,9 @@ export function process(target: Target): void {
               memoryOf(agent.pid, "Private_Dirty") <=
                 PRIVATE_DIRTY_MOST[target],
           );
-          await silence(agent);
+          await silence(agent.pid, SILENCE_MS);
           const idle = await Raw.open(agent.port);
-          await silence(agent);
+          await silence(agent.pid, SILENCE_MS);
           idle.destroy();
           assert.equal((await agent.health()).status, 200);
         } finally {
@@ -160,7 +187,7 @@ export function process(target: Target): void {
   });
 }
 
-/** An agent whose program is a file of its own, which nobody else has mapped. */
+/** An agent whose program is a file of its own, which no other process has mapped. */
 class CopiedAgent implements AsyncDisposable {
   readonly #target: Target;
   readonly #directory = mkdtempSync(join(tmpdir(), "lull-copy-"));
@@ -207,23 +234,6 @@ async function load(agent: TestAgent): Promise<void> {
       assert.equal((await raw.response()).status, 200);
     }
   }));
-}
-
-/**
- * Waits for one silent stretch: a thread of the runtime's pool that ends late
- * may cost the first ones.
- */
-async function silence(agent: TestAgent): Promise<void> {
-  let switches = switchesOf(agent.pid);
-  let since = performance.now();
-  await until(`${SILENCE_MS} ms without a wakeup`, () => {
-    const now = switchesOf(agent.pid);
-    if (now !== switches) {
-      switches = now;
-      since = performance.now();
-    }
-    return performance.now() - since >= SILENCE_MS;
-  }, 5 * SILENCE_MS);
 }
 
 /** A file out of the page cache, but for what a process has mapped. */

@@ -3,12 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import process from "node:process";
 import { after, afterEach, before, describe, test } from "node:test";
-import { type Target, TestAgent } from "../support/agent.ts";
-import { script, temporary } from "../support/hooks.ts";
+import type { Target, TestAgent } from "../support/agent.ts";
+import { Guest, waitingHook } from "../support/guest.ts";
 import { until } from "../support/until.ts";
 
 interface Problem {
@@ -24,47 +22,22 @@ const noRoot = process.getuid?.() === 0 ? false : "needs root";
 /** Everything that the transaction promises beyond one host that does all well. */
 export function promise(target: Target): void {
   describe(`the promise on ${target}`, () => {
-    const directory = temporary();
-    const hooks = join(directory.path, "hooks");
-    const wait = join(directory.path, "wait");
-    const said = join(directory.path, "said");
+    let guest: Guest;
     let agent: TestAgent;
     before(async () => {
-      mkdirSync(hooks);
-      // Says that it is called, and waits as long as there is a file.
-      script(
-        join(hooks, "hook"),
-        `#!/bin/sh\necho "$1" >> ${said}\n` +
-          `while [ -e ${wait}-$1 ]; do sleep 0.02; done\n`,
-      );
-      agent = await TestAgent.start(target, [
-        `--hook-directories=${hooks}`,
-        // The connections of this machine are not the test's.
-        "--no-reset-connections",
-      ]);
+      guest = new Guest(target, waitingHook);
+      // The connections of this machine are not the test's.
+      agent = await guest.start("--no-reset-connections");
     });
     afterEach(async () => {
-      letGo("freeze");
-      letGo("thaw");
+      guest.letGo("freeze");
+      guest.letGo("thaw");
       await agent.ask("POST", "/snapshot/recover");
     });
-    after(async () => {
-      letGo("freeze");
-      letGo("thaw");
-      await agent?.stop();
-      directory.remove();
-    });
+    after(() => guest?.[Symbol.asyncDispose]());
 
-    function hold(phase: string): void {
-      script(`${wait}-${phase}`, "");
-    }
-    function letGo(phase: string): void {
-      directory.forget(`wait-${phase}`);
-    }
     function calls(phase: string): number {
-      if (!existsSync(said)) return 0;
-      return readFileSync(said, "utf8").split("\n")
-        .filter((line) => line === phase).length;
+      return guest.calls.filter((call) => call === phase).length;
     }
     function prepare(query = "") {
       return agent.ask("POST", `/snapshot/prepare${query}`);
@@ -75,7 +48,7 @@ export function promise(target: Target): void {
     /** A prepare that waits in its freeze hook. */
     async function held(query = "") {
       const before = calls("freeze");
-      hold("freeze");
+      guest.hold("freeze");
       const reply = prepare(query);
       await until("the freeze", () => calls("freeze") > before);
       return { reply };
@@ -117,7 +90,7 @@ export function promise(target: Target): void {
       const other = await prepare("?operation=two&lease=500");
       assert.equal(other.status, 409, other.body);
       assert.equal((await agent.status()).lease.seconds, 50);
-      letGo("freeze");
+      guest.letGo("freeze");
       assert.equal((await reply).status, 204);
       assert.equal((await joined).status, 204);
       const { operation, lease } = await agent.status();
@@ -141,14 +114,14 @@ export function promise(target: Target): void {
 
     test("a prepare that was aborted while its thaw runs holds up the next one", async () => {
       const { reply } = await held();
-      hold("thaw");
+      guest.hold("thaw");
       const aborted = recover({});
       const before = calls("freeze");
       await until("the thaw", () => calls("thaw") === before);
       const next = prepare();
       assert.equal(calls("freeze"), before, "no freeze beside the thaw");
-      letGo("freeze");
-      letGo("thaw");
+      guest.letGo("freeze");
+      guest.letGo("thaw");
       assert.equal((await reply).status, 503);
       assert.equal((await aborted).status, 200);
       assert.equal((await next).status, 204);

@@ -63,6 +63,7 @@ export function rounds(target: Target): void {
           "workload-connections done",
           "evidence done",
           "late-connections done",
+          "idle-collector done",
           "collect done",
           "zero done",
           "parallelism done",
@@ -90,7 +91,7 @@ export function rounds(target: Target): void {
       await agent.health();
     });
 
-    test("quiesced: nobody is connected, and the status says it all", async () => {
+    test("quiesced: there is no connection, and the status is complete", async () => {
       const { port } = agent;
       await agent.settle();
       await until("no connection", () => socketsOn(port, "01").length === 0);
@@ -127,7 +128,7 @@ export function rounds(target: Target): void {
         "generation",
         "parallelism",
         "zero",
-        "collect",
+        "idle-collector",
         "evidence",
         "workload-connections",
         "connections",
@@ -165,7 +166,7 @@ export function rounds(target: Target): void {
       }
     });
 
-    test("the lease recovers a guest that nobody calls", async () => {
+    test("the lease recovers a guest that gets no call", async () => {
       const reply = await agent.ask("POST", "/snapshot/prepare?lease=3");
       assert.equal(reply.status, 204);
       await until(

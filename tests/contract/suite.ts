@@ -4,27 +4,35 @@
 import type { Target } from "../support/agent.ts";
 import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
+import { diskWrites } from "./disk_writes.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
+import { input } from "./input.ts";
+import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
 import { process } from "./process.ts";
 import { promise } from "./promise.ts";
 import { recovery } from "./recovery.ts";
 import { rounds } from "./rounds.ts";
 import { routes } from "./routes.ts";
+import { workingSet } from "./working_set.ts";
 import { targets } from "./targets.ts";
 
 /** Declares every contract test for one target. */
 export function contract(target: Target): void {
   routes(target);
+  input(target);
   targets(target);
   rounds(target);
+  kinds(target);
   recovery(target);
   promise(target);
   connections(target);
   callers(target);
   limits(target);
   forwarding(target);
+  workingSet(target);
+  diskWrites(target);
   faults(target);
   process(target);
 }

@@ -29,6 +29,7 @@ const NAMES = [
   "freeze-mounts",
   "page-cache",
   "compaction",
+  "page-frames",
   "affinity",
   "kernel-log",
   "random-pool",
@@ -38,6 +39,7 @@ const NAMES = [
   "hooks",
   "hooks-socket",
   "forward-address",
+  "vsock",
 ];
 
 describe("doctor", () => {
@@ -72,6 +74,8 @@ describe("doctor", () => {
         "compaction",
         "socket-destroy",
         "freezer",
+        "freeze-mounts",
+        "page-frames",
         "vmgenid",
         "hooks-socket",
       ]
@@ -88,6 +92,9 @@ describe("doctor", () => {
     assert.equal(finding(on, "vmgenid").needed, true);
     assert.equal(finding(on, "kernel-log").needed, true);
     assert.equal(on.ok, false);
+    const disk = diagnose(["--snapshot-kind=disk", "--publish-working-set"]);
+    assert.equal(finding(disk, "freeze-mounts").needed, true);
+    assert.equal(finding(disk, "page-frames").needed, true);
   });
 
   test("names the hooks that would run, and those that would not", () => {

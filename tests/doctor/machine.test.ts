@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import { findReporting, guessHypervisor } from "../../src/doctor/machine.ts";
+import { findHypervisor } from "../../src/doctor/hypervisor.ts";
+import { findReporting } from "../../src/doctor/machine.ts";
 
 const base = mkdtempSync(join(tmpdir(), "lull-doctor-"));
 after(() => rmSync(base, { recursive: true }));
@@ -27,19 +28,57 @@ test("the hypervisor is guessed from names and the CPU's flag", () => {
     "proc/cpuinfo": "flags\t\t: fpu hypervisor lm\n",
   });
   assert.equal(
-    guessHypervisor(qemu),
+    findHypervisor(qemu),
     "the CPU reports a hypervisor: QEMU Standard PC",
   );
   const arm = files("arm", { [`${dmi}/sys_vendor`]: "QEMU" });
-  assert.equal(guessHypervisor(arm), "the firmware names a hypervisor: QEMU");
+  assert.equal(findHypervisor(arm), "the firmware names a hypervisor: QEMU");
   const host = files("host", {
     [`${dmi}/sys_vendor`]: "Maker",
     "proc/cpuinfo": "flags\t\t: fpu lm\n",
   });
   assert.throws(
-    () => guessHypervisor(host),
+    () => findHypervisor(host),
     /there is no sign of a hypervisor: Maker$/,
   );
+});
+
+test("on arm64, the device tree or the kernel log tells the hypervisor", () => {
+  const tree = "proc/device-tree";
+  const xen = files("xen", {
+    [`${tree}/hypervisor/compatible`]: "xen,xen-4.17\0xen,xen\0",
+    [`${tree}/compatible`]: "xen,xenvm\0",
+  });
+  assert.equal(
+    findHypervisor(xen),
+    "the device tree names a hypervisor: xen,xen-4.17 xen,xen",
+  );
+  const firecracker = files("dummy-virt", {
+    [`${tree}/compatible`]: "linux,dummy-virt\0",
+  });
+  assert.equal(
+    findHypervisor(firecracker),
+    "the device tree is of a virtual machine: linux,dummy-virt",
+  );
+  const emulated = files("fw-cfg", {
+    [`${tree}/compatible`]: "arm,some-board\0",
+    [`${tree}/fw-cfg@9020000/compatible`]: "qemu,fw-cfg-mmio\0",
+  });
+  assert.match(findHypervisor(emulated), /: arm,some-board QEMU$/);
+  // With ACPI there is no device tree; the kernel asks the firmware (SMCCC).
+  const words = "smccc: KVM: hypervisor services detected (0x0 0x0 0x0 0x3)";
+  const acpi = files("acpi", { "dev/kmsg": `6,90,0,-;${words}\n` });
+  assert.match(findHypervisor(acpi), /hypervisor: KVM \(SMCCC\)$/);
+  for (const record of [`14,90,0,-;${words}`, "6,1,0,-;psci: PSCIv1.1"]) {
+    const board = files(`board-${record.slice(0, 4)}`, {
+      "dev/kmsg": `${record}\n`,
+      [`${tree}/compatible`]: "raspberrypi,4-model-b\0",
+    });
+    assert.throws(
+      () => findHypervisor(board),
+      /there is no sign of a hypervisor$/,
+    );
+  }
 });
 
 test("a balloon reports where its sixth feature is set", () => {

@@ -14,14 +14,14 @@ after(() => rmSync(base, { recursive: true }));
 const { diagnose, quiet } = doctorIn(base);
 
 const isRoot = process.getuid?.() === 0;
-const NOBODY = "65534";
+const PLAIN_USER = "65534";
 
 describe("doctor", () => {
   test("as root, finds what root may do", {
     skip: isRoot ? false : "needs root",
   }, () => {
     const diagnosis = diagnose(["--forward-address=127.0.0.2", ...quiet]);
-    // Read-only in most containers, whoever looks.
+    // Read-only in most containers, for every user.
     const writable = spawnSync("sh", ["-c", ": >> /proc/sys/vm/drop_caches"]);
     assert.equal(
       finding(diagnosis, "page-cache").works,
@@ -33,12 +33,12 @@ describe("doctor", () => {
   });
 
   test("as a user without rights, finds what is missing, and still ends", {
-    skip: isRoot ? false : "needs root to become somebody else",
+    skip: isRoot ? false : "needs root to become another user",
   }, () => {
     const become = [
       "setpriv",
-      `--reuid=${NOBODY}`,
-      `--regid=${NOBODY}`,
+      `--reuid=${PLAIN_USER}`,
+      `--regid=${PLAIN_USER}`,
       "--clear-groups",
     ];
     const diagnosis = diagnose(["--forward-address=127.0.0.2"], become);

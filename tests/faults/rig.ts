@@ -7,26 +7,20 @@ import process from "node:process";
 import { createSteps } from "../../src/agent/steps.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { EvidenceObserver } from "../../src/evidence/observer.ts";
-import { GenerationFile } from "../../src/steps/generation.ts";
-import { makePrograms } from "../../src/hooks/make_programs.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
 import { type Plan, plan } from "../../src/lifecycle/plan.ts";
-import type { StepReport } from "../../src/lifecycle/step.ts";
-import { HostClockFinder } from "../../src/linux/clock.ts";
+import type { StepReport } from "../../src/lifecycle/reports.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
-import { hardwareClock, ptpClock } from "../../src/linux/machine_clock.ts";
-import { WorkingSet } from "../../src/memory/working_set.ts";
-import { IdleCollector } from "../../src/memory/idle_collector.ts";
-import type { Components } from "../../src/agent/components.ts";
+import {
+  type Components,
+  createComponents,
+} from "../../src/agent/components.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
-import { ConnectionTracker } from "../../src/connections/tracker.ts";
-import { Listeners } from "../../src/http/listeners.ts";
-import { Sweeper } from "../../src/connections/sweeper.ts";
 import { filesystemStep } from "../../src/steps/filesystem.ts";
 import type { DeferredQueue } from "../../src/util/deferred_queue.ts";
-import { deferred, unexpected } from "../support/deferred.ts";
-import { script, SILENT, temporary } from "../support/hooks.ts";
+import { deferred } from "../support/deferred.ts";
+import { script, temporary } from "../support/hooks.ts";
 import { masksOf } from "../support/proc.ts";
 import { ask } from "../support/raw.ts";
 
@@ -46,45 +40,20 @@ export class Rig {
   readonly plan: Plan;
   readonly queue: DeferredQueue;
   readonly runtimeDirectory: string;
-  readonly tracker: ConnectionTracker;
-  readonly sweeper: Sweeper;
-  readonly errors: unknown[] = [];
-  readonly #listeners: Listeners;
+  readonly #components: Components;
   readonly #directory: ReturnType<typeof temporary>;
   readonly #masks = masksOf(process.pid);
 
   private constructor(
-    components: Omit<Components, "tracker" | "sweeper" | "recover" | "onError">,
-    listeners: Listeners,
+    components: Components,
     directory: ReturnType<typeof temporary>,
     spoil: RigOptions["spoil"] = (plan) => plan,
   ) {
-    const { libc, queue } = components;
-    const onError = (error: unknown) => this.errors.push(error);
-    this.#listeners = listeners;
+    const { libc, queue, config } = components;
+    this.#components = components;
     this.#directory = directory;
-    this.tracker = new ConnectionTracker({
-      libc,
-      listening: () => listeners,
-      maxRequestsPerConnection: 1000,
-      closeIdle: () => listeners.closeIdle(),
-      queue,
-      onError,
-    });
-    this.sweeper = new Sweeper({
-      ...{ libc, tracker: this.tracker, listening: () => listeners },
-      ...{ headerTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
-      ...{ maxConnections: 100, log: { debug() {}, warn: onError } },
-    });
-    const { tracker, sweeper } = this;
     const parts = {
-      ...createSteps({
-        ...components,
-        tracker,
-        sweeper,
-        recover() {},
-        onError,
-      }),
+      ...createSteps(components),
       // The disks of this machine are busy with other things.
       filesystem: filesystemStep(
         libc.dlsym && (() => Promise.resolve({ mounts: [] })),
@@ -92,8 +61,8 @@ export class Rig {
     };
     let id = 0;
     this.queue = queue;
-    this.runtimeDirectory = components.config.runtimeDirectory;
-    this.plan = spoil(plan(parts, components.config));
+    this.runtimeDirectory = config.runtimeDirectory;
+    this.plan = spoil(plan(parts, config));
     this.lifecycle = new Lifecycle({
       plan: this.plan,
       leaseSeconds: 600,
@@ -117,61 +86,49 @@ export class Rig {
       [
         `--runtime-directory=${directory.path}/run`,
         `--hook-directories=${hooks}`,
+        "--no-freeze-all-mounts",
         "--drop-caches=off",
         "--no-compact-memory",
         "--zero-memory-mib=0",
+        "--no-forward-ports",
         ...options.flags ?? [],
       ],
       {},
       () => "{}",
     );
     assert.ok(parsed.kind === "serve");
-    const listeners = new Listeners(runtime);
-    const hostClocks = new HostClockFinder(libc);
+    const components = createComponents({
+      ...{ runtime, libc, config: parsed.config, queue: deferred() },
+      forwarderUrl: new URL("forwarder:not-started"),
+      freezerUrl: new URL("../../src/linux/freezer_worker.ts", import.meta.url),
+      lifecycle: () => rig.lifecycle,
+    });
     const rig = new Rig(
       {
-        ...{ runtime, libc, config: parsed.config, ports: undefined },
-        idle: new IdleCollector({
-          collect: () => Promise.resolve(true),
-          onError() {},
-        }),
-        ...makePrograms({
-          config: parsed.config,
-          newId: () => "event",
-          mayWrite: () => false,
-          log: SILENT,
-        }),
-        ...{ hostClocks, program: new WorkingSet(libc, unexpected) },
-        queue: deferred(),
-        generationFile: new GenerationFile(parsed.config.runtimeDirectory),
+        ...components,
         observer: new EvidenceObserver({
           ...{ libc, runtime },
-          clocks: [hardwareClock(), ptpClock(hostClocks)],
+          clocks: [],
           onError() {},
           // A watch on the real one would keep this process alive.
           openLog: () => {
             throw new Error("no log in this test");
           },
         }),
-        ownPorts: () => listeners.ports,
-        freezerUrl: new URL(
-          "../../src/linux/freezer_worker.ts",
-          import.meta.url,
-        ),
       },
-      listeners,
       directory,
       options.spoil,
     );
+    const { listeners, tracker } = components;
     await listeners.open([{ host: "127.0.0.1", port: 0 }], {
-      fetch: rig.tracker.wrap(() => Promise.resolve(new Response("here"))),
+      fetch: tracker.wrap(() => Promise.resolve(new Response("here"))),
     });
     return rig;
   }
 
   /** The port of its server. */
   get port(): number {
-    return this.#listeners.ports[0];
+    return this.#components.listeners.ports[0];
   }
 
   /** A whole round; gives the reports of both ways, or of a failed prepare. */
@@ -195,7 +152,7 @@ export class Rig {
   async assertAsBefore(): Promise<void> {
     assert.equal(this.lifecycle.state, "running");
     assert.equal(this.lifecycle.lease.left, 0);
-    assert.ok(this.tracker.keepAlive, "connections are kept alive");
+    assert.ok(this.#components.tracker.keepAlive, "connections are kept alive");
     const known = new Set(this.#masks.values());
     for (const [thread, mask] of masksOf(process.pid)) {
       const before = this.#masks.get(thread);
@@ -207,8 +164,8 @@ export class Rig {
   }
 
   end(): void {
-    this.sweeper.stop();
-    this.#listeners.stop();
+    this.#components.sweeper.stop();
+    this.#components.listeners.stop();
     this.#directory.remove();
   }
 }

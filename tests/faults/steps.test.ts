@@ -4,24 +4,21 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type {
-  Plan,
-  PlannedRepair,
-  PlannedStep,
+import {
+  type Plan,
+  plan,
+  type PlannedRepair,
+  type PlannedStep,
 } from "../../src/lifecycle/plan.ts";
 import type { Done, Skipped } from "../../src/lifecycle/step.ts";
-import { gate } from "../support/fake_plan.ts";
+import { everyPart, gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";
 import { bad, Rig } from "./rig.ts";
 
-const STEPS = [
-  ...["hooks", "ports", "workload", "filesystem", "freeze-mounts", "memory"],
-  ...["connections", "workload-connections", "evidence"],
-  ...["late-connections", "collect", "zero", "parallelism"],
-];
-const REPAIRS = [
-  ...["entropy", "clock", "network", "reset-connections", "generation"],
-];
+const LIMITS = { hooksLimitMs: 1, workloadLimitMs: 1, freezeHoldMs: 1 };
+const { beforeReply, settle, repairs } = plan(everyPart(), LIMITS);
+const STEPS = [...beforeReply, ...settle].map(({ name }) => name);
+const REPAIRS = repairs.map(({ name }) => name);
 
 /** The limit of a step that will not keep it. */
 const SHORT_MS = 40;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { createRouter } from "../../src/http/app.ts";
+import { createApp } from "../../src/http/app.ts";
 import type { Agent } from "../../src/http/context.ts";
 import { HookRegistry, MOST_PROGRAMS } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
@@ -36,10 +36,14 @@ function fakeAgent(errors: unknown[]) {
     },
     bodyLimitBytes: 4096,
     tokenNeeded: false,
-    guard: { refusal: () => undefined, mayRecoverByHealth: () => true },
+    guard: {
+      refusal: () => undefined,
+      mayRecoverByHealth: () => true,
+      mayReadMemory: () => false,
+    },
     healthMayRecover: () => true,
   };
-  return { app: createRouter(agent), lifecycle };
+  return { app: createApp(agent), lifecycle };
 }
 
 const MARKER = "s3cr3t";

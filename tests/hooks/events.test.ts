@@ -36,7 +36,7 @@ describe("reading events", () => {
     assert.deepEqual([event, data], ["freeze", { id, ...FREEZE }]);
     assert.equal((await ask("POST", `/hooks/events/${id}/ack`)).status, 204);
     assert.equal((await call).status, "done");
-    // nobody waits for it any more
+    // no call waits for it any more
     assert.equal((await ask("POST", `/hooks/events/${id}/ack`)).status, 404);
     app.end();
     await until(

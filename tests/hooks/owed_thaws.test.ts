@@ -4,7 +4,8 @@ import type { Hook, HookEvent, HookResult } from "../../src/hooks/hook.ts";
 import { OUTPUT } from "../../src/hooks/output.ts";
 import { repairOwed } from "../../src/hooks/owed_repair.ts";
 import { OwedThaws } from "../../src/hooks/owed_thaws.ts";
-import type { Change, Repaired } from "../../src/lifecycle/journal.ts";
+import type { Change } from "../../src/lifecycle/journal.ts";
+import type { Repaired } from "../../src/lifecycle/reports.ts";
 import { NotUndone } from "../../src/lifecycle/not_undone.ts";
 import type { Fields } from "../../src/log/mod.ts";
 import { gate } from "../support/fake_plan.ts";
@@ -14,6 +15,7 @@ const THAW: HookEvent = {
   phase: "thaw",
   operation: "op",
   generation: 8,
+  kind: "diff",
   outcome: "restored",
   hostTime: "2031-01-02T03:04:05Z",
 };
@@ -98,6 +100,7 @@ describe("a thaw that is owed", () => {
     assert.deepEqual(entries, [{
       operation: "op",
       generation: 8,
+      kind: "diff",
       outcome: "restored",
       started: ["program db"],
     }]);
@@ -236,7 +239,7 @@ describe("at the start of an agent", () => {
         ...recorded,
         tell: (news: Partial<Repaired>) => void Object.assign(report, news),
       };
-      const change = { operation: "op", generation: 7, started };
+      const change = { operation: "op", generation: 7, kind: "disk", started };
       const error = await Promise.resolve(repair(change, entry)).then(
         (effect) => void Object.assign(report, { effect }),
         (error: unknown) => error as NotUndone,
@@ -262,6 +265,7 @@ describe("at the start of an agent", () => {
       phase: "thaw",
       operation: "op",
       generation: 7,
+      kind: "disk",
       outcome: "aborted",
     }]);
     assert.deepEqual(report.owed, ["app", "/etc/passwd"]);
@@ -273,6 +277,7 @@ describe("at the start of an agent", () => {
     assert.deepEqual(error!.left, {
       operation: "op",
       generation: 7,
+      kind: "disk",
       outcome: "aborted",
       started: ["program app", "script /etc/passwd"],
     });

@@ -124,6 +124,7 @@ describe("a request", () => {
     assert.equal(head.headers["lull-phase"], "freeze");
     assert.equal(head.headers["lull-operation"], "%C3%B6p 1%25");
     assert.equal(head.headers["lull-generation"], "7");
+    assert.equal(head.headers["lull-kind"], "full");
     assert.equal(head.headers["lull-outcome"], undefined);
   });
 
@@ -144,7 +145,7 @@ describe("a request", () => {
     assert.equal((await post("/break")).status, "failed");
   });
 
-  test("nobody there is a failure", async () => {
+  test("a target without a program is a failure", async () => {
     const target = parseTarget(`unix:${directory.path}/none.sock:/`)!;
     const result = await postHook(target, FREEZE, { limitMs: 2000 });
     assert.equal(result.status, "failed");

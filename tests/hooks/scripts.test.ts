@@ -19,7 +19,7 @@ function run(text: string, limitMs = 5000, signal?: AbortSignal) {
   return runScript(path, FREEZE, { limitMs, signal });
 }
 
-/** Whether a process runs; one that nobody has reaped yet does not. */
+/** Whether a process runs; one that has ended and is not reaped yet does not. */
 function runs(pid: string): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
@@ -102,6 +102,7 @@ describe("running a script", () => {
     assert.deepEqual(lines.filter((line) => line.startsWith("LULL_")).sort(), [
       "LULL_GENERATION=7",
       "LULL_HOST_TIME=2031-01-02T03:04:05Z",
+      "LULL_KIND=full",
       "LULL_OPERATION=op",
       "LULL_OUTCOME=restored",
       "LULL_PHASE=thaw",

@@ -5,7 +5,9 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
-import { listenForHooks } from "../../src/hooks/socket.ts";
+import { listenForHooks } from "../../src/hooks/programs.ts";
+import { HookRegistry } from "../../src/hooks/registry.ts";
+import { randomId } from "../../src/linux/random.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { until } from "../support/until.ts";
 import { served } from "./asking.ts";
@@ -17,8 +19,8 @@ describe("the socket", () => {
   const options = async (path: string) => ({
     runtime: await runtime,
     path,
-    fetch: () => new Response(null, { status: 204 }),
-    onError: (error: unknown) => assert.fail(String(error)),
+    registry: new HookRegistry({ limitMs: 1000, newId: randomId }),
+    log: { error: (message: string) => assert.fail(message) },
   });
 
   test("is for its owner and group only", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Exchange } from "../../src/connections/exchange.ts";
-import { createApp, createRouter } from "../../src/http/app.ts";
+import { createApp } from "../../src/http/app.ts";
 import type { Agent } from "../../src/http/context.ts";
 import type { Refusal } from "../../src/http/guard.ts";
 import { Metrics } from "../../src/http/metrics.ts";
@@ -33,12 +33,12 @@ function start(steps: FakeStep[]) {
     guard: {
       refusal: ({ method }) => method === "POST" ? refusal : undefined,
       mayRecoverByHealth: () => true,
+      mayReadMemory: () => false,
     },
     healthMayRecover: () => true,
   };
   const app = createApp(agent);
   return {
-    agent,
     lines,
     metrics,
     refuse: (why: Refusal) => void (refusal = why),
@@ -54,52 +54,6 @@ function start(steps: FakeStep[]) {
     },
   };
 }
-
-/** Everything that a caller sees of a reply. */
-async function seen(reply: Response) {
-  return {
-    status: reply.status,
-    headers: Object.fromEntries(reply.headers),
-    body: await reply.text(),
-  };
-}
-
-describe("a plain health check", () => {
-  test("gets the reply that the router gives", async () => {
-    const { agent, call, metrics } = start([{ name: "a" }]);
-    const env = () => ({ exchange: new Exchange(undefined) });
-    const ask = () => new Request("http://lull/health");
-    const app = createApp(agent);
-    // A router of its own: the app must reply without it.
-    const router = createRouter(agent);
-    const both = async () => [
-      await seen(await app.fetch(ask(), env())),
-      await seen(await router.fetch(ask(), env())),
-    ];
-    const [first, routed] = await both();
-    assert.deepEqual(first, routed);
-    await call("POST", "/snapshot/prepare");
-    const [recovered, later] = await both();
-    assert.deepEqual(recovered, later);
-    assert.match(recovered.body, /"state":"running","generation":1/);
-    const gauges = { generation: 1, quiesced: false, resident: 0 };
-    assert.match(metrics.text(gauges), /lull_requests_total 5\n/);
-  });
-
-  test("gets the router's problem if the guest lacks entropy", async () => {
-    const { agent } = start([{ name: "a" }]);
-    const { lifecycle } = agent;
-    await lifecycle.prepare();
-    const request = { requireEntropy: true };
-    await lifecycle.recover({ trigger: "recover" }, request);
-    const reply = await createApp(agent).fetch(
-      new Request("http://lull/health"),
-      { exchange: new Exchange(undefined) },
-    );
-    assert.equal(reply.status, 503);
-    assert.match(await reply.text(), /entropy-missing/);
-  });
-});
 
 describe("the header that names the operation", () => {
   test("is in every reply of a route that names it, problems too", async () => {

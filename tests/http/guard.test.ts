@@ -6,6 +6,11 @@ import { Guard, type GuardOptions } from "../../src/http/guard.ts";
 const HOST: Peer = { address: "10.0.2.2", port: 40_000 };
 const GUEST: Peer = { address: "10.0.2.15", port: 40_000 };
 const UNIX: Peer = { address: "unix:/run/lull.sock", port: 0, unix: true };
+const vsock = (cid: number): Peer => ({
+  address: `vsock:${cid}`,
+  port: 40_000,
+  cid,
+});
 const WITH_TOKEN = { authorization: "Bearer right" };
 
 function guard(options: Partial<GuardOptions> = {}): Guard {
@@ -35,7 +40,11 @@ describe("without a token", () => {
       ["the host", HOST, undefined],
       ["a program of the guest", GUEST, "guest-call"],
       ["the owner of the unix socket", UNIX, undefined],
-      ["somebody unknown", undefined, "guest-call"],
+      ["the host over vsock", vsock(2), undefined],
+      ["a program of the guest over vsock's loopback", vsock(1), "guest-call"],
+      ["a program of the guest by the guest's CID", vsock(3), "guest-call"],
+      ["the hypervisor's own CID", vsock(0), "guest-call"],
+      ["an unknown caller", undefined, "guest-call"],
     ] as const
   ) {
     test(`${who} prepares: ${refused ?? "let in"}`, () => {
@@ -83,7 +92,7 @@ describe("without a token", () => {
     assert.equal(moving.refusal(prepare), "guest-call");
   });
 
-  test("whoever prepared is not asked about again until the recovery", () => {
+  test("the address of the prepare is not looked up again until the recovery", () => {
     const asked: string[] = [];
     const counting = guard({
       isLocal: (address) => asked.push(address) > 0 && address !== HOST.address,
@@ -129,7 +138,7 @@ describe("a browser", () => {
 
 describe("with a token", () => {
   const one = guard({ token });
-  test("nobody does anything without it but ask for health", () => {
+  test("without the token, only health checks are allowed", () => {
     for (const peer of [HOST, GUEST, UNIX, undefined]) {
       for (const path of ["/snapshot", "/metrics", "/openapi.json", "/no"]) {
         for (const method of ["GET", "POST", "DELETE", "HEAD"]) {
@@ -142,7 +151,7 @@ describe("with a token", () => {
     }
   });
 
-  test("whoever has it is let in, from inside the guest too", () => {
+  test("a caller with the token is admitted, from inside the guest too", () => {
     for (const peer of [HOST, GUEST, UNIX, undefined]) {
       const prepare = call("POST", "/snapshot/prepare", peer, WITH_TOKEN);
       assert.equal(one.refusal(prepare), undefined);
@@ -154,5 +163,32 @@ describe("with a token", () => {
   test("a health check of the guest without it recovers nothing", () => {
     assert.ok(!one.mayRecoverByHealth(call("GET", "/health", GUEST)));
     assert.ok(one.mayRecoverByHealth(call("GET", "/health", HOST)));
+  });
+});
+
+describe("the agent's memory", () => {
+  const may = (one: Guard, peer?: Peer, headers = {}) =>
+    one.mayReadMemory(call("GET", "/snapshot", peer, headers));
+
+  test("is for a host that may prepare, and for no caller inside", () => {
+    for (const guestCalls of ["refuse", "allow"] as const) {
+      const one = guard({ guestCalls });
+      assert.equal(may(one, HOST), true);
+      assert.equal(may(one, { address: "2", port: 9, cid: 2 }), true, "vsock");
+      for (const peer of [GUEST, UNIX, undefined]) {
+        assert.equal(may(one, peer), false, JSON.stringify(peer));
+      }
+      assert.equal(may(one, { address: "3", port: 9, cid: 3 }), false);
+      assert.equal(may(one, HOST, { origin: "http://x" }), false, "a page");
+    }
+  });
+
+  test("needs the token if there is one, which does not help a guest", () => {
+    const one = guard({ token });
+    assert.equal(may(one, HOST), false);
+    assert.equal(may(one, HOST, WITH_TOKEN), true);
+    for (const peer of [GUEST, UNIX, undefined]) {
+      assert.equal(may(one, peer, WITH_TOKEN), false);
+    }
   });
 });

@@ -92,7 +92,7 @@ describe("a unix socket", () => {
         runtime.serve({ path, fetch }),
         /Cannot listen on unix:.*: EADDRINUSE/,
       );
-      // What a killed agent leaves: a socket's file that nobody listens on.
+      // What a killed agent leaves: the file of a socket without a listener.
       renameSync(path, `${path}.left`);
       first.stop();
       renameSync(`${path}.left`, path);

@@ -62,7 +62,7 @@ describe("the token", () => {
     assert.ok(!shows(token, { "x-access-token": "newer" }));
   });
 
-  test("lets nobody in while its file is gone or empty, and says so once", () => {
+  test("admits no caller while its file is missing or empty, and logs that once", () => {
     const token = new TokenFile(path, log);
     unlinkSync(path);
     for (const value of ["right", "", "undefined"]) {

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { after, describe, test } from "node:test";
+import { SETTINGS } from "../../src/runtime/bun/prepare_process.ts";
 import { fates, installInto, trees } from "./tree.ts";
 
 const { tree, remove } = trees();
@@ -27,6 +29,23 @@ describe("OpenRC", () => {
   test("behind a merged /usr too", () => {
     const root = tree("usr/sbin/openrc-run", "sbin -> usr/sbin");
     assert.equal(fates(installInto(root))[SCRIPT], "written");
+  });
+
+  test("the script has the settings of the runtime", () => {
+    const root = tree("sbin/openrc-run");
+    installInto(root);
+    const { stdout } = spawnSync("sh", [
+      "-euc",
+      '. "$0"; env',
+      join(root, SCRIPT),
+    ], {
+      encoding: "utf8",
+      env: { PATH: process.env.PATH },
+    });
+    const lines = stdout.split("\n");
+    for (const [name, value] of Object.entries(SETTINGS)) {
+      assert.ok(lines.includes(`${name}=${value}`), name);
+    }
   });
 
   // Needs CAP_SYS_RESOURCE: where it is missing, the script must say so.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DeferredRepairs } from "../../src/lifecycle/deferred_repairs.ts";
-import type { Recovery } from "../../src/lifecycle/recovery.ts";
+import type { Recovery } from "../../src/lifecycle/reports.ts";
 import type { RecoverRequest } from "../../src/lifecycle/request.ts";
 import type { Effect, Skipped } from "../../src/lifecycle/step.ts";
 
@@ -16,6 +16,7 @@ function recovery(
 ): Recovery {
   return {
     operation: "op",
+    kind: "full",
     trigger: "evidence",
     outcome,
     generation: 1,
@@ -46,7 +47,7 @@ function make(results: Record<string, Effect | Skipped | Error> = {}) {
       .map(repair),
   );
   const apply = (request: RecoverRequest) =>
-    deferred.applyAfter(() => Promise.resolve(request), request);
+    deferred.applyLate("recover", request);
   return { deferred, ran, apply };
 }
 
@@ -220,12 +221,21 @@ describe("required entropy", () => {
   });
 });
 
+test("health checks set the clock once", async () => {
+  const { deferred, ran } = make();
+  const check = () => deferred.applyLate("health", { hostTime: 1 });
+  await check();
+  assert.deepEqual(ran, [], "without a recovery");
+  deferred.begin(recovery({ clock: "skipped" }), {});
+  await check();
+  await check();
+  assert.deepEqual(ran, ["clock resumed"]);
+});
+
 test("the next recovery begins with an empty list", async () => {
   const { deferred, apply } = make();
   deferred.begin(recovery({ clock: "skipped" }), {});
-  assert.equal(deferred.owesClock, true);
   await apply({ hostTime: 1 });
-  assert.equal(deferred.owesClock, false);
   assert.equal(deferred.reports.length, 1);
   deferred.begin(recovery(), {});
   assert.equal(deferred.reports.length, 0);

@@ -1,49 +1,69 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Parts, plan } from "../../src/lifecycle/plan.ts";
+import type { Kind } from "../../src/lifecycle/request.ts";
+import { plan } from "../../src/lifecycle/plan.ts";
+import { everyPart } from "../support/fake_plan.ts";
 
 const LIMITS = { hooksLimitMs: 5000, workloadLimitMs: 2000, freezeHoldMs: 900 };
-
-/** Every part, each of which gives its own name. */
-function everyPart(): Parts {
-  const names = [
-    ...["hooks", "ports", "workload", "filesystem", "freeze-mounts", "memory"],
-    ...["connections", "workload-connections", "evidence", "late-connections"],
-    ...["collect", "zero", "parallelism", "entropy", "clock", "network"],
-    ...["reset-connections", "generation"],
-  ];
-  return Object.fromEntries(names.map((name) => [name, {
-    quiesce: () => ({ skipped: name }),
-    repair: () => ({ skipped: name }),
-  }])) as unknown as Parts;
-}
 
 test("order, policy and limit of every step and repair", () => {
   const { beforeReply, settle, repairs } = plan(everyPart(), LIMITS);
   const rows = [...beforeReply, ...settle].map((step) =>
-    [step.name, step.onFailure, step.limitMs, step.stopMs, step.needsIdle].join(
-      " ",
-    )
+    [step.name, step.onFailure, step.limitMs, step.stopMs].join(" ") +
+    (step.needsIdle ? " idle" : "")
   );
   assert.deepEqual(rows, [
-    "hooks abort 14000 9000 false",
-    "ports continue 15000 250 false",
-    "workload abort 4500 2500 false",
-    "filesystem continue 10000 250 false",
-    "freeze-mounts abort 14900 8000 false",
-    "memory continue 10000 250 false",
-    "connections continue 5000 250 false",
-    "workload-connections continue 5000 250 false",
-    "evidence continue 5000 250 false",
-    "late-connections continue 5000 250 false",
-    "collect continue 15000 250 false",
-    "zero continue 10000 250 true",
-    "parallelism continue 5000 250 true",
+    "hooks abort 14000 9000",
+    "ports continue 15000 250",
+    "workload abort 4500 2500",
+    "filesystem continue 10000 250",
+    "freeze-mounts abort 14900 8000",
+    "memory continue 10000 250",
+    "connections continue 5000 250",
+    "workload-connections continue 5000 250",
+    "evidence continue 5000 250",
+    "late-connections continue 5000 250",
+    "idle-collector continue 1000 250",
+    "collect continue 15000 250",
+    "zero continue 10000 250 idle",
+    "parallelism continue 5000 250 idle",
   ]);
   assert.equal(settle[0].name, "late-connections");
   assert.deepEqual(repairs.map(({ name }) => name), [
     ...["entropy", "clock", "network", "reset-connections", "generation"],
   ]);
+});
+
+/** The names of the steps whose prepare of this kind has them. */
+function stepsOf(kind: Kind): string[] {
+  const { beforeReply, settle } = plan(everyPart(), LIMITS);
+  return [...beforeReply, ...settle].filter(({ kinds }) => kinds.includes(kind))
+    .map(({ name }) => name);
+}
+
+test("the steps of each kind of snapshot", () => {
+  assert.deepEqual(stepsOf("disk"), [
+    ...["hooks", "workload", "filesystem", "freeze-mounts", "evidence"],
+  ]);
+  assert.deepEqual(stepsOf("diff"), [
+    ...["hooks", "ports", "workload", "filesystem", "freeze-mounts"],
+    ...["connections", "workload-connections", "evidence"],
+    ...["late-connections", "idle-collector", "parallelism"],
+  ]);
+  const extra = stepsOf("full").filter((name) =>
+    !stepsOf("diff").includes(name)
+  );
+  assert.deepEqual(extra, ["memory", "collect", "zero"]);
+});
+
+test("a repair that writes files comes after the thaw of mounts", () => {
+  const { beforeReply } = plan(everyPart(), LIMITS);
+  assert.deepEqual(
+    beforeReply.flatMap(({ name, undoBefore }) =>
+      undoBefore === undefined ? [] : [`${name} before ${undoBefore}`]
+    ),
+    ["freeze-mounts before network"],
+  );
 });
 
 test("each name stands for its own part", async () => {

@@ -3,7 +3,7 @@
  */
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import type { LifecycleOptions } from "../../src/lifecycle/options.ts";
-import type { Evidence } from "../../src/lifecycle/evidence.ts";
+import type { Evidence } from "../../src/lifecycle/reports.ts";
 import { fakePlan, type FakeStep } from "../support/fake_plan.ts";
 
 /** The lifecycle, and the list of what happened, in order. */

@@ -57,7 +57,7 @@ describe("pinThreads", () => {
     const odd = main.slice();
     const byte = odd.findLastIndex((bits) => bits !== 0);
     odd[byte] &= ~(1 << 31 - Math.clz32(odd[byte]));
-    const set = requireSymbol(libc.sched_setaffinity, "sched_setaffinity");
+    const set = requireSymbol(libc, "sched_setaffinity");
     assert.equal(set(thread, 1024n, odd), 0);
     try {
       pinned = pinThreads(libc);
@@ -157,7 +157,7 @@ describe("pinThreads on a kernel that refuses", () => {
 
   it("stays where there is one CPU only, or no libc to go with", () => {
     const { libc, masks } = fakeLibc(() => false);
-    requireSymbol(libc.sched_setaffinity, "sched_setaffinity")(
+    requireSymbol(libc, "sched_setaffinity")(
       process.pid,
       1024n,
       oneCpu(),

@@ -55,14 +55,14 @@ describe("a hardware source", () => {
     const bytes = await readHardware(32, { limitMs: 100, path });
     assert.deepEqual(
       bytes,
-      Uint8Array.from({ length: 32 }, (_, i) => (i + 512) >> 2),
+      Uint8Array.from({ length: 32 }, (_, i) => (i + 256) >> 2),
     );
   });
 
   it("is not waited for beyond the limit", async () => {
-    writeFileSync(path, new Uint8Array(520));
+    writeFileSync(path, new Uint8Array(264));
     await assert.rejects(readHardware(32, { limitMs: 20, path }), {
-      message: `Cannot read ${path}: 520 of 544 bytes within 20 ms`,
+      message: `Cannot read ${path}: 264 of 288 bytes within 20 ms`,
     });
   });
 

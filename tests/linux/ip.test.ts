@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isIP } from "node:net";
-import { test } from "node:test";
-import { hasPrefix, ipVersion, parseIp, unmapIp } from "../../src/linux/ip.ts";
+import { describe, it, test } from "node:test";
+import { formatIp, hasPrefix, parseIp, unmapIp } from "../../src/linux/ip.ts";
 
 test("agrees with node:net on what is an address", () => {
   for (
@@ -39,7 +39,8 @@ test("agrees with node:net on what is an address", () => {
       "localhost",
     ]
   ) {
-    assert.equal(ipVersion(text), isIP(text), text);
+    const bytes = { 0: undefined, 4: 4, 6: 16 }[isIP(text)];
+    assert.equal(parseIp(text)?.length, bytes, text);
   }
 });
 
@@ -68,4 +69,25 @@ test("takes the IPv4 address out of a mapped one", () => {
   assert.deepEqual([...unmapIp(parseIp("::ffff:1.2.3.4")!)], [1, 2, 3, 4]);
   assert.equal(unmapIp(parseIp("::1.2.3.4")!).length, 16);
   assert.deepEqual([...unmapIp(parseIp("1.2.3.4")!)], [1, 2, 3, 4]);
+});
+
+describe("formatIp", () => {
+  // [groups, RFC 5952 text]
+  const cases: [number[], string][] = [
+    [[0, 0, 0, 0, 0, 0, 0, 0], "::"],
+    [[0, 0, 0, 0, 0, 0, 0, 1], "::1"],
+    [[0xfe80, 0, 0, 0, 0, 0, 0, 0], "fe80::"],
+    [[0x2001, 0xdb8, 0, 0, 1, 0, 0, 1], "2001:db8::1:0:0:1"],
+    [[0x2001, 0xdb8, 0, 1, 1, 1, 1, 1], "2001:db8:0:1:1:1:1:1"],
+    [[0x2001, 0, 0, 1, 0, 0, 0, 0xab], "2001:0:0:1::ab"],
+    [[1, 2, 3, 4, 5, 6, 7, 0xffff], "1:2:3:4:5:6:7:ffff"],
+    [[0, 0, 0, 0, 0, 0xffff, 0x7f00, 1], "127.0.0.1"],
+    [[0, 0, 0, 0, 1, 0xffff, 0x7f00, 1], "::1:ffff:7f00:1"],
+  ];
+  for (const [groups, text] of cases) {
+    it(text, () => {
+      const bytes = groups.flatMap((group) => [group >> 8, group & 0xff]);
+      assert.equal(formatIp(Uint8Array.from(bytes)), text);
+    });
+  }
 });

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { constants } from "node:os";
 import { describe, it } from "node:test";
 import {
-  errnoName,
+  checked,
   lastError,
   loadLibc,
   requireSymbol,
   SystemCallError,
 } from "../../src/linux/libc.ts";
+import { errnoName } from "../../src/util/errno.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 
@@ -28,17 +29,22 @@ describe("libc", () => {
   });
 
   it("names the function that it lacks", () => {
-    assert.throws(() => requireSymbol(undefined, "dirfd"), {
+    assert.throws(() => requireSymbol({}, "dirfd"), {
       message: "Cannot call dirfd: this system's C library has none",
     });
-    const dirfd = () => {};
-    assert.equal(requireSymbol(dirfd, "dirfd"), dirfd);
+    const dirfd = () => 3;
+    assert.equal(requireSymbol({ dirfd }, "dirfd"), dirfd);
   });
 
   it("names errors by their symbol", () => {
     assert.equal(errnoName(constants.errno.EBADF), "EBADF");
     assert.equal(errnoName(100_000), "errno 100000");
-    const error = lastError({ errno: () => 1 }, "open", "the door");
+    const libc = { errno: () => 1 };
+    assert.equal(checked(libc, 0, "open", "the door"), 0);
+    assert.throws(() => checked(libc, -1, "open", "the door"), {
+      message: "Cannot open the door: EPERM",
+    });
+    const error = lastError(libc, "open", "the door");
     assert.ok(error instanceof SystemCallError);
     assert.equal(error.message, "Cannot open the door: EPERM");
   });

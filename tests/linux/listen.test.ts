@@ -5,17 +5,13 @@ import { constants } from "node:os";
 import { after, before, describe, it } from "node:test";
 import { descriptorsOn, listConnections } from "../../src/linux/connections.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
-import {
-  hideUnsentConnections,
-  listenersOn,
-  showUnsentConnections,
-} from "../../src/linux/listen.ts";
+import { hideUnsentConnections, listenersOn } from "../../src/linux/listen.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime, RuntimeServer } from "../../src/runtime/types.ts";
 import { deferSeconds } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 
-describe("showUnsentConnections", () => {
+describe("hideUnsentConnections", () => {
   let runtime: Runtime;
   let server: RuntimeServer;
   let libc: Libc;
@@ -36,19 +32,19 @@ describe("showUnsentConnections", () => {
   });
 
   it("finds the one socket that listens, and turns the wait off", () => {
-    const [listener] = descriptorsOn(libc, server.port);
+    const [listener] = descriptorsOn(libc, [server.port]);
     assert.equal(deferSeconds(libc, listener) > 0, runtime.name === "bun");
     assert.deepEqual(listeners(), [listener]);
-    showUnsentConnections(libc, listeners());
+    hideUnsentConnections(libc, listeners(), false);
     assert.equal(deferSeconds(libc, listener), 0);
   });
 
   it("lets the walk find a client that says nothing", async () => {
-    showUnsentConnections(libc, listeners());
+    hideUnsentConnections(libc, listeners(), false);
     client = connect(server.port, "127.0.0.1");
     await new Promise((resolve) => client.once("connect", resolve));
     const [found] = await until("the silent connection", () => {
-      const connections = listConnections(libc, server.port);
+      const connections = listConnections(libc, [server.port]);
       return connections.length > 0 ? connections : undefined;
     }) ?? [];
     assert.equal(found.peer.port, client.localPort);
@@ -57,26 +53,26 @@ describe("showUnsentConnections", () => {
   });
 
   it("hides a client that says nothing, until it speaks", async () => {
-    const before = listConnections(libc, server.port).length;
-    hideUnsentConnections(libc, listeners());
+    const before = listConnections(libc, [server.port]).length;
+    hideUnsentConnections(libc, listeners(), true);
     const silent = connect(server.port, "127.0.0.1");
     await new Promise((resolve) => silent.once("connect", resolve));
-    assert.equal(listConnections(libc, server.port).length, before);
+    assert.equal(listConnections(libc, [server.port]).length, before);
     silent.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     await new Promise((resolve) => silent.once("data", resolve));
-    assert.equal(listConnections(libc, server.port).length, before + 1);
+    assert.equal(listConnections(libc, [server.port]).length, before + 1);
     silent.destroy();
-    showUnsentConnections(libc, listeners());
+    hideUnsentConnections(libc, listeners(), false);
   });
 
   it("passes over a socket that listens no longer", () => {
     const file = openSync("/dev/null", "r");
     closeSync(file);
-    showUnsentConnections(libc, [file, ...listeners()]);
-    const [connection] = listConnections(libc, server.port);
-    hideUnsentConnections(libc, [connection.fd, ...listeners()]);
+    hideUnsentConnections(libc, [file, ...listeners()], false);
+    const [connection] = listConnections(libc, [server.port]);
+    hideUnsentConnections(libc, [connection.fd, ...listeners()], true);
     assert.ok(deferSeconds(libc, listeners()[0]) > 0);
-    showUnsentConnections(libc, listeners());
+    hideUnsentConnections(libc, listeners(), false);
   });
 
   it("does nothing where there is no libc, and fails where it is refused", () => {
@@ -86,7 +82,7 @@ describe("showUnsentConnections", () => {
       setsockopt: () => -1,
       errno: () => constants.errno.EPERM,
     };
-    assert.throws(() => showUnsentConnections(refusing, listeners()), {
+    assert.throws(() => hideUnsentConnections(refusing, listeners(), false), {
       message: /^Cannot set TCP_DEFER_ACCEPT on listening socket \d+: EPERM$/,
     });
   });

@@ -39,7 +39,7 @@ export async function dial(port: number, host: string): Promise<Socket> {
 export async function accepted(port: number, count: number) {
   await until(
     `${count} connections`,
-    () => listConnections(libc, port).length === count,
+    () => listConnections(libc, [port]).length === count,
   );
-  return listConnections(libc, port);
+  return listConnections(libc, [port]);
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
-  formatIpv6,
   readPort,
   readSocketAddress,
   socketAddress,
@@ -39,25 +38,4 @@ describe("a socket address", () => {
     assert.equal(readPort(unix), undefined);
     assert.equal(readSocketAddress(unix), undefined);
   });
-});
-
-describe("formatIpv6", () => {
-  // [groups, RFC 5952 text]
-  const cases: [number[], string][] = [
-    [[0, 0, 0, 0, 0, 0, 0, 0], "::"],
-    [[0, 0, 0, 0, 0, 0, 0, 1], "::1"],
-    [[0xfe80, 0, 0, 0, 0, 0, 0, 0], "fe80::"],
-    [[0x2001, 0xdb8, 0, 0, 1, 0, 0, 1], "2001:db8::1:0:0:1"],
-    [[0x2001, 0xdb8, 0, 1, 1, 1, 1, 1], "2001:db8:0:1:1:1:1:1"],
-    [[0x2001, 0, 0, 1, 0, 0, 0, 0xab], "2001:0:0:1::ab"],
-    [[1, 2, 3, 4, 5, 6, 7, 0xffff], "1:2:3:4:5:6:7:ffff"],
-    [[0, 0, 0, 0, 0, 0xffff, 0x7f00, 1], "127.0.0.1"],
-    [[0, 0, 0, 0, 1, 0xffff, 0x7f00, 1], "::1:ffff:7f00:1"],
-  ];
-  for (const [groups, text] of cases) {
-    it(text, () => {
-      const bytes = groups.flatMap((group) => [group >> 8, group & 0xff]);
-      assert.equal(formatIpv6(Uint8Array.from(bytes)), text);
-    });
-  }
 });

@@ -58,8 +58,8 @@ async function youngFaults(round: number): Promise<RoomFaults["young"][0]> {
 }
 
 async function bufferFaults(room: boolean): Promise<number> {
-  const malloc = requireSymbol(libc.malloc, "malloc");
-  const free = requireSymbol(libc.free, "free");
+  const malloc = requireSymbol(libc, "malloc");
+  const free = requireSymbol(libc, "free");
   await collect();
   if (room) prefaultHeap(libc);
   const before = minorFaults();

@@ -25,7 +25,8 @@ describe("what the kernel says of memory", () => {
       assert.deepEqual(memoryInfo(file), { free: 12_288, cached: 3072 });
       assert.throws(() => bytesEverFreed(file), /no pgfree/);
       writeFileSync(file, "pgfree 2\npgfree_x 9\n");
-      assert.equal(bytesEverFreed(file), 8192);
+      assert.equal(bytesEverFreed(file, 4096), 8192);
+      assert.equal(bytesEverFreed(file, 16_384), 32_768);
       assert.throws(() => memoryInfo(file), /no MemFree/);
     } finally {
       rmSync(directory, { recursive: true });

@@ -2,6 +2,7 @@
  * Random lives of an agent: which deeds there are, and how often each comes.
  */
 import fc from "fast-check";
+import { KINDS } from "../../src/lifecycle/request.ts";
 import type { Command } from "./command.ts";
 import { expire, freeze, hangUp, health, prepare, storm } from "./deeds.ts";
 import { close, connect, forwarded, listen, settled } from "./guest_deeds.ts";
@@ -50,7 +51,8 @@ export function commands(most: number, replayPath?: string) {
         fc.boolean(),
         leases,
         fc.option(fc.stringMatching(/^[\w.:-]{1,64}$/), { nil: undefined }),
-      ).map(([wait, lease, operation]) => prepare(wait, lease, operation)),
+        fc.constantFrom(undefined, ...KINDS),
+      ).map((asked) => prepare(...asked)),
     ),
     ...weighted(
       2,
@@ -67,6 +69,7 @@ export function commands(most: number, replayPath?: string) {
       20,
       constant(
         wrong("POST", "/snapshot/prepare", '{"lease":-1}'),
+        wrong("POST", "/snapshot/prepare", '{"kind":"whole"}'),
         wrong("POST", "/snapshot/prepare", "garbage"),
         wrong("POST", "/snapshot/recover", '{"outcome":"expired"}'),
         wrong("DELETE", "/snapshot", ""),

@@ -2,6 +2,7 @@
  * What hosts and hypervisors do to an agent.
  */
 import assert from "node:assert/strict";
+import type { Kind } from "../../src/lifecycle/request.ts";
 import { until } from "../support/until.ts";
 import { Wire } from "../support/wire.ts";
 import { Command } from "./command.ts";
@@ -21,6 +22,7 @@ import type { World } from "./world.ts";
 interface Prepared {
   readonly lease?: number;
   readonly operation?: string;
+  readonly kind?: Kind;
   readonly status: number;
   readonly body: string;
   readonly sentAt: number;
@@ -30,11 +32,14 @@ interface Prepared {
 async function prepared(
   model: Model,
   world: World,
-  { status, body, lease, operation, sentAt }: Prepared,
+  { status, body, lease, operation, kind, sentAt }: Prepared,
 ): Promise<void> {
   if (model.quiesced) {
     if (operation !== undefined && operation !== model.operation) {
       return assertProblem(status, body, 409, "other-operation");
+    }
+    if (kind !== undefined && kind !== model.kind) {
+      return assertProblem(status, body, 409, "other-kind");
     }
     assert.ok(status === 200 || status === 204, `${status} ${body}`);
     renewed(model, lease, sentAt);
@@ -45,13 +50,14 @@ async function prepared(
   } else {
     assert.ok(status === 200 || status === 204, `${status} ${body}`);
     const id = operation ?? (await world.status()).operation?.operation;
-    quiesced(model, id, lease, sentAt);
-    await world.allGone();
+    quiesced(model, id, lease, sentAt, kind);
+    if (kind !== "disk") await world.allGone();
   }
   if (status === 204) return;
   model.settled = true;
   const report: Report = JSON.parse(body);
   assert.ok(report.settled);
+  assert.equal(report.kind, model.kind);
 }
 
 /** Fails unless the reply is this problem. */
@@ -69,16 +75,19 @@ export function prepare(
   wait: boolean,
   lease: number | undefined,
   operation: string | undefined,
+  kind: Kind | undefined,
 ): Command {
   const body = JSON.stringify({
     wait: wait ? "settled" : undefined,
     lease,
     operation,
+    kind,
   });
   return new Command(`prepare(${body})`, async (model, world) => {
     const sentAt = performance.now();
     const reply = await world.ask("POST", "/snapshot/prepare", body);
-    await prepared(model, world, { ...reply, lease, operation, sentAt });
+    const asked = { lease, operation, kind, sentAt };
+    await prepared(model, world, { ...reply, ...asked });
   });
 }
 
@@ -101,7 +110,7 @@ export const health = new Command("health()", async (model, world) => {
   assertHealth(model, await world.ask("GET", "/health"));
 });
 
-/** Many at once: one recovery, and everybody sees its end. */
+/** Many at once: one recovery, and every caller sees its end. */
 export function storm(count: number): Command {
   return new Command(`storm(${count})`, async (model, world) => {
     recovered(model, "health");

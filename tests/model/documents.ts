@@ -2,6 +2,8 @@
  * What the agent says of itself, as far as the model knows it.
  */
 
+import type { Kind } from "../../src/lifecycle/request.ts";
+
 /** The status document. */
 export interface Status {
   readonly state: string;
@@ -28,6 +30,7 @@ export interface Status {
 
 /** What a prepare says of itself. */
 export interface Report {
+  readonly kind: Kind;
   readonly settled: boolean;
   readonly steps: readonly Step[];
 }

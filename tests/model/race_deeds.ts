@@ -12,7 +12,7 @@ export function race(...calls: readonly string[]): Command {
     const before = await world.status();
     const replies = await world.atOnce(calls);
     for (const { status, body } of replies) {
-      // Overtaken, undone, refused by a hook: whoever is told so lost the race.
+      // Overtaken, undone, refused by a hook: a caller that gets this reply lost the race.
       assert.ok([200, 204, 409, 503].includes(status), `${status} ${body}`);
     }
     const status = await until("the end of the race", async () => {
@@ -38,6 +38,7 @@ export function race(...calls: readonly string[]): Command {
     model.settled = false;
     model.generation = status.generation;
     model.operation = status.operation?.operation;
+    model.kind = status.operation?.kind;
     model.trigger = model.outcome = model.lease = undefined;
     model.leaseUntil = 0;
     if (prepares > 0) await world.closeAll();

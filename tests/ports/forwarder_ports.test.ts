@@ -58,12 +58,13 @@ describe("Forwarder", () => {
   });
 
   it("tries again at the next scan if no thread can be started", async () => {
-    const { runtime } = rig.threads;
+    const { runtime, libc } = rig.threads;
     let free = false;
     await rig.forwarder.stop();
     rig.forwarder = new Forwarder({
-      address: FORWARD_ADDRESS,
+      forwardAddress: FORWARD_ADDRESS,
       workerUrl: WORKER_URL,
+      libc,
       runtime: {
         startWorker(url, events) {
           if (free) return runtime.startWorker(url, events);

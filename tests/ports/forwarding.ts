@@ -39,9 +39,10 @@ export class Forwarding {
 
   make(workerUrl: URL, stopLimitMs?: number): Forwarder {
     return new Forwarder({
-      address: FORWARD_ADDRESS,
+      forwardAddress: FORWARD_ADDRESS,
       workerUrl,
       runtime: this.threads.runtime,
+      libc: this.threads.libc,
       log: this.log,
       stopLimitMs,
     });
@@ -84,7 +85,7 @@ export function expected(offset: number): number {
   return offset % 251;
 }
 
-/** Whether nobody listens on the port of the forward address. */
+/** Whether no program listens on the port of the forward address. */
 export async function refused(port: number): Promise<boolean> {
   const socket = connect({ host: FORWARD_ADDRESS, port });
   try {

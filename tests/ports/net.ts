@@ -15,6 +15,7 @@ import {
 import { networkInterfaces } from "node:os";
 import process from "node:process";
 import type { PortLog } from "../../src/ports/log.ts";
+import { loadLibc } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 
@@ -132,10 +133,11 @@ export async function watchedRuntime() {
           else threads.push(thread);
         },
         onError: (error) => events.onError(error),
+        onDescriptorLeft: (fd) => events.onDescriptorLeft?.(fd),
       });
     },
   };
-  return { runtime: watched, threads, alive };
+  return { runtime: watched, libc: loadLibc(runtime), threads, alive };
 
   function alive(): number[] {
     return threads.filter((tid) => existsSync(`/proc/self/task/${tid}`));

@@ -51,6 +51,7 @@ export class Scanning {
       ownPorts: () => this.own,
       workerUrl: WORKER_URL,
       runtime: this.threads.runtime,
+      libc: this.threads.libc,
       queue: deferred(),
       log: this.log,
       stopLimitMs: STOP_LIMIT_MS,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { before, describe, it } from "node:test";
+import { pageBytes } from "../../src/linux/page_size.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { until } from "../support/until.ts";
@@ -49,5 +50,5 @@ function litter(): void {
 
 function residentBytes(): number {
   const statm = readFileSync("/proc/self/statm", "utf8").split(" ");
-  return Number(statm[1]) * 4096;
+  return Number(statm[1]) * pageBytes();
 }

@@ -66,7 +66,12 @@ describe("a foreign library", () => {
   });
 
   it("is undefined where FFI binds nothing at all", () => {
-    const loader = { load: () => undefined, readInt32: () => 0 };
+    const loader = {
+      load(): never {
+        throw new Error("no such library");
+      },
+      readInt32: () => 0,
+    };
     assert.equal(makeLibrary(loader), undefined);
   });
 });

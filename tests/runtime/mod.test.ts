@@ -6,9 +6,10 @@ import { describe, it } from "node:test";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 
 it("each runtime has a folder with the same files", () => {
+  // Bun has a folder vsock in addition: Deno's own server can listen there.
   const filesOf = (runtime: string) =>
     readdirSync(join(import.meta.dirname!, "../../src/runtime", runtime))
-      .sort();
+      .filter((name) => name.endsWith(".ts")).sort();
   assert.deepEqual(filesOf("bun"), filesOf("deno"));
 });
 
@@ -25,7 +26,6 @@ describe("loadRuntime", () => {
       "name",
       "openLibrary",
       "openWatch",
-      "prepareProcess",
       "serve",
       "startWorker",
       "version",

@@ -15,6 +15,7 @@ const SETTINGS = [
   "BUN_JSC_forceCodeBlockLiveness=1",
   "BUN_JSC_percentCPUPerMBForFullTimer=0.0000001",
   "BUN_JSC_percentCPUPerMBForEdenTimer=0.0000001",
+  "BUN_JSC_smallHeapSize=2097152",
   "MIMALLOC_PURGE_DELAY=0",
 ];
 const MARKER = "LULL_FORMER_ENVIRONMENT";
@@ -58,6 +59,27 @@ describe("prepareProcess", () => {
       assert.deepEqual(printed.child, [`${SETTING}=${value}`]);
       assert.equal(printed.reason, null);
     }
+  });
+
+  it("executes itself not at all if it is started with the settings, and leaves no trace", async () => {
+    const env = Object.fromEntries(SETTINGS.map((one) => one.split("=")));
+    const printed = await run(env);
+    assert.deepEqual(printed.atStart, [...SETTINGS].sort());
+    assert.equal(printed.reason, null);
+    if (name === "deno") return;
+    assert.deepEqual(printed.own, []);
+    assert.deepEqual(printed.child, []);
+  });
+
+  it("executes itself again if one setting is another", async () => {
+    const env = Object.fromEntries(SETTINGS.map((one) => one.split("=")));
+    const printed = await run({ ...env, MIMALLOC_PURGE_DELAY: "7" });
+    assert.equal(printed.reason, null);
+    if (name === "deno") return;
+    const marker = printed.atStart.find((one) => one.startsWith(MARKER));
+    const former = JSON.parse(marker!.slice(MARKER.length + 1));
+    assert.equal(former.MIMALLOC_PURGE_DELAY, "7");
+    assert.ok(printed.child.includes("MIMALLOC_PURGE_DELAY=7"));
   });
 
   it("never executes itself a second time", async () => {

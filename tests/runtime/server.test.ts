@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { loadRuntime } from "../../src/runtime/mod.ts";
-import { normalizeAddress } from "../../src/runtime/server.ts";
+import { makePeer } from "../../src/runtime/server.ts";
 import type {
   FetchHandler,
   Peer,
@@ -100,12 +100,12 @@ describe("a native server", () => {
   });
 });
 
-describe("normalizeAddress", () => {
+describe("makePeer", () => {
   it("takes IPv4 out of IPv6 and leaves all else alone", () => {
-    assert.equal(normalizeAddress("::ffff:10.0.2.2"), "10.0.2.2");
-    assert.equal(normalizeAddress("::FFFF:10.0.2.2"), "10.0.2.2");
-    assert.equal(normalizeAddress("10.0.2.2"), "10.0.2.2");
-    assert.equal(normalizeAddress("fe80::1"), "fe80::1");
+    assert.equal(makePeer("::ffff:10.0.2.2", 1).address, "10.0.2.2");
+    assert.equal(makePeer("::FFFF:10.0.2.2", 1).address, "10.0.2.2");
+    assert.equal(makePeer("10.0.2.2", 1).address, "10.0.2.2");
+    assert.equal(makePeer("fe80::1", 1).address, "fe80::1");
   });
 });
 

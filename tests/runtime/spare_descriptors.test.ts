@@ -38,10 +38,12 @@ describe("descriptors that are free", {
 
   test("are counted, and none of them is kept", () => {
     assert.equal(lackOfDescriptors(8), undefined);
-    withFree(8, () => {
-      assert.equal(lackOfDescriptors(9), "EMFILE");
-      assert.equal(lackOfDescriptors(8), undefined);
-      assert.equal(lackOfDescriptors(8), undefined);
+    // Other tests of this process may close or open a few meanwhile.
+    withFree(32, () => {
+      assert.equal(lackOfDescriptors(128), "EMFILE");
+      for (let call = 0; call < 32; call++) {
+        assert.equal(lackOfDescriptors(8), undefined);
+      }
     });
   });
 

@@ -4,7 +4,7 @@ import process from "node:process";
 import { before, describe, it } from "node:test";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime, RuntimeWorker } from "../../src/runtime/types.ts";
-import { adoptWorker } from "../../src/runtime/worker.ts";
+import { AdoptedWorker } from "../../src/runtime/worker.ts";
 import { until } from "../support/until.ts";
 
 const ECHO = new URL("../support/echo_worker.ts", import.meta.url);
@@ -86,17 +86,18 @@ describe("a worker whose thread does not end", () => {
     }
   }
 
-  function adopt(close?: (fd: number) => void): {
+  function adopt(onDescriptorLeft?: (fd: number) => void): {
     web: Stubborn;
     worker: RuntimeWorker;
     errors: Error[];
   } {
     const web = new Stubborn();
     const errors: Error[] = [];
-    const worker = adoptWorker(web as unknown as Worker, ECHO, {
+    const worker = new AdoptedWorker(web as unknown as Worker, ECHO, {
       onMessage() {},
       onError: (error) => errors.push(error),
-    }, { endLimitMs: 100, close });
+      onDescriptorLeft,
+    }, 100);
     return { web, worker, errors };
   }
 
@@ -113,7 +114,7 @@ describe("a worker whose thread does not end", () => {
     assert.equal(web.terminations, 1);
   });
 
-  it("closes the descriptors that it has left, each once, when it has ended", async () => {
+  it("reports the descriptors that it has left, each once, when it has ended", async () => {
     const closed: number[] = [];
     const { web, worker } = adopt((fd) => closed.push(fd));
     const descriptors = new Uint8Array(new SharedArrayBuffer(16));

@@ -58,7 +58,7 @@ describe("Logger", () => {
     assert.equal(logger.level, 30);
     assert.equal(logger.levelName, "WARN");
     assert.deepEqual(logger.handlers, []);
-    assert.equal(logger.critical("to nobody"), "to nobody");
+    assert.equal(logger.critical("without a handler"), "without a handler");
   });
 
   test("a name that no level has is refused", () => {

@@ -35,13 +35,20 @@ function fakeClocks(refuse = false): Libc & { wall: number } {
 }
 
 function repair(libc: Libc, request: RecoverRequest, device?: HostClock) {
-  const step = clockRepair({ libc, hostClock: () => device });
+  const step = clockRepair({
+    libc,
+    toleranceMs: 50,
+    hostClock: () => device,
+  });
   return repairWith(step, request);
 }
 
+/** Milliseconds that a busy machine may take; less than each part of a time that counts. */
+const SLACK_MS = 150;
+
 function near(actual: unknown, expected: number): void {
   assert.ok(
-    Math.abs(Number(actual) - expected) < 20,
+    Math.abs(Number(actual) - expected) < SLACK_MS,
     `${actual} is not near ${expected}`,
   );
 }
@@ -110,7 +117,7 @@ describe("the clock repair", () => {
     });
   });
 
-  it("says that the clock may be late where nobody knows", async () => {
+  it("says that the clock may be late if no time is known", async () => {
     const effect = await repair(fakeClocks(), {});
     assert.match(String(effect.skipped), /the wall clock may be late/);
   });

@@ -33,6 +33,7 @@ async function quiesce(
   return await step.quiesce({
     operation: "op",
     generation: 0,
+    kind: "full",
     signal,
   }) as Done;
 }

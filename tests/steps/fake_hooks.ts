@@ -1,8 +1,13 @@
 /**
  * Hooks whose every move a test decides and sees.
  */
-import { deadline, type Ended, reasonOf } from "../../src/hooks/deadline.ts";
-import type { Hook, HookEvent, HookResult } from "../../src/hooks/hook.ts";
+import { type Early, endEarly } from "../../src/util/within.ts";
+import {
+  type Hook,
+  type HookEvent,
+  type HookResult,
+  reasonOf,
+} from "../../src/hooks/hook.ts";
 import type { Fields } from "../../src/log/mod.ts";
 import { hooksStep } from "../../src/steps/hooks.ts";
 import { fakeJournal, owedThaws } from "../support/hooks.ts";
@@ -35,7 +40,7 @@ export function start(fakes: Fake[], limitMs = 1000) {
       facts.push(told);
       limitsSeen.push(limits.limitMs);
       const status = fake.hangs?.includes(told.phase)
-        ? await new Promise<Ended>((end) => deadline(limits, end))
+        ? await new Promise<Early>((end) => endEarly(limits, end))
         : "done";
       if (told.phase === "thaw" && fake.thawAfter !== undefined) {
         await until("what the thaw waits for", fake.thawAfter);

@@ -31,6 +31,8 @@ function start(
   const errors: unknown[] = [];
   const step = freezeMountsStep({
     mounts,
+    all: true,
+    holdLog() {},
     holdMs: 10_000,
     needed: () => [],
     journal,

@@ -86,7 +86,7 @@ describe("the published generation", () => {
     assert.equal(open(), 0);
   });
 
-  it("is published all the same where somebody has removed what was ready", async () => {
+  it("is published even if another program has removed the file that was ready", async () => {
     const directory = join(root, "removed");
     const file = new GenerationFile(directory);
     mkdirSync(directory);

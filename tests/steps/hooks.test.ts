@@ -3,7 +3,8 @@ import { describe, test } from "node:test";
 import type { HookResult } from "../../src/hooks/hook.ts";
 import { OUTPUT, withOutput } from "../../src/hooks/output.ts";
 import type { Done } from "../../src/lifecycle/step.ts";
-import { HooksError, hooksStep } from "../../src/steps/hooks.ts";
+import { PartlyDone } from "../../src/lifecycle/errors.ts";
+import { hooksStep } from "../../src/steps/hooks.ts";
 import {
   owedThaws,
   recoveryContext,
@@ -32,11 +33,13 @@ describe("hooks around a freeze", () => {
       phase: "freeze",
       operation: "op",
       generation: 7,
+      kind: "full",
     });
     assert.deepEqual(facts[2], {
       phase: "thaw",
       operation: "op",
       generation: 8,
+      kind: "full",
       outcome: "restored",
       hostTime: "2031-01-02T03:04:05Z",
     });
@@ -47,7 +50,7 @@ describe("hooks around a freeze", () => {
     assert.equal(journal.written.size, 0);
   });
 
-  test("with nobody there is nothing to do", async () => {
+  test("without a hook there is nothing to do", async () => {
     const { step } = start([]);
     assert.deepEqual(await step.quiesce(stepContext()), {
       skipped: "there are no hooks",
@@ -64,7 +67,7 @@ describe("hooks around a freeze", () => {
       () => assert.fail("it held"),
       (error) => error,
     );
-    assert.ok(failure instanceof HooksError);
+    assert.ok(failure instanceof PartlyDone);
     assert.equal(
       failure.message,
       "Cannot freeze the hooks: hook b failed: exit code 1" +
@@ -102,7 +105,7 @@ describe("hooks around a freeze", () => {
     const done = await step.quiesce(stepContext()) as Done;
     await assert.rejects(
       async () => await done.undo!(recoveryContext()),
-      (error: HooksError) => {
+      (error: PartlyDone) => {
         assert.equal(
           error.message,
           "Cannot thaw the hooks: hook c timeout: late; hook b gone: " +
@@ -145,7 +148,7 @@ describe("hooks around a freeze", () => {
     ]);
     await assert.rejects(
       async () => await step.quiesce(stepContext()),
-      /^HooksError: Cannot freeze the hooks: hook c failed: exit code 1$/,
+      /^PartlyDone: Cannot freeze the hooks: hook c failed: exit code 1$/,
     );
     assert.deepEqual(seen, ["freeze a", "freeze b", "freeze c", "thaw a"]);
     assert.equal(journal.written.size, 0);
@@ -193,7 +196,7 @@ describe("hooks around a freeze", () => {
     const done = await step.quiesce(stepContext()) as Done;
     const failure = await Promise.resolve(done.undo!(recoveryContext())).then(
       () => assert.fail("it did not fail"),
-      (error: HooksError) => error,
+      (error: PartlyDone) => error,
     );
     const reports = { freeze: done.effect, thaw: failure.effect };
     assert.doesNotMatch(JSON.stringify(reports) + failure.message, /1234/);

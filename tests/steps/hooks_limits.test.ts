@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { HookResult } from "../../src/hooks/hook.ts";
 import type { Done } from "../../src/lifecycle/step.ts";
-import type { HooksError } from "../../src/steps/hooks.ts";
+import type { PartlyDone } from "../../src/lifecycle/errors.ts";
 import { recoveryContext, stepContext } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
 import { start } from "./fake_hooks.ts";
@@ -45,7 +45,7 @@ describe("hooks around a freeze", () => {
     const done = await step.quiesce(stepContext()) as Done;
     await assert.rejects(
       async () => await done.undo!(recoveryContext()),
-      (error: HooksError) => {
+      (error: PartlyDone) => {
         assert.deepEqual(
           (error.effect.hooks as HookResult[]).map((h) => [h.name, h.status]),
           [["d", "done"], ["c", "timeout"], ["b", "done"], ["a", "done"]],

@@ -18,6 +18,7 @@ const skip = namespaceProblem();
 const prepare: StepContext = {
   operation: "op",
   generation: 0,
+  kind: "full",
   signal: new AbortController().signal,
 };
 const spared = { loopback4: true, loopback6: true, itself: true };

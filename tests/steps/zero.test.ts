@@ -22,12 +22,13 @@ import {
 import type { Zeroed } from "../../src/memory/zero.ts";
 import { zeroStep } from "../../src/steps/zero.ts";
 import { stepContext } from "../support/hooks.ts";
+import { pageBytes } from "../../src/linux/page_size.ts";
 import { unexpected } from "../support/deferred.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 
 const MIB = 2 ** 20;
-const PAGE = 4096;
+const PAGE = pageBytes();
 
 /** linux/magic.h: files that are memory cannot be put out of it. */
 const TMPFS = statfsSync(tmpdir()).type === 0x01021994 &&

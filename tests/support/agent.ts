@@ -8,6 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Debt, owe } from "./cleanup.ts";
+import { v8Flags } from "./v8_flags.ts";
 import { ask, type RawResponse } from "./raw.ts";
 import { until } from "./until.ts";
 
@@ -15,18 +16,6 @@ import { until } from "./until.ts";
 export type Target = "deno" | "bun" | "binary" | "bundle";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
-
-/** As in the README, the Makefile and the guest: see tests/bench/LEVERS.md. */
-const V8_FLAGS = [
-  "--no-opt",
-  "--no-maglev",
-  "--no-sparkplug",
-  "--no-flush-bytecode",
-  "--no-lazy",
-  "--no-lazy-feedback-allocation",
-  "--no-memory-reducer",
-  "--min-semi-space-size=2",
-].join();
 
 /** The command that starts the agent on a target. */
 export function commandOf(target: Target): string[] {
@@ -49,7 +38,7 @@ export function runtimeOf(target: Target): "deno" | "bun" {
 
 /** The command that runs a script of this project on Deno. */
 export function denoRun(script: string): string[] {
-  return ["deno", "run", "-A", `--v8-flags=${V8_FLAGS}`, join(ROOT, script)];
+  return ["deno", "run", "-A", v8Flags(), join(ROOT, script)];
 }
 
 function built(path: string): string {
@@ -85,6 +74,14 @@ export function runAgent(
   return ran;
 }
 
+/**
+ * The address from which agents forward ports: one of this test run's own, because agents of other
+ * runs on this machine forward the same ports.
+ */
+export const FORWARD_ADDRESS = `127.${
+  [16, 8, 0].map((bits) => 1 + (process.pid >> bits & 0x7f)).join(".")
+}`;
+
 /** An agent that runs. */
 export class TestAgent implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -107,7 +104,7 @@ export class TestAgent implements AsyncDisposable {
   }
 
   /**
-   * Starts it on a free port of 127.0.0.1, forwarding from 127.0.0.2, and waits until it listens;
+   * Starts it on a free port of 127.0.0.1, forwarding from FORWARD_ADDRESS, and waits until it listens;
    * `prefix` is a program that starts it in its turn. An agent that does not listen is ended.
    */
   static async start(
@@ -140,12 +137,14 @@ export class TestAgent implements AsyncDisposable {
       ...args,
       "--host=127.0.0.1",
       "--port=0",
-      "--forward-address=127.0.0.2",
+      `--forward-address=${FORWARD_ADDRESS}`,
       "--scan-interval-ms=100",
       "--log-level=debug",
       `--runtime-directory=${directory}`,
       `--hooks-socket=${directory}/hooks.sock`,
       "--guest-calls=allow",
+      // A prepare of kind disk must not freeze the disks of this machine.
+      "--no-freeze-all-mounts",
       // They are this machine's, not the agent's, and every prepare pays.
       "--drop-caches=off",
       "--zero-memory-mib=0",
@@ -174,7 +173,7 @@ export class TestAgent implements AsyncDisposable {
     return this.#child.pid!;
   }
 
-  /** Whether somebody reads the log; so it is at first. */
+  /** Whether the test reads the log; true at first. */
   set listens(reads: boolean) {
     if (reads) this.#child.stderr!.resume();
     else this.#child.stderr!.pause();

@@ -1,7 +1,8 @@
 /**
  * Steps whose every move a test decides and sees.
  */
-import type { Plan, PlannedStep } from "../../src/lifecycle/plan.ts";
+import type { Parts, Plan, PlannedStep } from "../../src/lifecycle/plan.ts";
+import { KINDS } from "../../src/lifecycle/request.ts";
 import type {
   Done,
   RecoveryContext,
@@ -12,10 +13,13 @@ import type {
 /** What a fake step does; by default it notes both of its calls. */
 export interface FakeStep {
   readonly name: string;
+  /** All kinds if not given. */
+  readonly kinds?: PlannedStep["kinds"];
   readonly onFailure?: PlannedStep["onFailure"];
   readonly limitMs?: number;
   readonly stopMs?: number;
   readonly needsIdle?: boolean;
+  readonly undoBefore?: string;
   quiesce?(
     context: StepContext,
   ): Promise<Done | Skipped | void> | Done | Skipped | void;
@@ -30,10 +34,12 @@ export function fakePlan(
   const seen: string[] = [];
   const make = (fake: FakeStep): PlannedStep => ({
     name: fake.name,
+    kinds: fake.kinds ?? KINDS,
     limitMs: fake.limitMs ?? 1000,
     onFailure: fake.onFailure ?? "abort",
     stopMs: fake.stopMs ?? 20,
-    needsIdle: fake.needsIdle ?? false,
+    needsIdle: fake.needsIdle,
+    undoBefore: fake.undoBefore,
     async quiesce(context) {
       seen.push(`do ${fake.name}`);
       const given = await fake.quiesce?.(context);
@@ -59,6 +65,15 @@ export function fakePlan(
     }],
   };
   return { plan, seen };
+}
+
+/** A part for every name that the plan asks for; each part replies with its own name. */
+export function everyPart(): Parts {
+  const part = (name: string) => ({
+    quiesce: () => ({ skipped: name }),
+    repair: () => ({ skipped: name }),
+  });
+  return new Proxy({}, { get: (_, name) => part(String(name)) }) as Parts;
 }
 
 /** A promise that the test resolves. */

@@ -8,8 +8,7 @@ import { join } from "node:path";
 import type { HookEvent } from "../../src/hooks/hook.ts";
 import { OwedThaws } from "../../src/hooks/owed_thaws.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
-import { hooksApp } from "../../src/hooks/routes.ts";
-import { listenForHooks } from "../../src/hooks/socket.ts";
+import { listenForHooks } from "../../src/hooks/programs.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Change, Recorder } from "../../src/lifecycle/journal.ts";
 import type { RecoveryContext, StepContext } from "../../src/lifecycle/step.ts";
@@ -45,13 +44,15 @@ export const FREEZE: HookEvent = {
   phase: "freeze",
   operation: "op",
   generation: 7,
+  kind: "full",
 };
 
 /** What a step is given while it quiesces. */
 export function stepContext(
   signal = new AbortController().signal,
+  kind: StepContext["kind"] = "full",
 ): StepContext {
-  return { operation: "op", generation: 7, signal };
+  return { operation: "op", generation: 7, kind, signal };
 }
 
 /** What its undo is given. */
@@ -59,6 +60,7 @@ export function recoveryContext(): RecoveryContext {
   return {
     operation: "op",
     generation: 8,
+    kind: "full",
     request: {},
     trigger: "health",
     outcome: "restored",
@@ -86,7 +88,7 @@ export function fakeJournal(): Recorder & { written: Map<string, Change> } {
   };
 }
 
-/** A log that nobody reads. */
+/** A log that drops its lines. */
 export const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Debts to hooks that are scripts: none registers. */
@@ -98,12 +100,10 @@ export function owedThaws(): OwedThaws {
 export async function listeningRegistry(path: string) {
   const errors: unknown[] = [];
   const registry = new HookRegistry({ limitMs: 2000, newId: randomId });
-  const app = hooksApp(registry, (error) => errors.push(error));
   const socket = await listenForHooks({
     runtime: await loadRuntime(),
-    path,
-    fetch: (request) => app.fetch(request),
-    onError: (error) => errors.push(error),
+    ...{ path, registry },
+    log: { error: (_, fields) => void errors.push(fields?.error) },
   });
   return { registry, socket, errors };
 }

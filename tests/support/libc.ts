@@ -16,7 +16,7 @@ export function deferSeconds(libc: Libc, fd: number): number {
   const bytes = new Uint8Array(value.buffer);
   const length = Uint8Array.of(4, 0, 0, 0);
   assert.equal(
-    requireSymbol(libc.getsockopt, "getsockopt")(fd, 6, 9, bytes, length),
+    requireSymbol(libc, "getsockopt")(fd, 6, 9, bytes, length),
     0,
   );
   return value[0];

@@ -52,18 +52,26 @@ export class Outside implements Disposable {
 
   /** The status that a request from outside gets. */
   ask(port: number, method: string, path: string, header = ""): number {
+    const status = /^HTTP\/1\.1 (\d{3})/
+      .exec(this.reply(port, method, path, header))?.[1];
+    return Number(status);
+  }
+
+  /** The whole reply to a request from outside, as text. */
+  reply(port: number, method: string, path: string, header = ""): string {
     const request = `${method} ${path} HTTP/1.1\\r\\nHost: lull\\r\\n` +
       `${header === "" ? "" : `${header}\\r\\n`}Connection: close\\r\\n\\r\\n`;
     const script = `exec 3<>/dev/tcp/${this.here}/${port}; ` +
-      `printf '${request}' >&3; read -r line <&3; echo "$line"`;
+      `printf '${request}' >&3; cat <&3`;
     const { stdout, stderr } = spawnSync(
       "ip",
       ["netns", "exec", this.#name, "bash", "-c", script],
       { encoding: "utf8", timeout: 10_000 },
     );
-    const status = /^HTTP\/1\.1 (\d{3})/.exec(stdout)?.[1];
-    if (status === undefined) throw new Error(`Cannot ask: ${stderr}`);
-    return Number(status);
+    if (!stdout.startsWith("HTTP/1.1 ")) {
+      throw new Error(`Cannot ask: ${stderr}`);
+    }
+    return stdout;
   }
 
   end(): void {

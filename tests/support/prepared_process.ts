@@ -5,14 +5,13 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { loadRuntime } from "../../src/runtime/mod.ts";
+import { prepareProcess, runtimeName } from "../../src/runtime/mod.ts";
 
 const MATTERS = /GC_TIMER|BUN_JSC|MIMALLOC|LULL_FORMER/;
 
-const runtime = await loadRuntime();
-const reason = runtime.prepareProcess();
+const reason = prepareProcess();
 console.log(JSON.stringify({
-  runtime: runtime.name,
+  runtime: runtimeName(),
   pid: process.pid,
   args: process.argv.slice(2),
   reason: reason ?? null,

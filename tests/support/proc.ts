@@ -44,15 +44,6 @@ export function descriptorsOf(pid: number): string[] {
   });
 }
 
-/** Voluntary context switches of all threads so far: each is a wakeup. */
-export function switchesOf(pid: number): number {
-  return threadsOf(pid).reduce(
-    (sum, tid) =>
-      sum + Number(statusOf(pid, tid, "voluntary_ctxt_switches") ?? 0),
-    0,
-  );
-}
-
 /** A figure of smaps_rollup in bytes. */
 export function memoryOf(
   pid: number,
@@ -112,11 +103,23 @@ export function deadSockets(pid: number): string[] {
   return open.filter((fd) => !living.has(fd.slice("socket:[".length, -1)));
 }
 
-function statusOf(pid: number, tid: number, key: string): string | undefined {
+/** A field of the status of a thread. */
+export function statusOf(
+  pid: number,
+  tid: number,
+  key: string,
+): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/task/${tid}/status`, "utf8");
     return text.match(new RegExp(`^${key}:\\s+(.*)$`, "m"))?.[1];
   } catch {
     return undefined; // ended in between
   }
+}
+
+/** An IPv4 address as /proc/net/tcp has it (proc(5)). */
+export function procAddress(address: string): string {
+  return address.split(".").toReversed()
+    .map((byte) => Number(byte).toString(16).padStart(2, "0")).join("")
+    .toUpperCase();
 }

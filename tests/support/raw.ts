@@ -34,10 +34,26 @@ export class Raw {
     const raw = new Raw(net.connect({ port, host, noDelay: true }));
     await until(
       `a connection to port ${port}`,
-      // A prepare may have closed it before anybody looked.
+      // A prepare may have closed it before this looks.
       () => raw.closed || raw.#socket.readyState === "open",
     );
     if (raw.#failed !== undefined) throw raw.#failed;
+    return raw;
+  }
+
+  /** Connects through the unix socket of a hypervisor's vsock device, as Firecracker has it. */
+  static async openVsock(path: string, port: number): Promise<Raw> {
+    const raw = new Raw(net.connect(path));
+    raw.send(`CONNECT ${port}\n`);
+    await until("the device's OK", () => {
+      if (raw.closed) {
+        throw new Error(`Cannot connect to port ${port}: the device refused`);
+      }
+      const end = raw.#received.indexOf("\n");
+      if (end < 0) return false;
+      raw.#received = raw.#received.slice(end + 1);
+      return true;
+    });
     return raw;
   }
 

@@ -16,6 +16,7 @@ export function contextOf<R extends object>(
   return {
     operation: "op",
     generation: 3,
+    kind: "full",
     request,
     trigger: "recover",
     outcome: "restored",

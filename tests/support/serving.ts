@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import type { Libc } from "../../src/linux/libc.ts";
-import { listenersOn, showUnsentConnections } from "../../src/linux/listen.ts";
+import { hideUnsentConnections, listenersOn } from "../../src/linux/listen.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { ConnectionTracker } from "../../src/connections/tracker.ts";
 import { Listeners } from "../../src/http/listeners.ts";
@@ -39,11 +39,11 @@ export async function serving(
   await listeners.open([{ host: "127.0.0.1", port: 0 }], { fetch });
   const [port] = listeners.ports;
   // Not the keeper's: it would hide again, at the quiesce, who says nothing.
-  showUnsentConnections(libc, listenersOn(libc, [port]));
+  hideUnsentConnections(libc, listenersOn(libc, [port]), false);
   const sweeper = new Sweeper({
     libc,
     listening: () => listeners,
-    tracker,
+    exchanges: tracker.exchanges,
     headerTimeoutMs: 60_000,
     idleTimeoutMs: 60_000,
     maxConnections: 1000,

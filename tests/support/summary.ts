@@ -1,6 +1,6 @@
 /**
  * Counts the tests that ran, from the JUnit files of both runtimes, and closes
- * with one line. Skipped tests are named, so that nobody misses them.
+ * with one line. Skipped tests are named, so that a reader sees them.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

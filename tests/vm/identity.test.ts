@@ -53,7 +53,7 @@ describe("a restored machine becomes one of its own", () => {
     return await fleet.restore(snapshot, "same");
   }
 
-  fleet.test("three forks that nobody calls recover on their own, and draw different numbers", async () => {
+  fleet.test("three forks that get no call recover on their own, and draw different numbers", async () => {
     const { snapshot, generation, uptime, frozenAt } = await sleeper();
     const drawn: string[] = [];
     for (const _ of [1, 2, 3]) {
@@ -66,7 +66,7 @@ describe("a restored machine becomes one of its own", () => {
       }, LIMIT);
       const thawed = marks.find(({ wall }) => wall > frozenAt + 1)!;
       const took = Math.round(thawed.uptime - uptime);
-      say(`nobody called: the workload ran on after ${took} ms of guest time`);
+      say(`no call came: the workload ran on after ${took} ms of guest time`);
       assert.ok(took < guestMs(fork, 3000), `${took} ms`);
       assert.equal(report.trigger, "evidence");
       assert.equal(report.outcome, "restored");

@@ -165,7 +165,7 @@ describe("the driver of the machines", () => {
       fleet.add(machine);
       await machine.helperReady();
       if (++boots > 1) return;
-      machine.exec("echo c >/proc/sysrq-trigger").catch(() => {}); // nobody replies
+      machine.exec("echo c >/proc/sysrq-trigger").catch(() => {}); // no reply comes
       await until("the panic", () => machine.panicked);
       throw new Error("it is gone");
     }, (line) => told.push(line));

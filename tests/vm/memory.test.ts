@@ -13,7 +13,7 @@ const HISTORY = `head -c 1048576 /dev/urandom >/tmp/seed
 for i in $(seq 200); do cat /tmp/seed; done >/tmp/file
 rm /tmp/file /tmp/seed`;
 
-/** Pages that the kernel has taken from somebody because memory was short. */
+/** Pages that the kernel has taken from a process because memory was short. */
 async function reclaimed(machine: Machine): Promise<number> {
   const text = await machine.sh(
     "awk '/^pgsteal_(kswapd|direct|khugepaged) /{n += $2} END{print n}' /proc/vmstat",

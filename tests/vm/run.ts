@@ -1,7 +1,8 @@
 /**
  * Runs the machine tests, a file per process, as many at once as there are
  * CPUs: a guest under TCG keeps about one of them busy.
- * `bun run tests/vm/run.ts [PART OF A FILE NAME ...]`
+ * `bun run tests/vm/run.ts [PART OF A FILE NAME ...]`. With GUEST, only the rounds
+ * in guests of these kinds run; without it, all tests but those run.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -12,6 +13,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { accelerator } from "./support/accel.ts";
 import { ensureDeps } from "./support/deps.ts";
+import { type GuestKind, GUESTS, isGuestKind } from "./support/guests.ts";
 import { buildImage, type Variant } from "./support/image.ts";
 import { projectDir } from "./support/paths.ts";
 import { sweep } from "./support/qemu.ts";
@@ -43,18 +45,45 @@ function seconds(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`;
 }
 
+/** The kinds of guests that GUEST names: words, or "all" that have a file of their own. */
+function guestKinds(): GuestKind[] {
+  const words = (process.env.GUEST ?? "").split(/[ ,]+/).filter(Boolean);
+  const own = Object.keys(GUESTS).filter((kind) => kind !== "glibc");
+  return (words.includes("all") ? own : words).map((word) => {
+    if (isGuestKind(word) && own.includes(word)) return word;
+    throw new Error(
+      `Cannot run a guest ${word}: GUEST names ${own.join(", ")}`,
+    );
+  });
+}
+
+/** The name of the test file of a kind of guest begins so. */
+const GUEST_FILE = "guest_";
+
 /** The test files, those that take longest first, so that no CPU idles at the end. */
-function testFiles(parts: readonly string[]): string[] {
+function testFiles(
+  parts: readonly string[],
+  kinds: readonly GuestKind[],
+): string[] {
   const folder = join(projectDir, "tests", "vm");
   const rank = (name: string) =>
     LONGEST.indexOf(name.slice(0, -".test.ts".length)) >>> 0;
   return readdirSync(folder)
     .filter((name) => name.endsWith(".test.ts"))
     .filter((name) =>
+      kinds.length === 0
+        ? !name.startsWith(GUEST_FILE)
+        : kinds.some((kind) => name === fileOf(kind))
+    )
+    .filter((name) =>
       parts.length === 0 || parts.some((part) => name.includes(part))
     )
     .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b))
     .map((name) => join(folder, name));
+}
+
+function fileOf(kind: GuestKind): string {
+  return `${GUEST_FILE}${kind.replaceAll("-", "_")}.test.ts`;
 }
 
 /** The failures among a file's lines, each with the lines before it. */
@@ -103,8 +132,16 @@ async function runFile(file: string): Promise<boolean> {
 }
 
 /** Everything that the files share is built before they start. */
-async function prepareImages(files: readonly string[]): Promise<void> {
+async function prepareImages(
+  files: readonly string[],
+  kinds: readonly GuestKind[],
+): Promise<void> {
   ensureDeps();
+  for (const guest of kinds) {
+    ensureDeps(console.log, guest);
+    buildImage({ variant: "bun", guest });
+  }
+  if (kinds.length > 0) return void await accelerator();
   const variants = new Set<Variant>(["none"]);
   for (const file of files) {
     variants.add(file.includes("deno") ? "deno" : "bun");
@@ -114,7 +151,8 @@ async function prepareImages(files: readonly string[]): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  const files = testFiles(process.argv.slice(2));
+  const kinds = guestKinds();
+  const files = testFiles(process.argv.slice(2), kinds);
   if (files.length === 0) {
     throw new Error(
       `Cannot run tests: no file's name has ${
@@ -122,7 +160,7 @@ async function main(): Promise<number> {
       }`,
     );
   }
-  await prepareImages(files);
+  await prepareImages(files, kinds);
   mkdirSync(junitDir, { recursive: true });
   const failed: string[] = [];
   const lanes = Math.max(1, Math.min(availableParallelism(), MOST));

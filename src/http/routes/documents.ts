@@ -4,53 +4,14 @@
  * @module
  */
 import * as v from "valibot";
-
-const Outcomes = ["restored", "resumed", "expired", "aborted"] as const;
-
-const Milliseconds = v.pipe(v.number(), v.minValue(0));
-
-/** The report of one step. */
-export const StepReport = v.object({
-  name: v.string(),
-  status: v.picklist(["done", "skipped", "failed", "timeout", "overtaken"]),
-  ms: Milliseconds,
-  effect: v.optional(v.record(v.string(), v.unknown())),
-  reason: v.optional(v.string()),
-});
-
-/** The evidence of a restore, from the kernel and the clocks. */
-export const Evidence = v.object({
-  conclusive: v.boolean(),
-  restored: v.boolean(),
-  paused: v.boolean(),
-  sources: v.pipe(
-    v.array(v.object({
-      name: v.picklist(["vmgenid", "rtc", "ptp"]),
-      available: v.boolean(),
-      reason: v.optional(v.string()),
-      finding: v.optional(v.string()),
-    })),
-    v.readonly(),
-  ),
-});
-
-/** How an operation ended. */
-export const RecoveryReport = v.object({
-  operation: v.string(),
-  trigger: v.picklist([
-    "health",
-    "recover",
-    "evidence",
-    "lease",
-    "signal",
-    "failure",
-  ]),
-  outcome: v.picklist(Outcomes),
-  generation: v.number(),
-  ms: Milliseconds,
-  evidence: v.optional(Evidence),
-  steps: v.pipe(v.array(StepReport), v.readonly()),
-});
+import { KINDS } from "../../lifecycle/request.ts";
+import { STATES } from "../../lifecycle/machine.ts";
+import {
+  Milliseconds,
+  Recovery,
+  Repaired,
+  StepReport,
+} from "../../lifecycle/reports.ts";
 
 const Late = v.pipe(
   v.array(StepReport),
@@ -64,53 +25,37 @@ export const RecoverReply = v.object({
     v.boolean(),
     v.description("False if there was nothing to recover."),
   ),
-  recovery: v.optional(RecoveryReport),
+  recovery: v.optional(Recovery),
   late: v.optional(Late),
 });
-
-const States = [
-  "running",
-  "preparing",
-  "quiesced",
-  "undoing",
-  "recovering",
-] as const;
 
 /** The reply of a health check. */
 export const Health = v.object({
   version: v.string(),
-  state: v.picklist(States),
+  state: v.picklist(STATES),
   generation: v.number(),
 });
 
 /** The report of a prepare. */
 export const PrepareReport = v.object({
   operation: v.string(),
+  kind: v.pipe(
+    v.picklist(KINDS),
+    v.description(
+      "Kind of snapshot. Steps that it leaves out are skipped, with the reason.",
+    ),
+  ),
   settled: v.boolean(),
   quiescedMs: v.optional(Milliseconds),
   settledMs: v.optional(Milliseconds),
   steps: v.pipe(v.array(StepReport), v.readonly()),
 });
 
-/** A change that a killed agent left, and that this one undid at its start. */
-export const Repaired = v.object({
-  kind: v.string(),
-  status: v.picklist(["repaired", "owed", "failed", "corrupt"]),
-  ms: Milliseconds,
-  effect: v.optional(v.record(v.string(), v.unknown())),
-  owed: v.optional(v.pipe(
-    v.array(v.string()),
-    v.readonly(),
-    v.description("Hooks that are still owed their thaw."),
-  )),
-  reason: v.optional(v.string()),
-});
-
 /** The status document. */
 export const Status = v.object({
   version: v.string(),
   runtime: v.object({ name: v.string(), version: v.string() }),
-  state: v.picklist(States),
+  state: v.picklist(STATES),
   generation: v.number(),
   settled: v.boolean(),
   keepAlive: v.boolean(),
@@ -119,7 +64,7 @@ export const Status = v.object({
     left: v.pipe(v.number(), v.description("Seconds of guest time left.")),
   }),
   operation: v.optional(PrepareReport),
-  lastRecovery: v.optional(RecoveryReport),
+  lastRecovery: v.optional(Recovery),
   late: v.optional(Late),
   /** The changes that a killed agent left, and that this one undid at its start. */
   repaired: v.optional(v.pipe(v.array(Repaired), v.readonly())),
@@ -128,6 +73,22 @@ export const Status = v.object({
     v.readonly(),
     v.description(
       "Hooks whose thaw failed. A program gets it when it registers again.",
+    ),
+  )),
+  workingSet: v.optional(v.pipe(
+    v.object({
+      pageSize: v.pipe(v.number(), v.description("Bytes of a page.")),
+      ranges: v.pipe(
+        v.array(v.pipe(
+          v.tuple([v.number(), v.number()]),
+          v.readonly(),
+          v.description("Guest-physical address, and bytes."),
+        )),
+        v.readonly(),
+      ),
+    }),
+    v.description(
+      "Memory that a recovery needs, after the settle, with --publish-working-set. Only for callers outside of the guest that may prepare.",
     ),
   )),
   ports: v.optional(v.object({
@@ -150,16 +111,16 @@ export const Problem = v.object({
   title: v.string(),
   status: v.number(),
   detail: v.optional(v.string()),
-  state: v.picklist(States),
+  state: v.picklist(STATES),
   errors: v.optional(v.array(v.object({
     path: v.string(),
     expected: v.string(),
   }))),
   report: v.optional(v.object({
     prepare: PrepareReport,
-    undo: RecoveryReport,
+    undo: Recovery,
   })),
-  recovery: v.optional(RecoveryReport),
+  recovery: v.optional(Recovery),
   late: v.optional(Late),
   fields: v.optional(v.pipe(
     v.array(v.string()),

@@ -5,6 +5,8 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import type { Bindings } from "../../connections/exchange.ts";
+import { expectedBy } from "../../util/json_input.ts";
+import { within } from "../../util/within.ts";
 import { ProblemError } from "./problem.ts";
 
 /** Milliseconds that a body may take to arrive. */
@@ -69,20 +71,13 @@ async function receive(c: Context<{ Bindings: Bindings }>): Promise<string> {
   const limit = c.get("bodyLimitBytes");
   if (!chunked && length > limit) throw new ProblemError("body-too-large");
   const { exchange } = c.env;
-  let timer: ReturnType<typeof setTimeout> | undefined;
   exchange.receiving = true;
   try {
-    return await Promise.race([
-      chunked ? readChunks(c.req.raw, limit) : c.req.text(),
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new ProblemError("body-timeout")),
-          BODY_LIMIT_MS,
-        );
-      }),
-    ]);
+    const body = chunked ? readChunks(c.req.raw, limit) : c.req.text();
+    const received = await within(body, { limitMs: BODY_LIMIT_MS });
+    if ("early" in received) throw new ProblemError("body-timeout");
+    return received.value;
   } finally {
-    clearTimeout(timer);
     exchange.receiving = false;
   }
 }
@@ -125,10 +120,4 @@ function knownPath({ path, expected }: v.BaseIssue<unknown>): string {
   const keys: readonly v.IssuePathItem[] = path ?? [];
   const known = expected === "never" ? keys.slice(0, -1) : keys;
   return known.map(({ key }) => key).join(".");
-}
-
-/** The expected value, without the received one. */
-function expectedBy({ message, expected }: v.BaseIssue<unknown>): string {
-  // Valibot's own messages contain the received value; those of Lull's schemas do not.
-  return message.startsWith("Invalid ") ? expected ?? "another value" : message;
 }

@@ -4,7 +4,7 @@
  */
 import type { Context } from "hono";
 import type { Agent } from "../context.ts";
-import { residentBytes } from "../../memory/resident.ts";
+import { residentBytes } from "../../memory/info.ts";
 import { OPEN_METRICS } from "../metrics.ts";
 
 /** Replies with the metrics as OpenMetrics text. */

@@ -5,16 +5,19 @@
 import type { GenericSchema } from "valibot";
 import type { JsonSchema } from "../../util/json_input.ts";
 import { NetworkIdentity } from "../../network/identity.ts";
+import * as documents from "./documents.ts";
 import {
   Evidence,
+  Recovery,
+  Repaired,
+  StepReport,
+} from "../../lifecycle/reports.ts";
+import {
   Health,
   PrepareReport,
   Problem,
   RecoverReply,
-  RecoveryReport,
-  Repaired,
   Status,
-  StepReport,
 } from "./documents.ts";
 import { schemaOf } from "./json_schema.ts";
 import { type ProblemKind, PROBLEMS, problemType } from "../../util/problem.ts";
@@ -28,7 +31,7 @@ export const SHARED = {
   PrepareReport,
   Problem,
   RecoverReply,
-  RecoveryReport,
+  RecoveryReport: Recovery,
   Repaired,
   Status,
   StepReport,
@@ -68,7 +71,9 @@ function response(
   return {
     description,
     headers: replyHeaders(route),
-    ...type === undefined ? {} : { content: content(type, schema) },
+    ...type === undefined
+      ? {}
+      : { content: content(type, schema && documents[schema]) },
     ...links === undefined ? {} : { links: linksOf(links) },
   };
 }

@@ -10,7 +10,6 @@ import type { Operation } from "../../lifecycle/operation.ts";
 import type { Bindings } from "../../connections/exchange.ts";
 import { readBody, readQuery } from "./input.ts";
 import { ProblemError } from "./problem.ts";
-import { problemOf } from "./refusal.ts";
 import type { PrepareReportDocument } from "./documents.ts";
 import { PrepareBody, PrepareQuery } from "./schemas.ts";
 
@@ -24,6 +23,7 @@ export async function prepare(
   const operation = await hold(c, lifecycle, request);
   c.header("cache-control", "no-store");
   c.set("operation", operation.id);
+  c.env.exchange.isLast = true;
   if (request.wait === undefined) {
     // The settle begins when the caller has this reply: then the memory of the reply is garbage that
     // the settle collects, and the connection is closed.
@@ -36,9 +36,10 @@ export async function prepare(
 
 /** The report of an operation, from the request to the settle. */
 export function reportOf(operation: Operation): PrepareReportDocument {
-  const { id, quiescedMs, settledMs, reports } = operation;
+  const { id, kind, quiescedMs, settledMs, reports } = operation;
   return {
     operation: id,
+    kind,
     settled: settledMs !== undefined,
     quiescedMs,
     settledMs,
@@ -54,7 +55,7 @@ async function hold(
   try {
     return await lifecycle.prepare(request);
   } catch (error) {
-    if (!(error instanceof PrepareFailed)) throw problemOf(error);
+    if (!(error instanceof PrepareFailed)) throw error;
     c.set("operation", error.operation.id);
     throw new ProblemError("prepare-failed", {
       detail: error.message,

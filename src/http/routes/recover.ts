@@ -4,13 +4,10 @@
  */
 import type { Context } from "hono";
 import type { Agent } from "../context.ts";
-import type { Recovered } from "../../lifecycle/recovery.ts";
-import type { RecoverRequest } from "../../lifecycle/request.ts";
 import { withOutput } from "../../hooks/output.ts";
 import type { Bindings } from "../../connections/exchange.ts";
 import { readBody, readQuery } from "./input.ts";
 import { ProblemError } from "./problem.ts";
-import { problemOf } from "./refusal.ts";
 import { NoQuery, RecoverBody } from "./schemas.ts";
 
 /**
@@ -24,7 +21,10 @@ export async function recover(
   const receivedAt = performance.now();
   readQuery(c, NoQuery);
   const request = { ...await readBody(c, RecoverBody), receivedAt };
-  const { notApplied, ...recovered } = await tryRecover(lifecycle, request);
+  const { notApplied, ...recovered } = await lifecycle.recover(
+    { trigger: "recover" },
+    request,
+  );
   // Only the caller that triggered this recovery gets the output of the hooks.
   const recovery = recovered.recovery?.trigger === "recover"
     ? withOutput(recovered.recovery)
@@ -41,15 +41,4 @@ export async function recover(
   }
   c.header("cache-control", "no-store");
   return c.json({ recovered: recovery !== undefined, recovery, late });
-}
-
-async function tryRecover(
-  lifecycle: Agent["lifecycle"],
-  request: RecoverRequest,
-): Promise<Recovered> {
-  try {
-    return await lifecycle.recover({ trigger: "recover" }, request);
-  } catch (error) {
-    throw problemOf(error);
-  }
 }

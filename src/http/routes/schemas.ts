@@ -5,11 +5,12 @@
  */
 import * as v from "valibot";
 import { asText, fields } from "../../util/json_input.ts";
+import { KINDS } from "../../lifecycle/request.ts";
 import { NetworkIdentity } from "../../network/identity.ts";
 import { ENTROPY_BYTES } from "../../steps/entropy.ts";
 
 /** The longest lease that a caller may ask for, in seconds: one day. */
-export const LEASE_MOST = 86_400;
+const LEASE_MOST = 86_400;
 
 const OPERATION_WORDS = "1 to 64 of A-Z a-z 0-9 _ . : -";
 
@@ -37,18 +38,27 @@ const Wait = v.pipe(
   v.description("Reply with 200 and the report, after the settle."),
 );
 
-/** The body of a prepare. */
-export const PrepareBody = fields({
+const Kind = v.pipe(
+  v.picklist(KINDS, "full, diff or disk"),
+  v.description(
+    "Kind of snapshot. full: the whole memory is stored. diff: what changed is stored. disk: the memory is thrown away.",
+  ),
+);
+
+const prepareFields = {
   wait: v.optional(Wait),
   lease: v.optional(Lease),
   operation: v.optional(NewOperationId),
-});
+  kind: v.optional(Kind),
+};
+
+/** The body of a prepare. */
+export const PrepareBody = fields(prepareFields);
 
 /** The query of a prepare: the fields of the body, as text. */
 export const PrepareQuery = fields({
-  wait: v.optional(Wait),
+  ...prepareFields,
   lease: v.optional(asText(Lease)),
-  operation: v.optional(NewOperationId),
 });
 
 /** The query of a route that takes no query. */

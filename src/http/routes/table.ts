@@ -3,10 +3,8 @@
  * @module
  */
 import { OPEN_METRICS } from "../metrics.ts";
-import { Health, PrepareReport, RecoverReply, Status } from "./documents.ts";
 import { health, HOST_TIME } from "./health.ts";
 import { metrics } from "./metrics.ts";
-import { openapi } from "./openapi.ts";
 import { prepare } from "./prepare.ts";
 import { recover } from "./recover.ts";
 import type { Route } from "./route.ts";
@@ -44,7 +42,7 @@ export const ROUTES: readonly Route[] = [
       200: {
         description: "Settled; the report.",
         type: JSON_TYPE,
-        schema: PrepareReport,
+        schema: "PrepareReport",
         links: AFTER_PREPARE,
       },
       204: {
@@ -53,7 +51,7 @@ export const ROUTES: readonly Route[] = [
       },
     },
     problems: [
-      ...["other-operation", "overtaken"] as const,
+      ...["other-operation", "other-kind", "overtaken"] as const,
       ...["prepare-failed", "ending"] as const,
     ],
     namesOperation: true,
@@ -67,7 +65,7 @@ export const ROUTES: readonly Route[] = [
     open: true,
     headers: { [HOST_TIME]: HostTimeHeader },
     replies: {
-      200: { description: "Healthy.", type: JSON_TYPE, schema: Health },
+      200: { description: "Healthy.", type: JSON_TYPE, schema: "Health" },
     },
     problems: ["entropy-missing"],
     namesOperation: true,
@@ -82,7 +80,7 @@ export const ROUTES: readonly Route[] = [
       200: {
         description: "The status document.",
         type: JSON_TYPE,
-        schema: Status,
+        schema: "Status",
       },
     },
     namesOperation: true,
@@ -99,7 +97,7 @@ export const ROUTES: readonly Route[] = [
       200: {
         description: "The report of the recovery.",
         type: JSON_TYPE,
-        schema: RecoverReply,
+        schema: "RecoverReply",
       },
     },
     problems: [
@@ -123,7 +121,10 @@ export const ROUTES: readonly Route[] = [
     path: "/openapi.json",
     operationId: "openapi",
     summary: "Read this document",
-    handler: (c, { tokenNeeded }) => c.json(openapi(ROUTES, tokenNeeded)),
+    async handler(c, { tokenNeeded }) {
+      const { openapi } = await import("./openapi.ts");
+      return c.json(openapi(ROUTES, tokenNeeded));
+    },
     replies: {
       200: { description: "OpenAPI 3.1.", type: JSON_TYPE },
     },

@@ -3,8 +3,8 @@
  * @module
  */
 import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
-import { type CFunction, makeLibrary } from "../library.ts";
-import type { CSignature, CType, ForeignLibrary } from "../types.ts";
+import { makeLibrary } from "../library.ts";
+import type { CFunction, CType, ForeignLibrary } from "../types.ts";
 
 /** Lull uses plain 64-bit numbers for pointers. Bun's own type is a float. */
 const C_TYPES: Record<CType, FFIType> = {
@@ -19,24 +19,12 @@ const C_TYPES: Record<CType, FFIType> = {
 /** The library of that name; undefined if there is none. */
 export function openLibrary(name: string): ForeignLibrary | undefined {
   return makeLibrary({
-    load: (symbol, signature) => load(name, symbol, signature),
+    load(symbol, signature) {
+      const args = signature.args.map((type) => C_TYPES[type]);
+      const returns = C_TYPES[signature.result];
+      const { symbols } = dlopen(name, { [symbol]: { args, returns } });
+      return symbols[symbol] as CFunction;
+    },
     readInt32: (address) => read.i32(Number(address) as Pointer),
   });
-}
-
-function load(
-  library: string,
-  symbol: string,
-  signature: CSignature,
-): CFunction | undefined {
-  const args = signature.args.map((type) => C_TYPES[type]);
-  const returns = C_TYPES[signature.result];
-  try {
-    // One library object for each symbol: if one symbol is missing, Bun refuses all of them.
-    const { symbols } = dlopen(library, { [symbol]: { args, returns } });
-    return symbols[symbol] as CFunction;
-  } catch {
-    // Bun throws if there is no such library or symbol.
-    return undefined;
-  }
 }

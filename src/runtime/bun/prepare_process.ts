@@ -1,7 +1,8 @@
 /**
- * Settings of Bun that must be in the environment before the process starts. Lull executes itself
- * again with them; the process id stays the same. The second execution removes them from the
- * environment, so that child processes do not inherit them.
+ * Settings of Bun that must be in the environment before the process starts. The services that
+ * `lull install` writes have them. If they are missing, Lull executes itself again with them; the
+ * process id stays the same. Lull removes them from the environment, so that child processes do not
+ * inherit them.
  * @module
  */
 import { accessSync, constants, readFileSync } from "node:fs";
@@ -9,7 +10,7 @@ import process from "node:process";
 import { messageOf } from "../../util/errors.ts";
 
 /** The settings; each was chosen by measurement. */
-const SETTINGS = {
+export const SETTINGS = {
   // Turns off the timer that collects garbage: it wakes the process 13 to 17 times a second for
   // half a minute after work.
   BUN_GC_TIMER_DISABLE: "1",
@@ -24,6 +25,9 @@ const SETTINGS = {
   // (GCActivityCallback.h), so with a very small share they never expire.
   BUN_JSC_percentCPUPerMBForFullTimer: "0.0000001",
   BUN_JSC_percentCPUPerMBForEdenTimer: "0.0000001",
+  // The heap grows by 2 MiB before a collection, not by 1: the start allocates a little more than 1,
+  // and a collection before the first reply would take 3 ms. Settled, the heap is as small as before.
+  BUN_JSC_smallHeapSize: "2097152",
   // Freed pages return to the kernel at once, not after 10 ms.
   MIMALLOC_PURGE_DELAY: "0",
 } as const;
@@ -46,7 +50,10 @@ export function prepareProcess(): string | undefined {
     if (missing.length === 0) return undefined;
     return `Cannot change settings of Bun: ${missing.join(", ")} lost`;
   }
-  if (missing.length === 0) return undefined;
+  if (missing.length === 0) {
+    restore("{}");
+    return undefined;
+  }
   try {
     execute();
   } catch (error) {

@@ -4,8 +4,7 @@
  */
 import {
   answer,
-  bindPrivately,
-  listenError,
+  listenBy,
   makePeer,
   removeStaleSocket,
   tell,
@@ -15,8 +14,13 @@ import type { RuntimeServer, ServeOptions } from "../types.ts";
 
 /** Listens until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<RuntimeServer> {
+  if ("vsockPort" in options) {
+    // Loaded only if it is used: few agents listen on vsock.
+    const { serveVsock } = await import("./vsock/serve.ts");
+    return serveVsock(options, options.vsockPort);
+  }
   if ("path" in options) await removeStaleSocket(options.path);
-  const server = listen(options);
+  const server = listenBy(options, () => bind(options));
   return {
     port: server.port ?? 0,
     closeIdle: () => server.closeIdleConnections(),
@@ -27,43 +31,38 @@ export async function serve(options: ServeOptions): Promise<RuntimeServer> {
   };
 }
 
-function listen(options: ServeOptions) {
-  try {
-    if ("path" in options) return listenOnUnix(options, options.path);
-    return Bun.serve({
-      hostname: options.host,
-      port: options.port,
-      // Lull closes idle connections itself. With Bun's default, a reply that takes longer than
-      // 10 s would be cut off. Bun wakes up 1.25 times a second while a connection is open, with
-      // any value of this option.
-      idleTimeout: 0,
-      development: false,
-      // Without this, another process could bind the same port if `development` is false.
-      reusePort: false,
-      fetch(request, server) {
-        const from = server.requestIP(request);
-        return answer(
-          options,
-          request,
-          from === null ? undefined : makePeer(from.address, from.port),
-        );
-      },
-    });
-  } catch (error) {
-    throw listenError(options, error);
-  }
+function bind(options: Exclude<ServeOptions, { vsockPort: number }>) {
+  if ("path" in options) return bindUnix(options, options.path);
+  return Bun.serve({
+    hostname: options.host,
+    port: options.port,
+    // Lull closes idle connections itself. With Bun's default, a reply that takes longer than
+    // 10 s would be cut off. Bun wakes up 1.25 times a second while a connection is open, with
+    // any value of this option.
+    idleTimeout: 0,
+    development: false,
+    // Without this, another process could bind the same port if `development` is false.
+    reusePort: false,
+    fetch(request, server) {
+      const from = server.requestIP(request);
+      return answer(
+        options,
+        request,
+        from === null ? undefined : makePeer(from.address, from.port),
+      );
+    },
+  });
 }
 
-function listenOnUnix(options: ServeOptions, unix: string) {
+function bindUnix(options: ServeOptions, unix: string) {
   const peer = unixPeer(unix);
-  return bindPrivately(unix, () =>
-    Bun.serve({
-      unix,
-      development: false,
-      fetch(request, server) {
-        // The same as idleTimeout, which Bun does not accept with a unix socket.
-        server.timeout(request, 0);
-        return answer(options, request, peer);
-      },
-    }));
+  return Bun.serve({
+    unix,
+    development: false,
+    fetch(request, server) {
+      // The same as idleTimeout, which Bun does not accept with a unix socket.
+      server.timeout(request, 0);
+      return answer(options, request, peer);
+    },
+  });
 }

@@ -4,11 +4,11 @@
  */
 import { requireWorkerDescriptors } from "../spare_descriptors.ts";
 import type { RuntimeWorker, WorkerEvents } from "../types.ts";
-import { adoptWorker } from "../worker.ts";
+import { AdoptedWorker } from "../worker.ts";
 
 /** Starts a worker with a small heap. */
 export function startWorker(url: URL, events: WorkerEvents): RuntimeWorker {
   requireWorkerDescriptors(url);
   const worker = new Worker(url, { type: "module", smol: true });
-  return adoptWorker(worker, url, events);
+  return new AdoptedWorker(worker, url, events);
 }

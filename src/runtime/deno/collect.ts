@@ -4,7 +4,7 @@
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { CFunction } from "../library.ts";
+import type { CFunction } from "../types.ts";
 import { openLibrary } from "./library.ts";
 
 /** V8's collector, as `--expose-gc` gives it to new contexts. */
@@ -35,10 +35,10 @@ function exposeCollector(): Collector {
 
 /**
  * malloc_trim(3). Array buffers belong to malloc: the collection frees them, but malloc
- * keeps their memory. musl has no such function and keeps no such memory.
+ * keeps their memory.
  */
 function findTrim(): CFunction {
+  const libc = openLibrary("libc.so.6"); // there is no Deno for musl
   const signature = { args: ["usize"], result: "i32" } as const;
-  return openLibrary("libc.so.6")?.symbol("malloc_trim", signature) ??
-    (() => 0);
+  return libc?.symbol("malloc_trim", signature) ?? (() => 0);
 }

@@ -2,8 +2,8 @@
  * C libraries, by Deno's FFI.
  * @module
  */
-import { type CFunction, makeLibrary } from "../library.ts";
-import type { CSignature, CType, ForeignLibrary } from "../types.ts";
+import { makeLibrary } from "../library.ts";
+import type { CFunction, CType, ForeignLibrary } from "../types.ts";
 
 /** Lull uses plain 64-bit numbers for pointers. Deno's own pointers are opaque objects. */
 const C_TYPES = {
@@ -18,7 +18,14 @@ const C_TYPES = {
 /** The library of that name; undefined if there is none, or no FFI. */
 export function openLibrary(name: string): ForeignLibrary | undefined {
   return makeLibrary({
-    load: (symbol, signature) => load(name, symbol, signature),
+    load(symbol, signature) {
+      const parameters = signature.args.map((type) => C_TYPES[type]);
+      const result = C_TYPES[signature.result];
+      const { symbols } = Deno.dlopen(name, {
+        [symbol]: { parameters, result },
+      });
+      return symbols[symbol] as unknown as CFunction;
+    },
     readInt32(address) {
       const pointer = Deno.UnsafePointer.create(address);
       return pointer === null
@@ -26,21 +33,4 @@ export function openLibrary(name: string): ForeignLibrary | undefined {
         : new Deno.UnsafePointerView(pointer).getInt32();
     },
   });
-}
-
-function load(
-  library: string,
-  symbol: string,
-  signature: CSignature,
-): CFunction | undefined {
-  const parameters = signature.args.map((type) => C_TYPES[type]);
-  const result = C_TYPES[signature.result];
-  try {
-    // One library object for each symbol: if one symbol is missing, Deno refuses all of them.
-    const opened = Deno.dlopen(library, { [symbol]: { parameters, result } });
-    return opened.symbols[symbol] as unknown as CFunction;
-  } catch {
-    // Deno throws if there is no such library or symbol.
-    return undefined;
-  }
 }

@@ -5,7 +5,6 @@
 import type { Runtime } from "../types.ts";
 import { collect } from "./collect.ts";
 import { openLibrary } from "./library.ts";
-import { prepareProcess } from "./prepare_process.ts";
 import { serve } from "./serve.ts";
 import { openWatch } from "./watch.ts";
 import { startWorker } from "./worker.ts";
@@ -14,7 +13,6 @@ import { startWorker } from "./worker.ts";
 export const denoRuntime: Runtime = {
   name: "deno",
   version: Deno.version.deno,
-  prepareProcess,
   serve,
   collect,
   startWorker,

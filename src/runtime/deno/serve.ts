@@ -5,13 +5,13 @@
 import { rmSync } from "node:fs";
 import {
   answer,
-  bindPrivately,
-  listenError,
+  listenBy,
   makePeer,
   removeStaleSocket,
   stoppedError,
   tell,
   unixPeer,
+  vsockPeer,
 } from "../server.ts";
 import { lackOfDescriptors } from "../spare_descriptors.ts";
 import type { RuntimeServer, ServeOptions } from "../types.ts";
@@ -24,6 +24,9 @@ const LISTEN_AGAIN_MS = 20;
  * for clients. With fewer, the next client would stop the server again.
  */
 const SPARE = 8;
+
+/** VMADDR_CID_ANY (vsock(7)), as Deno takes it. */
+const ANY_CID = -1;
 
 /** Listens until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<RuntimeServer> {
@@ -39,15 +42,11 @@ export async function serve(options: ServeOptions): Promise<RuntimeServer> {
 
 /** Listens until the signal aborts; returns the port, 0 on a unix socket. */
 function listen(options: ServeOptions, signal: AbortSignal): number {
-  try {
-    const { addr, finished } = bind(options, signal);
-    const port = "port" in addr ? addr.port : 0;
-    const again = "path" in options ? options : { ...options, port };
-    finished.catch((error) => listenAgain(again, signal, error));
-    return port;
-  } catch (error) {
-    throw listenError(options, error);
-  }
+  const { addr, finished } = listenBy(options, () => bind(options, signal));
+  const port = "hostname" in addr ? addr.port : 0;
+  const again = "host" in options ? { ...options, port } : options;
+  finished.catch((error) => listenAgain(again, signal, error));
+  return port;
 }
 
 /** Tries to listen until it succeeds: Deno stops a server for which no descriptor is left. */
@@ -83,36 +82,30 @@ function listensAnew(options: ServeOptions, signal: AbortSignal): boolean {
   }
 }
 
-/**
- * One exchange, kept: V8 forgets what objects look like of which a collection has
- * left none, and the inline caches for them. A fork would learn it all anew while
- * its caller waits. The first GET, for that has no secrets in its body.
- */
-let kept: readonly unknown[] | undefined;
-
 function bind(options: ServeOptions, signal: AbortSignal) {
   // Without onListen, Deno prints a line.
   const quiet = { signal, onListen() {} };
-  if (!("path" in options)) {
-    const { host: hostname, port } = options;
-    return Deno.serve({ ...quiet, hostname, port }, async (request, info) => {
-      const { remoteAddr } = info;
-      const peer = makePeer(remoteAddr.hostname, remoteAddr.port);
-      const response = await answer(options, request, peer);
-      if (kept === undefined && request.method === "GET") {
-        kept = [request, info, remoteAddr, response];
-      }
-      return response;
-    });
+  if ("vsockPort" in options) {
+    const { vsockPort: port } = options;
+    const at = { transport: "vsock", cid: ANY_CID, port } as const;
+    return Deno.serve(
+      { ...quiet, ...at },
+      (request, { remoteAddr: { cid, port } }) =>
+        answer(options, request, vsockPeer(cid, port)),
+    );
   }
-  const { path } = options;
-  const peer = unixPeer(path);
-  return bindPrivately(
-    path,
-    () =>
-      Deno.serve(
-        { ...quiet, path },
-        (request) => answer(options, request, peer),
-      ),
+  if ("path" in options) {
+    const { path } = options;
+    const peer = unixPeer(path);
+    return Deno.serve(
+      { ...quiet, path },
+      (request) => answer(options, request, peer),
+    );
+  }
+  const { host: hostname, port } = options;
+  return Deno.serve(
+    { ...quiet, hostname, port },
+    (request, { remoteAddr: { hostname, port } }) =>
+      answer(options, request, makePeer(hostname, port)),
   );
 }

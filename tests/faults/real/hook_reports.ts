@@ -3,46 +3,15 @@
  * why one cannot run.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
-import { type Target, TestAgent } from "../../support/agent.ts";
-import { script, temporary } from "../../support/hooks.ts";
+import type { Target, TestAgent } from "../../support/agent.ts";
+import { Guest } from "../../support/guest.ts";
+import { script } from "../../support/hooks.ts";
 import { RequestProgram } from "../../support/programs.ts";
 import { until } from "../../support/until.ts";
 
 const SECRET = "hunter2";
 const PRINTS = `#!/bin/sh\necho "password=${SECRET}"\n`;
-
-/** A guest with one script as its hook. */
-class Guest {
-  readonly directory = temporary();
-  readonly hook = join(this.directory.path, "hooks", "10-hook");
-  readonly socket = join(this.directory.path, "run", "hooks.sock");
-  readonly #agents: TestAgent[] = [];
-
-  constructor(readonly target: Target, text: string) {
-    mkdirSync(join(this.directory.path, "hooks"));
-    script(this.hook, text);
-  }
-
-  async start(): Promise<TestAgent> {
-    const agent = await TestAgent.start(this.target, [
-      `--runtime-directory=${this.directory.path}/run`,
-      `--hooks-socket=${this.socket}`,
-      `--hook-directories=${this.directory.path}/hooks`,
-      "--no-compact-memory",
-    ]);
-    this.#agents.push(agent);
-    await until("the hooks socket", () => existsSync(this.socket));
-    return agent;
-  }
-
-  async end(): Promise<void> {
-    for (const agent of this.#agents) await agent.stop();
-    this.directory.remove();
-  }
-}
 
 /** How often a text has the secret. */
 function told(text: string): number {
@@ -56,12 +25,8 @@ export function hookReports(target: Target): void {
       text: string,
       work: (guest: Guest, agent: TestAgent) => Promise<void>,
     ): Promise<void> {
-      const guest = new Guest(target, text);
-      try {
-        await work(guest, await guest.start());
-      } finally {
-        await guest.end();
-      }
+      await using guest = new Guest(target, () => text);
+      await work(guest, await guest.start("--no-compact-memory"));
     }
 
     async function assertStatusSilent(agent: TestAgent): Promise<void> {
@@ -85,8 +50,7 @@ export function hookReports(target: Target): void {
         await until("the log", () => told(agent.output) === 4);
         // Nor has what a next agent did at its start.
         await agent.settle();
-        agent.kill("SIGKILL");
-        await until("its end", () => agent.exitCode !== undefined);
+        await guest.kill(agent);
         const next = await guest.start();
         await assertStatusSilent(next);
         assert.equal(told(next.output), 1);
@@ -110,7 +74,7 @@ export function hookReports(target: Target): void {
 
     test("nor is what a program answers", () =>
       inGuest("#!/bin/sh\n", async (guest, agent) => {
-        const db = new RequestProgram(guest.directory.path, "db");
+        const db = new RequestProgram(guest.path, "db");
         await db.start();
         try {
           await db.register(guest.socket);

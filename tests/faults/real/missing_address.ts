@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Target, TestAgent } from "../../support/agent.ts";
 import { TestAddress, withoutAddresses } from "../../support/address.ts";
-import { switchesOf } from "../../support/proc.ts";
+import { silence } from "../../support/silence.ts";
 import { ask } from "../../support/raw.ts";
 import { until } from "../../support/until.ts";
 
@@ -33,20 +33,6 @@ async function waitsFor(agent: TestAgent, { text }: TestAddress) {
       (at as string[]).includes(`${text}:0`)
     );
   });
-}
-
-/** No wakeup of any thread for a while: one that ends late may cost the first ones. */
-async function silence(agent: TestAgent): Promise<void> {
-  let switches = switchesOf(agent.pid);
-  let since = performance.now();
-  await until(`${SILENCE_MS} ms without a wakeup`, () => {
-    const now = switchesOf(agent.pid);
-    if (now !== switches) {
-      switches = now;
-      since = performance.now();
-    }
-    return performance.now() - since >= SILENCE_MS;
-  }, 10 * SILENCE_MS);
 }
 
 /** An address to listen on that the machine does not have yet. */
@@ -80,7 +66,7 @@ export function missingAddress(target: Target): void {
       await waitsFor(agent, address);
       assert.equal((await agent.settle()).status, 200);
       address.add();
-      await silence(agent);
+      await silence(agent.pid, SILENCE_MS);
       assert.equal(portAt(agent, address), undefined);
       assert.equal((await agent.health()).status, 200);
       await listensAt(agent, address);

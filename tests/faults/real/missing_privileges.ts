@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
-  chmodSync,
-  copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
+  realpathSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Target, TestAgent } from "../../support/agent.ts";
+import { commandOf, type Target, TestAgent } from "../../support/agent.ts";
 import { owe } from "../../support/cleanup.ts";
 import { temporary } from "../../support/hooks.ts";
-import { round, statusOf, works } from "./round.ts";
+import { round, statusOf, withoutFfi, works } from "./round.ts";
 
 const DROP = [
   "setpriv",
@@ -28,6 +28,35 @@ const cannotDrop = works(DROP[0], ...DROP.slice(1), "true")
 const SMALL_DISK = [
   ...["mount", "-t", "tmpfs", "-o", "size=4k", "lull"],
 ] as [string, ...string[]];
+
+/**
+ * The command that runs the agent as a user without rights. The project may be in root's home
+ * directory, so the agent and its runtime are copied into `directory`. The shell replaces the
+ * command of the target, which ends with the path of the agent, by the one of the copy.
+ */
+function asPlainUser(target: Target, directory: string): string[] {
+  const command = commandOf(target);
+  const copy = (from: string, name: string) => {
+    const to = join(directory, name);
+    cpSync(realpathSync(from), to, { recursive: true });
+    return to;
+  };
+  const root = fileURLToPath(new URL("../../../", import.meta.url).href);
+  const copied = target === "binary" ? [copy(command[0], "lull")] : [
+    copy(which(command[0]), "runtime"),
+    ...command.slice(1, -1),
+    // Of the sources, Deno and Bun would need the packages as well.
+    join(copy(join(root, "dist/deno"), "bundle"), "main.js"),
+  ];
+  spawnSync("chmod", ["-R", "a+rX", directory]);
+  const drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  const script = `cd /; shift ${command.length}; exec ${copied.join(" ")} "$@"`;
+  return [...drop, "--", "sh", "-c", script, "sh"];
+}
+
+function which(program: string): string {
+  return execFileSync("which", [program], { encoding: "utf8" }).trim();
+}
 
 /** An agent that lacks something. */
 export function missingPrivileges(target: Target): void {
@@ -51,32 +80,14 @@ export function missingPrivileges(target: Target): void {
     });
 
     test("a plain user: what needs root says so, the rest works", {
-      skip: cannotDrop ||
-        (target === "binary"
-          ? false
-          : "the runtime and its packages are root's; the binary is tested"),
+      skip: cannotDrop,
     }, async () => {
-      // Where a plain user may come: the project may lie in root's home.
-      const binary = join(directory.path, "lull");
-      copyFileSync(
-        fileURLToPath(new URL("../../../dist/lull", import.meta.url).href),
-        binary,
-      );
-      chmodSync(directory.path, 0o755);
-      chmodSync(binary, 0o755);
-      const user = ["setpriv", "--reuid=65534", "--regid=65534"];
       const agent = await TestAgent.start(
         target,
-        [
-          "--runtime-directory=/run/lull-that-nobody-may-make",
-          "--hooks-socket=",
-        ],
-        {},
-        [
-          ...[...user, "--clear-groups", "--", "sh", "-c"],
-          // $1 is the path that the test knows.
-          ...['shift; exec "$0" "$@"', binary],
-        ],
+        ["--runtime-directory=/run/lull-no-rights", "--hooks-socket="],
+        // Deno's cache, and the directory of the process, must be readable.
+        { DENO_DIR: join(directory.path, "cache") },
+        asPlainUser(target, directory.path),
       );
       try {
         const steps = await round(agent);
@@ -89,10 +100,9 @@ export function missingPrivileges(target: Target): void {
       }
     });
 
-    test("no FFI: what needs the C library is skipped, the rest works", {
-      skip: target === "deno" ? "Deno has no switch for it" : false,
-    }, async () => {
-      const agent = await TestAgent.start(target, [], { BUN_JSC_useJIT: "0" });
+    test("no FFI: what needs the C library is skipped, the rest works", async () => {
+      const { env, prefix } = withoutFfi(target);
+      const agent = await TestAgent.start(target, [], env, prefix);
       try {
         assert.ok(agent.output.includes("C library could not be loaded"));
         const steps = await round(agent);

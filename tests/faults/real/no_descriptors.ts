@@ -101,7 +101,7 @@ async function freezeStarved(
   return (await known.response(20_000)).status;
 }
 
-/** Whoever says nothing to a quiesced agent stays inside the kernel. */
+/** A client that sends nothing to a quiesced agent stays inside the kernel. */
 async function looksAtItsNewSocket(agent: TestAgent): Promise<void> {
   assert.equal((await agent.settle()).status, 200);
   const silent = await Raw.open(agent.port);

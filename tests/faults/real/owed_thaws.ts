@@ -6,46 +6,22 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { type Target, TestAgent } from "../../support/agent.ts";
-import { temporary } from "../../support/hooks.ts";
+import type { Target, TestAgent } from "../../support/agent.ts";
+import { Guest } from "../../support/guest.ts";
 import { overUnix } from "../../support/over_unix.ts";
 import { EventsProgram, RequestProgram } from "../../support/programs.ts";
 import { until } from "../../support/until.ts";
 
-/** A guest whose agents come and go. */
-class Guest {
-  readonly directory = temporary();
-  readonly run = join(this.directory.path, "run");
-  readonly socket = join(this.run, "hooks.sock");
-  readonly db = new RequestProgram(this.directory.path, "db");
+/** A guest with two programs that take part. */
+class ProgramGuest extends Guest {
+  readonly db = new RequestProgram(this.path, "db");
   readonly app = new EventsProgram("app");
-  readonly #agents: TestAgent[] = [];
 
-  constructor(readonly target: Target) {}
-
-  async start(...flags: string[]): Promise<TestAgent> {
-    const agent = await TestAgent.start(this.target, [
-      `--runtime-directory=${this.run}`,
-      `--hooks-socket=${this.socket}`,
-      `--hook-directories=${this.directory.path}/none`,
-      "--no-compact-memory",
-      ...flags,
-    ]);
-    this.#agents.push(agent);
-    await until("the hooks socket", () => existsSync(this.socket));
-    return agent;
-  }
-
-  /** Quiesces it and kills it. */
+  /** Quiesces an agent and kills it. */
   async killQuiesced(agent: TestAgent): Promise<void> {
     const reply = await agent.settle();
     assert.equal(reply.status, 200, reply.body);
     await this.kill(agent);
-  }
-
-  async kill(agent: TestAgent): Promise<void> {
-    agent.kill("SIGKILL");
-    await until("its end", () => agent.exitCode !== undefined);
   }
 
   /** The changes that are recorded now, as JSON. */
@@ -56,11 +32,10 @@ class Guest {
       .map((name) => readFileSync(join(path, name), "utf8"));
   }
 
-  async end(): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     this.db.stop();
     this.app.end();
-    for (const agent of this.#agents) await agent.stop();
-    this.directory.remove();
+    await super[Symbol.asyncDispose]();
   }
 }
 
@@ -77,7 +52,10 @@ async function repairedBy(agent: TestAgent): Promise<Repaired[]> {
 }
 
 /** Waits until nothing is owed, and checks that all of them say so. */
-async function assertPaid(guest: Guest, agent: TestAgent): Promise<void> {
+async function assertPaid(
+  guest: ProgramGuest,
+  agent: TestAgent,
+): Promise<void> {
   await until("an empty journal", () => guest.journal.length === 0);
   const [repaired] = await repairedBy(agent);
   assert.equal(repaired?.status, "repaired");
@@ -93,15 +71,11 @@ function last(calls: readonly string[]): string | undefined {
 export function owedThaws(target: Target): void {
   describe(`owed thaws on ${target}`, () => {
     async function inGuest(
-      work: (guest: Guest) => Promise<void>,
+      work: (guest: ProgramGuest) => Promise<void>,
     ): Promise<void> {
-      const guest = new Guest(target);
-      try {
-        await guest.db.start();
-        await work(guest);
-      } finally {
-        await guest.end();
-      }
+      await using guest = new ProgramGuest(target);
+      await guest.db.start();
+      await work(guest);
     }
 
     test("kill -9, the program lives: the next agent calls its thaw", () =>

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import type { TestAgent } from "../../support/agent.ts";
+import { runtimeOf, type Target, type TestAgent } from "../../support/agent.ts";
 import { masksOf } from "../../support/proc.ts";
 
 /** A step, as a report has it. */
@@ -36,6 +36,17 @@ export async function round(agent: TestAgent): Promise<Step[]> {
 /** How a step ended, if it ran. */
 export function statusOf(steps: Step[], name: string): string | undefined {
   return steps.find((step) => step.name === name)?.status;
+}
+
+/** The environment and the command prefix of an agent that cannot load the C library. */
+export function withoutFfi(
+  target: Target,
+): { env: Record<string, string>; prefix: string[] } {
+  // The command on Deno begins with `deno run -A`.
+  const denied = 'shift 2; exec "$0" run -A --deny-ffi "$@"';
+  return runtimeOf(target) === "deno"
+    ? { env: {}, prefix: ["sh", "-c", denied] }
+    : { env: { BUN_JSC_useJIT: "0" }, prefix: [] };
 }
 
 /** Descriptors of an agent that is to have few, and what starts it so. */

@@ -1,11 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-} from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import {
@@ -15,66 +9,34 @@ import {
   type Target,
   TestAgent,
 } from "../../support/agent.ts";
-import { script, temporary } from "../../support/hooks.ts";
+import { Guest, notingHook } from "../../support/guest.ts";
 import { descriptorsOf } from "../../support/proc.ts";
-import { until } from "../../support/until.ts";
-import { works } from "./round.ts";
+import { withoutFfi, works } from "./round.ts";
 
 /** A guest with a hook that notes its calls and what it inherited. */
-class Guest implements Disposable {
-  readonly #directory = temporary();
-  readonly #calls = join(this.#directory.path, "calls");
-  readonly run = join(this.#directory.path, "run");
-  readonly #hooks = join(this.#directory.path, "hooks");
-
-  constructor() {
-    mkdirSync(this.#hooks);
-    // The process that stays in the background would keep an inherited lock.
-    script(
-      join(this.#hooks, "hook"),
-      `#!/bin/sh
-echo "$1" >> ${this.#calls}
-ls -l /proc/self/fd >> ${this.#directory.path}/inherited
+function newGuest(target: Target): Guest {
+  return new Guest(
+    target,
+    (path) =>
+      // The process that stays in the background would keep an inherited lock.
+      `${notingHook(path)}ls -l /proc/self/fd >> ${path}/inherited
 [ "$1" = freeze ] && { sleep 5 >/dev/null 2>&1 & }
 true
 `,
-    );
-  }
+  );
+}
 
-  get flags(): string[] {
-    return [
-      `--runtime-directory=${this.run}`,
-      `--hook-directories=${this.#hooks}`,
-    ];
-  }
-
-  /** The calls of the hook so far, in their order. */
-  get calls(): string[] {
-    if (!existsSync(this.#calls)) return [];
-    return readFileSync(this.#calls, "utf8").trim().split("\n");
-  }
-
-  /** What the hook's process had open. */
-  get inherited(): string {
-    return readFileSync(join(this.#directory.path, "inherited"), "utf8");
-  }
-
-  /** Each file of the runtime directory with its time and, if it is no socket, its content. */
-  get files(): Record<string, unknown> {
-    const names = readdirSync(this.run, { recursive: true }) as string[];
-    return Object.fromEntries(
-      names.sort().map((name) => {
-        const path = join(this.run, name);
-        const stats = statSync(path);
-        const text = stats.isFile() ? readFileSync(path, "latin1") : undefined;
-        return [name, [stats.ino, stats.mtimeMs, stats.mode, text]];
-      }),
-    );
-  }
-
-  [Symbol.dispose](): void {
-    this.#directory.remove();
-  }
+/** Each file of the runtime directory with its time and, if it is no socket, its content. */
+function filesOf({ run }: Guest): Record<string, unknown> {
+  const names = readdirSync(run, { recursive: true }) as string[];
+  return Object.fromEntries(
+    names.sort().map((name) => {
+      const path = join(run, name);
+      const stats = statSync(path);
+      const text = stats.isFile() ? readFileSync(path, "latin1") : undefined;
+      return [name, [stats.ino, stats.mtimeMs, stats.mode, text]];
+    }),
+  );
 }
 
 function assertRefused({ status, stderr }: Ran, first: TestAgent, run: string) {
@@ -88,11 +50,11 @@ function assertRefused({ status, stderr }: Ran, first: TestAgent, run: string) {
 export function secondAgent(target: Target): void {
   describe(`a second agent on ${target}`, () => {
     test("ends with one line, and touches nothing", async () => {
-      using guest = new Guest();
-      await using first = await TestAgent.start(target, guest.flags);
+      await using guest = newGuest(target);
+      const first = await guest.start();
       assert.equal((await first.settle()).status, 200);
       assert.deepEqual(guest.calls, ["freeze"]);
-      const before = guest.files;
+      const before = filesOf(guest);
       assert.ok("journal" in before && "lock" in before);
       // The port is free: nothing but the lock can stop the second agent.
       const ran = runAgent(target, [
@@ -101,7 +63,7 @@ export function secondAgent(target: Target): void {
         `--hooks-socket=${guest.run}/second.sock`,
       ]);
       assertRefused(ran, first, guest.run);
-      assert.deepEqual(guest.files, before);
+      assert.deepEqual(filesOf(guest), before);
       assert.deepEqual(guest.calls, ["freeze"]);
       assert.equal((await first.status()).state, "quiesced");
       assert.equal((await first.health()).status, 200);
@@ -109,46 +71,30 @@ export function secondAgent(target: Target): void {
     });
 
     test("starts once the first was killed, and repairs", async () => {
-      using guest = new Guest();
-      await using first = await TestAgent.start(target, guest.flags);
+      await using guest = newGuest(target);
+      const first = await guest.start();
       await first.settle();
-      first.kill("SIGKILL");
-      await until("its end", () => first.exitCode !== undefined);
-      await using second = await TestAgent.start(target, guest.flags);
+      await guest.kill(first);
+      const second = await guest.start();
       assert.deepEqual(guest.calls, ["freeze", "thaw"]);
       const lock = readFileSync(join(guest.run, "lock"), "latin1");
       assert.equal(lock, `${second.pid}\n`);
     });
 
     test("hooks do not inherit the lock", async () => {
-      using guest = new Guest();
-      await using agent = await TestAgent.start(target, guest.flags);
+      await using guest = newGuest(target);
+      const agent = await guest.start();
       await agent.settle();
       await agent.health();
       const lock = join(guest.run, "lock");
       assert.ok(descriptorsOf(agent.pid).includes(lock));
-      assert.ok(!guest.inherited.includes(lock), guest.inherited);
+      const inherited = guest.read("inherited");
+      assert.ok(inherited !== "" && !inherited.includes(lock), inherited);
     });
 
-    test("is refused without a C library, too", {
-      skip: runtimeOf(target) === "deno"
-        ? "Deno has no switch for it"
-        : works("flock", "--version")
-        ? false
-        : "there is no program flock",
-    }, async () => {
-      using guest = new Guest();
-      const env = { BUN_JSC_useJIT: "0" };
-      await using first = await TestAgent.start(target, guest.flags, env);
-      assert.ok(first.output.includes("C library could not be loaded"));
-      const flags = [...guest.flags, "--listen=127.0.0.1:0"];
-      for (const withLibc of [env, {}]) {
-        assertRefused(runAgent(target, flags, withLibc), first, guest.run);
-      }
-      first.kill("SIGKILL");
-      await until("its end", () => first.exitCode !== undefined);
-      await using _second = await TestAgent.start(target, guest.flags);
-    });
+    // Not on Deno: without FFI, Deno refuses to read /proc/self/fdinfo, which shows
+    // whether the program flock has taken the lock.
+    if (runtimeOf(target) === "bun") refusedWithoutLibc(target);
 
     test("a directory that cannot be locked is said, and no more", async () => {
       await using agent = await TestAgent.start(target, [
@@ -157,5 +103,22 @@ export function secondAgent(target: Target): void {
       assert.match(agent.output, /runtime directory could not be locked/);
       assert.equal((await agent.health()).status, 200);
     });
+  });
+}
+
+function refusedWithoutLibc(target: Target): void {
+  test("is refused without a C library, too", {
+    skip: works("flock", "--version") ? false : "there is no program flock",
+  }, async () => {
+    await using guest = newGuest(target);
+    const { env } = withoutFfi(target);
+    await using first = await TestAgent.start(target, guest.flags, env);
+    assert.ok(first.output.includes("C library could not be loaded"));
+    const flags = [...guest.flags, "--listen=127.0.0.1:0"];
+    for (const withLibc of [env, {}]) {
+      assertRefused(runAgent(target, flags, withLibc), first, guest.run);
+    }
+    await guest.kill(first);
+    await guest.start();
   });
 }

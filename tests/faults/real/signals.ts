@@ -1,48 +1,19 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
-import { type Target, TestAgent } from "../../support/agent.ts";
-import { script, temporary } from "../../support/hooks.ts";
+import type { Target, TestAgent } from "../../support/agent.ts";
+import { Guest, notingHook } from "../../support/guest.ts";
 import { until } from "../../support/until.ts";
 
-/** A guest with a hook that says when it is called and takes its time. */
-class Guest {
-  readonly #directory = temporary();
-  readonly #said = join(this.#directory.path, "said");
-  readonly #target: Target;
+/** Flags of an agent whose prepares take little time. */
+const QUICK = ["--drop-caches=off", "--no-compact-memory"];
 
-  constructor(target: Target, slow: "freeze" | "thaw" | "neither") {
-    this.#target = target;
-    const hooks = join(this.#directory.path, "hooks");
-    mkdirSync(hooks);
-    script(
-      join(hooks, "hook"),
-      `#!/bin/sh\necho "$1" >> ${this.#said}\n` +
-        `[ "$1" = ${slow} ] && [ ! -e ${this.#said}.once ] && ` +
-        `touch ${this.#said}.once && exec sleep 0.4\ntrue\n`,
-    );
-  }
-
-  /** The calls of the hook so far, in their order. */
-  get calls(): string[] {
-    if (!existsSync(this.#said)) return [];
-    return readFileSync(this.#said, "utf8").trim().split("\n");
-  }
-
-  /** Starts an agent, the first one or one after it. */
-  start(): Promise<TestAgent> {
-    return TestAgent.start(this.#target, [
-      `--runtime-directory=${this.#directory.path}/run`,
-      `--hook-directories=${this.#directory.path}/hooks`,
-      "--drop-caches=off",
-      "--no-compact-memory",
-    ]);
-  }
-
-  remove(): void {
-    this.#directory.remove();
-  }
+/** A guest whose hook takes its time in the first call of a phase. */
+function guestWith(target: Target, slow: State["slow"]): Guest {
+  return new Guest(target, (path) => {
+    const once = `${path}/once`;
+    return `${notingHook(path)}[ "$1" = ${slow} ] && [ ! -e ${once} ] && ` +
+      `touch ${once} && exec sleep 0.4\ntrue\n`;
+  });
 }
 
 interface State {
@@ -52,7 +23,7 @@ interface State {
   readonly reach: (agent: TestAgent, guest: Guest) => Promise<unknown>;
 }
 
-/** A request whose reply nobody waits for. */
+/** Sends a request, and does not wait for the reply. */
 function send(agent: TestAgent, method: string, path: string): void {
   agent.ask(method, path).catch(() => {});
 }
@@ -84,7 +55,7 @@ const STATES: readonly State[] = [
   },
 ];
 
-/** Every freeze is followed by a thaw: nobody in the guest is left waiting. */
+/** Every freeze is followed by a thaw: no program in the guest is left waiting. */
 function assertThawed({ calls }: Guest): void {
   assert.notEqual(calls.at(-1), "freeze", calls.join(", "));
 }
@@ -95,43 +66,29 @@ export function signals(target: Target): void {
     for (const { name, slow, reach } of STATES) {
       for (const signal of ["SIGTERM", "SIGINT"] as const) {
         test(`${signal} while ${name}: recovers, then ends`, async () => {
-          const guest = new Guest(target, slow);
-          const agent = await guest.start();
-          try {
-            await reach(agent, guest);
-            agent.kill(signal);
-            await until("its end", () => agent.exitCode !== undefined, 15_000);
-            assert.equal(agent.exitCode, 0);
-            assertThawed(guest);
-            const last = agent.lines().at(-1);
-            assert.equal(last?.message, "ended");
-            assert.equal(last?.signal, signal);
-          } finally {
-            await agent.stop();
-            guest.remove();
-          }
+          await using guest = guestWith(target, slow);
+          const agent = await guest.start(...QUICK);
+          await reach(agent, guest);
+          agent.kill(signal);
+          await until("its end", () => agent.exitCode !== undefined, 15_000);
+          assert.equal(agent.exitCode, 0);
+          assertThawed(guest);
+          const last = agent.lines().at(-1);
+          assert.equal(last?.message, "ended");
+          assert.equal(last?.signal, signal);
         });
       }
 
       test(`SIGKILL while ${name}: the next start repairs`, async () => {
-        const guest = new Guest(target, slow);
-        const agents: TestAgent[] = [];
-        try {
-          const first = await guest.start();
-          agents.push(first);
-          await reach(first, guest);
-          first.kill("SIGKILL");
-          await until("its end", () => first.exitCode !== undefined);
-          const second = await guest.start();
-          agents.push(second);
-          assertThawed(guest);
-          assert.equal((await second.settle()).status, 200);
-          assert.equal((await second.health()).status, 200);
-          assertThawed(guest);
-        } finally {
-          for (const agent of agents) await agent.stop();
-          guest.remove();
-        }
+        await using guest = guestWith(target, slow);
+        const first = await guest.start(...QUICK);
+        await reach(first, guest);
+        await guest.kill(first);
+        const second = await guest.start(...QUICK);
+        assertThawed(guest);
+        assert.equal((await second.settle()).status, 200);
+        assert.equal((await second.health()).status, 200);
+        assertThawed(guest);
       });
     }
   });

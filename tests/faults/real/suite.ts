@@ -15,10 +15,13 @@ import { missingToken } from "./missing_token.ts";
 import { hookReports } from "./hook_reports.ts";
 import { owedThaws } from "./owed_thaws.ts";
 import { endedServices } from "./ended_services.ts";
+import { hungDisks } from "./hung_disks.ts";
 import { hungMounts } from "./hung_mounts.ts";
 import { missingPrivileges } from "./missing_privileges.ts";
 import { secondAgent } from "./second_agent.ts";
+import { serviceManager } from "./service_manager.ts";
 import { signals } from "./signals.ts";
+import { missingVsock } from "./missing_vsock.ts";
 import { noDescriptors } from "./no_descriptors.ts";
 
 /** Declares the tests for one target. */
@@ -26,6 +29,7 @@ export function faults(target: Target): void {
   secondAgent(target);
   failedStarts(target);
   missingAddress(target);
+  missingVsock(target);
   missingToken(target);
   missingPrivileges(target);
   noDescriptors(target);
@@ -34,9 +38,11 @@ export function faults(target: Target): void {
   maskedSysfs(target);
   unreadLog(target);
   hungMounts(target);
+  hungDisks(target);
   endedServices(target);
   signals(target);
   ending(target);
   owedThaws(target);
   hookReports(target);
+  serviceManager(target);
 }

@@ -15,7 +15,7 @@ const KINDS: Record<string, readonly string[]> = {
   pipe: ["bash", "-c", 'exec "$@" 2> >(exec cat >&2)', "bash"],
 };
 
-/** An agent whose log nobody reads. */
+/** An agent whose log is not read. */
 export function unreadLog(target: Target): void {
   describe(`a log without a reader, on ${target}`, () => {
     for (const [kind, prefix] of Object.entries(KINDS)) {

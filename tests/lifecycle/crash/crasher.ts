@@ -66,6 +66,8 @@ async function make(): Promise<Step> {
       );
       return freezeMountsStep({
         mounts: [target],
+        all: false,
+        holdLog() {},
         holdMs: 10_000,
         needed: () => [],
         journal,

@@ -85,6 +85,7 @@ const clients = {
 const recorded = await record.quiesce({
   operation: "op",
   generation: 0,
+  kind: "full",
   signal: new AbortController().signal,
 });
 const late: Record<string, Client> = {};

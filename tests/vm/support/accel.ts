@@ -7,6 +7,7 @@ import {
 } from "node:fs";
 import { hostname, release } from "node:os";
 import { join } from "node:path";
+import { type GuestKind, GUESTS } from "./guests.ts";
 import { buildImage } from "./image.ts";
 import { Machine } from "./machine.ts";
 import { cacheDir } from "./paths.ts";
@@ -50,10 +51,15 @@ async function probe(say: (line: string) => void): Promise<Accel> {
   }
 }
 
-/** KVM where a guest really runs under it, else TCG; found out once per host. */
+/**
+ * KVM where a guest really runs under it, else TCG; found out once per host. A guest of another
+ * processor is always emulated.
+ */
 export async function accelerator(
   say: (line: string) => void = console.log,
+  guest: GuestKind = "glibc",
 ): Promise<Accel> {
+  if (GUESTS[guest].arch !== process.arch) return "tcg";
   const known = cached();
   if (known) return known;
   const accel = await probe(say);

@@ -1,9 +1,9 @@
 import type {
   PrepareReportDocument,
   RecoverReply,
-  RecoveryReport,
   StatusDocument,
 } from "../../../src/http/routes/documents.ts";
+import type { Recovery } from "../../../src/lifecycle/reports.ts";
 import type * as v from "valibot";
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
@@ -15,7 +15,6 @@ import type { Machine } from "./machine.ts";
 
 /** The reply of a recover, and the report in it. */
 type RecoverReplyDocument = v.InferOutput<typeof RecoverReply>;
-type RecoveryDocument = v.InferOutput<typeof RecoveryReport>;
 
 /** Milliseconds to wait for what must happen: machines share a busy host. */
 export const LIMIT = 60_000;
@@ -80,7 +79,7 @@ export async function status(machine: Machine): Promise<StatusDocument> {
 }
 
 /** Waits until the guest has recovered, and gives the report of that. */
-export async function recovered(machine: Machine): Promise<RecoveryDocument> {
+export async function recovered(machine: Machine): Promise<Recovery> {
   return await until("the recovery", async () => {
     const { state, lastRecovery } = await status(machine);
     return state === "running" ? lastRecovery : undefined;
@@ -137,7 +136,7 @@ export async function callRecover(
 export async function recover(
   machine: Machine,
   words: RecoverWords = {},
-): Promise<RecoveryDocument> {
+): Promise<Recovery> {
   const { status, reply } = await callRecover(machine, words);
   assert.equal(status, 200, JSON.stringify(reply));
   assert.ok(reply.recovery);

@@ -20,7 +20,10 @@ const FLAGS = ["--zero-memory-mib=0"];
 
 /** Prints the log of a machine's agent, and what the machine's console said. */
 async function tell(machine: Machine): Promise<void> {
-  const words = await machine.exec("tail -n 40 /run/lull.log", TELL_LIMIT)
+  const words = await machine.exec(
+    "tail -n 40 /run/lull.log 2>/dev/null || journalctl -u lull -n 40",
+    TELL_LIMIT,
+  )
     .then(({ stdout }) => stdout, (error) => `no log: ${error}`);
   say(`${words.trimEnd()}\n${machine.lastWords()}`);
 }
@@ -57,10 +60,10 @@ export class Fleet {
   }
 
   async #makeBase(): Promise<Snapshot> {
-    const { name, binary, extra, ...boot } = this.#options;
+    const { name, guest, binary, extra, ...boot } = this.#options;
     const variant = this.variant;
-    const image = buildImage({ variant, name, binary, extra }, say);
-    const accel = await accelerator(say);
+    const image = buildImage({ variant, guest, name, binary, extra }, say);
+    const accel = await accelerator(say, guest);
     say(`${variant}: booting under ${accel}`);
     const begin = performance.now();
     const flags = [...FLAGS, ...boot.flags ?? []];
@@ -104,7 +107,7 @@ export class Fleet {
 
   /**
    * A test whose machines end with it. Where it fails, they first tell what
-   * their agents said: nobody can ask them later.
+   * their agents said: they cannot be asked later.
    */
   test(name: string, body: () => Promise<void>): void {
     test(name, async () => {

@@ -1,6 +1,8 @@
 /**
  * The hardware of a machine, and how QEMU is told of it.
  */
+import { generationArguments } from "./generation_id.ts";
+import { GUESTS } from "./guests.ts";
 import type { Image } from "./image.ts";
 
 /** How the guest's processor is made: by the hardware, or in software. */
@@ -33,7 +35,22 @@ export interface Hardware {
    * are touched; the host then maps up to 15 pages beside each of them, too.
    */
   readonly memoryFile: "none" | "whole" | "lazy";
+  /**
+   * What the guest's root filesystem is: a layer in memory over the image, or a
+   * disk that is a copy of the image, which the guest writes to ("disk") or has
+   * mounted read-only ("readonly"). "overlay": a disk whose file has only what the
+   * guest has written; it can be copied only while the machine stands still.
+   */
+  readonly root: "layer" | "disk" | "readonly" | "overlay";
+  /** Whether devices can be plugged into the running machine: on the bus HOT_BUS. */
+  readonly hotplug: boolean;
 }
+
+/** The file of a root filesystem that is a disk, in QEMU's folder. */
+export const ROOT_FILE = "root.disk";
+
+/** The bus for devices that are plugged in while the machine runs. */
+export const HOT_BUS = "hot";
 
 /** The file of the guest's memory, in QEMU's folder: byte for byte as the guest sees it. */
 export const MEMORY_FILE = "memory";
@@ -41,12 +58,15 @@ export const MEMORY_FILE = "memory";
 /** QEMU's arguments for it; with `incoming` it waits for a snapshot. */
 export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
   const { image, accel, guid } = hardware;
+  const { arch, cpu } = GUESTS[image.guest];
+  const arm64 = arch === "arm64";
   const flags = Buffer.from(hardware.flags.join("\n")).toString("base64");
   const forward = (port: number) => `hostfwd=tcp:127.0.0.1:0-:${port}`;
   const args = [
-    "-nodefaults -no-user-config -display none -no-reboot -M q35",
+    "-nodefaults -no-user-config -display none -no-reboot",
+    `-M ${arm64 ? "virt,gic-version=3" : "q35"}`,
     `-accel ${accel === "kvm" ? "kvm" : "tcg,thread=multi"}`,
-    `-cpu ${accel === "kvm" ? "host" : "Haswell"}`,
+    `-cpu ${accel === "kvm" ? "host" : cpu}`,
     `-smp ${hardware.cpus} -m ${hardware.memory} -rtc ${hardware.rtc}`,
     "-qmp stdio -serial file:console.log",
     "-device virtio-blk-pci,drive=root -device virtio-blk-pci,drive=data",
@@ -64,7 +84,11 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
       "-machine memory-backend=m",
     );
   }
-  if (guid) args.push(`-device vmgenid,guid=${guid}`);
+  if (hardware.hotplug) {
+    args.push(`-device pcie-root-port,id=${HOT_BUS},chassis=1`);
+  }
+  if (guid && !arm64) args.push(`-device vmgenid,guid=${guid}`);
+  if (guid && arm64) args.push(...generationArguments());
   if (hardware.rng) args.push("-device virtio-rng-pci");
   if (hardware.balloon) {
     args.push("-device virtio-balloon-pci,free-page-reporting=on");
@@ -74,14 +98,21 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     ...args.flatMap((words) => words.split(" ")),
     // These may have blanks; QEMU wants a comma in a value twice.
     "-drive",
-    `if=none,id=root,format=raw,readonly=on,file=${
-      image.disk.replaceAll(",", ",,")
-    }`,
+    hardware.root === "layer"
+      ? `if=none,id=root,format=raw,readonly=on,file=${
+        image.disk.replaceAll(",", ",,")
+      }`
+      : `if=none,id=root,format=${
+        hardware.root === "overlay" ? "qcow2" : "raw"
+      },cache=unsafe,file=${ROOT_FILE}`,
     "-kernel",
     image.kernel,
     "-initrd",
     image.initramfs,
     "-append",
-    `console=ttyS0 quiet panic=-1 lull.flags=${flags}`,
+    `console=${
+      arm64 ? "ttyAMA0" : "ttyS0"
+    } quiet panic=-1 net.ifnames=0 systemd.show_status=0 ` +
+    `lull.root=${hardware.root} lull.flags=${flags}`,
   ];
 }

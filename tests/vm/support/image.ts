@@ -4,147 +4,34 @@
  * @module
  */
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { ensureDeps } from "./deps.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { guestKernel, MODULES } from "./kernel.ts";
-import { distDir, guestDir, projectDir } from "./paths.ts";
-import { run, runText, which } from "./run.ts";
-import { addBusybox, addFile, addProgram, addText, treeBytes } from "./tree.ts";
+import { type GuestKind, GUESTS } from "./guests.ts";
+import { buildInitramfs } from "./initramfs.ts";
+import { distDir } from "./paths.ts";
+import { buildRootfs, type ImageOptions, rootfsInputs } from "./rootfs.ts";
+import { run } from "./run.ts";
+import { treeBytes } from "./tree.ts";
 
-/** Which agent the guest runs: the compiled binary, its script for Deno, none. */
-export type Variant = "bun" | "deno" | "none";
-
-/** What goes into an image. */
-export interface ImageOptions {
-  readonly variant: Variant;
-  /** The folder under dist/vm; the variant's name if not given. */
-  readonly name?: string;
-  /** The agent's binary; dist/lull if not given. */
-  readonly binary?: string;
-  /** The folder with the agent's main.js for Deno; dist/deno if not given. */
-  readonly bundle?: string;
-  /** More files: path in the guest to path here. Programs bring their libraries. */
-  readonly extra?: Readonly<Record<string, string>>;
-}
+export type { ImageOptions, Variant } from "./rootfs.ts";
 
 /** What a guest boots from. */
 export interface Image {
+  readonly guest: GuestKind;
   readonly kernel: string;
   readonly initramfs: string;
   /** The root filesystem, never written to. */
   readonly disk: string;
   /** An empty ext4 filesystem, of which each machine gets a copy as /data. */
   readonly data: string;
-}
-
-const SCRIPTS: Readonly<Record<string, string>> = {
-  "/etc/init.d/rc": "rc.sh",
-  "/etc/init.d/helper": "helper.sh",
-  "/etc/init.d/lull": "lull.sh",
-  "/srv/helper/cgi-bin/exec": "exec.sh",
-  "/srv/tests/recorder": "recorder.sh",
-  "/srv/tests/holder": "holder.sh",
-};
-
-/** Programs of this host that tests run in the guest. */
-const PROGRAMS: Readonly<Record<string, string>> = {
-  "/bin/bash": "bash",
-  "/usr/bin/sqlite3": "sqlite3",
-};
-
-function programPath(name: string): string {
-  const path = which(name);
-  if (!path) throw new Error(`Cannot build an image: there is no ${name}`);
-  return path;
-}
-
-/** The real program behind `deno`, which npm wraps. */
-function denoPath(): string {
-  const local = join(projectDir, ".tools", "bin", "deno");
-  return runText(existsSync(local) ? local : "deno", [
-    "eval",
-    "console.log(Deno.execPath())",
-  ]);
-}
-
-function buildInitramfs(dir: string): void {
-  const tree = join(dir, "initramfs");
-  for (const name of ["proc", "dev", "modules"]) {
-    mkdirSync(join(tree, name), { recursive: true });
-  }
-  addBusybox(tree, programPath("busybox"));
-  addFile(tree, "/init", join(guestDir, "initramfs.sh"), 0o755);
-  for (const name of MODULES) {
-    const file = join(guestKernel().modules, `${name}.ko`);
-    addFile(tree, `/modules/${name}.ko`, file);
-  }
-  addText(tree, "/modules/order", `${MODULES.join("\n")}\n`);
-  const names = runText("find", [".", "-mindepth", "1"], { cwd: tree });
-  const archive = run("cpio", ["--create", "--format=newc", "--quiet"], {
-    cwd: tree,
-    input: `${names}\n`,
-  });
-  writeFileSync(join(dir, "initramfs.gz"), gzipSync(archive, { level: 1 }));
-  rmSync(tree, { recursive: true });
-}
-
-function buildTree(tree: string, options: ImageOptions): void {
-  const folders = "bin dev data etc opt proc root run srv sys tmp var/cache";
-  for (const name of folders.split(" ")) {
-    mkdirSync(join(tree, name), { recursive: true });
-  }
-  addBusybox(tree, programPath("busybox"));
-  symlinkSync("bin", join(tree, "sbin"));
-  for (const [path, name] of Object.entries(SCRIPTS)) {
-    addFile(tree, path, join(guestDir, name), 0o755);
-  }
-  addFile(tree, "/etc/inittab", join(guestDir, "inittab"));
-  addText(tree, "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
-  addText(tree, "/etc/group", "root:x:0:\n");
-  addText(tree, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
-  addText(tree, "/etc/resolv.conf", "nameserver 10.0.2.3\n");
-  for (const [path, name] of Object.entries(PROGRAMS)) {
-    addProgram(tree, path, programPath(name));
-  }
-  if (options.variant === "bun") {
-    addProgram(tree, "/usr/local/bin/lull", agentBinary(options));
-  }
-  if (options.variant === "deno") {
-    addProgram(tree, "/usr/local/bin/deno", denoPath());
-    const script = join(guestDir, "deno_lull.sh");
-    addFile(tree, "/usr/local/bin/lull", script, 0o755);
-    cpSync(agentBundle(options), join(tree, "opt/lull"), { recursive: true });
-  }
-  for (const [path, source] of Object.entries(options.extra ?? {})) {
-    addProgram(tree, path, source);
-  }
-}
-
-function agentBinary(options: ImageOptions): string {
-  return options.binary ?? built("lull");
-}
-
-function agentBundle(options: ImageOptions): string {
-  return options.bundle ?? built("deno");
-}
-
-function built(name: string): string {
-  const path = join(projectDir, "dist", name);
-  if (existsSync(path)) return path;
-  throw new Error(
-    `Cannot build an image: there is no ${path}, run \`make build\` first`,
-  );
 }
 
 /** Makes an ext4 filesystem of so many bytes out of a folder, or an empty one. */
@@ -165,47 +52,35 @@ function makeFilesystem(file: string, bytes: number, tree?: string): void {
   ]);
 }
 
-/** Everything that a change of must lead to a new image. */
-function inputs(options: ImageOptions): string[] {
-  const list = [
-    join(import.meta.dirname ?? ".", "image.ts"),
-    join(import.meta.dirname ?? ".", "tree.ts"),
-    join(import.meta.dirname ?? ".", "kernel.ts"),
-    guestDir,
-    guestKernel().image,
-    programPath("busybox"),
-    ...Object.values(PROGRAMS).map(programPath),
-    ...Object.values(options.extra ?? {}),
-  ];
-  if (options.variant === "bun") list.push(agentBinary(options));
-  if (options.variant === "deno") list.push(denoPath(), agentBundle(options));
-  return list;
-}
-
 /** Builds an image, or takes the one from before if none of its inputs has changed. */
 export function buildImage(
   options: ImageOptions,
   say: (line: string) => void = console.log,
 ): Image {
-  const kernel = ensureDeps(() => {});
-  const name = options.name ?? options.variant;
+  const { guest = "glibc" } = options;
+  const kernel = ensureDeps(() => {}, guest);
+  const kind = guest === "glibc" ? "" : `${guest}-`;
+  const name = options.name ?? `${kind}${options.variant}`;
   const dir = join(distDir, name);
   const image: Image = {
+    guest,
     kernel: kernel.image,
     initramfs: join(dir, "initramfs.gz"),
     disk: join(dir, "root.ext4"),
     data: join(dir, "data.ext4"),
   };
   const stamp = join(dir, "inputs");
-  const print = fingerprint(inputs(options), options);
+  const print = fingerprint(rootfsInputs(options), options);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === print) return image;
   const start = performance.now();
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  buildInitramfs(dir);
+  buildInitramfs(dir, guest);
   const tree = join(dir, "tree");
-  buildTree(tree, options);
-  makeFilesystem(image.disk, treeBytes(tree) * 1.05 + (16 << 20), tree);
+  buildRootfs(tree, options);
+  // A guest that writes to its root filesystem needs room there.
+  const room = GUESTS[guest].root === "layer" ? 16 << 20 : 512 << 20;
+  makeFilesystem(image.disk, treeBytes(tree) * 1.05 + room, tree);
   makeFilesystem(image.data, 16 << 20);
   rmSync(tree, { recursive: true });
   writeFileSync(stamp, print);

@@ -1,5 +1,6 @@
 /**
- * The guest's kernel, taken out of Debian's package without installing it.
+ * The guest's kernel, taken out of Debian's package without installing it. Each kind of guest names
+ * its kernel.
  * @module
  */
 import {
@@ -13,6 +14,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { ForeignApt } from "./apt.ts";
+import type { KernelKind } from "./guests.ts";
 import { cacheDir } from "./paths.ts";
 import { run, runText, which } from "./run.ts";
 
@@ -25,14 +28,15 @@ export interface GuestKernel {
   readonly modules: string;
 }
 
-/** The first one that is there is taken; where 6.12 is the release's own kernel only the second is. */
-const KERNEL_PACKAGES = [
-  "linux-image-6.12-cloud-amd64",
-  "linux-image-cloud-amd64",
-];
+/** The packages of each kernel: the first one that exists and is new enough is taken. */
+const PACKAGES: Readonly<Record<KernelKind, readonly string[]>> = {
+  amd64: ["linux-image-6.12-cloud-amd64", "linux-image-cloud-amd64"],
+  arm64: ["linux-image-6.12-cloud-arm64", "linux-image-cloud-arm64"],
+  "arm64-16k": ["linux-image-6.12-arm64-16k", "linux-image-arm64-16k"],
+};
 
-/** The modules of the guest in the order in which they load; each needs only those before it. */
-export const MODULES: readonly string[] = [
+/** The modules of all guests in the order in which they load; each needs only those before it. */
+const MODULES: readonly string[] = [
   "virtio_blk",
   "overlay",
   "failover",
@@ -40,19 +44,49 @@ export const MODULES: readonly string[] = [
   "virtio_net",
   "virtio_balloon",
   "virtio-rng",
-  "ptp_kvm",
   "inet_diag",
   "tcp_diag",
 ];
 
-const kernelDir = join(cacheDir, "kernel");
+/** What else is a module in one kernel, and built into the others. */
+const MORE_MODULES: Readonly<Record<KernelKind, readonly string[]>> = {
+  amd64: ["ptp_kvm"],
+  arm64: [],
+  "arm64-16k": ["crc16", "crc32c_generic", "mbcache", "jbd2", "ext4"],
+};
+
+/** The modules of vsock in the order in which they load. The test of vsock loads them itself. */
+export const VSOCK_MODULES: readonly string[] = [
+  "vsock",
+  "vmw_vsock_virtio_transport_common",
+  "vmw_vsock_virtio_transport",
+  "vsock_loopback",
+];
+
+/** The modules of a guest with this kernel, in the order in which they load. */
+export function modulesOf(kind: KernelKind): readonly string[] {
+  return [...MORE_MODULES[kind], ...MODULES];
+}
+
+/** The modules that the cache has. */
+function cachedModules(kind: KernelKind): readonly string[] {
+  const vsock = kind === "amd64" ? VSOCK_MODULES : [];
+  return [...modulesOf(kind), ...vsock];
+}
+
+function dirOf(kind: KernelKind): string {
+  return join(cacheDir, kind === "amd64" ? "kernel" : `kernel-${kind}`);
+}
 
 /** The kernel in the cache, or undefined. */
-export function cachedKernel(): GuestKernel | undefined {
+export function cachedKernel(
+  kind: KernelKind = "amd64",
+): GuestKernel | undefined {
+  const kernelDir = dirOf(kind);
   const stamp = join(kernelDir, "version");
   if (!existsSync(stamp)) return undefined;
   const modules = join(kernelDir, "modules");
-  const complete = MODULES.every((name) =>
+  const complete = cachedModules(kind).every((name) =>
     existsSync(join(modules, `${name}.ko`))
   );
   if (!complete) return undefined;
@@ -61,24 +95,38 @@ export function cachedKernel(): GuestKernel | undefined {
 }
 
 /** The kernel that `make vm-deps` has put into the cache; an Error that names the command if it has not. */
-export function guestKernel(): GuestKernel {
-  const kernel = cachedKernel();
+export function guestKernel(kind: KernelKind = "amd64"): GuestKernel {
+  const kernel = cachedKernel(kind);
   if (kernel) return kernel;
   throw new Error(
-    "Cannot find the guest kernel: the cache has none, run `make vm-deps` first",
+    `Cannot find the guest kernel ${kind}: the cache has none, run \`make vm-deps\` first`,
   );
 }
 
+/** The apt that knows the packages of a kernel. */
+interface Apt {
+  cache(...words: string[]): string;
+  download(pkg: string, into: string): string;
+}
+
+const ownApt: Apt = {
+  cache: (...words) => runText("apt-cache", words),
+  download(pkg, into) {
+    run("apt-get", ["-qq", "download", pkg], { cwd: into });
+    return findFiles(into, ".deb")[0];
+  },
+};
+
 /** The real package behind a meta package: its only dependency of that kind. */
-function realKernelPackage(meta: string): string | undefined {
+function realKernelPackage(apt: Apt, meta: string): string | undefined {
   let depends: string;
   try {
-    depends = runText("apt-cache", ["depends", "--important", meta]);
+    depends = apt.cache("depends", "--important", meta);
   } catch {
     // apt-cache fails for an unknown package; the caller tries the next name.
     return undefined;
   }
-  const match = /linux-image-(\d+)\.(\d+)\S*-cloud-amd64/.exec(
+  const match = /linux-image-(\d+)\.(\d+)\S*/.exec(
     depends.split("\n").slice(1).join("\n"),
   );
   if (!match) return undefined;
@@ -93,18 +141,18 @@ function findFiles(folder: string, suffix: string): string[] {
     .map((name) => join(folder, name));
 }
 
-function unpackKernel(pkg: string): void {
+function unpackKernel(kind: KernelKind, apt: Apt, pkg: string): void {
+  const kernelDir = dirOf(kind);
   mkdirSync(cacheDir, { recursive: true });
   const work = mkdtempSync(join(cacheDir, "fetch-"));
   try {
-    run("apt-get", ["-qq", "download", pkg], { cwd: work });
-    const [archive] = findFiles(work, ".deb");
+    const archive = apt.download(pkg, work);
     const tree = join(work, "tree");
     run("dpkg-deb", ["-x", archive, tree]);
     const out = join(work, "out");
     mkdirSync(join(out, "modules"), { recursive: true });
     const packed = findFiles(tree, ".ko.xz");
-    for (const name of MODULES) {
+    for (const name of cachedModules(kind)) {
       const file = packed.find((path) => path.endsWith(`/${name}.ko.xz`));
       if (!file) {
         throw new Error(
@@ -128,30 +176,34 @@ function unpackKernel(pkg: string): void {
   }
 }
 
-/** Puts the kernel into the cache; `update` gets apt its lists, where it can. */
+/** Puts the kernel into the cache; `update` gets this machine's apt its lists, where it can. */
 export function fetchKernel(
+  kind: KernelKind,
   update: () => void,
   say: (line: string) => void,
 ): GuestKernel {
+  const packages = PACKAGES[kind];
   if (which("apt-get") === undefined || which("dpkg-deb") === undefined) {
     throw new Error(
       `Cannot fetch the guest kernel ${
-        KERNEL_PACKAGES[0]
+        packages[0]
       }: this system has no apt-get or no dpkg-deb`,
     );
   }
-  update();
-  const pkg = KERNEL_PACKAGES.map(realKernelPackage).find(Boolean);
+  if (kind === "amd64") update();
+  const apt = kind === "amd64" ? ownApt : new ForeignApt({ arch: "arm64" });
+  const pkg = packages.map((name) => realKernelPackage(apt, name))
+    .find(Boolean);
   if (!pkg) {
     throw new Error(
       `Cannot fetch the guest kernel: apt knows neither ${
-        KERNEL_PACKAGES.join(" nor ")
+        packages.join(" nor ")
       } with Linux 6.12 or newer`,
     );
   }
   say(`vm-deps: fetching ${pkg}`);
-  unpackKernel(pkg);
-  const kernel = guestKernel();
+  unpackKernel(kind, apt, pkg);
+  const kernel = guestKernel(kind);
   say(`vm-deps: guest kernel ${kernel.version} is in the cache`);
   return kernel;
 }

@@ -2,12 +2,15 @@ import { randomUUID } from "node:crypto";
 import { copyFileSync, linkSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { until } from "../../support/until.ts";
+import { changeGenerationId } from "./generation_id.ts";
 import { ANSWER_LIMIT, Guest, type GuestPorts } from "./guest_access.ts";
+import { GUESTS } from "./guests.ts";
 import {
   AGENT_PORT,
   type Hardware,
   HELPER_PORT,
   MEMORY_FILE,
+  ROOT_FILE,
 } from "./hardware.ts";
 import { readState, writeState } from "./migrate.ts";
 import { copySparse, ownDir, Qemu } from "./qemu.ts";
@@ -28,6 +31,8 @@ export interface Snapshot {
   readonly data: string;
   /** The guest's memory, where the hardware has it in a file. */
   readonly memory?: string;
+  /** The root filesystem, where the hardware has it on a disk. */
+  readonly root?: string;
   /** The size of `file`: QEMU writes a page of zeros as a mark only. */
   readonly bytes: number;
   /** From the start of the writing to its end. */
@@ -58,13 +63,15 @@ export class Machine extends Guest {
   /** Starts a machine; it runs, but its agent is not up yet: see `ready`. */
   static async boot(options: BootOptions): Promise<Machine> {
     const hardware: Hardware = {
-      memory: 512,
+      memory: GUESTS[options.image.guest].memory,
       cpus: 2,
       flags: [],
       rng: false,
       balloon: false,
       rtc: "base=utc",
       memoryFile: "none",
+      root: GUESTS[options.image.guest].root,
+      hotplug: false,
       ...options,
       guid: options.guid === "none" ? undefined : options.guid ?? randomUUID(),
     };
@@ -87,6 +94,9 @@ export class Machine extends Guest {
     const qemu = await Qemu.start(hardware, snapshot, true);
     try {
       const ms = await readState(qemu.qmp, hardware, snapshot.file);
+      if (other && GUESTS[was.image.guest].arch === "arm64") {
+        await changeGenerationId(hardware, qemu.dir);
+      }
       return await Machine.#from(hardware, qemu, ms);
     } catch (error) {
       await qemu.end();
@@ -109,6 +119,14 @@ export class Machine extends Guest {
     await this.#qemu.qmp.execute("stop");
   }
 
+  /** Sends one command to QEMU. */
+  async execute<T>(
+    command: string,
+    args: Record<string, unknown> = {},
+  ): Promise<T> {
+    return await this.#qemu.qmp.execute<T>(command, args);
+  }
+
   /** Lets the processors run. */
   async cont(): Promise<void> {
     await this.#qemu.qmp.execute("cont");
@@ -127,14 +145,16 @@ export class Machine extends Guest {
     const ms = await writeState(this.#qemu.qmp, hardware, file);
     const data = join(dir, "data.ext4");
     this.copyDisk(data);
+    const root = hardware.root === "layer" ? undefined : join(dir, ROOT_FILE);
+    if (root !== undefined) this.copyRoot(root);
     const { size: bytes } = statSync(file);
     if (hardware.memoryFile === "none") {
-      return { hardware, file, data, bytes, ms };
+      return { hardware, file, data, root, bytes, ms };
     }
     const memory = join(dir, MEMORY_FILE);
     if (when === "now") copySparse(this.memoryFile, memory);
     else linkSync(this.memoryFile, memory);
-    return { hardware, file, data, memory, bytes, ms };
+    return { hardware, file, data, root, memory, bytes, ms };
   }
 
   /** Makes a further port of the guest reachable; gives the port on this host's 127.0.0.1. */
@@ -161,6 +181,11 @@ export class Machine extends Guest {
     // QEMU writes through this host's page cache: a copy sees every write that
     // the guest has been told is done.
     copyFileSync(join(this.#qemu.dir, "data.ext4"), to);
+  }
+
+  /** As `copyDisk`, of a root filesystem that is a disk. */
+  copyRoot(to: string): void {
+    copySparse(join(this.#qemu.dir, ROOT_FILE), to);
   }
 
   /** The file that is the guest's memory. */

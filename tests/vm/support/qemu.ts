@@ -11,7 +11,14 @@ import {
 import { freemem } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { argumentsFor, type Hardware, MEMORY_FILE } from "./hardware.ts";
+import { makeDeviceTree } from "./generation_id.ts";
+import { GUESTS } from "./guests.ts";
+import {
+  argumentsFor,
+  type Hardware,
+  MEMORY_FILE,
+  ROOT_FILE,
+} from "./hardware.ts";
 import { distDir } from "./paths.ts";
 import { Qmp } from "./qmp.ts";
 import { run, which } from "./run.ts";
@@ -74,6 +81,13 @@ export function copySparse(from: string, to: string): void {
   run("cp", ["--sparse=always", from, to]);
 }
 
+/** Makes a disk that takes all writes, over an image that stays as it is. */
+function makeOverlay(file: string, image: string): void {
+  run("qemu-img", [
+    ...["create", "-q", "-f", "qcow2", "-b", image, "-F", "raw", file],
+  ]);
+}
+
 /** One QEMU process: its control connection, its ports, its end. */
 export class Qemu {
   readonly qmp: Qmp;
@@ -103,21 +117,36 @@ export class Qemu {
 
   /**
    * Starts a machine, or with `incoming` one that waits for a snapshot. It gets
-   * copies of the files: `data` is its /data, `memory` a memory that is a file.
+   * copies of the files: `data` is its /data, `memory` a memory that is a file,
+   * `root` a root filesystem that is a disk; if not given, that is the image.
    */
   static async start(
     hardware: Hardware,
-    files: { readonly data: string; readonly memory?: string },
+    files: {
+      readonly data: string;
+      readonly memory?: string;
+      readonly root?: string;
+    },
     incoming = false,
   ): Promise<Qemu> {
-    const qemu = which("qemu-system-x86_64");
+    const arm64 = GUESTS[hardware.image.guest].arch === "arm64";
+    const program = `qemu-system-${arm64 ? "aarch64" : "x86_64"}`;
+    const qemu = which(program);
     if (!qemu) {
       throw new Error(
-        "Cannot start a machine: there is no qemu-system-x86_64, run `make vm-deps` first",
+        `Cannot start a machine: there is no ${program}, run \`make vm-deps\` first`,
       );
     }
     const dir = ownDir("machine");
+    if (arm64 && hardware.guid) makeDeviceTree(qemu, hardware, dir);
     copyFileSync(files.data, join(dir, "data.ext4"));
+    if (hardware.root !== "layer") {
+      const root = join(dir, ROOT_FILE);
+      if (files.root) copySparse(files.root, root);
+      else if (hardware.root === "overlay") {
+        makeOverlay(root, hardware.image.disk);
+      } else copySparse(hardware.image.disk, root);
+    }
     if (files.memory) copySparse(files.memory, join(dir, MEMORY_FILE));
     // The kernel kills QEMU when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG).
     const child = spawn("setpriv", [

@@ -81,7 +81,7 @@ export function timingSuite(fleet: Fleet): void {
       snapshot,
       generation + 1,
     );
-    // Its connection is a zombie: whoever asks for the machine now is not it.
+    // Its connection is a zombie: the next caller of this machine is another one.
     await until(
       "the end of the zombie",
       async () => (await established(fork, AGENT_PORT)).length === 0,

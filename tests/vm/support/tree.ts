@@ -12,10 +12,13 @@ import {
 import { dirname, join } from "node:path";
 import { runText } from "./run.ts";
 
-/** Puts the applets of busybox into DIR/bin as links. */
-export function addBusybox(dir: string, busybox: string): void {
+/**
+ * Puts the applets of busybox into DIR/bin as links. `own` is a busybox of this machine's
+ * processor, which lists the applets.
+ */
+export function addBusybox(dir: string, busybox: string, own = busybox): void {
   addFile(dir, "/bin/busybox", busybox, 0o755);
-  for (const applet of runText(busybox, ["--list"]).split("\n")) {
+  for (const applet of runText(own, ["--list"]).split("\n")) {
     if (applet !== "busybox") {
       symlinkSync("/bin/busybox", join(dir, "bin", applet));
     }

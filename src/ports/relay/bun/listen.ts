@@ -6,36 +6,22 @@
 import { type Accepted, BunRelay, CLIENT_HANDLERS } from "./relay.ts";
 import type { Listening, ListenOptions } from "../../listen.ts";
 
-/** Listens on a port. */
+/** Listens on a port; throws if that is impossible. */
 export function listen(options: ListenOptions): Listening {
-  const { address, port, targets, onEnd } = options;
-  let listener: Bun.TCPSocketListener<Accepted> | undefined;
-  try {
-    listener = Bun.listen<Accepted>({
-      hostname: address,
-      port,
-      // Without this, another process could listen on the same port.
-      exclusive: true,
-      allowHalfOpen: true,
-      socket: {
-        ...CLIENT_HANDLERS,
-        open(client) {
-          const relay = new BunRelay(client, port, targets(), () => {
-            onEnd(relay);
-          });
-          options.onConnection(relay);
-        },
+  const { address, port, targets, onConnection, onEnd } = options;
+  const listener = Bun.listen<Accepted>({
+    hostname: address,
+    port,
+    // Without this, another process could listen on the same port.
+    exclusive: true,
+    allowHalfOpen: true,
+    socket: {
+      ...CLIENT_HANDLERS,
+      open(client) {
+        const relay = new BunRelay(client, port, targets(), () => onEnd(relay));
+        onConnection(relay);
       },
-    });
-  } catch (error) {
-    queueMicrotask(() => options.onError(error));
-    return { close: (onClosed) => onClosed() };
-  }
-  queueMicrotask(options.onListening);
-  return {
-    close(onClosed) {
-      listener.stop();
-      onClosed();
     },
-  };
+  });
+  return { close: () => listener.stop() };
 }

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import {
-  lastError,
+  checked,
   type Libc,
   loadLibc,
   requireSymbol,
@@ -12,6 +12,7 @@ import {
 import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
+  SOCK_STREAM,
 } from "../../../linux/socket_constants.ts";
 import { openLibrary } from "../../../runtime/deno/library.ts";
 import { Descriptors } from "../descriptors.ts";
@@ -61,8 +62,8 @@ const waiting = Deno.dlopen("libc.so.6", { // there is no Deno for musl
     nonblocking: true,
   },
 }).symbols;
-const epollWait = requireSymbol(libc.epoll_wait, "epoll_wait");
-const epollCtl = requireSymbol(libc.epoll_ctl, "epoll_ctl");
+const epollWait = requireSymbol(libc, "epoll_wait");
+const epollCtl = requireSymbol(libc, "epoll_ctl");
 
 /** Gets the events of its descriptor: EPOLLIN and so on. */
 export type Watcher = (events: number) => void;
@@ -99,7 +100,7 @@ export class Poller {
   /** Removes a watcher; it gets no event any more. */
   forget(token: number): void {
     if (!this.#watchers.delete(token) || this.#watchers.size > 0) return;
-    requireSymbol(libc.eventfd_write, "eventfd_write")(this.#bell, 1n);
+    requireSymbol(libc, "eventfd_write")(this.#bell, 1n);
   }
 
   /** Calls the action in the next round, after the other connections had their turn. */
@@ -109,14 +110,14 @@ export class Poller {
 
   #open(): void {
     const epoll = own(
-      requireSymbol(libc.epoll_create1, "epoll_create1")(CLOEXEC),
+      requireSymbol(libc, "epoll_create1")(CLOEXEC),
       "make",
       "an epoll",
     );
     let bell: number | undefined;
     try {
       bell = own(
-        requireSymbol(libc.eventfd, "eventfd")(0, CLOEXEC),
+        requireSymbol(libc, "eventfd")(0, CLOEXEC),
         "make",
         "an eventfd",
       );
@@ -162,10 +163,16 @@ export class Poller {
 
 /** Notes the descriptor that a call returned. If its number is too high, closes it and throws. */
 export function own(fd: number, call: string, on: string): number {
-  if (fd === -1) throw lastError(libc, call, on);
+  checked(libc, fd, call, on);
   if (descriptors.add(fd)) return fd;
   close(fd);
   throw new Error(`Cannot ${call} ${on}: descriptor ${fd} is too high`);
+}
+
+/** Opens a non-blocking TCP socket. */
+export function openSocket(family: number, call: string, on: string): number {
+  const socket = requireSymbol(libc, "socket");
+  return own(socket(family, SOCK_STREAM | SOCK_FLAGS, 0), call, on);
 }
 
 /** Closes a descriptor of {@linkcode own}. */
@@ -174,14 +181,13 @@ export function disown(fd: number): void {
   close(fd);
 }
 
-const close = requireSymbol(libc.close, "close");
+const close = requireSymbol(libc, "close");
 const EVENT = new Uint8Array(EVENT_BYTES);
 
 function addTo(epoll: number, fd: number, token: number): void {
   const event = new DataView(EVENT.buffer);
   event.setUint32(0, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, true);
   event.setUint32(TOKEN_OFFSET, token, true);
-  if (epollCtl(epoll, EPOLL_CTL_ADD, fd, EVENT) === -1) {
-    throw lastError(libc, "watch", `descriptor ${fd}`);
-  }
+  const result = epollCtl(epoll, EPOLL_CTL_ADD, fd, EVENT);
+  checked(libc, result, "watch", `descriptor ${fd}`);
 }

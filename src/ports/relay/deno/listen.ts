@@ -3,20 +3,16 @@
  * sockets or by node:net.
  * @module
  */
-import { lastError, requireSymbol } from "../../../linux/libc.ts";
+import { checked, requireSymbol } from "../../../linux/libc.ts";
 import { socketAddress } from "../../../linux/socket_address.ts";
-import {
-  SO_REUSEADDR,
-  SOCK_STREAM,
-  SOL_SOCKET,
-} from "../../../linux/socket_constants.ts";
+import { SO_REUSEADDR, SOL_SOCKET } from "../../../linux/socket_constants.ts";
+import { setSocketOption } from "../../../linux/socket_option.ts";
 import type { Listening, ListenOptions } from "../../listen.ts";
-import { disown, libc, own, Poller, SOCK_FLAGS } from "./epoll.ts";
+import { disown, libc, openSocket, own, Poller, SOCK_FLAGS } from "./epoll.ts";
 import { DenoRelay } from "./relay.ts";
 
 export { descriptors } from "./epoll.ts";
 
-const ON = Uint8Array.of(1, 0, 0, 0);
 /** errno(3) */
 const EAGAIN = 11;
 /** The length of the queue of clients (listen(2)); the kernel may have a lower limit. */
@@ -25,20 +21,13 @@ const BACKLOG = 1024;
 const ACCEPTS = 64;
 
 const poller = new Poller();
-const accept4 = requireSymbol(libc.accept4, "accept4");
+const accept4 = requireSymbol(libc, "accept4");
 /** Listeners that could not accept a client because no descriptor was free. */
 const waitingForDescriptors = new Set<() => void>();
 
-/** Listens on a port. */
+/** Listens on a port; throws if that is impossible. */
 export function listen(options: ListenOptions): Listening {
-  try {
-    const listener = new Listener(options);
-    queueMicrotask(options.onListening);
-    return listener;
-  } catch (error) {
-    queueMicrotask(() => options.onError(error));
-    return { close: (onClosed) => onClosed() };
-  }
+  return new Listener(options);
 }
 
 class Listener implements Listening {
@@ -58,12 +47,11 @@ class Listener implements Listening {
     }
   }
 
-  close(onClosed: () => void): void {
+  close(): void {
     this.#closed = true;
     waitingForDescriptors.delete(this.#accept);
     disown(this.#fd);
     poller.forget(this.#token);
-    onClosed();
   }
 
   readonly #accept = (): void => {
@@ -110,25 +98,13 @@ function bind(host: string, port: number): number {
   const address = socketAddress(host, port);
   if (address === undefined) throw new Error(`Cannot bind ${on}: no address`);
   const { family, bytes } = address;
-  const fd = own(
-    requireSymbol(libc.socket, "socket")(family, SOCK_STREAM | SOCK_FLAGS, 0),
-    "open a socket for",
-    on,
-  );
+  const fd = openSocket(family, "open a socket for", on);
   try {
-    requireSymbol(libc.setsockopt, "setsockopt")(
-      fd,
-      SOL_SOCKET,
-      SO_REUSEADDR,
-      ON,
-      ON.length,
-    );
-    if (requireSymbol(libc.bind, "bind")(fd, bytes, bytes.length) === -1) {
-      throw lastError(libc, "bind", on);
-    }
-    if (requireSymbol(libc.listen, "listen")(fd, BACKLOG) === -1) {
-      throw lastError(libc, "listen on", on);
-    }
+    setSocketOption(libc, fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    const bound = requireSymbol(libc, "bind")(fd, bytes, bytes.length);
+    checked(libc, bound, "bind", on);
+    const listening = requireSymbol(libc, "listen")(fd, BACKLOG);
+    checked(libc, listening, "listen on", on);
     return fd;
   } catch (error) {
     disown(fd);

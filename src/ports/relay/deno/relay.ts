@@ -5,13 +5,8 @@
  */
 import { requireSymbol } from "../../../linux/libc.ts";
 import { socketAddress } from "../../../linux/socket_address.ts";
-import {
-  IPPROTO_TCP,
-  SO_LINGER,
-  SOCK_STREAM,
-  SOL_SOCKET,
-  TCP_NODELAY,
-} from "../../../linux/socket_constants.ts";
+import { IPPROTO_TCP, TCP_NODELAY } from "../../../linux/socket_constants.ts";
+import { resetOnClose, setSocketOption } from "../../../linux/socket_option.ts";
 import type { RelayedConnection } from "../../listen.ts";
 import {
   disown,
@@ -19,19 +14,12 @@ import {
   EPOLLHUP,
   EPOLLOUT,
   libc,
-  own,
+  openSocket,
   type Poller,
-  SOCK_FLAGS,
 } from "./epoll.ts";
 import { carry, Endpoint } from "./side.ts";
 
-const ON = Uint8Array.of(1, 0, 0, 0);
-/** struct linger: on, for 0 s. With it, close(2) resets the connection. */
-const NO_LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
-
-const socket = requireSymbol(libc.socket, "socket");
-const connect = requireSymbol(libc.connect, "connect");
-const setsockopt = requireSymbol(libc.setsockopt, "setsockopt");
+const connect = requireSymbol(libc, "connect");
 
 /** What a relay needs to begin. */
 export interface RelayOptions {
@@ -85,8 +73,7 @@ export class DenoRelay implements RelayedConnection {
     const { family, bytes } = address;
     let target: Endpoint;
     try {
-      const fd = socket(family, SOCK_STREAM | SOCK_FLAGS, 0);
-      target = new Endpoint(own(fd, "open a socket to", host));
+      target = new Endpoint(openSocket(family, "open a socket to", host));
     } catch {
       return false; // no descriptor is left
     }
@@ -103,7 +90,7 @@ export class DenoRelay implements RelayedConnection {
 
   /** Watches an endpoint; false if the kernel has no room for it. */
   #take(side: Endpoint): boolean {
-    setsockopt(side.fd, IPPROTO_TCP, TCP_NODELAY, ON, ON.length);
+    setSocketOption(libc, side.fd, IPPROTO_TCP, TCP_NODELAY, 1);
     try {
       side.token = this.#options.poller.watch(
         side.fd,
@@ -145,10 +132,7 @@ export class DenoRelay implements RelayedConnection {
     this.#over = true;
     for (const side of [this.#client, this.#target]) {
       if (side === undefined) continue;
-      const { fd } = side;
-      if (how === "reset") {
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);
-      }
+      if (how === "reset") resetOnClose(libc, side.fd);
       this.#drop(side);
     }
     this.#options.onEnd();

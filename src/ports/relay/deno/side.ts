@@ -9,6 +9,7 @@ import {
   SHUT_WR,
   TCP_INFO,
 } from "../../../linux/socket_constants.ts";
+import { socketOption } from "../../../linux/socket_option.ts";
 import {
   EPOLLERR,
   EPOLLHUP,
@@ -27,10 +28,9 @@ const BUFFER_BYTES = BigInt(BUFFER.length);
 /** Reads of one connection before the other connections get their turn. */
 const READS = 4;
 
-const read = requireSymbol(libc.read, "read");
-const send = requireSymbol(libc.send, "send");
-const shutdown = requireSymbol(libc.shutdown, "shutdown");
-const getsockopt = requireSymbol(libc.getsockopt, "getsockopt");
+const read = requireSymbol(libc, "read");
+const send = requireSymbol(libc, "send");
+const shutdown = requireSymbol(libc, "shutdown");
 
 /** A socket, and the events that the kernel has reported for it. */
 export class Endpoint {
@@ -63,10 +63,8 @@ export class Endpoint {
    * nothing to read, or no room. It reads the kernel's state, because errno is not reliable.
    */
   get lost(): boolean {
-    const state = new Uint8Array(1);
-    const length = Uint8Array.of(1, 0, 0, 0);
-    const told = getsockopt(this.fd, IPPROTO_TCP, TCP_INFO, state, length);
-    return told === -1 || state[0] === TCP_CLOSE;
+    const state = socketOption(libc, this.fd, IPPROTO_TCP, TCP_INFO, 1)?.[0];
+    return state === undefined || state === TCP_CLOSE;
   }
 
   /** Writes the bytes, and keeps those that the kernel does not take; false if the connection is gone. */

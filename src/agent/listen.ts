@@ -1,0 +1,72 @@
+/**
+ * Opens the listeners of the agent. Each request goes through the connection tracker to the app.
+ * @module
+ */
+import { addressesOf } from "../http/listeners.ts";
+import type { createApp } from "../http/app.ts";
+import { logOf } from "../log/mod.ts";
+import { VERSION } from "../version.ts";
+import type { SelfCall } from "../warm_up/self_call.ts";
+import type { WarmUp } from "../warm_up/warm_up.ts";
+import { type Components, failed } from "./components.ts";
+
+/** What replies to requests, and what each request concerns. */
+export interface ListenOptions {
+  readonly app: ReturnType<typeof createApp>;
+  readonly warmUp: Pick<WarmUp, "ended" | "replied">;
+  readonly selfCall: Pick<SelfCall, "isFrom">;
+}
+
+/** Listens on all addresses of the configuration; rejects with a StartError if that fails. */
+export async function listen(
+  { config, listeners, tracker, idle, runtime }: Components,
+  { app, warmUp, selfCall }: ListenOptions,
+): Promise<void> {
+  await listeners.open(addressesOf(config), {
+    onError: failed("the server had an error"),
+    onListenAgain: () => tracker.listen(),
+    directory: config.runtimeDirectory,
+    onAppeared(address, port) {
+      tracker.listen();
+      logListening(runtime, [address], port);
+    },
+    fetch: tracker.wrap(async (request, exchange) => {
+      idle.worked();
+      if (request.method === "POST") await warmUp.ended();
+      const isSelfCall = selfCall.isFrom(exchange.peer);
+      const response = await app.fetch(request, { exchange, isSelfCall });
+      warmUp.replied();
+      return response;
+    }),
+  });
+  tracker.listen();
+}
+
+/** Logs the addresses that the agent listens on, and those that the machine does not have yet. */
+export function logAddresses({ listeners, runtime }: Components): void {
+  const { addresses, ports: [port], missing, unsupported } = listeners;
+  if (unsupported.length > 0) {
+    logOf("main").warn(
+      "this kernel has no vsock: the agent serves its other addresses only (load it with modprobe vsock, and restart the agent)",
+      { at: unsupported },
+    );
+  }
+  if (missing.length > 0) {
+    logOf("main").warn(
+      "waiting for addresses that this machine does not have yet",
+      { at: missing },
+    );
+  }
+  if (addresses.length > 0) logListening(runtime, addresses, port);
+}
+
+function logListening(
+  { name, version }: Components["runtime"],
+  at: readonly string[],
+  port: number,
+): void {
+  logOf("main").info("listening", {
+    ...{ at, port, version: VERSION },
+    runtime: `${name} ${version}`,
+  });
+}

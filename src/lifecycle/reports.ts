@@ -1,0 +1,87 @@
+/**
+ * The reports of an operation, as valibot schemas: replies and the status have them, and the OpenAPI
+ * document describes them. Their types follow from the schemas.
+ * @module
+ */
+import * as v from "valibot";
+import { KINDS, OUTCOMES, TRIGGERS } from "./request.ts";
+
+/** A duration. */
+export const Milliseconds = v.pipe(v.number(), v.minValue(0));
+
+/** The report of a step, an undo or a repair. */
+export const StepReport = v.object({
+  name: v.string(),
+  /**
+   * `timeout`: not done within its limit. `overtaken`: the operation ended
+   * before the step did.
+   */
+  status: v.picklist(["done", "skipped", "failed", "timeout", "overtaken"]),
+  ms: Milliseconds,
+  effect: v.optional(v.record(v.string(), v.unknown())),
+  /** Why the action was skipped, or how it failed. */
+  reason: v.optional(v.string()),
+});
+export type StepReport = Readonly<v.InferOutput<typeof StepReport>>;
+
+const EvidenceSource = v.object({
+  name: v.picklist(["vmgenid", "rtc", "ptp"]),
+  available: v.boolean(),
+  /** The reason why the source is not available, or why its answer is uncertain. */
+  reason: v.optional(v.string()),
+  /** What the source found; undefined if it found no sign of a pause or a restore. */
+  finding: v.optional(v.string()),
+});
+/** The answer of one source of evidence. */
+export type EvidenceSource = Readonly<v.InferOutput<typeof EvidenceSource>>;
+
+/** The evidence of a restore, from the kernel and the clocks; src/evidence/ collects it. */
+export const Evidence = v.object({
+  /** True if `restored` is certain, whether it is true or false. */
+  conclusive: v.boolean(),
+  /** The kernel reports that this machine is a fork. */
+  restored: v.boolean(),
+  /** The machine was paused or restored. */
+  paused: v.boolean(),
+  sources: v.pipe(v.array(EvidenceSource), v.readonly()),
+});
+export type Evidence = Readonly<v.InferOutput<typeof Evidence>>;
+
+/** The report of a recovery or of the undo of a failed prepare. */
+export const Recovery = v.object({
+  operation: v.string(),
+  /** The kind of snapshot that the guest had prepared for. */
+  kind: v.picklist(KINDS),
+  /** `failure`: the prepare failed and is undone without a call. */
+  trigger: v.picklist([...TRIGGERS, "failure"]),
+  outcome: v.picklist(OUTCOMES),
+  /** The generation that this recovery began. */
+  generation: v.number(),
+  ms: Milliseconds,
+  /** The evidence of a restore that the guest itself found. */
+  evidence: v.optional(Evidence),
+  /** The list grows if a step ends after its operation and is undone then. */
+  steps: v.pipe(v.array(StepReport), v.readonly()),
+});
+export type Recovery = Readonly<v.InferOutput<typeof Recovery>>;
+
+/** A change that a killed agent left, and that this one undid at its start. */
+export const Repaired = v.object({
+  kind: v.string(),
+  /**
+   * `owed`: hooks have not got their thaw yet. `failed`: the change or a part of it
+   * is not undone. In both cases the rest stays recorded. `corrupt`: the entry could
+   * not be read, and its file was renamed.
+   */
+  status: v.picklist(["repaired", "owed", "failed", "corrupt"]),
+  ms: Milliseconds,
+  /** What the repairer did, in its own terms. */
+  effect: v.optional(v.record(v.string(), v.unknown())),
+  owed: v.optional(v.pipe(
+    v.array(v.string()),
+    v.readonly(),
+    v.description("Hooks that are still owed their thaw."),
+  )),
+  reason: v.optional(v.string()),
+});
+export type Repaired = Readonly<v.InferOutput<typeof Repaired>>;

@@ -1,0 +1,3 @@
+import { diskWrites } from "./support/disk_writes_suite.ts";
+
+diskWrites("bun");

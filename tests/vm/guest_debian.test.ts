@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import type { ProblemDocument } from "../../src/http/routes/documents.ts";
+import { until } from "../support/until.ts";
+import {
+  health,
+  LIMIT,
+  prepare,
+  prepareSettled,
+  recover,
+  recovered,
+  status,
+  stepOf,
+} from "./support/agent.ts";
+import { assertRecovered } from "./support/checks.ts";
+import {
+  assertConsistent,
+  assertJournal,
+  assertNoGap,
+  assertUnitsUp,
+  counts,
+  isSliceFrozen,
+  startBench,
+  transactions,
+} from "./support/debian_checks.ts";
+import { Fleet, say } from "./support/fleet.ts";
+import { agentPid, assertRightTime, draws } from "./support/guest.ts";
+import { addHook, removeHook } from "./support/hooks.ts";
+import type { Machine } from "./support/machine.ts";
+
+/** Milliseconds until the memory of an emulated guest is used up. */
+const EATEN_LIMIT = 180_000;
+
+describe("a Debian guest with systemd and databases", () => {
+  const fleet = new Fleet("bun", { guest: "debian" });
+  /** A fork that the first test leaves running: a boot takes long. */
+  let recoveredFork: Machine | undefined;
+
+  fleet.test("prepare under load, snapshot, forks whose units and databases go on", async () => {
+    const source = await fleet.copy();
+    await source.helperReady();
+    await assertUnitsUp(source);
+    await startBench(source);
+    await until("counts", async () => (await counts(source)).length > 3, LIMIT);
+    const { generation } = await health(source);
+    const { steps } = await prepareSettled(source, "operation=debian");
+    assert.equal(stepOf(steps, "filesystem").status, "done");
+    assert.ok(await isSliceFrozen(source));
+    const before = await counts(source);
+    const frozen = await transactions(source);
+    const snapshot = await fleet.snapshot(source, "debian, prepared");
+    await fleet.kill(source);
+    const frozenAt = Date.parse(
+      String(stepOf(steps, "workload").effect?.frozenAt),
+    );
+
+    const drawn: string[] = [];
+    for (const number of [1, 2, 3]) {
+      const fork = await fleet.restore(snapshot);
+      await fork.cont();
+      const hostTime = Date.now();
+      const report = await recover(fork, {
+        ...{ outcome: "restored", hostTime },
+        network: { hostname: `fork-${number}` },
+      });
+      const took = Date.now() - hostTime;
+      assert.equal(report.outcome, "restored");
+      assert.equal(report.evidence?.conclusive, true);
+      await assertRightTime(fork, Math.max(100, 2 * took));
+      const goesOn = async () =>
+        await transactions(fork) > frozen &&
+        (await counts(fork)).length > before.length + 3;
+      await until("transactions and counts", goesOn, LIMIT);
+      await assertUnitsUp(fork);
+      await assertRecovered(fork, generation + 1);
+      assertNoGap(await counts(fork), frozenAt, hostTime);
+      await assertConsistent(fork);
+      assert.equal(await fork.sh("hostname"), `fork-${number}`);
+      await assertJournal(fork);
+      drawn.push(...await draws(fork));
+      say(`fork ${number}: units and databases go on`);
+      if (number < 3) await fleet.kill(fork);
+      else fleet.keep(recoveredFork = fork);
+    }
+    assert.equal(new Set(drawn).size, 6, drawn.join(" "));
+  });
+
+  fleet.test("the lease, kill -9 while frozen, and a hook that uses up the memory", async () => {
+    assert.ok(recoveredFork, "there is no fork");
+    const machine = fleet.add(recoveredFork);
+    await prepare(machine, "lease=1");
+    assert.equal((await recovered(machine)).trigger, "lease");
+
+    await prepareSettled(machine);
+    assert.ok(await isSliceFrozen(machine));
+    const before = await agentPid(machine);
+    await machine.sh(`kill -9 ${before}`);
+    await until(
+      "another agent",
+      async () => ![0, before].includes(await agentPid(machine)),
+      LIMIT,
+    );
+    await machine.ready();
+    assert.equal(await isSliceFrozen(machine), false);
+    await assertUnitsUp(machine);
+
+    // `tail` keeps a line until its end, which never comes.
+    await addHook(machine, "50-eats", "[ $1 = thaw ] || tail /dev/zero");
+    const pid = await agentPid(machine);
+    const start = performance.now();
+    const response = await machine.fetch("/snapshot/prepare", {
+      method: "POST",
+      signal: AbortSignal.timeout(EATEN_LIMIT),
+    });
+    const problem = await response.json() as ProblemDocument;
+    const ms = Math.round(performance.now() - start);
+    say(`the hook was killed, and all undone, after ${ms} ms`);
+    assert.equal(response.status, 503, JSON.stringify(problem));
+    assert.equal(problem.report?.undo.outcome, "aborted");
+    assert.match(
+      await machine.sh("dmesg | grep 'Killed process'"),
+      /^[^\n]*Out of memory: Killed process \d+ \(tail\)[^\n]*$/,
+    );
+    assert.equal(await agentPid(machine), pid);
+    assert.equal(await isSliceFrozen(machine), false);
+    assert.equal((await status(machine)).state, "running");
+    await assertUnitsUp(machine);
+    await removeHook(machine, "50-eats");
+    const { generation } = await health(machine);
+    await prepareSettled(machine);
+    await health(machine);
+    await assertRecovered(machine, generation + 1);
+    await fleet.kill(machine);
+  });
+});

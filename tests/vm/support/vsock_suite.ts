@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { until } from "../../support/until.ts";
+import { health, LIMIT, stepOf } from "./agent.ts";
+import { Fleet, KEEP_MEMORY } from "./fleet.ts";
+import { agentPid, assertRightTime } from "./guest.ts";
+import { AGENT_PORT } from "./hardware.ts";
+import type { Variant } from "./image.ts";
+import type { Machine, Snapshot } from "./machine.ts";
+import {
+  GUEST_CID,
+  loadVsock,
+  noDevice,
+  VsockDevice,
+  vsockFiles,
+} from "./vsock.ts";
+
+/** The first line of the reply that a program in the guest gets over vsock. */
+async function askInside(
+  machine: Machine,
+  cid: number,
+  request: string,
+): Promise<string> {
+  const words = `${request} HTTP/1.1\\r\\nHost: lull\\r\\n` +
+    "Content-Length: 0\\r\\nConnection: close\\r\\n\\r\\n";
+  return (await machine.sh(
+    `printf '${words}' | timeout 30 socat -,ignoreeof VSOCK-CONNECT:${cid}:${AGENT_PORT} | head -n 1`,
+  )).trim();
+}
+
+/** Ends the agent; init starts it again. */
+async function restartAgent(machine: Machine): Promise<void> {
+  const before = await agentPid(machine);
+  await machine.sh(`kill ${before}`);
+  await until(
+    "the end of the agent",
+    async () => (await machine.exec(`test -d /proc/${before}`)).code !== 0,
+    LIMIT,
+  );
+  await machine.ready();
+}
+
+/** An agent that listens on vsock, and a host that reaches it only there. */
+export function vsockSuite(variant: Variant): void {
+  describe(`vsock on ${variant}`, { skip: noDevice }, () => {
+    const fleet = noDevice ? undefined : new Fleet(variant, {
+      name: `vsock-${variant}`,
+      extra: vsockFiles(),
+      memoryFile: "lazy", // the device is another process, which shares it
+      hotplug: true,
+      flags: [
+        "--no-forward-ports",
+        `--listen=vsock:${AGENT_PORT},0.0.0.0:${AGENT_PORT}`,
+        ...KEEP_MEMORY,
+      ],
+    });
+    if (fleet === undefined) return;
+
+    async function withVsock(): Promise<Machine> {
+      const machine = await fleet!.copy();
+      const { stdout } = await machine.exec("grep vsock /run/lull.log");
+      const said = stdout.split("\n").filter((line) =>
+        line.includes("this kernel has no vsock")
+      );
+      assert.equal(said.length, 1, stdout);
+      await loadVsock(machine);
+      await restartAgent(machine);
+      return machine;
+    }
+
+    fleet.test("programs in the guest are refused, the host is served", async () => {
+      const machine = await withVsock();
+      const { generation } = await health(machine);
+      await using device = await VsockDevice.plug(machine);
+      for (const cid of [1, GUEST_CID]) {
+        for (const path of ["/snapshot/prepare", "/snapshot/recover"]) {
+          const line = await askInside(machine, cid, `POST ${path}`);
+          assert.equal(line, "HTTP/1.1 403 Forbidden", `${cid} ${path}`);
+        }
+        const line = await askInside(machine, cid, "GET /health");
+        assert.equal(line, "HTTP/1.1 200 OK");
+      }
+      const browser = await device.ask("POST", "/snapshot/prepare", {}, {
+        origin: "http://x",
+      });
+      assert.equal(browser.status, 403);
+      assert.equal((await health(machine)).generation, generation);
+
+      // An idle connection is closed at the prepare, that of the prepare stays.
+      const [idle, host] = [await device.open(), await device.open()];
+      idle.request("GET", "/health");
+      assert.equal((await idle.response(LIMIT)).status, 200);
+      host.request("POST", "/snapshot/prepare?wait=settled");
+      assert.equal((await host.response(LIMIT)).status, 200);
+      await idle.gone();
+      assert.equal(host.closed, false);
+      for (const _ of [1, 2]) {
+        host.request("GET", "/snapshot");
+        const { status, json } = await host.response(LIMIT);
+        assert.equal(status, 200);
+        assert.equal(json<{ state: string }>().state, "quiesced");
+      }
+      // A program of the guest does not undo it.
+      assert.match(await askInside(machine, 1, "GET /health"), / 200 /);
+      assert.equal((await health(machine)).generation, generation + 1);
+    });
+
+    fleet.test("two forks recover over vsock, with no network before", async () => {
+      const source = await withVsock();
+      const { generation } = await health(source);
+      const device = await VsockDevice.plug(source);
+      await source.sh("(sleep 0.2; ip link set eth0 down) >/dev/null 2>&1 &");
+      const prepared = await until("a guest without network", async () => {
+        const reply = await source.fetch("/health", {
+          signal: AbortSignal.timeout(1000),
+        }).catch(() => undefined);
+        return reply === undefined &&
+          await device.ask("POST", "/snapshot/prepare", { operation: "fork" });
+      }, LIMIT);
+      assert.ok(prepared);
+      assert.equal(prepared.status, 204);
+      assert.equal(prepared.headers.get("lull-operation"), "fork");
+      await until(
+        "the settle",
+        async () =>
+          (await device.ask("GET", "/snapshot"))
+            .json<{ settled: boolean }>().settled,
+        LIMIT,
+      );
+      await device.unplug();
+      const snapshot: Snapshot = await fleet.snapshot(source, "over vsock");
+      await fleet.kill(source);
+
+      for (const number of [1, 2]) {
+        const fork = await fleet.restore(snapshot, "same");
+        await fork.cont();
+        await using device = await VsockDevice.plug(fork);
+        const address = `10.0.2.${20 + number}`;
+        const reply = await device.ask("POST", "/snapshot/recover", {
+          operation: "fork",
+          outcome: "restored",
+          hostTime: Date.now(),
+          entropy: crypto.getRandomValues(new Uint8Array(32)).toBase64(),
+          network: {
+            interface: "eth0",
+            address: `${address}/24`,
+            gateway: "10.0.2.2",
+            hostname: `fork-${number}`,
+          },
+        });
+        assert.equal(reply.status, 200, reply.body);
+        const { recovery } = reply.json<{
+          recovery: {
+            outcome: string;
+            steps: { name: string; status: string }[];
+          };
+        }>();
+        assert.equal(recovery.outcome, "restored");
+        for (const name of ["entropy", "clock", "network"]) {
+          const step = stepOf(recovery.steps, name);
+          assert.equal(step.status, "done", JSON.stringify(step));
+        }
+        // And now the network is there.
+        await fork.reach(address);
+        assert.equal(await fork.sh("hostname"), `fork-${number}`);
+        assert.equal((await health(fork)).generation, generation + 1);
+        await assertRightTime(fork, 10_000);
+        await fleet.kill(fork);
+      }
+    });
+  });
+}

@@ -1,0 +1,3 @@
+import { vsockSuite } from "./support/vsock_suite.ts";
+
+vsockSuite("bun");
