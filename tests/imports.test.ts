@@ -12,8 +12,11 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url).href);
 
 /** The folders of src, from the top to the bottom. */
 const ORDER: readonly string[] = [
+  "release",
   "agent",
   "warm_up",
+  "cli",
+  "client",
   "http",
   "doctor",
   "install",
@@ -98,6 +101,18 @@ test("every folder of src has a place in the order", () => {
   const folders = new Set([...imports.keys()].map(folderOf));
   folders.delete(folderOf(VERSION));
   assert.deepEqual([...folders].sort(), [...ORDER].sort());
+});
+
+test("what makes a release is not part of the agent", () => {
+  const users = [...imports].filter(([file, paths]) =>
+    folderOf(file) !== "release" &&
+    paths.some((path) => path.startsWith("src/release/"))
+  );
+  assert.deepEqual(users, []);
+  assert.deepEqual(
+    importsOf("main.ts").filter((path) => path.includes("release")),
+    [],
+  );
 });
 
 test("every import leads to a file of src", () => {

@@ -3,6 +3,7 @@
  * start.
  * @module
  */
+import process from "node:process";
 import { wasPaused } from "../evidence/check.ts";
 import { listenForPrograms } from "../hooks/programs.ts";
 import { createApp } from "../http/app.ts";
@@ -94,6 +95,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   shutDownOnSignal(components, { lifecycle, hooksSocket });
   logAddresses(components);
+  // Without a service manager that waits for it, this code is not loaded.
+  if (process.env.NOTIFY_SOCKET) {
+    const { tellReady } = await import("./ready.ts");
+    tellReady(components, process.env.NOTIFY_SOCKET);
+  }
 }
 
 async function workingSetOf({ program }: Components) {

@@ -66,6 +66,27 @@ export function fromFile(
 }
 
 /**
+ * Uses the credential lull.token as the token file, if the service manager gives it:
+ * systemd.exec(5), "Credentials". Any other source of the option overrides this. A
+ * credential that cannot be read is used all the same: the agent then refuses the
+ * calls that need the token.
+ */
+export function fromCredentials(
+  env: Record<string, string | undefined>,
+  readFile: ReadFile,
+): Values {
+  const directory = env.CREDENTIALS_DIRECTORY;
+  if (!directory) return {};
+  const tokenFile = `${directory}/lull.token`;
+  try {
+    readFile(tokenFile);
+  } catch (error) {
+    if (errorText(error) === "ENOENT") return {};
+  }
+  return { tokenFile };
+}
+
+/**
  * Reads the values of the LULL_ variables. Throws a ConfigError for a variable that
  * belongs to no option, and for a wrong value.
  */

@@ -6,9 +6,9 @@
  */
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { errnoName } from "../util/errno.ts";
 import { errorCode, errorText, hasCode, messageOf } from "../util/errors.ts";
 import { readElf } from "../linux/elf.ts";
-import { errnoName } from "../linux/libc.ts";
 import { foreignMachine, hasOtherFormats, headOf, isElf } from "./file_head.ts";
 
 /** The maximum number of nested interpreters that the kernel follows. */

@@ -6,30 +6,28 @@ import { statSync } from "node:fs";
 import { errorText } from "../util/errors.ts";
 import { readElf } from "../linux/elf.ts";
 import { InstallError } from "./error.ts";
-import { BINARY, isSealed, OPENRC_SCRIPT, UNIT } from "./service.ts";
+import {
+  CONFIG,
+  CONFIG_TEXT,
+  HOOKS,
+  initAdvice,
+  PRESET_FILE,
+  relabelAdvice,
+  type ServiceManager,
+  serviceManagersOf,
+  SYSTEMD,
+} from "./layout.ts";
+import type { Line } from "./line.ts";
+import { missingIn, refusePackaged, requireMachine } from "./requirements.ts";
+import { BINARY, isSealed, PRESET } from "./service.ts";
 import { entryAt, Tree } from "./tree.ts";
-import { linkWhole, readText, writeWhole } from "./write.ts";
-
-const CONFIG = "/etc/lull/config.json";
-const HOOKS = "/etc/lull/hooks.d";
-const SYSTEMD = {
-  service: "/etc/systemd/system/lull.service",
-  enabled: "/etc/systemd/system/multi-user.target.wants/lull.service",
-  signs: ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"],
-};
-const OPENRC = {
-  service: "/etc/init.d/lull",
-  enabled: "/etc/runlevels/default/lull",
-  signs: ["/sbin/openrc-run", "/usr/sbin/openrc-run", "/sbin/openrc"],
-};
-
-/** One line of the output: the result for one file, or a warning. */
-export interface Line {
-  /** `kept`: the file was changed by a user, and is therefore not replaced. */
-  readonly what: "written" | "unchanged" | "kept" | "warning";
-  readonly path?: string;
-  readonly why?: string;
-}
+import {
+  type Content,
+  isUpToDate,
+  linkWhole,
+  readText,
+  writeWhole,
+} from "./write.ts";
 
 /** What {@linkcode install} needs. */
 export interface InstallOptions {
@@ -37,6 +35,8 @@ export interface InstallOptions {
   readonly root: string;
   /** The path of the compiled binary. */
   readonly binary: string;
+  /** Changes nothing: the lines say what an install would do. */
+  readonly dryRun: boolean;
   /** Called with each line, as soon as its file is done. */
   readonly onLine: (line: Line) => void;
 }
@@ -45,49 +45,56 @@ export interface InstallOptions {
  * Installs the binary, the hooks directory, the configuration and the services. A
  * file that is up to date or was changed by a user stays as it is. Throws an
  * InstallError at the first failure: the files before it stay installed, and the
- * next install does the rest.
+ * next install does the rest. If the binary is for another machine than the tree,
+ * nothing is written.
  */
 export function install(options: InstallOptions): void {
-  const { binary, onLine } = options;
+  const { binary, dryRun, onLine } = options;
   const elf = readBinary(binary);
   const tree = new Tree(options.root);
+  refusePackaged(tree, "install into");
+  requireMachine(tree, binary, elf);
+  const place = (path: string) => dryRun ? tree.peek(path) : tree.place(path);
+  /** The paths that were written. */
+  const labelled: string[] = [];
 
-  const written = (path: string, isNew: boolean) =>
+  const done = (path: string, isNew: boolean) => {
+    if (isNew) labelled.push(path);
     onLine({ what: isNew ? "written" : "unchanged", path });
+  };
   const kept = (path: string, why: string) =>
     onLine({ what: "kept", path, why });
+  const warn = (why: string | undefined) => {
+    if (why !== undefined) onLine({ what: "warning", why });
+  };
 
-  written(
-    BINARY,
-    writeWhole(tree.place(BINARY), { file: binary }, 0o755),
-  );
-  if (elf.interpreter && tree.find(elf.interpreter) === undefined) {
-    const why =
-      `the tree has no ${elf.interpreter}, which ${BINARY} needs to start: add this C library`;
-    onLine({ what: "warning", why });
-  }
-  written(HOOKS, tree.directory(HOOKS).made);
+  write(BINARY, { file: binary }, 0o755);
+  warn(missingIn(tree, BINARY, elf));
+  done(HOOKS, hooksAreMissing());
   config();
-  service(SYSTEMD, UNIT, 0o644);
-  const hasOpenrc = has(OPENRC.signs);
-  if (hasOpenrc) service(OPENRC, OPENRC_SCRIPT, 0o755);
-  if (!hasOpenrc && !has(SYSTEMD.signs)) {
-    const why =
-      `the tree has neither systemd nor OpenRC: let its init program start ${BINARY}`;
-    onLine({ what: "warning", why });
+  const managers = serviceManagersOf(tree);
+  for (const manager of managers) service(manager);
+  if (managers.length === 0) warn(initAdvice(tree));
+  finish();
+
+  function write(path: string, content: Content, mode: number): void {
+    const at = place(path);
+    const isNew = !isUpToDate(at, content, mode);
+    if (isNew && !dryRun) writeWhole(at, content, mode);
+    done(path, isNew);
   }
 
-  function has(signs: readonly string[]): boolean {
-    return signs.some((sign) => tree.find(sign) !== undefined);
+  /** Creates the directory of hooks; returns whether it was missing. */
+  function hooksAreMissing(): boolean {
+    if (!dryRun) return tree.directory(HOOKS).made;
+    return entryAt(tree.peek(HOOKS)) === undefined;
   }
 
   /** Writes a configuration without options; keeps one that exists. */
   function config(): void {
-    const text = "{}\n";
-    const at = tree.place(CONFIG);
-    if (entryAt(at) === undefined) {
-      written(CONFIG, writeWhole(at, { text }, 0o644));
-    } else if (readText(at) === text) written(CONFIG, false);
+    const at = place(CONFIG);
+    if (entryAt(at) === undefined) write(CONFIG, { text: CONFIG_TEXT }, 0o644);
+    else if (readText(at) === CONFIG_TEXT) done(CONFIG, false);
     else kept(CONFIG, "the tree already has a configuration");
   }
 
@@ -95,26 +102,42 @@ export function install(options: InstallOptions): void {
    * Writes a service and the link that enables it. The link is written first:
    * therefore a service without its link was disabled by a user, and stays disabled.
    */
-  function service(
-    { service, enabled }: typeof SYSTEMD,
-    text: string,
-    mode: number,
-  ): void {
-    const at = tree.place(service);
+  function service(manager: ServiceManager): void {
+    const { service, enabled, text, mode } = manager;
+    const at = place(service);
     const isNew = entryAt(at) === undefined;
-    const link = tree.place(enabled);
-    if (entryAt(link) !== undefined) written(enabled, false);
-    else if (!isNew) kept(enabled, "the service is disabled");
+    const link = place(enabled);
+    const isDisabled = !isNew && entryAt(link) === undefined;
+    if (isDisabled) kept(enabled, "the service is disabled");
     else {
-      linkWhole(link, service);
-      written(enabled, true);
+      const linkIsNew = entryAt(link) === undefined;
+      if (linkIsNew && !dryRun) linkWhole(link, service);
+      done(enabled, linkIsNew);
+    }
+    // A preset would enable the service again at the first boot of an image.
+    if (manager === SYSTEMD && !isDisabled) {
+      write(PRESET_FILE, { text: PRESET }, 0o644);
     }
     const before = readText(at);
     if (isNew || (before !== undefined && isSealed(before))) {
-      written(service, writeWhole(at, { text }, mode));
+      write(service, { text }, mode);
     } else if (before === undefined) {
       kept(service, "the path is a link or a directory");
     } else kept(service, "the file was changed after its installation");
+  }
+
+  /** Says what is left to do, if anything was written. */
+  function finish(): void {
+    if (labelled.length === 0) return;
+    const advice = relabelAdvice(tree, labelled, (path) => {
+      const found = tree.resolve(path);
+      return found && readText(found);
+    });
+    if (advice !== undefined) onLine({ what: "note", why: advice });
+    if (tree.root !== "/") return;
+    for (const { start } of managers) {
+      onLine({ what: "note", why: `the agent starts with ${start}` });
+    }
   }
 }
 

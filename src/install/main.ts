@@ -6,7 +6,9 @@ import { basename } from "node:path";
 import process from "node:process";
 import { errorCode, messageOf } from "../util/errors.ts";
 import { InstallError } from "./error.ts";
-import { install, type Line } from "./install.ts";
+import { install } from "./install.ts";
+import type { Line } from "./line.ts";
+import { uninstall } from "./uninstall.ts";
 
 /** The parsed command line of `lull install`. */
 export interface InstallRequest {
@@ -14,22 +16,28 @@ export interface InstallRequest {
   readonly root: string;
   /** The path of the binary; undefined stands for the running binary. */
   readonly binary: string | undefined;
+  /** Removes what an install wrote. */
+  readonly uninstall: boolean;
+  /** Changes nothing. */
+  readonly dryRun: boolean;
 }
 
-/** Installs, prints a line for each file, and returns the exit code, 0 or 1. */
-export function runInstall({ root, binary }: InstallRequest): number {
+/** Installs or uninstalls, prints a line for each file, and returns the exit code, 0 or 1. */
+export function runInstall(request: InstallRequest): number {
+  const { root, binary, dryRun } = request;
+  const onLine = (line: Line) => console.log(textOf(line, dryRun));
   try {
-    install({
-      root,
-      binary: binary ?? runningBinary(),
-      onLine: (line) => console.log(textOf(line)),
-    });
+    if (request.uninstall) uninstall({ root, dryRun, onLine });
+    else install({ root, dryRun, onLine, binary: binary ?? runningBinary() });
     return 0;
   } catch (error) {
     const message = messageOf(error);
     if (error instanceof InstallError) console.error(`lull: ${message}`);
     else if (errorCode(error) === undefined) throw error;
-    else console.error(`lull: Cannot install into ${root}: ${message}`);
+    else {
+      const action = request.uninstall ? "uninstall from" : "install into";
+      console.error(`lull: Cannot ${action} ${root}: ${message}`);
+    }
     return 1;
   }
 }
@@ -46,7 +54,14 @@ function runningBinary(): string {
   );
 }
 
-function textOf({ what, path, why }: Line): string {
+/** The words of a dry run for what it does not do. */
+const WOULD: Partial<Record<Line["what"], string>> = {
+  written: "to write",
+  removed: "to remove",
+};
+
+function textOf({ what, path, why }: Line, dryRun: boolean): string {
   const subject = path === undefined ? why : why ? `${path}: ${why}` : path;
-  return `${what.padEnd("unchanged".length)}  ${subject}`;
+  const word = dryRun ? WOULD[what] ?? what : what;
+  return `${word.padEnd("unchanged".length)}  ${subject}`;
 }

@@ -57,6 +57,36 @@ export class Tree {
   }
 
   /**
+   * Finds the file at the end of all links, as the guest does. Returns its path on
+   * this machine; undefined if the file does not exist, or if a link leads nowhere.
+   */
+  resolve(path: string): string | undefined {
+    let at: string | undefined = path;
+    try {
+      for (let links = 0; links <= MAX_LINKS; links++) {
+        const found: string | undefined = this.find(at);
+        if (found === undefined) return undefined;
+        if (!entryAt(found)?.isSymbolicLink()) return found;
+        const target = readlinkSync(found);
+        const directory = dirname(found).slice(this.#root.length);
+        at = target.startsWith("/") ? target : `${directory}/${target}`;
+        if (/(^|\/)\.{0,2}$/.test(at)) return this.#walk(at, path, false);
+      }
+    } catch (error) {
+      if (!(error instanceof InstallError)) throw error;
+    }
+    return undefined;
+  }
+
+  /**
+   * Returns the path on this machine that the entry has or would have. Creates nothing.
+   */
+  peek(path: string): string {
+    const directory = this.#walk(dirname(path), path, false);
+    return join(directory ?? join(this.#root, dirname(path)), basename(path));
+  }
+
+  /**
    * Returns the path on this machine at which to create the entry. Creates its
    * directory if needed, inside the tree. Throws an InstallError if that fails.
    */

@@ -32,16 +32,12 @@ export type Content =
   /** The path of a file to copy. */
   | { readonly file: string };
 
-/**
- * Writes a file with this content and mode. Replaces an existing file or link.
- * Returns false if the file has this content and mode already.
- */
+/** Writes a file with this content and mode. Replaces an existing file or link. */
 export function writeWhole(
   path: string,
   content: Content,
   mode: number,
-): boolean {
-  if (isUpToDate(path, content, mode)) return false;
+): void {
   replace(path, (temporary) => {
     if ("text" in content) {
       writeFileSync(temporary, content.text, { flag: "wx" });
@@ -54,7 +50,6 @@ export function writeWhole(
       closeSync(file);
     }
   });
-  return true;
 }
 
 /** Creates a symbolic link. Replaces an existing file or link. */
@@ -80,7 +75,12 @@ function replace(path: string, make: (temporary: string) => void): void {
   }
 }
 
-function isUpToDate(path: string, content: Content, mode: number): boolean {
+/** Whether a file has this content and mode already. */
+export function isUpToDate(
+  path: string,
+  content: Content,
+  mode: number,
+): boolean {
   const entry = entryAt(path);
   if (!entry?.isFile() || (entry.mode & 0o7777) !== mode) return false;
   if ("text" in content) return readFileSync(path, "utf8") === content.text;

@@ -1,19 +1,40 @@
 /**
- * Reads the headers of a program, which name its dynamic linker: elf(5).
+ * Reads the headers of a program: its machine, its dynamic linker and its libraries,
+ * elf(5).
  * @module
  */
 import { closeSync, openSync, readSync } from "node:fs";
 
-/** PT_INTERP: the type of the program header that names the dynamic linker. */
-const INTERPRETER = 3;
-/** Sizes of Elf64_Ehdr and Elf64_Phdr, in bytes. */
+/** Sizes of Elf64_Ehdr, Elf64_Phdr and Elf64_Dyn, in bytes. */
 const HEADER_BYTES = 64;
-const ENTRY_BYTES = 56;
+const SEGMENT_BYTES = 56;
+const DYNAMIC_BYTES = 16;
+/** Types of segments. */
+const PT_LOAD = 1;
+const PT_DYNAMIC = 2;
+const PT_INTERP = 3;
+/** Tags of the dynamic section. */
+const DT_NEEDED = 1;
+const DT_STRTAB = 5;
+/** More than any path or library name has, and more than any dynamic section. */
+const MAX_NAME_BYTES = 4096;
+const MAX_DYNAMIC_BYTES = 1 << 16;
 
-/** A 64-bit little-endian program. */
+/** A 64-bit little-endian program or library. */
 export interface Elf {
+  /** Its `e_machine`: 62 is x86-64, 183 is arm64. */
+  readonly machine: number;
   /** The path of the program's dynamic linker; undefined if the program is static. */
   readonly interpreter: string | undefined;
+  /** The names of the libraries that the dynamic linker loads. */
+  readonly needed: readonly string[];
+}
+
+interface Segment {
+  readonly type: number;
+  readonly offset: number;
+  readonly address: bigint;
+  readonly size: number;
 }
 
 /**
@@ -29,26 +50,67 @@ export function readElf(path: string): Elf | undefined {
     if (!magic.every((byte, i) => header.getUint8(i) === byte)) {
       return undefined;
     }
-    const table = Number(header.getBigUint64(32, true));
-    const count = header.getUint16(56, true);
-    for (let i = 0; i < count; i++) {
-      const entry = bytesAt(file, table + i * ENTRY_BYTES, ENTRY_BYTES);
-      if (entry.getUint32(0, true) !== INTERPRETER) continue;
-      const at = Number(entry.getBigUint64(8, true));
-      const size = Number(entry.getBigUint64(32, true));
-      const name = bytesAt(file, at, Math.min(size, 4096));
-      const text = new TextDecoder().decode(name);
-      return { interpreter: text.replace(/\0.*$/s, "") };
-    }
-    return { interpreter: undefined };
+    const segments = segmentsOf(file, header);
+    const interpreter = segments.find(({ type }) => type === PT_INTERP);
+    return {
+      machine: header.getUint16(18, true),
+      interpreter: interpreter && textAt(file, interpreter.offset),
+      needed: neededOf(file, segments),
+    };
   } finally {
     closeSync(file);
   }
 }
 
+function segmentsOf(file: number, header: DataView): Segment[] {
+  const table = Number(header.getBigUint64(32, true));
+  const count = header.getUint16(56, true);
+  const bytes = bytesAt(file, table, count * SEGMENT_BYTES);
+  return Array.from({ length: count }, (_, i) => {
+    const at = i * SEGMENT_BYTES;
+    return {
+      type: bytes.getUint32(at, true),
+      offset: Number(bytes.getBigUint64(at + 8, true)),
+      address: bytes.getBigUint64(at + 16, true),
+      size: Number(bytes.getBigUint64(at + 32, true)),
+    };
+  });
+}
+
+/** The DT_NEEDED names. They are in a table that the dynamic section names by its address. */
+function neededOf(file: number, segments: readonly Segment[]): string[] {
+  const dynamic = segments.find(({ type }) => type === PT_DYNAMIC);
+  if (dynamic === undefined) return [];
+  const size = Math.min(dynamic.size, MAX_DYNAMIC_BYTES);
+  const bytes = bytesAt(file, dynamic.offset, size);
+  const names: number[] = [];
+  let strings: bigint | undefined;
+  for (let at = 0; at + DYNAMIC_BYTES <= size; at += DYNAMIC_BYTES) {
+    const tag = Number(bytes.getBigUint64(at, true));
+    const value = bytes.getBigUint64(at + 8, true);
+    if (tag === 0) break; // DT_NULL
+    if (tag === DT_NEEDED) names.push(Number(value));
+    if (tag === DT_STRTAB) strings = value;
+  }
+  const segment = segments.find(({ type, address, size }) =>
+    type === PT_LOAD && strings !== undefined &&
+    strings >= address && strings < address + BigInt(size)
+  );
+  if (segment === undefined || strings === undefined) return [];
+  const table = segment.offset + Number(strings - segment.address);
+  return names.map((name) => textAt(file, table + name));
+}
+
+/** Reads a text that a zero byte ends. */
+function textAt(file: number, at: number): string {
+  const bytes = bytesAt(file, at, MAX_NAME_BYTES);
+  return new TextDecoder().decode(bytes).replace(/\0.*$/s, "");
+}
+
 /** Reads bytes of a file; bytes beyond its end are zero. */
 function bytesAt(file: number, at: number, length: number): DataView {
   const bytes = new Uint8Array(length);
-  readSync(file, bytes, 0, length, at);
+  // A damaged file has any number here.
+  if (Number.isSafeInteger(at)) readSync(file, bytes, 0, length, at);
   return new DataView(bytes.buffer);
 }

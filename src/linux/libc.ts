@@ -3,7 +3,8 @@
  * not have is undefined: then a feature is missing, and the agent starts all the same.
  * @module
  */
-import { constants } from "node:os";
+import { openLibc } from "../runtime/library.ts";
+import { errnoName } from "../util/errno.ts";
 import type {
   CSignature,
   CType,
@@ -128,14 +129,6 @@ export class SystemCallError extends Error {
   }
 }
 
-/** Returns the symbolic name of an error number (errno(3)); `errno N` if there is none. */
-export function errnoName(errno: number): string {
-  const found = Object.entries(constants.errno).find(([, number]) =>
-    number === errno
-  );
-  return found === undefined ? `errno ${errno}` : found[0];
-}
-
 /** Makes the error of a call of this C library that has just returned -1. */
 export function lastError(
   libc: Libc,
@@ -159,15 +152,10 @@ export function checked(
   return result;
 }
 
-const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
-
 /** Loads the C library of this process. Empty if there is none, or if FFI is not available. */
 export function loadLibc(runtime: Pick<Runtime, "openLibrary">): Libc {
-  for (const name of NAMES) {
-    const library = runtime.openLibrary(name);
-    if (library !== undefined) return bind(library);
-  }
-  return {};
+  const library = openLibc((name) => runtime.openLibrary(name));
+  return library === undefined ? {} : bind(library);
 }
 
 /**

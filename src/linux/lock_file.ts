@@ -13,9 +13,10 @@ import {
   writeSync,
 } from "node:fs";
 import process from "node:process";
+import { errnoName } from "../util/errno.ts";
 import { errorText } from "../util/errors.ts";
 import { nodeChildProcess } from "../util/lazy_builtins.ts";
-import { errnoName, type Libc } from "./libc.ts";
+import type { Libc } from "./libc.ts";
 
 // flock(2), sys/file.h
 const LOCK_EX = 2;

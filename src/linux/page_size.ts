@@ -3,10 +3,13 @@
  * @module
  */
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import process from "node:process";
 import { messageOf } from "../util/errors.ts";
 
 /** The type of the entry with the page size in the auxiliary vector, getauxval(3). */
 const AT_PAGESZ = 6n;
+/** The bytes of a page on x86-64, on every kernel. */
+const X64_BYTES = 4096;
 /** The bytes that the first lines of smaps may take: the line of the mapping has a path. */
 const HEAD_BYTES = 8192;
 
@@ -23,9 +26,12 @@ const FILES: PageSizeFiles = {
 
 let known: number | undefined;
 
-/** Returns the bytes of a page. The kernel is asked once. */
+/**
+ * Returns the bytes of a page. The kernel is asked once, and only where the size may differ: Deno
+ * without all permissions refuses the kernel's files, and the agent must start nevertheless.
+ */
 export function pageBytes(): number {
-  return known ??= readPageBytes();
+  return known ??= process.arch === "x64" ? X64_BYTES : readPageBytes();
 }
 
 /**

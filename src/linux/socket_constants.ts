@@ -15,6 +15,7 @@ export const AF_VSOCK = 40;
 
 /** Types of sockets, and the flags that are added to a type, socket(2). */
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
@@ -24,6 +25,7 @@ export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_LINGER = 13;
 export const SO_RCVTIMEO = 20;
+export const SO_SNDTIMEO = 21;
 export const SO_ACCEPTCONN = 30;
 
 /** Options of a TCP socket, linux/tcp.h, tcp(7). */

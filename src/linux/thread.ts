@@ -4,7 +4,8 @@
  * CPU).
  * @module
  */
-import { errnoName, type Libc, requireSymbol } from "./libc.ts";
+import { errnoName } from "../util/errno.ts";
+import { type Libc, requireSymbol } from "./libc.ts";
 
 /** errno(3): the thread has not ended yet, pthread_tryjoin_np(3). */
 const EBUSY = 16;

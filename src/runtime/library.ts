@@ -45,3 +45,20 @@ function passNull(call: CFunction, signature: CSignature): CFunction {
       ),
     );
 }
+
+const C_LIBRARIES = [
+  "libc.so.6",
+  "libc.musl-x86_64.so.1",
+  "libc.musl-aarch64.so.1",
+];
+
+/** Loads the C library of this process; undefined if there is none, or no FFI. */
+export function openLibc(
+  openLibrary: (name: string) => ForeignLibrary | undefined,
+): ForeignLibrary | undefined {
+  for (const name of C_LIBRARIES) {
+    const library = openLibrary(name);
+    if (library !== undefined) return library;
+  }
+  return undefined;
+}

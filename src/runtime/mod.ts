@@ -2,6 +2,8 @@
  * Chooses the adapter of the runtime that this process runs on.
  * @module
  */
+import { prepareProcess as prepareBun } from "./bun/prepare_process.ts";
+import { prepareProcess as prepareDeno } from "./deno/prepare_process.ts";
 import type { Runtime } from "./types.ts";
 
 /** The name of the runtime that runs this thread. Fails on a runtime that is neither. */
@@ -17,13 +19,11 @@ export function runtimeName(): Runtime["name"] {
  * Applies the settings of this runtime that must be in place before the process starts. If they are
  * missing, it executes this process again with them and does not return; otherwise it removes their
  * traces. Returns the reason if that failed; the agent works without the settings. Must be called
- * before other modules are loaded: what the first execution loads, it loads for nothing.
+ * before other modules are loaded: what the first execution loads, it loads for nothing. Both
+ * variants are loaded with this module, because an import at run time takes Bun 2 ms.
  */
-export async function prepareProcess(): Promise<string | undefined> {
-  const { prepareProcess } = runtimeName() === "bun"
-    ? await import("./bun/prepare_process.ts")
-    : await import("./deno/prepare_process.ts");
-  return prepareProcess();
+export function prepareProcess(): string | undefined {
+  return runtimeName() === "bun" ? prepareBun() : prepareDeno();
 }
 
 /**

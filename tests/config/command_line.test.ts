@@ -87,11 +87,22 @@ describe("commands of their own flags", () => {
       kind: "install",
       root: "/a",
       binary: undefined,
+      uninstall: false,
+      dryRun: false,
+    });
+    assert.deepEqual(parse("install", "--root=/", "--uninstall", "--dry-run"), {
+      kind: "install",
+      root: "/",
+      binary: undefined,
+      uninstall: true,
+      dryRun: true,
     });
     assert.deepEqual(parse("--binary=b", "--root=/a", "install"), {
       kind: "install",
       root: "/a",
       binary: "b",
+      uninstall: false,
+      dryRun: false,
     });
     // What the environment and the config file say is for who serves.
     const env = { LULL_PROT: "1" };
@@ -115,18 +126,29 @@ describe("commands of their own flags", () => {
         ],
         [
           "install --root=/ --port=1",
-          "use --port: install accepts only --root, --binary",
+          "use --port: install accepts only --root, --binary, --uninstall, --dry-run",
         ],
         [
           "install --root=/ --config=/a",
-          "use --config: install accepts only --root, --binary",
+          "use --config: install accepts only --root, --binary, --uninstall, --dry-run",
         ],
         [
           "install --root=/ --json",
-          "use --json: it is a flag of doctor, not of install",
+          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, metrics, not of install",
+        ],
+        [
+          "install --root=/ --uninstall --binary=b",
+          "use --binary: --uninstall removes the installed binary",
+        ],
+        [
+          "install --root=/ --dry-run=no",
+          'use --dry-run: expected no value, got "no"',
         ],
         ["serve --root=/", "use --root: it is a flag of install, not of serve"],
-        ["--json", "use --json: it is a flag of doctor, not of serve"],
+        [
+          "--json",
+          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, metrics, not of serve",
+        ],
         ["doctor --json=no", 'use --json: expected no value, got "no"'],
         [
           "doctor --no-json",
@@ -147,6 +169,26 @@ describe("commands of their own flags", () => {
     }
     const { json } = parse("doctor") as { json?: boolean };
     assert.equal(json, false);
+  });
+});
+
+describe("the commands that call an agent", () => {
+  const parse = (...args: string[]) => parseConfig(args, {}, files());
+
+  test("take their flags, the last one of each", () => {
+    assert.deepEqual(
+      parse("prepare", "--url=unix:/a", "--lease", "5", "--json", "--lease=6"),
+      {
+        kind: "call",
+        command: "prepare",
+        flags: { url: "unix:/a", lease: "6", json: true },
+      },
+    );
+  });
+
+  test("leave a flag of the same name to the agent", () => {
+    assert.equal(serve(["--lease=5"]).lease, 5);
+    assert.equal(serve(["serve", "--lease=5"]).lease, 5);
   });
 });
 

@@ -85,6 +85,33 @@ describe("precedence", () => {
   });
 });
 
+describe("the credential of a service manager", () => {
+  const env = { CREDENTIALS_DIRECTORY: "/run/credentials/lull.service" };
+  const path = "/run/credentials/lull.service/lull.token";
+
+  test("is the token file if it exists, and every other source overrides it", () => {
+    const readFile = files({ [path]: "secret" });
+    assert.equal(serve([], env, readFile).tokenFile, path);
+    assert.equal(serve(["--token-file="], env, readFile).tokenFile, "");
+    assert.equal(
+      serve([], { ...env, LULL_TOKEN_FILE: "/a" }, readFile).tokenFile,
+      "/a",
+    );
+    assert.equal(serve([], env).tokenFile, "");
+    assert.equal(serve([], {}, readFile).tokenFile, "");
+  });
+
+  test("is the token file even if it cannot be read", () => {
+    const readFile = (at: string) => {
+      if (at !== path) return files()(at);
+      throw Object.assign(new Error("EACCES: permission denied"), {
+        code: "EACCES",
+      });
+    };
+    assert.equal(serve([], env, readFile).tokenFile, path);
+  });
+});
+
 describe("config file", () => {
   test("--config names another file, which takes the default's place", () => {
     const readFile = files({

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { after, before, describe, test } from "node:test";
-import { type Target, TestAgent } from "../support/agent.ts";
-import { socketsOn, threadsOf } from "../support/proc.ts";
+import { FORWARD_ADDRESS, type Target, TestAgent } from "../support/agent.ts";
+import { procAddress, socketsOn, threadsOf } from "../support/proc.ts";
 import { until } from "../support/until.ts";
 
 /** A server on 127.0.0.1 that sends back what it gets. */
@@ -23,7 +23,7 @@ async function through(
 ): Promise<string | undefined> {
   return await new Promise((resolve) => {
     let received = "";
-    const socket = net.connect({ port, host: "127.0.0.2" }, () => {
+    const socket = net.connect({ port, host: FORWARD_ADDRESS }, () => {
       socket.end(text);
     });
     socket.setEncoding("utf8");
@@ -64,7 +64,9 @@ export function forwarding(target: Target): void {
         await agent.settle();
         assert.equal(await through(server.port, "hello"), undefined);
         const addresses = socketsOn(server.port, "0A").map((s) => s.local);
-        assert.ok(!addresses.some((a) => a.startsWith("0200007F")));
+        assert.ok(
+          !addresses.some((a) => a.startsWith(procAddress(FORWARD_ADDRESS))),
+        );
         await agent.health();
         await forwarded(server.port);
       } finally {
@@ -76,7 +78,10 @@ export function forwarding(target: Target): void {
       const server = await echo();
       try {
         await forwarded(server.port);
-        const socket = net.connect({ port: server.port, host: "127.0.0.2" });
+        const socket = net.connect({
+          port: server.port,
+          host: FORWARD_ADDRESS,
+        });
         let ended = false;
         let received = "";
         socket.on("data", (data) => received += data);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -13,7 +12,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import type { Line } from "../../src/install/install.ts";
+import type { Line } from "../../src/install/line.ts";
+import { unitProblems, withoutSystemd } from "../support/systemd.ts";
 import { SETTINGS } from "../../src/runtime/bun/prepare_process.ts";
 import {
   BINARY,
@@ -30,6 +30,7 @@ const { tree, remove } = trees();
 after(remove);
 
 const UNIT = "etc/systemd/system/lull.service";
+const PRESET = "usr/lib/systemd/system-preset/50-lull.preset";
 const WANTS = "etc/systemd/system/multi-user.target.wants/lull.service";
 
 /** The settings of the runtime, as they are in an environment. */
@@ -51,6 +52,7 @@ describe("a tree that never had Lull", () => {
       "etc/lull/hooks.d": "written",
       [CONFIG]: "written",
       [WANTS]: "written",
+      [PRESET]: "written",
       [UNIT]: "written",
     });
     assert.deepEqual(
@@ -59,6 +61,7 @@ describe("a tree that never had Lull", () => {
     );
     assert.deepEqual(JSON.parse(read(root, CONFIG)), {});
     assert.equal(readlinkSync(join(root, WANTS)), `/${UNIT}`);
+    assert.equal(read(root, PRESET), "enable lull.service\n");
     const modes = [BINARY, "etc/lull/hooks.d", CONFIG, UNIT].map((path) =>
       (statSync(join(root, path)).mode & 0o7777).toString(8)
     );
@@ -71,8 +74,13 @@ describe("a tree that never had Lull", () => {
     for (
       const line of [
         "ExecStart=/usr/local/bin/lull",
+        "Type=notify",
         ...settings().map((setting) => `Environment=${setting}`),
         "Restart=always",
+        "RestartSteps=6",
+        "RestartMaxDelaySec=5s",
+        "OOMPolicy=continue",
+        "ImportCredential=lull.token",
         "StartLimitIntervalSec=0",
         "OOMScoreAdjust=-900",
         "RuntimeDirectory=lull",
@@ -80,29 +88,18 @@ describe("a tree that never had Lull", () => {
         "WantedBy=multi-user.target",
       ]
     ) assert.ok(unit.split("\n").includes(line), line);
+    assert.doesNotMatch(unit, /WatchdogSec/);
   });
 
-  const verify = spawnSync("systemd-analyze", ["--version"]);
-  test("which systemd understands", {
-    skip: verify.status === 0 ? false : "no systemd-analyze here",
-  }, () => {
-    // What it knows nothing of, it says on stderr and then ignores.
-    const checked = spawnSync("systemd-analyze", [
-      "verify",
-      "--man=no",
-      join(root, UNIT),
-    ], { encoding: "utf8" });
-    const about = checked.stderr.split("\n").filter((line) =>
-      line.includes("lull.service") && !line.includes("is not executable")
-    );
-    assert.deepEqual(about, []);
+  test("which systemd understands", { skip: withoutSystemd }, () => {
+    assert.deepEqual(unitProblems(join(root, UNIT)), []);
   });
 
   test("stays as it is the second time", () => {
     const before = contents(root);
     const again = fates(installInto(root));
     assert.deepEqual(new Set(Object.values(again)), new Set(["unchanged"]));
-    assert.equal(Object.keys(again).length, 5);
+    assert.equal(Object.keys(again).length, 6);
     assert.deepEqual(contents(root), before);
   });
 });
@@ -117,7 +114,7 @@ describe("what a user changed", () => {
   });
 
   test("a unit stays; one of another version is replaced", () => {
-    const root = tree();
+    const root = tree("usr/lib/systemd/systemd");
     installInto(root);
     const ours = read(root, UNIT);
     writeFileSync(join(root, UNIT), `${ours}# mine\n`);
@@ -133,11 +130,14 @@ describe("what a user changed", () => {
   });
 
   test("a disabled service stays disabled, a masked one masked", () => {
-    const root = tree();
+    const root = tree("usr/lib/systemd/systemd");
     installInto(root);
     rmSync(join(root, WANTS));
+    // The preset would enable the service again.
+    rmSync(join(root, PRESET));
     assert.equal(fates(installInto(root))[WANTS], "kept");
     assert.ok(!existsSync(join(root, WANTS)));
+    assert.ok(!existsSync(join(root, PRESET)));
 
     rmSync(join(root, UNIT));
     symlinkSync("/dev/null", join(root, UNIT));
@@ -162,19 +162,48 @@ describe("what a user changed", () => {
 });
 
 describe("warnings", () => {
-  test("of a tree without an init that is known", () => {
-    assert.match(warnings(installInto(tree())).join(), /neither systemd nor/);
-    const known = tree("lib/systemd/systemd");
-    assert.doesNotMatch(warnings(installInto(known)).join(), /systemd/);
+  test("of a tree without an init that is known say what to add to it", () => {
+    const about = (...entries: string[]) =>
+      warnings(installInto(tree(...entries))).find((why) =>
+        why.includes("neither systemd nor OpenRC")
+      );
+    assert.match(
+      about()!,
+      /: while :; do \/usr\/local\/bin\/lull; sleep 1; done &$/,
+    );
+    const line = /\/etc\/inittab: ::respawn:\/usr\/local\/bin\/lull$/;
+    assert.match(about("etc/inittab")!, line);
+    assert.match(about("bin/busybox", "sbin/init -> ../bin/busybox")!, line);
+    assert.match(about("etc/sv/x/run")!, /\/etc\/sv\/lull\/run/);
+    assert.equal(about("lib/systemd/systemd"), undefined);
+    assert.equal(about("sbin/openrc-run"), undefined);
+    assert.ok(!existsSync(join(tree(), UNIT)));
+  });
+});
+
+describe("a tree with SELinux", () => {
+  const notes = (root: string) =>
+    installInto(root).flatMap(({ what, why }) => what === "note" ? [why!] : []);
+
+  test("needs labels for the new files, once", () => {
+    const root = tree("usr/lib/systemd/systemd", "etc/selinux/config");
+    writeFileSync(
+      join(root, "etc/selinux/config"),
+      "# SELINUX=disabled\nSELINUX=enforcing\nSELINUXTYPE=mls\n",
+    );
+    const [note, ...more] = notes(root);
+    assert.deepEqual(more, []);
+    const contexts = `${root}/etc/selinux/mls/contexts/files/file_contexts`;
+    assert.ok(note.includes(`setfiles -r ${root} ${contexts} `), note);
+    assert.ok(note.includes(`${root}/${BINARY} `), note);
+    assert.ok(note.includes(`${root}/${UNIT}`), note);
+    assert.match(note, /\.autorelabel/);
+    assert.deepEqual(notes(root), []);
   });
 
-  test("of a tree without the binary's dynamic linker", () => {
-    const [why] = warnings(installInto(tree("sbin/openrc")));
-    const [, linker] = /no (\/\S+), which /.exec(why)!;
-    assert.ok(existsSync(linker), linker);
-    assert.deepEqual(
-      warnings(installInto(tree("sbin/openrc", linker.slice(1)))),
-      [],
-    );
+  test("that is disabled needs none", () => {
+    const root = tree("etc/selinux/config");
+    writeFileSync(join(root, "etc/selinux/config"), "SELINUX=disabled\n");
+    assert.deepEqual(notes(root), []);
   });
 });

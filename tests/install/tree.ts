@@ -15,7 +15,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { install, type Line } from "../../src/install/install.ts";
+import { install } from "../../src/install/install.ts";
+import type { Line } from "../../src/install/line.ts";
 
 /** A program that is small. */
 export const program = realpathSync("/bin/true");
@@ -45,7 +46,8 @@ export function trees() {
 
 export function installInto(root: string, binary = program): Line[] {
   const lines: Line[] = [];
-  install({ root, binary, onLine: (line) => lines.push(line) });
+  const onLine = (line: Line) => lines.push(line);
+  install({ root, binary, dryRun: false, onLine });
   return lines;
 }
 

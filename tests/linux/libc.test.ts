@@ -3,12 +3,12 @@ import { constants } from "node:os";
 import { describe, it } from "node:test";
 import {
   checked,
-  errnoName,
   lastError,
   loadLibc,
   requireSymbol,
   SystemCallError,
 } from "../../src/linux/libc.ts";
+import { errnoName } from "../../src/util/errno.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 

@@ -2,19 +2,14 @@
  * Programs of the guest that listen on loopback, where the agent forwards them.
  */
 import net from "node:net";
-import { socketsOn } from "../support/proc.ts";
+import { FORWARD_ADDRESS } from "../support/agent.ts";
+import { procAddress, socketsOn } from "../support/proc.ts";
 
 /** Those that listen now. */
 export class Servers {
   readonly #servers = new Map<number, net.Server>();
   /** The address that the agent forwards from, as /proc/net/tcp has it. */
-  readonly #forward: string;
-
-  constructor(forward: string) {
-    this.#forward = forward.split(".").toReversed()
-      .map((byte) => Number(byte).toString(16).padStart(2, "0")).join("")
-      .toUpperCase();
-  }
+  readonly #forward = procAddress(FORWARD_ADDRESS);
 
   get ports(): number[] {
     return [...this.#servers.keys()];

@@ -52,7 +52,6 @@ export class World {
     target: Target,
     agent: TestAgent,
     directory: ReturnType<typeof temporary>,
-    forward: string,
     knowsEntropy: boolean,
   ) {
     this.#target = target;
@@ -60,7 +59,7 @@ export class World {
     const socket = join(agent.directory, "hooks.sock");
     this.programs = new Programs(directory.path, socket);
     this.knowsEntropy = knowsEntropy;
-    this.servers = new Servers(forward);
+    this.servers = new Servers();
     this.#directory = directory;
     this.#mask = masksOf(agent.pid).get(agent.pid)!;
     this.#pinned = /\d+$/.exec(this.#mask)![0];
@@ -68,14 +67,11 @@ export class World {
 
   static async start(target: Target): Promise<World> {
     const directory = temporary();
-    const forward = `127.${64 + process.pid % 64}.${process.pid >> 8 & 255}.7`;
     const devices = temporary();
     const prefix = withoutHardwareRandom(devices.path);
     const agent = await TestAgent.start(
       target,
       [
-        // Its own: other agents of this machine forward from the usual one.
-        `--forward-address=${forward}`,
         `--hook-directories=${directory.path}`,
         `--hook-limit-ms=${HOOK_LIMIT_MS}`,
         "--hook-continue=lenient",
@@ -92,7 +88,7 @@ export class World {
     );
     devices.remove();
     const knowsEntropy = prefix.length > 0 || !existsSync("/dev/hwrng");
-    return new World(target, agent, directory, forward, knowsEntropy);
+    return new World(target, agent, directory, knowsEntropy);
   }
 
   /** One request, on the connection that is at hand, or on a new one. */

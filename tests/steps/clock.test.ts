@@ -43,9 +43,12 @@ function repair(libc: Libc, request: RecoverRequest, device?: HostClock) {
   return repairWith(step, request);
 }
 
+/** Milliseconds that a busy machine may take; less than each part of a time that counts. */
+const SLACK_MS = 150;
+
 function near(actual: unknown, expected: number): void {
   assert.ok(
-    Math.abs(Number(actual) - expected) < 20,
+    Math.abs(Number(actual) - expected) < SLACK_MS,
     `${actual} is not near ${expected}`,
   );
 }

@@ -74,6 +74,14 @@ export function runAgent(
   return ran;
 }
 
+/**
+ * The address from which agents forward ports: one of this test run's own, because agents of other
+ * runs on this machine forward the same ports.
+ */
+export const FORWARD_ADDRESS = `127.${
+  [16, 8, 0].map((bits) => 1 + (process.pid >> bits & 0x7f)).join(".")
+}`;
+
 /** An agent that runs. */
 export class TestAgent implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -96,7 +104,7 @@ export class TestAgent implements AsyncDisposable {
   }
 
   /**
-   * Starts it on a free port of 127.0.0.1, forwarding from 127.0.0.2, and waits until it listens;
+   * Starts it on a free port of 127.0.0.1, forwarding from FORWARD_ADDRESS, and waits until it listens;
    * `prefix` is a program that starts it in its turn. An agent that does not listen is ended.
    */
   static async start(
@@ -129,7 +137,7 @@ export class TestAgent implements AsyncDisposable {
       ...args,
       "--host=127.0.0.1",
       "--port=0",
-      "--forward-address=127.0.0.2",
+      `--forward-address=${FORWARD_ADDRESS}`,
       "--scan-interval-ms=100",
       "--log-level=debug",
       `--runtime-directory=${directory}`,

@@ -9,7 +9,7 @@ import { prepareProcess, runtimeName } from "../../src/runtime/mod.ts";
 
 const MATTERS = /GC_TIMER|BUN_JSC|MIMALLOC|LULL_FORMER/;
 
-const reason = await prepareProcess();
+const reason = prepareProcess();
 console.log(JSON.stringify({
   runtime: runtimeName(),
   pid: process.pid,

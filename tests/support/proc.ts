@@ -116,3 +116,10 @@ export function statusOf(
     return undefined; // ended in between
   }
 }
+
+/** An IPv4 address as /proc/net/tcp has it (proc(5)). */
+export function procAddress(address: string): string {
+  return address.split(".").toReversed()
+    .map((byte) => Number(byte).toString(16).padStart(2, "0")).join("")
+    .toUpperCase();
+}

@@ -4,7 +4,11 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
-import { type Target, TestAgent } from "../../support/agent.ts";
+import {
+  FORWARD_ADDRESS,
+  type Target,
+  TestAgent,
+} from "../../support/agent.ts";
 import { oweKill } from "../../support/cleanup.ts";
 import { script, temporary } from "../../support/hooks.ts";
 import { descriptorsOf, masksOf } from "../../support/proc.ts";
@@ -43,7 +47,7 @@ async function greeter() {
     /** Whether the forwarder carries a connection to it. */
     reached: () =>
       new Promise<boolean>((resolve) => {
-        const socket = connect({ host: "127.0.0.2", port });
+        const socket = connect({ host: FORWARD_ADDRESS, port });
         socket.once("data", () => resolve(true));
         socket.on("error", () => {});
         socket.on("close", () => resolve(false));
@@ -148,7 +152,7 @@ export function descriptorsAtRecovery(target: Target): void {
       using program = await listenBeside(agent);
       const says = (text: string) =>
         agent.lines().some(({ message }) =>
-          message.includes(`127.0.0.2:${program.port}`) &&
+          message.includes(`${FORWARD_ADDRESS}:${program.port}`) &&
           message.includes(text)
         );
       await until(

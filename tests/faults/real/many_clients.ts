@@ -7,7 +7,11 @@ import {
   type Socket,
 } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { type Target, TestAgent } from "../../support/agent.ts";
+import {
+  FORWARD_ADDRESS,
+  type Target,
+  TestAgent,
+} from "../../support/agent.ts";
 import { connectionsOf, descriptorsOf } from "../../support/proc.ts";
 import { until } from "../../support/until.ts";
 import { cannotLimit, FEW, WITH_FEW } from "./round.ts";
@@ -35,7 +39,7 @@ export function manyClients(target: Target): void {
     after(() => server?.close());
 
     function dial(): Client {
-      const socket = connect({ host: "127.0.0.2", port });
+      const socket = connect({ host: FORWARD_ADDRESS, port });
       const client: Client = { socket, state: "waits" };
       socket.once("data", () => client.state = "greeted");
       // A reset is told by both, in this order.

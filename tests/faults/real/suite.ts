@@ -19,6 +19,7 @@ import { hungDisks } from "./hung_disks.ts";
 import { hungMounts } from "./hung_mounts.ts";
 import { missingPrivileges } from "./missing_privileges.ts";
 import { secondAgent } from "./second_agent.ts";
+import { serviceManager } from "./service_manager.ts";
 import { signals } from "./signals.ts";
 import { missingVsock } from "./missing_vsock.ts";
 import { noDescriptors } from "./no_descriptors.ts";
@@ -43,4 +44,5 @@ export function faults(target: Target): void {
   ending(target);
   owedThaws(target);
   hookReports(target);
+  serviceManager(target);
 }

@@ -15,7 +15,16 @@ import { cacheDir } from "./paths.ts";
 import { run } from "./run.ts";
 
 const SOURCES = "/etc/apt/sources.list.d";
-const OWN = /^(?:VERSION_CODENAME)=(\w+)$/m;
+
+/** The name of the Debian release that this machine has. */
+function ownRelease(): string {
+  const text = readFileSync("/etc/os-release", "utf8");
+  const found = /^VERSION_CODENAME=(\w+)$/m.exec(text);
+  if (found) return found[1];
+  throw new Error(
+    "Cannot find the release of this machine: os-release has none",
+  );
+}
 
 /** An architecture, and a Debian release if not this machine's. */
 export interface Foreign {
@@ -28,7 +37,7 @@ export class ForeignApt {
   readonly #config: string;
 
   constructor({ arch, release }: Foreign) {
-    const own = OWN.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "";
+    const own = ownRelease();
     const dir = join(cacheDir, `apt-${arch}-${release ?? own}`);
     for (const name of ["lists/partial", "archives/partial", "sources"]) {
       mkdirSync(join(dir, name), { recursive: true });

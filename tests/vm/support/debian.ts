@@ -8,7 +8,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -17,6 +16,9 @@ import { join } from "node:path";
 import { cacheDir, guestDir } from "./paths.ts";
 import { run, runText } from "./run.ts";
 import { addFile, addText } from "./tree.ts";
+
+/** The release, whose PostgreSQL has the version 15. */
+const RELEASE = "bookworm";
 
 const PACKAGES = [
   ...["systemd-sysv", "udev", "dbus", "iproute2", "busybox-static"],
@@ -41,22 +43,20 @@ const MASKED = [
 
 const base = join(cacheDir, "debian");
 
-/** Puts a Debian of this machine's release into the cache. Takes minutes, once. */
+/** Puts a Debian into the cache. Takes minutes, once. */
 export function ensureDebian(say: (line: string) => void): void {
   if (existsSync(base)) return;
   if (process.getuid?.() !== 0) {
     throw new Error("Cannot make a Debian guest: debootstrap needs root");
   }
-  const release = /^VERSION_CODENAME=(\w+)$/m
-    .exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "stable";
   mkdirSync(cacheDir, { recursive: true });
   const work = mkdtempSync(join(cacheDir, "fetch-"));
   try {
-    say(`vm-deps: debootstrap ${release}`);
+    say(`vm-deps: debootstrap ${RELEASE}`);
     const tree = join(work, "tree");
     run("debootstrap", [
       ...["--variant=minbase", `--include=${PACKAGES.join(",")}`],
-      ...[release, tree],
+      ...[RELEASE, tree],
     ]);
     for (const path of UNNEEDED) {
       rmSync(join(tree, path), { recursive: true, force: true });

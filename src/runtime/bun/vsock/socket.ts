@@ -2,7 +2,8 @@
  * vsock sockets (vsock(7)) by system calls, because Bun has no API for them.
  * @module
  */
-import { constants } from "node:os";
+import { errnoName } from "../../../util/errno.ts";
+import { openLibc } from "../../library.ts";
 import type { CFunction, CSignature, ForeignLibrary } from "../../types.ts";
 import { openLibrary } from "../library.ts";
 
@@ -21,16 +22,11 @@ const CID = 8;
 /** The length of the kernel's queue of connections that are not accepted yet. */
 const BACKLOG = 128;
 
-const LIBRARIES = [
-  "libc.so.6",
-  "libc.musl-x86_64.so.1",
-  "libc.musl-aarch64.so.1",
-];
-
 const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], result: "i32" },
   bind: { args: ["i32", "buffer", "u32"], result: "i32" },
   listen: { args: ["i32", "i32"], result: "i32" },
+  connect: { args: ["i32", "buffer", "u32"], result: "i32" },
   getpeername: { args: ["i32", "buffer", "buffer"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
 } as const satisfies Record<string, CSignature>;
@@ -49,8 +45,7 @@ export class VsockSockets {
 
   /** Fails without a C library. */
   constructor() {
-    const found = LIBRARIES.map(openLibrary)
-      .find((library) => library !== undefined);
+    const found = openLibc(openLibrary);
     if (found === undefined) throw new Error("the C library cannot be loaded");
     this.#library = found;
   }
@@ -60,13 +55,24 @@ export class VsockSockets {
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     const fd = this.#call("socket", AF_VSOCK, type, 0);
     try {
-      const address = new Uint8Array(ADDRESS_BYTES);
-      const view = new DataView(address.buffer);
-      view.setUint16(0, AF_VSOCK, true);
-      view.setUint32(PORT, port, true);
-      view.setUint32(CID, VMADDR_CID_ANY, true);
+      const address = addressOf(VMADDR_CID_ANY, port);
       this.#call("bind", fd, address, address.length);
       this.#call("listen", fd, BACKLOG);
+      return fd;
+    } catch (error) {
+      this.close(fd);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a socket that is connected; throws an error with a code. Blocks this thread for at most
+   * 2 s, the kernel's limit for such a connect.
+   */
+  connect(cid: number, port: number): number {
+    const fd = this.#call("socket", AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    try {
+      this.#call("connect", fd, addressOf(cid, port), ADDRESS_BYTES);
       return fd;
     } catch (error) {
       this.close(fd);
@@ -105,12 +111,17 @@ export class VsockSockets {
     }
     const result = Number(this.#bound.get(name)?.(...args) ?? -1);
     if (result >= 0) return result;
-    throw systemError(name, this.#library.errno());
+    const code = errnoName(this.#library.errno());
+    throw Object.assign(new Error(`${name}: ${code}`), { code });
   }
 }
 
-function systemError(call: string, errno: number): Error {
-  const [code] = Object.entries(constants.errno)
-    .find(([, number]) => number === errno) ?? [`errno ${errno}`];
-  return Object.assign(new Error(`${call}: ${code}`), { code });
+/** A struct sockaddr_vm. */
+function addressOf(cid: number, port: number): Uint8Array {
+  const address = new Uint8Array(ADDRESS_BYTES);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_VSOCK, true);
+  view.setUint32(PORT, port, true);
+  view.setUint32(CID, cid, true);
+  return address;
 }

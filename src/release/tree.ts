@@ -1,0 +1,86 @@
+/**
+ * The files of a package, as a tree. Packages and archives are made from it, and an
+ * image builder can copy it into a root filesystem.
+ * @module
+ */
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { openrcScript, PRESET, unit } from "../install/service.ts";
+import {
+  bashCompletion,
+  fishCompletion,
+  zshCompletion,
+} from "./completions.ts";
+import { manual } from "./manual.ts";
+import type { Target } from "./targets.ts";
+
+/** The path of the binary: packages do not write into /usr/local. */
+const BINARY = "/usr/bin/lull";
+
+/** One entry of the tree. */
+export interface Entry {
+  /** The path in the guest. */
+  readonly path: string;
+  readonly mode: number;
+  /** `config`: a package manager keeps a file that the user changed. */
+  readonly kind: "file" | "config" | "directory";
+  /** The text or bytes; the path of a file to copy; undefined for a directory. */
+  readonly content?: string | Uint8Array | { readonly file: string };
+}
+
+/** The entries for a target. `date` is the date of the manual page, YYYY-MM-DD. */
+export function entriesOf(
+  { services }: Target,
+  binary: string,
+  license: string,
+  date: string,
+): readonly Entry[] {
+  const file = (path: string, content: Entry["content"], mode = 0o644) => ({
+    ...{ path, content, mode },
+    kind: "file" as const,
+  });
+  return [
+    file(BINARY, { file: binary }, 0o755),
+    { path: "/etc/lull", mode: 0o755, kind: "directory" },
+    { path: "/etc/lull/hooks.d", mode: 0o755, kind: "directory" },
+    {
+      path: "/etc/lull/config.json",
+      mode: 0o644,
+      kind: "config",
+      content: "{}\n",
+    },
+    ...services === "systemd"
+      ? [
+        file("/usr/lib/systemd/system/lull.service", unit(BINARY)),
+        file("/usr/lib/systemd/system-preset/50-lull.preset", PRESET),
+      ]
+      : [file("/etc/init.d/lull", openrcScript(BINARY), 0o755)],
+    file("/usr/share/man/man8/lull.8.gz", gzipSync(manual(date))),
+    file("/usr/share/bash-completion/completions/lull", bashCompletion()),
+    file("/usr/share/zsh/site-functions/_lull", zshCompletion()),
+    file("/usr/share/fish/vendor_completions.d/lull.fish", fishCompletion()),
+    // The package owns the directory, and takes it along when it is removed.
+    { path: "/usr/share/doc/lull", mode: 0o755, kind: "directory" },
+    file("/usr/share/doc/lull/copyright", { file: license }),
+  ];
+}
+
+/** Writes the tree into an empty directory. */
+export function writeTree(root: string, entries: readonly Entry[]): void {
+  rmSync(root, { recursive: true, force: true });
+  for (const { path, mode, content } of entries) {
+    const at = join(root, path);
+    mkdirSync(content === undefined ? at : dirname(at), { recursive: true });
+    if (typeof content === "object" && "file" in content) {
+      copyFileSync(content.file, at);
+    } else if (content !== undefined) writeFileSync(at, content);
+    chmodSync(at, mode);
+  }
+}
