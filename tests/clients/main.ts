@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { TestAgent } from "../support/agent.ts";
@@ -29,6 +29,8 @@ const OUT = join(ROOT, "dist", "clients");
 const OAPI_CODEGEN =
   "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2";
 const OPENAPI_PYTHON_CLIENT = "openapi-python-client==0.29.1";
+/** Its parser of OpenMetrics is that of Prometheus. */
+const PROMETHEUS_CLIENT = "prometheus-client==0.26.0";
 
 /** Runs a program to its end; throws if it fails. Not in sync: the agent's log has to be read. */
 async function run(
@@ -68,9 +70,15 @@ async function makeGo(document: string): Promise<string[]> {
 async function makePython(document: string): Promise<string[]> {
   const venv = join(TOOLS, "venv");
   const bin = (name: string) => join(venv, "bin", name);
+  const parser = join(venv, "share", ".prometheus-client");
   if (!existsSync(bin("openapi-python-client"))) {
     await run(TOOLS, [process.env.PYTHON ?? "python3", "-m", "venv", venv]);
     await run(TOOLS, [bin("pip"), "install", "--quiet", OPENAPI_PYTHON_CLIENT]);
+  }
+  if (!existsSync(parser)) {
+    await run(TOOLS, [bin("pip"), "install", "--quiet", PROMETHEUS_CLIENT]);
+    mkdirSync(dirname(parser), { recursive: true });
+    writeFileSync(parser, "");
   }
   const folder = join(OUT, "python");
   // It warns that it leaves out the text of /metrics, which is no JSON.
@@ -79,6 +87,10 @@ async function makePython(document: string): Promise<string[]> {
     ...[`--path=${document}`, `--output-path=${folder}`],
   ]);
   cpSync(join(ROOT, "tests/clients/python/round.py"), join(folder, "round.py"));
+  cpSync(
+    join(ROOT, "tests/clients/python/metrics.py"),
+    join(folder, "metrics.py"),
+  );
   return [bin("python"), join(folder, "round.py")];
 }
 
@@ -106,6 +118,12 @@ try {
       console.log(`client-test: ${program} over ${url}`);
       await run(OUT, [...round, url]);
     }
+    if (program !== "python3") continue;
+    const [python, script] = round;
+    await run(OUT, [
+      ...[python, join(dirname(script), "metrics.py")],
+      `http://127.0.0.1:${agent.port}`,
+    ]);
   }
 } finally {
   rmSync(directory, { recursive: true, force: true });
