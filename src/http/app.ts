@@ -53,7 +53,15 @@ export function createApp(agent: Agent): App {
     if (!counts) return;
     const { status } = c.res;
     const request = c.get("requestId");
-    const fields = { request, method, path, status, ms: since(start) };
+    const operation = c.get("operation");
+    const fields = {
+      request,
+      operation,
+      method,
+      path,
+      status,
+      ms: since(start),
+    };
     log[levelOf(method, status)]("request", fields);
   });
   const refuse = (c: Context, error: ProblemError) => {

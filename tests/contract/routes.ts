@@ -94,6 +94,22 @@ export function routes(target: Target): void {
       assert.equal(await read(), before + 2);
     });
 
+    test("the caller's id leads to every line of its operation", async () => {
+      const headers = { "x-request-id": "of-the-host" };
+      const path = "/snapshot/prepare?operation=linked";
+      await agent.ask("POST", path, "", headers);
+      await agent.ask("POST", "/snapshot/recover");
+      const about = () =>
+        agent.lines().filter(({ operation }) => operation === "linked");
+      await until(
+        "its lines",
+        () => about().some(({ message }) => message === "recovered"),
+      );
+      const [first] = about();
+      assert.equal(first.message, "request");
+      assert.equal(first.request, "of-the-host");
+    });
+
     test("metrics have durations by step, and problems by type", async () => {
       await refused(agent, "GET", "/nowhere", "", 404, "not-found");
       await agent.ask("POST", "/snapshot/prepare?wait=settled");
