@@ -1,6 +1,7 @@
 /**
  * Generates clients in Go and Python from /openapi.json of the binary, and lets each do a whole round
- * with it over TCP and a unix socket. `bun run tests/clients/main.ts`
+ * with it over TCP and a unix socket. Then parsers of Prometheus read the metrics, and the examples
+ * in .github/monitoring. `bun run tests/clients/main.ts`
  *
  * The generators come from Go's module proxy and PyPI into .tools/clients. Without Go, or without
  * Python, that client is skipped, which is said.
@@ -13,6 +14,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -28,9 +30,7 @@ const OUT = join(ROOT, "dist", "clients");
 
 const OAPI_CODEGEN =
   "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2";
-const OPENAPI_PYTHON_CLIENT = "openapi-python-client==0.29.1";
-/** Its parser of OpenMetrics is that of Prometheus. */
-const PROMETHEUS_CLIENT = "prometheus-client==0.26.0";
+const REQUIREMENTS = join(ROOT, "tests/clients/python/requirements.txt");
 
 /** Runs a program to its end; throws if it fails. Not in sync: the agent's log has to be read. */
 async function run(
@@ -70,15 +70,12 @@ async function makeGo(document: string): Promise<string[]> {
 async function makePython(document: string): Promise<string[]> {
   const venv = join(TOOLS, "venv");
   const bin = (name: string) => join(venv, "bin", name);
-  const parser = join(venv, "share", ".prometheus-client");
-  if (!existsSync(bin("openapi-python-client"))) {
+  const installed = join(venv, "requirements.txt");
+  const wanted = readFileSync(REQUIREMENTS, "utf8");
+  if (!existsSync(installed) || readFileSync(installed, "utf8") !== wanted) {
     await run(TOOLS, [process.env.PYTHON ?? "python3", "-m", "venv", venv]);
-    await run(TOOLS, [bin("pip"), "install", "--quiet", OPENAPI_PYTHON_CLIENT]);
-  }
-  if (!existsSync(parser)) {
-    await run(TOOLS, [bin("pip"), "install", "--quiet", PROMETHEUS_CLIENT]);
-    mkdirSync(dirname(parser), { recursive: true });
-    writeFileSync(parser, "");
+    await run(TOOLS, [bin("pip"), "install", "--quiet", "-r", REQUIREMENTS]);
+    writeFileSync(installed, wanted);
   }
   const folder = join(OUT, "python");
   // It warns that it leaves out the text of /metrics, which is no JSON.
@@ -86,12 +83,27 @@ async function makePython(document: string): Promise<string[]> {
     ...[bin("openapi-python-client"), "generate"],
     ...[`--path=${document}`, `--output-path=${folder}`],
   ]);
-  cpSync(join(ROOT, "tests/clients/python/round.py"), join(folder, "round.py"));
-  cpSync(
-    join(ROOT, "tests/clients/python/metrics.py"),
-    join(folder, "metrics.py"),
-  );
+  for (const script of ["round.py", "metrics.py", "monitoring.py"]) {
+    cpSync(join(ROOT, "tests/clients/python", script), join(folder, script));
+  }
   return [bin("python"), join(folder, "round.py")];
+}
+
+/** Lets parsers of Prometheus read the metrics, the dashboard and the alert rules. */
+async function checkMonitoring(
+  agent: TestAgent,
+  [python, round]: readonly string[],
+): Promise<void> {
+  const script = (name: string) => join(dirname(round), name);
+  const url = `http://127.0.0.1:${agent.port}`;
+  await run(OUT, [python, script("metrics.py"), url]);
+  const metrics = join(OUT, "metrics.txt");
+  writeFileSync(metrics, (await agent.ask("GET", "/metrics")).body);
+  const examples = join(ROOT, ".github/monitoring");
+  await run(OUT, [
+    ...[python, script("monitoring.py"), metrics],
+    ...[join(examples, "dashboard.json"), join(examples, "alerts.yml")],
+  ]);
 }
 
 const CLIENTS = { go: makeGo, python3: makePython };
@@ -118,12 +130,7 @@ try {
       console.log(`client-test: ${program} over ${url}`);
       await run(OUT, [...round, url]);
     }
-    if (program !== "python3") continue;
-    const [python, script] = round;
-    await run(OUT, [
-      ...[python, join(dirname(script), "metrics.py")],
-      `http://127.0.0.1:${agent.port}`,
-    ]);
+    if (program === "python3") await checkMonitoring(agent, round);
   }
 } finally {
   rmSync(directory, { recursive: true, force: true });
