@@ -13,7 +13,7 @@ import type { DeferredQueue } from "../util/deferred_queue.ts";
 
 /** The parts of the agent that a recovery concerns. */
 interface OnRecoveredOptions {
-  readonly metrics: Pick<Metrics, "ended" | "observe">;
+  readonly metrics: Pick<Metrics, "ended">;
   readonly guard: Pick<Guard, "forget">;
   readonly queue: Pick<DeferredQueue, "defer">;
   readonly program: Pick<WorkingSet, "record">;
@@ -41,7 +41,6 @@ export function onRecovered(
       if (held) program.record();
       registry.save();
       generationFile.ready();
-      metrics.observe(operation, recovery);
       releaseLog();
       const { steps, ...rest } = recovery;
       log[held ? "info" : "error"](held ? "recovered" : "prepare undone", {

@@ -2,7 +2,7 @@
  * Replies to requests according to the table of routes.
  * @module
  */
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import { requestId } from "hono/request-id";
 import { problem, ProblemError } from "./routes/problem.ts";
 import { allowedMethods } from "./routes/route.ts";
@@ -53,28 +53,16 @@ export function createApp(agent: Agent): App {
     if (!counts) return;
     const { status } = c.res;
     const request = c.get("requestId");
-    const operation = c.get("operation");
-    const fields = {
-      request,
-      operation,
-      method,
-      path,
-      status,
-      ms: since(start),
-    };
+    const fields = { request, method, path, status, ms: since(start) };
     log[levelOf(method, status)]("request", fields);
   });
-  const refuse = (c: Context, error: ProblemError) => {
-    metrics.refused(error.kind);
-    return problem(c, lifecycle, error);
-  };
   app.use(async (c, next) => {
     c.set("bodyLimitBytes", agent.bodyLimitBytes);
     const refusal = agent.guard.refusal(callOf(c));
     if (refusal === undefined) return await next();
     // RFC 9110, 11.6.1: a 401 names the authentication that it needs.
     if (refusal === "token-needed") c.header("www-authenticate", "Bearer");
-    return refuse(c, new ProblemError(refusal));
+    return problem(c, lifecycle, new ProblemError(refusal));
   });
 
   for (const { method, path, handler } of ROUTES) {
@@ -83,10 +71,10 @@ export function createApp(agent: Agent): App {
   for (const [path, allow] of allowedMethods(ROUTES)) {
     app.all(path, (c) => {
       c.header("allow", allow);
-      return refuse(c, new ProblemError("method-not-allowed"));
+      return problem(c, lifecycle, new ProblemError("method-not-allowed"));
     });
   }
-  app.notFound((c) => refuse(c, new ProblemError("not-found")));
+  app.notFound((c) => problem(c, lifecycle, new ProblemError("not-found")));
   app.onError((error, c) => {
     const known = problemOf(error);
     if (known === undefined) {
@@ -95,7 +83,7 @@ export function createApp(agent: Agent): App {
         error: error.stack ?? String(error),
       });
     }
-    return refuse(c, known ?? new ProblemError("internal"));
+    return problem(c, lifecycle, known ?? new ProblemError("internal"));
   });
   return app;
 }

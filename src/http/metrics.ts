@@ -1,12 +1,9 @@
 /**
- * Counters, last durations and histograms of durations, as OpenMetrics text.
+ * Counters and last durations, as OpenMetrics text.
  * @module
  */
 import type { Operation } from "../lifecycle/operation.ts";
-import type { Recovery, StepReport } from "../lifecycle/reports.ts";
-import type { ProblemKind } from "../util/problem.ts";
-import { VERSION } from "../version.ts";
-import { Histogram, labelText } from "./histogram.ts";
+import type { Recovery } from "../lifecycle/reports.ts";
 
 /** The content type of OpenMetrics 1.0. */
 export const OPEN_METRICS =
@@ -28,52 +25,6 @@ export class Metrics {
     recovery: undefined,
   };
 
-  readonly #problems = new Map<ProblemKind, number>();
-  readonly #prepareSeconds = new Histogram(
-    "lull_prepare_duration_seconds",
-    "How long prepares took: until quiesced, and until settled.",
-  );
-  readonly #recoverySeconds = new Histogram(
-    "lull_recovery_duration_seconds",
-    "How long recoveries took, by outcome.",
-  );
-  readonly #stepSeconds = new Histogram(
-    "lull_step_duration_seconds",
-    "How long steps, their undos and repairs took, by status.",
-  );
-
-  /** Counts a reply that is a problem. */
-  refused(kind: ProblemKind): void {
-    this.#problems.set(kind, (this.#problems.get(kind) ?? 0) + 1);
-  }
-
-  /** Adds the durations of an operation that has ended. Called when no caller waits. */
-  observe(operation: Operation, recovery: Recovery): void {
-    const { quiescedMs, settledMs, reports } = operation;
-    for (
-      const [until, ms] of [["quiesced", quiescedMs], [
-        "settled",
-        settledMs,
-      ]] as const
-    ) {
-      if (ms !== undefined) this.#prepareSeconds.observe({ until }, ms);
-    }
-    if (quiescedMs !== undefined) {
-      const { outcome, ms } = recovery;
-      this.#recoverySeconds.observe({ outcome }, ms);
-    }
-    this.#observeSteps("prepare", reports);
-    this.#observeSteps("recovery", recovery.steps);
-  }
-
-  #observeSteps(phase: string, steps: readonly StepReport[]): void {
-    for (const { name: step, status, ms } of steps) {
-      // A step that was skipped took no time that matters.
-      if (status === "skipped") continue;
-      this.#stepSeconds.observe({ phase, step, status }, ms);
-    }
-  }
-
   /** Counts a request. */
   requested(): void {
     this.#requests++;
@@ -94,12 +45,7 @@ export class Metrics {
 
   /** The text of the metrics, with these gauges. */
   text(
-    gauges: {
-      generation: number;
-      quiesced: boolean;
-      resident: number;
-      runtime: { readonly name: string; readonly version: string };
-    },
+    gauges: { generation: number; quiesced: boolean; resident: number },
   ): string {
     const { held, failed } = this.#prepares;
     return [
@@ -140,30 +86,6 @@ export class Metrics {
       ...family("lull_resident_bytes", "gauge", "Memory of the agent.", [
         ["", gauges.resident],
       ]),
-      ...family("lull_build", "info", "The agent and its runtime.", [
-        [
-          `_info{${
-            labelText({
-              version: VERSION,
-              runtime: gauges.runtime.name,
-              runtime_version: gauges.runtime.version,
-            })
-          }}`,
-          1,
-        ],
-      ]),
-      ...family(
-        "lull_problems",
-        "counter",
-        "Replies that are problems, by type.",
-        [...this.#problems].map(([type, count]) => [
-          `_total{type="${type}"}`,
-          count,
-        ]),
-      ),
-      ...this.#prepareSeconds.lines(),
-      ...this.#recoverySeconds.lines(),
-      ...this.#stepSeconds.lines(),
       "# EOF",
       "",
     ].join("\n");
@@ -172,7 +94,7 @@ export class Metrics {
 
 function family(
   name: string,
-  type: "counter" | "gauge" | "info",
+  type: "counter" | "gauge",
   help: string,
   samples: (string | number)[][],
 ): string[] {

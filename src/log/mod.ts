@@ -14,7 +14,6 @@ import {
 } from "@std/log";
 import type { Libc } from "../linux/libc.ts";
 import { messageOf } from "../util/errors.ts";
-import { isJournal, priorityPrefix } from "./journal.ts";
 import { LogSink } from "./sink.ts";
 import { stderrWrite } from "./stderr.ts";
 
@@ -68,14 +67,10 @@ export function setupLog(options: {
   readonly libc: Libc;
 }): void {
   sink = new LogSink(stderrWrite(options.libc));
-  const line = options.format === "json" ? jsonLine : textLine;
-  // The journal reads the priority of a line from its prefix, and removes it.
-  const journalLine = (record: LogRecord) =>
-    priorityPrefix(record.level) + line(record);
   setup({
     handlers: {
       stderr: new StderrHandler(options.level, {
-        formatter: isJournal() ? journalLine : line,
+        formatter: options.format === "json" ? jsonLine : textLine,
       }),
     },
     loggers: Object.fromEntries(

@@ -23,7 +23,7 @@ function end(operation: Operation): [string[], string[]] {
   const queue = deferred();
   onRecovered({
     queue,
-    metrics: { ended: note("count"), observe: note("observe durations") },
+    metrics: { ended: note("count") },
     guard: { forget: note("forget callers") },
     program: { record: note("record the working set") },
     registry: { save: note("save registrations") },
@@ -46,7 +46,6 @@ describe("what follows a recovery", () => {
         "record the working set",
         "save registrations",
         "open the next generation's file",
-        "observe durations",
         "release the log",
         "recovered",
       ],
@@ -59,7 +58,6 @@ describe("what follows a recovery", () => {
       [
         "save registrations",
         "open the next generation's file",
-        "observe durations",
         "release the log",
         "prepare undone",
       ],

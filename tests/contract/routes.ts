@@ -94,43 +94,6 @@ export function routes(target: Target): void {
       assert.equal(await read(), before + 2);
     });
 
-    test("the caller's id leads to every line of its operation", async () => {
-      const headers = { "x-request-id": "of-the-host" };
-      const path = "/snapshot/prepare?operation=linked";
-      await agent.ask("POST", path, "", headers);
-      await agent.ask("POST", "/snapshot/recover");
-      const about = () =>
-        agent.lines().filter(({ operation }) => operation === "linked");
-      await until(
-        "its lines",
-        () => about().some(({ message }) => message === "recovered"),
-      );
-      const [first] = about();
-      assert.equal(first.message, "request");
-      assert.equal(first.request, "of-the-host");
-    });
-
-    test("metrics have durations by step, and problems by type", async () => {
-      await refused(agent, "GET", "/nowhere", "", 404, "not-found");
-      await agent.ask("POST", "/snapshot/prepare?wait=settled");
-      await agent.ask("POST", "/snapshot/recover", '{"outcome":"resumed"}');
-      const text = await until("the durations", async () => {
-        const { body } = await agent.ask("GET", "/metrics");
-        return body.includes("lull_recovery_duration_seconds_count") && body;
-      });
-      for (
-        const line of [
-          /^lull_build_info\{version="[^"]+",runtime="\w+",runtime_version="[^"]+"\} 1$/m,
-          /^lull_problems_total\{type="not-found"\} [1-9]/m,
-          /^lull_prepare_duration_seconds_count\{until="quiesced"\} [1-9]/m,
-          /^lull_prepare_duration_seconds_count\{until="settled"\} [1-9]/m,
-          /^lull_recovery_duration_seconds_count\{outcome="resumed"\} [1-9]/m,
-          /^lull_step_duration_seconds_bucket\{phase="prepare",step="connections",status="done",le="\+Inf"\} [1-9]/m,
-          /^lull_step_duration_seconds_sum\{phase="recovery",step="connections",status="done"\} [\d.e-]+$/m,
-        ]
-      ) assert.match(text || "", line);
-    });
-
     test("the OpenAPI document names every route, field and limit", async () => {
       // deno-lint-ignore no-explicit-any
       const document = (await agent.ask("GET", "/openapi.json")).json<any>();
