@@ -27,6 +27,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
   const { config, observer, program, queue } = components;
   const whole = plan(createSteps(components), config);
   const evidence = () => lookForEvidence(observer);
+  const atPrepare: (() => void)[] = [];
   const lifecycle = new Lifecycle({
     plan: whole,
     leaseSeconds: config.lease,
@@ -37,7 +38,10 @@ export function createLifecycle(components: Components): AgentLifecycle {
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    onPrepare: () => queue.flush(),
+    onPrepare() {
+      queue.flush();
+      for (const action of atPrepare.splice(0)) action();
+    },
     onQuiet() {
       queue.flush();
       program.invalidate();
@@ -47,6 +51,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
     onError: failed("the lifecycle had an error"),
     onRunning: onRecovered({
       ...components,
+      atPrepare: (action) => void atPrepare.push(action),
       ...{ releaseLog, log: logOf("lifecycle") },
     }),
   });

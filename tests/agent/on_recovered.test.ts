@@ -15,14 +15,16 @@ const recovery: Recovery = {
   steps: [],
 };
 
-/** Ends an operation; gives what was done before the deferred part, and in it. */
-function end(operation: Operation): [string[], string[]] {
+/** Ends an operation; gives what was done at once, later, and at the next prepare. */
+function end(operation: Operation): [string[], string[], string[]] {
   const seen: string[] = [];
   const note = (what: string) => () => void seen.push(what);
   const log = (message: string) => void seen.push(message);
   const queue = deferred();
+  const atPrepare: (() => void)[] = [];
   onRecovered({
     queue,
+    atPrepare: (action) => void atPrepare.push(action),
     metrics: { ended: note("count") },
     guard: { forget: note("forget callers") },
     program: { record: note("record the working set") },
@@ -33,34 +35,27 @@ function end(operation: Operation): [string[], string[]] {
   })(operation, recovery);
   const before = seen.splice(0);
   queue.flush();
-  return [before, seen];
+  const later = seen.splice(0);
+  for (const action of atPrepare) action();
+  return [before, later, seen];
 }
 
 describe("what follows a recovery", () => {
-  test("is done in order, the larger part after the reply", () => {
+  test("is done in order, and not before it is needed", () => {
     const operation = new Operation("op", 0);
     operation.quiescedMs = 1;
     assert.deepEqual(end(operation), [
       ["count", "forget callers"],
-      [
-        "record the working set",
-        "save registrations",
-        "open the next generation's file",
-        "release the log",
-        "recovered",
-      ],
+      ["save registrations", "release the log", "recovered"],
+      ["record the working set", "open the next generation's file"],
     ]);
   });
 
   test("records no working set for a prepare that failed", () => {
     assert.deepEqual(end(new Operation("op", 0)), [
       ["count", "forget callers"],
-      [
-        "save registrations",
-        "open the next generation's file",
-        "release the log",
-        "prepare undone",
-      ],
+      ["save registrations", "release the log", "prepare undone"],
+      ["open the next generation's file"],
     ]);
   });
 });
