@@ -8,6 +8,7 @@ import { findScripts } from "../hooks/scripts.ts";
 import { Journal, type Repairer } from "../lifecycle/journal.ts";
 import type { Parts } from "../lifecycle/plan.ts";
 import type { RecoveryContext } from "../lifecycle/step.ts";
+import { prefaultHeap } from "../memory/prefault_heap.ts";
 import { pageOutFiles, readAhead } from "../memory/working_set.ts";
 import { MountFreezer } from "../linux/mount_freezer.ts";
 import { MountSyncer } from "../linux/mount_syncer.ts";
@@ -80,6 +81,8 @@ export function createSteps(components: Components): Parts {
     collect: collectStep((signal) => runtime.collect(signal)),
     zero: zeroStep(libc, {
       ...pageOutOf(components),
+      // JavaScriptCore has memory for a reply after each collection.
+      prefaultHeap: runtime.name === "deno" ? prefaultHeap : undefined,
       zeroBytes: config.zeroMemoryMib * 2 ** 20,
     }),
     parallelism: parallelismStep(libc),

@@ -52,10 +52,12 @@ const SYMBOLS = {
   // lseek(2), sethostname(2)
   lseek: { args: ["i32", "usize", "i32"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
-  // directories that native threads open for syncfs(2): dirfd(3), closedir(3), strdup(3), free(3)
+  // directories that native threads open for syncfs(2): dirfd(3), closedir(3), strdup(3)
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },
   strdup: { args: ["buffer"], result: "pointer" },
+  // memory: malloc(3)
+  malloc: { args: ["usize"], result: "pointer" },
   free: { args: ["pointer"], result: "void" },
   // memory: mmap(2), munmap(2), madvise(2)
   mmap: {

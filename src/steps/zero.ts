@@ -17,6 +17,8 @@ interface ZeroOptions {
   readonly pageOut?: () => void;
   /** Undoes `pageOut`, at the recovery. */
   readonly undo?: () => void;
+  /** Called at the end of the step. */
+  readonly prefaultHeap?: (libc: Libc) => void;
   /** Bytes of free memory that may be zeroed; 0 switches it off. */
   readonly zeroBytes: number;
 }
@@ -29,7 +31,7 @@ export function zeroStep(libc: Libc, options: ZeroOptions): Step {
   const zeroer = new MemoryZeroer(libc);
   return {
     async quiesce({ signal }) {
-      const { pageOut, undo, zeroBytes } = options;
+      const { pageOut, undo, prefaultHeap, zeroBytes } = options;
       if (pageOut === undefined && zeroBytes === 0) {
         return { skipped: "paging out and zeroing are switched off" };
       }
@@ -39,6 +41,7 @@ export function zeroStep(libc: Libc, options: ZeroOptions): Step {
       try {
         const zeroed = await zeroer.zero(zeroBytes, ZERO_MS, signal);
         if (pageOut === undefined || signal.aborted) {
+          prefaultHeap?.(libc);
           return { effect: { zeroed } };
         }
         const residentBefore = residentBytes();
@@ -47,6 +50,7 @@ export function zeroStep(libc: Libc, options: ZeroOptions): Step {
         // The kernel reuses the memory that held the program first: zeroes that, too.
         const most = Math.min(zeroBytes, residentBefore - residentAfter);
         const zeroedAfter = await zeroer.zero(most, ZERO_AFTER_MS, signal);
+        prefaultHeap?.(libc);
         return {
           effect: { zeroed, residentBefore, residentAfter, zeroedAfter },
           undo,
