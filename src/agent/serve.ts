@@ -12,7 +12,7 @@ import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Repaired } from "../lifecycle/reports.ts";
 import { loadLibc } from "../linux/libc.ts";
 import { randomId } from "../linux/random.ts";
-import { type Log, logOf, setupLog } from "../log/mod.ts";
+import { holdLog, type Log, logOf, releaseLog, setupLog } from "../log/mod.ts";
 import { DeferredQueue } from "../util/deferred_queue.ts";
 import { SelfCall } from "../warm_up/self_call.ts";
 import {
@@ -50,6 +50,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   const libc = loadLibc(runtime);
   setupLog({ level: config.logLevel, format: config.logFormat, libc });
   const log = logOf("main");
+  // The log may be a file on a disk that a killed agent left frozen: a line that is written before
+  // the thaw would block this process for ever.
+  holdLog();
   // First of all: a second agent must not touch what the first one has changed.
   claimRuntimeDirectory(libc, config.runtimeDirectory, log);
   surviveErrors(log);
@@ -65,6 +68,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     journalDirectory(config.runtimeDirectory),
     createRepairers(components),
   );
+  releaseLog();
   for (const one of repaired) log.warn(REPAIRED[one.status], { ...one });
 
   const made = createLifecycle(components);

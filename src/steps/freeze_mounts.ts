@@ -218,12 +218,12 @@ export function thawMounts(
     const { mounts } = v.parse(changeSchema, change);
     const there = readMounts();
     // Another filesystem that is mounted there now may have been frozen by another program.
-    const isThere = ({ mountPoint, device }: MountedAt) =>
-      there.findLast((mount) => mount.mountPoint === mountPoint)?.device ===
-        device;
-    const gone = mounts.filter((mount) => !isThere(mount))
+    const isMounted = ({ device }: MountedAt) =>
+      there.some((mount) => mount.device === device);
+    const gone = mounts.filter((mount) => !isMounted(mount))
       .map(({ mountPoint }) => mountPoint);
-    const frozen = mounts.filter(isThere);
+    const frozen = mounts.filter(isMounted)
+      .map((mount) => reachableAt(mount, there));
     if (frozen.length === 0) return { thawed: [], gone };
     const freezer = startFreezer();
     try {
@@ -234,6 +234,23 @@ export function thawMounts(
       await freezer.end();
     }
   };
+}
+
+/**
+ * The same filesystem by a mount that nothing covers: since the freeze, another filesystem may have
+ * been mounted over its mount point. Unchanged if there is none; then its thaw fails.
+ */
+function reachableAt(
+  { mountPoint, device }: MountedAt,
+  there: readonly Mount[],
+): MountedAt {
+  const isOnTop = (mount: Mount) =>
+    mount.device === device &&
+    there.findLast((other) => other.mountPoint === mount.mountPoint) === mount;
+  const mounts = there.filter(isOnTop);
+  const found = mounts.find((mount) => mount.mountPoint === mountPoint) ??
+    mounts[0];
+  return { mountPoint: found?.mountPoint ?? mountPoint, device };
 }
 
 const changeSchema = v.object({

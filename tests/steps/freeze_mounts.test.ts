@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Done } from "../../src/lifecycle/step.ts";
 import type { Thawed } from "../../src/linux/freezer_messages.ts";
@@ -12,6 +16,7 @@ import {
   freezeMountsStep,
   thawMounts,
 } from "../../src/steps/freeze_mounts.ts";
+import { owe } from "../support/cleanup.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
 import { fakeJournal, recoveryContext, stepContext } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
@@ -41,6 +46,11 @@ function start(
     ...more,
   });
   return { step, journal, errors };
+}
+
+function bind(from: string, to: string): void {
+  const { status, stderr } = spawnSync("mount", ["--bind", from, to]);
+  assert.equal(status, 0, String(stderr));
 }
 
 /** A real one, and what it is to freeze. */
@@ -275,6 +285,44 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     const repaired = await thawMounts(() => freezer)({ mounts });
     assert.deepEqual(repaired, { thawed: [disk.mountPoint], gone: [] });
     assert.ok(await disk.takesWrites());
+  });
+
+  test("that a killed agent left are thawed by another mount if theirs is covered", async () => {
+    using disk = new TestDisk();
+    using cover = new TestDisk();
+    const also = mkdtempSync(join(tmpdir(), "lull-also-"));
+    const { mounts, freezer } = freezerOf(disk);
+    const { mountPoint } = disk;
+    const debt = owe(`umount ${also}; umount ${mountPoint}; rmdir ${also}`);
+    try {
+      bind(mountPoint, also);
+      disk.ask("-f");
+      bind(cover.mountPoint, mountPoint);
+      const repaired = await thawMounts(() => freezer)({ mounts });
+      assert.deepEqual(repaired, { thawed: [also], gone: [] });
+    } finally {
+      debt.settle();
+    }
+    assert.ok(await disk.takesWrites());
+  });
+
+  test("that a killed agent left stay recorded if no mount of them is reachable", async () => {
+    using disk = new TestDisk();
+    using cover = new TestDisk();
+    const { mounts, freezer } = freezerOf(disk);
+    const { mountPoint } = disk;
+    disk.ask("-f");
+    bind(cover.mountPoint, mountPoint);
+    const debt = owe(`umount ${mountPoint}`);
+    try {
+      await assert.rejects(
+        async () => await thawMounts(() => freezer)({ mounts }),
+        /another filesystem is mounted over it$/,
+      );
+    } finally {
+      debt.settle();
+    }
+    assert.ok(await disk.frozen());
   });
 
   test("are repaired after a crash, unless another took their place", async () => {

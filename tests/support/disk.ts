@@ -99,6 +99,11 @@ export class TestDisk implements Disposable {
     command("fsfreeze", how, this.mountPoint);
   }
 
+  /** Thaws it if it is frozen. */
+  thaw(): void {
+    spawnSync("fsfreeze", ["-u", this.mountPoint]);
+  }
+
   /** Ends its writers, and unmounts it. */
   end(): void {
     for (const writer of this.#writers) writer.settle();

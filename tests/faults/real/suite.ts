@@ -1,7 +1,7 @@
 /**
  * Faults that only a real process meets: no rights, no descriptors, no room, no
  * FFI, no reader of the log, a second agent, a start that fails, filesystems that
- * never answer, a workload that has ended, and signals in every state.
+ * never answer, a log on a frozen disk, a workload that has ended, and signals in every state.
  */
 import type { Target } from "../../support/agent.ts";
 import { maskedSysfs } from "./masked_sysfs.ts";
@@ -15,6 +15,7 @@ import { missingToken } from "./missing_token.ts";
 import { hookReports } from "./hook_reports.ts";
 import { owedThaws } from "./owed_thaws.ts";
 import { endedServices } from "./ended_services.ts";
+import { frozenLog } from "./frozen_log.ts";
 import { hungDisks } from "./hung_disks.ts";
 import { hungMounts } from "./hung_mounts.ts";
 import { missingPrivileges } from "./missing_privileges.ts";
@@ -39,6 +40,7 @@ export function faults(target: Target): void {
   unreadLog(target);
   hungMounts(target);
   hungDisks(target);
+  frozenLog(target);
   endedServices(target);
   signals(target);
   ending(target);
