@@ -52,8 +52,9 @@ function isVsock(number: number): boolean {
 function parseUrl(text: string): AgentAddress | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) return undefined;
-  const { hostname, port, pathname, search, hash, username } = url;
-  const isBare = pathname === "/" && search + hash + username === "";
+  const { hostname, port, pathname, search, hash, username, password } = url;
+  const isBare = pathname === "/" &&
+    search + hash + username + password === "";
   if (hostname === "" || !isBare) return undefined;
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   return { kind: "tcp", host, port: port === "" ? 80 : Number(port) };

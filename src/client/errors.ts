@@ -4,7 +4,7 @@
  */
 import type { ProblemDocument } from "../http/routes/documents.ts";
 
-/** The agent cannot be reached, or its reply is no reply of HTTP. */
+/** The agent cannot be reached or does not reply in time, or the reply is none of an agent. */
 export class UnreachableError extends Error {
   override readonly name = "UnreachableError";
 }

@@ -49,7 +49,7 @@ export async function exchange(
   if (!status) {
     throw new UnreachableError("Cannot read the reply: it is no HTTP");
   }
-  const found = new Headers(fields.filter((field) => field !== "").map(split));
+  const found = headersOf(fields);
   return { status, headers: found, body: bodyOf(reader, found, status) };
 }
 
@@ -61,6 +61,17 @@ export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
+}
+
+function headersOf(fields: readonly string[]): Headers {
+  try {
+    return new Headers(fields.filter((field) => field !== "").map(split));
+  } catch (cause) {
+    throw new UnreachableError(
+      "Cannot read the reply: it has a wrong header",
+      { cause },
+    );
+  }
 }
 
 function split(field: string): [string, string] {
@@ -76,14 +87,22 @@ async function* bodyOf(
   if (status === 204) return;
   if (headers.get("transfer-encoding")?.toLowerCase() === "chunked") {
     for (;;) {
-      const size = parseInt(await reader.until("\r\n"), 16);
-      if (!(size > 0)) return;
+      const line = await reader.until("\r\n");
+      const size = sizeOf(/^[0-9a-f]{1,8}(?![^\s;])/i.exec(line)?.[0], 16);
+      if (size === 0) return;
       yield* reader.take(size);
       await reader.until("\r\n");
     }
   }
   const length = headers.get("content-length");
-  yield* reader.take(length === null ? Infinity : Number(length));
+  yield* reader.take(length === null ? Infinity : sizeOf(length, 10));
+}
+
+/** A number of bytes. A wrong one would make a part of a body look like the whole. */
+function sizeOf(digits: string | undefined, base: 10 | 16): number {
+  const size = base === 10 ? Number(digits) : parseInt(digits ?? "", base);
+  if (Number.isSafeInteger(size) && size >= 0) return size;
+  throw new UnreachableError("Cannot read the reply: a length in it is wrong");
 }
 
 /** Reads lines and counted bytes from chunks. */

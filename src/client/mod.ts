@@ -7,7 +7,6 @@ import type * as v from "valibot";
 import type {
   Health,
   PrepareReportDocument,
-  ProblemDocument,
   RecoverReply,
   StatusDocument,
 } from "../http/routes/documents.ts";
@@ -15,9 +14,10 @@ import type { PrepareBody, RecoverBody } from "../http/routes/schemas.ts";
 import { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
 import type { ByteStream } from "../runtime/types.ts";
 import { connect, type ConnectVsock } from "./connect.ts";
-import { RefusedError, UnreachableError } from "./errors.ts";
+import { UnreachableError } from "./errors.ts";
 import { type StateEvent, stateEvents } from "./events.ts";
-import { exchange, type HttpReply, type HttpRequest, textOf } from "./http.ts";
+import { exchange, type HttpRequest, textOf } from "./http.ts";
+import { documentOf, noReplyOfLull, requireStatus } from "./reply.ts";
 
 export { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
 export type { ByteStream } from "../runtime/types.ts";
@@ -65,8 +65,11 @@ export class LullClient {
 
   /** Quiesces the guest; resolves with the id of the operation. The settle follows. */
   async prepare(options: PrepareOptions = {}): Promise<string> {
-    const { headers } = await this.#call("POST", "/snapshot/prepare", options);
-    return headers.get("lull-operation") ?? "";
+    const path = "/snapshot/prepare";
+    const { headers } = await this.#call("POST", path, options, 204);
+    const operation = headers.get("lull-operation");
+    if (operation) return operation;
+    throw noReplyOfLull("it has no header Lull-Operation");
   }
 
   /** Quiesces the guest and waits for the settle: after this, pause the machine. */
@@ -74,9 +77,8 @@ export class LullClient {
     options: PrepareOptions = {},
   ): Promise<PrepareReportDocument> {
     const body = { ...options, wait: "settled" };
-    return JSON.parse(
-      (await this.#call("POST", "/snapshot/prepare", body)).text,
-    );
+    const { text } = await this.#call("POST", "/snapshot/prepare", body);
+    return documentOf<PrepareReportDocument>(text, "settled");
   }
 
   /**
@@ -91,22 +93,26 @@ export class LullClient {
       entropy: randomBytes(ENTROPY_BYTES).toString("base64"),
       ...options,
     }));
-    return JSON.parse(text);
+    return documentOf<RecoverReplyDocument>(text, "recovered");
   }
 
   /** Checks health. The first check after a prepare recovers the guest. */
   async health(): Promise<HealthReply> {
-    return JSON.parse((await this.#call("GET", "/health")).text);
+    const { text } = await this.#call("GET", "/health");
+    return documentOf<HealthReply>(text, "version");
   }
 
   /** Reads the status; changes nothing. */
   async status(): Promise<StatusDocument> {
-    return JSON.parse((await this.#call("GET", "/snapshot")).text);
+    const { text } = await this.#call("GET", "/snapshot");
+    return documentOf<StatusDocument>(text, "runtime");
   }
 
   /** Reads the metrics, as OpenMetrics text. */
   async metrics(): Promise<string> {
-    return (await this.#call("GET", "/metrics")).text;
+    const { text } = await this.#call("GET", "/metrics");
+    if (text.endsWith("# EOF\n")) return text;
+    throw noReplyOfLull("its body does not end as OpenMetrics does");
   }
 
   /**
@@ -114,23 +120,29 @@ export class LullClient {
    * guest after the first event, and after the agent's idle timeout. Then connect again.
    */
   async *events(signal?: AbortSignal): AsyncIterable<StateEvent> {
+    const path = "/snapshot/events";
     const limit = this.#limit();
     const { stream } = await this.#connect(
       signal === undefined ? limit : AbortSignal.any([limit, signal]),
     );
     const close = () => stream.close();
     signal?.addEventListener("abort", close);
+    limit.addEventListener("abort", close);
     try {
-      const reply = await exchange(
-        stream,
-        this.#request("GET", "/snapshot/events"),
-      );
-      await refuse(reply);
+      const reply = await exchange(stream, this.#request("GET", path));
+      // The limit is that of the head: the stream itself may take as long as it wants.
+      limit.removeEventListener("abort", close);
+      await requireStatus(reply, 200);
+      if (!reply.headers.get("content-type")?.includes("event-stream")) {
+        throw noReplyOfLull("it is no stream of events");
+      }
       yield* stateEvents(reply.body);
     } catch (error) {
-      if (signal?.aborted !== true) throw error;
+      if (signal?.aborted === true) return;
+      throw limit.aborted ? noReplyInTime("GET", path, error) : error;
     } finally {
       signal?.removeEventListener("abort", close);
+      limit.removeEventListener("abort", close);
       stream.close();
     }
   }
@@ -139,6 +151,7 @@ export class LullClient {
     method: "GET" | "POST",
     path: string,
     json?: object | ((roundTripMs: number) => object),
+    status = 200,
   ): Promise<{ headers: Headers; text: string }> {
     const signal = this.#limit();
     const { stream, roundTripMs } = await this.#connect(signal);
@@ -147,14 +160,10 @@ export class LullClient {
     try {
       const body = typeof json === "function" ? json(roundTripMs) : json;
       const reply = await exchange(stream, this.#request(method, path, body));
-      await refuse(reply);
+      await requireStatus(reply, status);
       return { headers: reply.headers, text: await textOf(reply.body) };
     } catch (error) {
-      if (!signal.aborted) throw error;
-      throw new UnreachableError(
-        `Cannot call ${method} ${path}: no reply within the time limit`,
-        { cause: error },
-      );
+      throw signal.aborted ? noReplyInTime(method, path, error) : error;
     } finally {
       signal.removeEventListener("abort", close);
       stream.close();
@@ -184,18 +193,13 @@ export class LullClient {
   }
 }
 
-/** Rejects with a RefusedError if the reply is an error. */
-async function refuse({ status, headers, body }: HttpReply): Promise<void> {
-  if (status < 400) return;
-  const text = await textOf(body);
-  const isProblem = headers.get("content-type")?.includes("problem+json");
-  const problem: ProblemDocument | undefined = isProblem
-    ? JSON.parse(text)
-    : undefined;
-  const why = problem?.detail ?? problem?.title ?? "no problem document";
-  throw new RefusedError(
-    `The agent replied ${status}: ${why}`,
-    status,
-    problem,
+function noReplyInTime(
+  method: string,
+  path: string,
+  cause: unknown,
+): UnreachableError {
+  return new UnreachableError(
+    `Cannot call ${method} ${path}: no reply within the time limit`,
+    { cause },
   );
 }

@@ -1,0 +1,52 @@
+/**
+ * Checks that a reply is one of Lull's agent: another server may listen at the address.
+ * @module
+ */
+import type { ProblemDocument } from "../http/routes/documents.ts";
+import { RefusedError, UnreachableError } from "./errors.ts";
+import { type HttpReply, textOf } from "./http.ts";
+
+/**
+ * Rejects with a RefusedError if the reply is an error, and with an UnreachableError if it has
+ * another status than the agent replies to this call.
+ */
+export async function requireStatus(
+  { status, headers, body }: HttpReply,
+  expected: number,
+): Promise<void> {
+  if (status === expected) return;
+  if (status < 400) throw noReplyOfLull(`status ${status}`);
+  const text = await textOf(body);
+  const isProblem = headers.get("content-type")?.includes("problem+json");
+  const problem = isProblem
+    ? documentOf<ProblemDocument>(text, "type")
+    : undefined;
+  const why = problem?.detail ?? problem?.title ?? "no problem document";
+  throw new RefusedError(
+    `The agent replied ${status}: ${why}`,
+    status,
+    problem,
+  );
+}
+
+/** Parses a document. Throws an UnreachableError if it is no JSON object with this field. */
+export function documentOf<T extends object>(
+  text: string,
+  field: keyof T & string,
+): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch { /* no JSON */ }
+  if (typeof value === "object" && value !== null && field in value) {
+    return value as T;
+  }
+  throw noReplyOfLull(`its body has no field ${field}`);
+}
+
+/** The error of a reply that is none of Lull's. */
+export function noReplyOfLull(why: string): UnreachableError {
+  return new UnreachableError(
+    `Cannot read the reply: it is none of Lull's agent (${why})`,
+  );
+}
