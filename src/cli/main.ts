@@ -9,7 +9,7 @@ import { RefusedError, UnreachableError } from "../client/errors.ts";
 import type { CallCommandName } from "../config/call_commands.ts";
 import { ConfigError } from "../config/error.ts";
 import type { Runtime } from "../runtime/types.ts";
-import { errorText, messageOf } from "../util/errors.ts";
+import { errorText, hasCode, messageOf } from "../util/errors.ts";
 import { COMMANDS } from "./commands.ts";
 import { Flags } from "./flags.ts";
 
@@ -51,6 +51,7 @@ export async function runCall(
       connectVsock: (cid, port) => runtime.connectVsock(cid, port),
     }));
   const isJson = flags.isOn("json");
+  process.stdout.on("error", (error) => onUnwritten(error, command));
   try {
     return await COMMANDS[command]({
         ...{ client, flags, isJson, timeoutMs },
@@ -80,6 +81,18 @@ export async function runCall(
     );
     return error instanceof UnreachableError ? UNREACHABLE : REFUSED;
   }
+}
+
+/**
+ * Called if stdout cannot be written. A reader that has read enough ends a command that prints
+ * without end, and does not change how any other command ends.
+ */
+function onUnwritten(error: Error, command: CallCommandName): void {
+  if (!hasCode(error, "EPIPE")) {
+    console.error(`lull: Cannot print the result: ${errorText(error)}`);
+    process.exit(REFUSED);
+  }
+  if (command === "watch") process.exit(DONE);
 }
 
 /** The reason, and the wrong fields if the agent names them. */

@@ -50,6 +50,9 @@ export async function watch(context: CommandContext): Promise<boolean> {
     }
     await sleep(state === "running" ? RUNNING_MS : QUIESCED_MS, signal);
   }
+  if (!reached) {
+    throw new UnreachableError("Cannot watch: no event within the time limit");
+  }
   return true;
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { runtimeName } from "../../src/runtime/mod.ts";
@@ -162,6 +163,34 @@ describe("a call", () => {
       await until("running", () => states().at(-1) === "running", 30_000);
     } finally {
       child.kill();
+    }
+  });
+
+  test("ends as it would if the reader of its output has read enough", () => {
+    // Opens a pipe of which the reader has ended, as stdout.
+    const before = ["bash", "-c", 'exec > >(:); sleep 0.2; exec "$@"', "bash"];
+    const closed = (...args: string[]) =>
+      runLull([...args, url, `--token=${token}`], { before });
+    for (const args of [["health"], ["status"], ["metrics"]]) {
+      assert.deepEqual(closed(...args), { code: 0, stdout: "", stderr: "" });
+    }
+    assert.equal(closed("recover", "--operation=none", "--json").code, 1);
+    assert.equal(closed("watch").code, 0);
+  });
+
+  test("watch ends with 3 if the time limit comes before any event", async () => {
+    const server = createServer(() => {}).listen(0, "127.0.0.1");
+    try {
+      await until("the server", () => server.listening);
+      const { port } = server.address() as AddressInfo;
+      const to = [`--url=http://127.0.0.1:${port}`, "--timeout=0.3"];
+      // The server is in this process, which therefore must not wait for the command.
+      const [command, ...args] = commandOf(runtimeName());
+      const child = spawn(command, [...args, "watch", ...to]);
+      const code = await new Promise((resolve) => child.once("exit", resolve));
+      assert.equal(code, 3);
+    } finally {
+      server.close();
     }
   });
 });
