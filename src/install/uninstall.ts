@@ -3,6 +3,7 @@
  * @module
  */
 import { readdirSync, rmdirSync, rmSync } from "node:fs";
+import { readElf } from "../linux/elf.ts";
 import { errorText } from "../util/errors.ts";
 import { InstallError } from "./error.ts";
 import {
@@ -50,7 +51,7 @@ export function uninstall({ root, dryRun, onLine }: UninstallOptions): void {
   file(CONFIG, (text) => text === CONFIG_TEXT);
   directory(HOOKS);
   directory(DIRECTORY);
-  if (entryAt(tree.peek(BINARY)) !== undefined) remove(BINARY);
+  binary();
   finish();
 
   /** Removes a service and its link. A link without its service would do nothing. */
@@ -66,6 +67,15 @@ export function uninstall({ root, dryRun, onLine }: UninstallOptions): void {
     const text = readText(at);
     if (text !== undefined && isOurs(text)) remove(path);
     else keep(path, "the file was changed after its installation");
+  }
+
+  /** Removes the binary; a script or a link of a user in its place stays. */
+  function binary(): void {
+    const at = tree.peek(BINARY);
+    const entry = entryAt(at);
+    if (entry === undefined) return;
+    if (entry.isFile() && readElf(at) !== undefined) remove(BINARY);
+    else keep(BINARY, "it is not the binary that was installed");
   }
 
   /** Removes a directory that is empty, or that a dry run would have emptied. */

@@ -75,6 +75,19 @@ describe("an uninstall", () => {
     assert.equal(readFileSync(join(root, CONFIG), "utf8"), '{"port": 1}');
   });
 
+  test("keeps what a user put in the place of the binary", () => {
+    for (const put of ["script", "link"]) {
+      const root = tree("usr/lib/systemd/systemd");
+      installInto(root);
+      const at = join(root, BINARY);
+      rmSync(at);
+      if (put === "link") symlinkSync("/opt/lull", at);
+      else writeFileSync(at, "#!/bin/sh\n");
+      assert.equal(fates(uninstallFrom(root))[BINARY], "kept");
+      assert.ok(files(root).some((entry) => entry.includes(BINARY)));
+    }
+  });
+
   test("leaves a masked service masked, and links lead nowhere out", () => {
     const root = tree("usr/lib/systemd/systemd");
     installInto(root);
