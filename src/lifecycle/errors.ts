@@ -22,6 +22,14 @@ export class StepFailed extends Error {
   }
 }
 
+/** The effect of a step ended by itself before all steps were done. */
+export class Lapsed extends Error {
+  override readonly name = "Lapsed";
+  constructor(step: string) {
+    super(`the effect of step ${step} ended before all steps were done`);
+  }
+}
+
 /** Why an operation was aborted or recovered. */
 export interface Cause {
   readonly trigger: Trigger;

@@ -3,7 +3,7 @@
  * @module
  */
 import { DeferredRepairs, fieldsOf } from "./deferred_repairs.ts";
-import { type Cause, Ending } from "./errors.ts";
+import { type Cause, Ending, Lapsed } from "./errors.ts";
 import { Lease } from "./lease.ts";
 import { Machine, type State } from "./machine.ts";
 import { Operation } from "./operation.ts";
@@ -33,9 +33,7 @@ export class Lifecycle {
     this.#options = options;
     this.#plan = options.dryRun ? dryRunOf(options.plan) : options.plan;
     this.deferred = new DeferredRepairs(this.#plan.repairs);
-    this.#lease = new Lease(() => {
-      this.recover({ trigger: "lease" }).catch((e) => this.#report(e));
-    });
+    this.#lease = new Lease(() => this.#expire());
     this.#generation = options.generation ?? 0;
   }
 
@@ -86,6 +84,10 @@ export class Lifecycle {
             await this.recover({ trigger: "evidence" });
           } else if (this.#machine.phase === phase) {
             phase.operation.refuseOther(request);
+            if (phase.operation.lapsed !== undefined) {
+              await this.recover({ trigger: "lease" });
+              break;
+            }
             this.#lease.extend(request.lease ?? this.#lease.seconds);
             return phase.operation;
           }
@@ -186,6 +188,8 @@ export class Lifecycle {
       return true;
     } catch (error) {
       if (operation.cause === undefined) this.#report(error);
+      // Not awaited, because the recovery waits for the end of the settle.
+      if (error instanceof Lapsed) this.#expire();
       return false;
     }
   }
@@ -260,6 +264,10 @@ export class Lifecycle {
       this.#report(error);
       return undefined;
     }
+  }
+
+  #expire(): void {
+    this.recover({ trigger: "lease" }).catch((error) => this.#report(error));
   }
 
   #report(error: unknown): void {

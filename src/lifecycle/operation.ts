@@ -5,6 +5,7 @@
 import {
   Aborted,
   type Cause,
+  Lapsed,
   OtherKind,
   OtherOperation,
   StepFailed,
@@ -40,6 +41,7 @@ interface UndoEntry {
   /** The repair before which this step is undone; after all repairs if undefined. */
   readonly undoBefore?: string;
   readonly undo: Undo;
+  readonly lasts?: () => boolean;
 }
 
 /** An operation. It has no state of the lifecycle. */
@@ -82,6 +84,11 @@ export class Operation {
     return this.#cause;
   }
 
+  /** The first step whose effect ended before its undo; undefined if all effects last. */
+  get lapsed(): string | undefined {
+    return this.#undos.find(({ lasts }) => lasts?.() === false)?.name;
+  }
+
   /**
    * Throws {@linkcode OtherOperation} or {@linkcode OtherKind} if a prepare asks for something else
    * than this operation. A prepare that names no kind joins an operation of any kind.
@@ -121,7 +128,8 @@ export class Operation {
 
   /**
    * Runs steps in order. Throws {@linkcode StepFailed} as soon as a required step
-   * fails, and {@linkcode Aborted} if the operation is aborted.
+   * fails, {@linkcode Aborted} if the operation is aborted, and {@linkcode Lapsed} if an effect
+   * has ended.
    */
   async run(steps: readonly PlannedStep[]): Promise<void> {
     for (const step of steps) {
@@ -138,6 +146,8 @@ export class Operation {
       }
     }
     this.#throwIfAborted();
+    const { lapsed } = this;
+    if (lapsed !== undefined) throw new Lapsed(lapsed);
   }
 
   /**
@@ -179,9 +189,10 @@ export class Operation {
     );
     const add = (value: Done | Skipped | undefined) => {
       if (value === undefined || !("undo" in value)) return;
-      const { undo } = value;
+      const { undo, lasts } = value;
       if (undo === undefined) return;
-      this.#addUndo({ place, name, limitMs, undoBefore: row.undoBefore, undo });
+      const { undoBefore } = row;
+      this.#addUndo({ place, name, limitMs, undoBefore, undo, lasts });
     };
     add(ran.value);
     if (ran.running) this.#running.addStep(name, ran.running.then(add));

@@ -70,6 +70,8 @@ export const WITHOUT_LIBC: Skipped = {
 export interface Done {
   readonly effect: Effect;
   readonly undo?: Undo;
+  /** Whether the effect still lasts, if it may end before its undo. */
+  readonly lasts?: () => boolean;
 }
 
 /** A step of a prepare. If it throws, it must have undone its own part. */

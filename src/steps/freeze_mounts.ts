@@ -96,6 +96,7 @@ export function freezeMountsStep(options: FreezeMountsOptions): Step {
         throw error;
       }
       holdLog();
+      const holdsUntil = performance.now() + holdMs;
       try {
         const { frozen, already, unsupported } = await freezer.freeze(
           chosen.mounts.toReversed(),
@@ -113,7 +114,8 @@ export function freezeMountsStep(options: FreezeMountsOptions): Step {
           ms: since(start),
         };
         const undo = () => thaw(freezer, recorded, THAW_MS, onError);
-        return { effect, undo };
+        const lasts = () => ours.length === 0 || performance.now() < holdsUntil;
+        return { effect, undo, lasts };
       } catch (error) {
         stuck = freezer;
         await giveUp(freezer, recorded, onError);

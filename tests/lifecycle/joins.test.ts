@@ -3,8 +3,9 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { OtherOperation } from "../../src/lifecycle/errors.ts";
+import { OtherKind, OtherOperation } from "../../src/lifecycle/errors.ts";
 import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
+import type { Done } from "../../src/lifecycle/step.ts";
 import { gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";
 import { evidenceOf, quiesce, start } from "./rig.ts";
@@ -50,6 +51,64 @@ describe("a prepare that joins", () => {
     await lifecycle.prepare({ lease: 1 });
     assert.ok(lifecycle.lease.left > 1);
     await lifecycle.recover({ trigger: "health" });
+  });
+});
+
+describe("an effect that ends before its undo", () => {
+  /** A step whose effect ends when `end` is called. */
+  function lapsing() {
+    let lasts = true;
+    const end = () => lasts = false;
+    const quiesce = (): Done => {
+      lasts = true;
+      return { effect: {}, undo: () => ({}), lasts: () => lasts };
+    };
+    return { end, quiesce };
+  }
+
+  test("is not renewed: a prepare recovers, and prepares anew", async () => {
+    const { end, quiesce } = lapsing();
+    const { lifecycle } = start([{ name: "a", quiesce }]);
+    const first = await lifecycle.prepare({ operation: "one" });
+    assert.equal(first.lapsed, undefined);
+    assert.equal(await lifecycle.prepare(), first);
+    end();
+    assert.equal(first.lapsed, "a");
+    await assert.rejects(lifecycle.prepare({ kind: "diff" }), OtherKind);
+    const second = await lifecycle.prepare({ operation: "one" });
+    assert.notEqual(second, first);
+    assert.equal(first.lapsed, undefined, "it is undone");
+    assert.equal(lifecycle.lastRecovery?.trigger, "lease");
+    assert.equal(lifecycle.lastRecovery?.outcome, "expired");
+    assert.equal(lifecycle.state, "quiesced");
+    await lifecycle.recover({ trigger: "health" });
+  });
+
+  test("before the reply fails the prepare", async () => {
+    const { end, quiesce } = lapsing();
+    const { lifecycle } = start([{ name: "a", quiesce }, {
+      name: "b",
+      quiesce: () => void end(),
+    }]);
+    await assert.rejects(lifecycle.prepare(), (error: unknown) => {
+      assert.ok(error instanceof PrepareFailed);
+      assert.match(error.message, /the effect of step a ended before/);
+      return true;
+    });
+    assert.equal(lifecycle.state, "running");
+  });
+
+  test("during the settle recovers, and the settle does not hold", async () => {
+    const { end, quiesce } = lapsing();
+    const { lifecycle } = start([{ name: "a", quiesce }], [{
+      name: "c",
+      quiesce: () => void end(),
+    }]);
+    const operation = await lifecycle.prepare();
+    assert.equal(await lifecycle.settle(operation), false);
+    assert.equal(operation.settledMs, undefined);
+    await until("the recovery", () => lifecycle.state === "running");
+    assert.equal(lifecycle.lastRecovery?.trigger, "lease");
   });
 });
 

@@ -181,6 +181,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.deepEqual(done.effect.frozen, [disk.mountPoint]);
     assert.equal(journal.written.size, 1);
     assert.ok(await disk.frozen());
+    assert.equal(done.lasts?.(), true);
     const thawed = await thawedBy(done);
     assert.deepEqual(thawed.thawed, [disk.mountPoint]);
     assert.equal(thawed.expired, false);
@@ -209,6 +210,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     const done = await step.quiesce(stepContext()) as Done;
     assert.ok(await disk.frozen());
     assert.ok(await disk.takesWrites(), "once it has thawed");
+    assert.equal(done.lasts?.(), false);
     const thawed = await thawedBy(done);
     assert.equal(thawed.expired, true);
     assert.ok(thawed.heldMs >= 2950, `${thawed.heldMs}`);

@@ -20,7 +20,7 @@ export function status(
   const { operation, lastRecovery, lease } = lifecycle;
   const late = lifecycle.deferred.reports;
   const settled = lifecycle.state === "quiesced" &&
-    operation?.settledMs !== undefined;
+    operation?.settledMs !== undefined && operation.lapsed === undefined;
   const document: StatusDocument = {
     version: VERSION,
     runtime: { name: runtime.name, version: runtime.version },
