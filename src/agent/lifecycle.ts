@@ -24,7 +24,7 @@ export interface AgentLifecycle {
 
 /** Makes the lifecycle, in the state running. */
 export function createLifecycle(components: Components): AgentLifecycle {
-  const { config, observer, program, queue } = components;
+  const { config, observer, program, queue, metrics } = components;
   const whole = plan(createSteps(components), config);
   const evidence = () => lookForEvidence(observer);
   const lifecycle = new Lifecycle({
@@ -37,7 +37,11 @@ export function createLifecycle(components: Components): AgentLifecycle {
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    onPrepare: () => queue.flush(),
+    onPrepare() {
+      // While the guest is the one that ran before: no fork changes pages for it.
+      metrics.count();
+      queue.flush();
+    },
     onQuiet() {
       queue.flush();
       program.invalidate();

@@ -51,6 +51,8 @@ export function createApp(agent: Agent): App {
       c.res.headers.set("content-length", String(byteLength));
     }
     if (!counts) return;
+    const kind = c.get("problem");
+    if (kind !== undefined) metrics.refused(kind);
     const { status } = c.res;
     const request = c.get("requestId");
     const fields = { request, method, path, status, ms: since(start) };
