@@ -9,7 +9,7 @@ import type { Evidence } from "../lifecycle/reports.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { type Plan, plan } from "../lifecycle/plan.ts";
-import { holdLog, logOf, releaseLog } from "../log/mod.ts";
+import { holdLog, logOf, releaseLog, setLogContext } from "../log/mod.ts";
 import { type Components, failed } from "./components.ts";
 import { randomId } from "../linux/random.ts";
 import { lastGeneration } from "../steps/generation.ts";
@@ -37,10 +37,14 @@ export function createLifecycle(components: Components): AgentLifecycle {
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    onPrepare() {
+    onPrepare({ id: operation, call }) {
       // While the guest is the one that ran before: no fork changes pages for it.
       metrics.count();
       queue.flush();
+      setLogContext({ operation, request: call.requestId });
+    },
+    onLeave({ id: operation, call }, { requestId = call.requestId }) {
+      setLogContext({ operation, request: requestId });
     },
     onQuiet() {
       queue.flush();
@@ -52,6 +56,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
     onRunning: onRecovered({
       ...components,
       ...{ releaseLog, log: logOf("lifecycle") },
+      logged: () => setLogContext(undefined),
     }),
   });
   return { lifecycle, evidence, plan: whole };

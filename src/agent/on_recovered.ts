@@ -22,6 +22,8 @@ interface OnRecoveredOptions {
   /** Writes the log lines that were kept while the guest was quiesced. */
   readonly releaseLog: () => void;
   readonly log: Pick<Log, "info" | "error">;
+  /** Called when the last log line of the operation is written. */
+  readonly logged: () => void;
 }
 
 /**
@@ -32,7 +34,7 @@ export function onRecovered(
   { metrics, guard, queue, program, registry, generationFile, ...options }:
     OnRecoveredOptions,
 ): NonNullable<LifecycleOptions["onRunning"]> {
-  const { releaseLog, log } = options;
+  const { releaseLog, log, logged } = options;
   return (operation, recovery) => {
     const held = operation.quiescedMs !== undefined;
     metrics.ended(operation, recovery);
@@ -42,12 +44,14 @@ export function onRecovered(
       registry.save();
       generationFile.ready();
       releaseLog();
-      const { steps, ...rest } = recovery;
+      const { steps, trace, ...rest } = recovery;
       log[held ? "info" : "error"](held ? "recovered" : "prepare undone", {
         ...rest,
         prepare: operation.reports,
         recovery: steps,
+        ...trace && { trace: trace.traceId },
       });
+      logged();
     });
   };
 }

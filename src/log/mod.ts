@@ -59,6 +59,7 @@ class StderrHandler extends BaseHandler {
 }
 
 let sink: LogSink | undefined;
+let context: Fields | undefined;
 
 /** Sets the level and the format of every logger. */
 export function setupLog(options: {
@@ -80,6 +81,14 @@ export function setupLog(options: {
       }]),
     ),
   });
+}
+
+/**
+ * Gives every log line these fields, until the next call: the operation under way, and the request
+ * that began it. A line's own fields replace them.
+ */
+export function setLogContext(fields: Fields | undefined): void {
+  context = fields;
 }
 
 /** Stores log lines in memory until {@linkcode releaseLog}. */
@@ -131,7 +140,9 @@ function jsonLine(record: LogRecord): string {
 
 function textLine(record: LogRecord): string {
   const fields = Object.entries(fieldsOf(record)).map(([name, value]) =>
-    ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
+    value === undefined
+      ? ""
+      : ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
   ).join("");
   const time = record.datetime.toISOString().slice(11, 23);
   return `${time} ${
@@ -141,5 +152,5 @@ function textLine(record: LogRecord): string {
 
 function fieldsOf(record: LogRecord): Fields {
   const [fields] = record.args;
-  return typeof fields === "object" && fields !== null ? fields as Fields : {};
+  return { ...context, ...typeof fields === "object" ? fields : {} };
 }

@@ -30,6 +30,7 @@ function end(operation: Operation): [string[], string[]] {
     generationFile: { ready: note("open the next generation's file") },
     releaseLog: note("release the log"),
     log: { info: log, error: log },
+    logged: note("the log's context ends"),
   })(operation, recovery);
   const before = seen.splice(0);
   queue.flush();
@@ -48,6 +49,7 @@ describe("what follows a recovery", () => {
         "open the next generation's file",
         "release the log",
         "recovered",
+        "the log's context ends",
       ],
     ]);
   });
@@ -60,6 +62,7 @@ describe("what follows a recovery", () => {
         "open the next generation's file",
         "release the log",
         "prepare undone",
+        "the log's context ends",
       ],
     ]);
   });

@@ -10,6 +10,7 @@ import { forwarding } from "./forwarding.ts";
 import { input } from "./input.ts";
 import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
+import { observability } from "./observability.ts";
 import { process } from "./process.ts";
 import { promise } from "./promise.ts";
 import { recovery } from "./recovery.ts";
@@ -34,5 +35,6 @@ export function contract(target: Target): void {
   workingSet(target);
   diskWrites(target);
   faults(target);
+  observability(target);
   process(target);
 }

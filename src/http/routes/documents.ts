@@ -11,6 +11,7 @@ import {
   Recovery,
   Repaired,
   StepReport,
+  TraceReport,
 } from "../../lifecycle/reports.ts";
 
 const Late = v.pipe(
@@ -49,6 +50,7 @@ export const PrepareReport = v.object({
   quiescedMs: v.optional(Milliseconds),
   settledMs: v.optional(Milliseconds),
   steps: v.pipe(v.array(StepReport), v.readonly()),
+  trace: v.optional(TraceReport),
 });
 
 /** The status document. */
