@@ -14,8 +14,9 @@ import {
 } from "@std/log";
 import type { Libc } from "../linux/libc.ts";
 import { messageOf } from "../util/errors.ts";
+import { isJournal, withPriority } from "./journal.ts";
 import { LogSink } from "./sink.ts";
-import { stderrWrite } from "./stderr.ts";
+import { STDERR, stderrWrite } from "./stderr.ts";
 
 /** The names of the loggers. */
 export const MODULES = [
@@ -66,12 +67,18 @@ export function setupLog(options: {
   readonly level: Level;
   readonly format: "json" | "text";
   readonly libc: Libc;
+  /** The value of JOURNAL_STREAM. If stderr is that stream, each line has its priority. */
+  readonly journalStream?: string;
 }): void {
+  const line = options.format === "json" ? jsonLine : textLine;
+  const journaled = isJournal(options.journalStream, STDERR);
   sink = new LogSink(stderrWrite(options.libc));
   setup({
     handlers: {
       stderr: new StderrHandler(options.level, {
-        formatter: options.format === "json" ? jsonLine : textLine,
+        formatter: journaled
+          ? (record) => withPriority(record.level, line(record))
+          : line,
       }),
     },
     loggers: Object.fromEntries(

@@ -153,6 +153,36 @@ export function observability(target: Target): void {
       assert.equal("operation" in after, false);
     });
 
+    test("if stderr is the journal, each line has its priority", async () => {
+      // As systemd does it: the device and the inode of the stream.
+      const journal = (stat: string) => [
+        ...["sh", "-c", `export JOURNAL_STREAM="${stat}"; exec "$@"`, "sh"],
+      ];
+      const own = "$(stat -L -c %d:%i /proc/self/fd/2)";
+      for (const [stat, prefix] of [[own, "<6>"], ["1:2", ""]]) {
+        const agent = TestAgent.launch(target, [], {}, journal(stat));
+        try {
+          await until(
+            "the agent to listen",
+            () => /"listening"/.test(agent.output),
+          );
+        } finally {
+          await agent.stop();
+        }
+        const lines = agent.output.trimEnd().split("\n");
+        const listening = lines.find((line) => line.includes('"listening"'))!;
+        assert.ok(listening.startsWith(`${prefix}{"time":`), listening);
+        for (const line of lines) {
+          const { level } = JSON.parse(line.replace(/^<\d>/, ""));
+          const priority = { DEBUG: 7, INFO: 6, WARN: 4, ERROR: 3 }[
+            level as "INFO"
+          ];
+          const expected = prefix === "" ? "{" : `<${priority}>{`;
+          assert.ok(line.startsWith(expected), line);
+        }
+      }
+    });
+
     test("the histograms and the errors have the rounds", async () => {
       const read = async () => {
         const { body } = await agent.ask("GET", "/metrics");
