@@ -17,7 +17,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
-	endurance model faults storm soak schemathesis \
+	endurance model faults storm soak schemathesis client-test \
 	build deno-compile release release-version release-deps release-test check fmt \
 	bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
 
@@ -52,8 +52,8 @@ demo: build ## Show one round in a machine, with a snapshot and two forks; MODE=
 	@bun run tests/demo/main.ts
 
 # On Bun: under `deno run --watch`, an agent that ends leaves the watcher running.
-dev: tools ## Run on Bun; restart at every change.
-	@exec bun --watch main.ts --log-format=text --host=127.0.0.1 --guest-calls=allow
+dev: tools ## Run on Deno; restart at every change.
+	@exec deno task dev
 
 build: dist/lull dist/deno/main.js ## Build the binary, dist/lull, and the bundle for Deno, dist/deno.
 
@@ -152,7 +152,19 @@ UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path '
 JUNIT := dist/junit
 BUN_TEST := bun test --timeout 180000 --reporter=junit --reporter-outfile=$(JUNIT)
 
-test: test-deno test-bun contract ## Run the unit tests and the HTTP contract, on Deno and Bun.
+# Suites run two at a time, because they wait for most of their time. Each one's output
+# comes as a whole, at its end.
+TOGETHER := $(MAKE) --jobs=2 --output-sync=target --no-print-directory
+TARGETS ?= deno bun binary
+
+# One suite on one target: suite/contract/deno, suite/faults/binary.
+suite/%: build
+	@mkdir -p $(JUNIT)
+	@$(BUN_TEST)/$(subst /,-,$*).xml tests/$(subst faults/,faults/real/,$*).test.ts
+
+test: build ## Run the unit tests and the HTTP contract, on Deno and Bun.
+	@echo "Running the unit tests on Deno and on Bun, then the contract tests; about four minutes."
+	@$(TOGETHER) test-deno test-bun suite/contract/deno suite/contract/bun
 
 test-deno: build
 	@mkdir -p $(JUNIT)
@@ -162,21 +174,15 @@ test-bun: build
 	@mkdir -p $(JUNIT)
 	@$(BUN_TEST)/unit-bun.xml $(UNIT)
 
-contract: tools ## Run the HTTP contract on the sources, with Deno and Bun.
-	@mkdir -p $(JUNIT)
-	@$(BUN_TEST)/contract-deno.xml tests/contract/deno.test.ts
-	@$(BUN_TEST)/contract-bun.xml tests/contract/bun.test.ts
+contract: build ## Run the HTTP contract on the sources, with Deno and Bun.
+	@$(TOGETHER) suite/contract/deno suite/contract/bun
 
 contract-binary: build ## Run the HTTP contract on the bundle and the binary.
-	@mkdir -p $(JUNIT)
-	@$(BUN_TEST)/contract-bundle.xml tests/contract/bundle.test.ts
-	@$(BUN_TEST)/contract-binary.xml tests/contract/binary.test.ts
+	@$(TOGETHER) suite/contract/bundle suite/contract/binary
 
 # On what users install; storms look at Deno and Bun from the sources as well.
 endurance: build ## Run 1,000 rounds on the bundle and the binary: nothing may grow.
-	@mkdir -p $(JUNIT)
-	@for target in $(or $(TARGETS),bundle binary); do \
-	  $(BUN_TEST)/endurance-$$target.xml tests/endurance/$$target.test.ts; done
+	@$(TOGETHER) suite/endurance/bundle suite/endurance/binary
 
 # The output is one page, dist/bench.json and dist/bench/*.svg. PARTS names what to
 # measure: native, forwarder, machine, prefetch, pages. The part pages can measure less, for a
@@ -221,34 +227,33 @@ vm-guests: ## Run one round in a machine of each kind of guest.
 # A failure prints the commands, a seed, a path and a replayPath. Given to the same
 # target as MODEL_SEED, MODEL_PATH and MODEL_REPLAY, they repeat the failure.
 model: build ## Run 5,000 random commands on Deno, Bun and the binary; compare them with the model.
-	@mkdir -p $(JUNIT)
-	@for target in deno bun binary; do \
-	  $(BUN_TEST)/model-$$target.xml tests/model/$$target.test.ts; done
+	@$(TOGETHER) $(TARGETS:%=suite/model/%)
 
 faults: build ## Run the fault tests of real processes on Deno, Bun and the binary.
-	@mkdir -p $(JUNIT)
-	@for target in deno bun binary; do \
-	  $(BUN_TEST)/faults-$$target.xml tests/faults/real/$$target.test.ts; done
+	@$(TOGETHER) $(TARGETS:%=suite/faults/%)
 
 # Needs Python. The packages of tests/schemathesis/requirements.txt come from PyPI
 # into .tools. Without them the test says so, and counts as skipped.
 schemathesis: build ## Test the binary against /openapi.json.
 	@bun run tests/schemathesis/main.ts
 
+# The generators come from Go's module proxy and PyPI. Without Go or Python, that
+# client is skipped, which is said.
+client-test: build ## Generate clients in Go and Python, and let them call the binary.
+	@bun run tests/clients/main.ts
+
 # A failure prints STORM_SEED. The seed repeats what each host does, but not when.
 storm: build ## Run random storms of STORM_SECONDS=60 on TARGETS="deno bun binary".
-	@mkdir -p $(JUNIT)
-	@for target in $(or $(TARGETS),deno bun binary); do \
-	  $(BUN_TEST)/storm-$$target.xml tests/storm/$$target.test.ts; done
+	@$(TOGETHER) $(TARGETS:%=suite/storm/%)
 
 soak: build ## Run storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the model as long.
 	@mkdir -p $(JUNIT)
-	@for target in $(or $(TARGETS),deno bun binary); do \
+	@for target in $(TARGETS); do \
 	  STORM_SECONDS=$(or $(STORM_SECONDS),600) \
 	  $(BUN_TEST)/soak-storm-$$target.xml tests/storm/$$target.test.ts; done
-	@for target in $(or $(TARGETS),deno bun binary); do \
+	@for target in $(TARGETS); do \
 	  bun run tests/model/day.ts $$target $(ROUNDS); done
-	@for target in $(or $(TARGETS),deno bun binary); do \
+	@for target in $(TARGETS); do \
 	  MODEL_ROUNDS=$(or $(ROUNDS),20000) \
 	  $(BUN_TEST)/soak-$$target.xml tests/model/$$target.test.ts; done
 

@@ -15,6 +15,8 @@ const ORDER: readonly string[] = [
   "release",
   "agent",
   "warm_up",
+  "cli",
+  "client",
   "http",
   "doctor",
   "install",

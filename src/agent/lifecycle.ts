@@ -24,9 +24,10 @@ export interface AgentLifecycle {
 
 /** Makes the lifecycle, in the state running. */
 export function createLifecycle(components: Components): AgentLifecycle {
-  const { config, observer, program, queue, metrics } = components;
+  const { config, observer, program, queue } = components;
   const whole = plan(createSteps(components), config);
   const evidence = () => lookForEvidence(observer);
+  const atPrepare: (() => void)[] = [];
   const lifecycle = new Lifecycle({
     plan: whole,
     leaseSeconds: config.lease,
@@ -38,9 +39,8 @@ export function createLifecycle(components: Components): AgentLifecycle {
     ),
     evidence,
     onPrepare({ id: operation, call }) {
-      // While the guest is the one that ran before: no fork changes pages for it.
-      metrics.count();
       queue.flush();
+      for (const action of atPrepare.splice(0)) action();
       setLogContext({ operation, request: call.requestId });
     },
     onLeave({ id: operation, call }, { requestId = call.requestId }) {
@@ -55,6 +55,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
     onError: failed("the lifecycle had an error"),
     onRunning: onRecovered({
       ...components,
+      atPrepare: (action) => void atPrepare.push(action),
       ...{ releaseLog, log: logOf("lifecycle") },
       logged: () => setLogContext(undefined),
     }),

@@ -13,9 +13,11 @@ import type { DeferredQueue } from "../util/deferred_queue.ts";
 
 /** The parts of the agent that a recovery concerns. */
 interface OnRecoveredOptions {
-  readonly metrics: Pick<Metrics, "ended">;
+  readonly metrics: Pick<Metrics, "ended" | "count">;
   readonly guard: Pick<Guard, "forget">;
   readonly queue: Pick<DeferredQueue, "defer">;
+  /** Runs the action at the beginning of the next prepare. */
+  readonly atPrepare: (action: () => void) => void;
   readonly program: Pick<WorkingSet, "record">;
   readonly registry: Pick<HookRegistry, "save">;
   readonly generationFile: Pick<GenerationFile, "ready">;
@@ -28,21 +30,34 @@ interface OnRecoveredOptions {
 
 /**
  * Returns the function that does everything that follows a recovery, in order. The part that is
- * deferred runs after the reply, and after the work that the undos of the steps have deferred.
+ * deferred runs after the reply, and after the work that the undos of the steps have deferred. Work
+ * that only the next recovery needs is done at the next prepare: a fork that is never prepared
+ * touches no page for it.
  */
 export function onRecovered(
-  { metrics, guard, queue, program, registry, generationFile, ...options }:
-    OnRecoveredOptions,
+  {
+    metrics,
+    guard,
+    queue,
+    program,
+    registry,
+    generationFile,
+    atPrepare,
+    ...options
+  }: OnRecoveredOptions,
 ): NonNullable<LifecycleOptions["onRunning"]> {
   const { releaseLog, log, logged } = options;
   return (operation, recovery) => {
     const held = operation.quiescedMs !== undefined;
     metrics.ended(operation, recovery);
     guard.forget();
-    queue.defer(() => {
+    atPrepare(() => {
+      metrics.count();
       if (held) program.record();
-      registry.save();
       generationFile.ready();
+    });
+    queue.defer(() => {
+      registry.save();
       releaseLog();
       const { steps, trace, ...rest } = recovery;
       log[held ? "info" : "error"](held ? "recovered" : "prepare undone", {

@@ -3,24 +3,23 @@
  * @module
  */
 import process from "node:process";
+import { notifyServiceManager } from "../linux/notify.ts";
 import { logOf } from "../log/mod.ts";
 import { messageOf } from "../util/errors.ts";
 import type { Components } from "./components.ts";
 
 /**
- * Sends READY=1 if a service manager waits for it, also if all addresses are still
+ * Sends READY=1 to the socket of NOTIFY_SOCKET, also if all addresses are still
  * missing: the boot of the machine may wait for this message. Without the message,
  * systemd ends the agent after a minute and a half, and a log line says why.
  */
-export async function tellReady(
+export function tellReady(
   { libc, listeners }: Pick<Components, "libc" | "listeners">,
-): Promise<void> {
-  const socketName = process.env.NOTIFY_SOCKET;
-  if (!socketName) return;
+  socketName: string,
+): void {
   // The socket belongs to the agent: its child processes do not inherit it.
   delete process.env.NOTIFY_SOCKET;
   try {
-    const { notifyServiceManager } = await import("../linux/notify.ts");
     const message = `READY=1\nSTATUS=${statusOf(listeners)}`;
     notifyServiceManager(libc, socketName, message);
   } catch (error) {

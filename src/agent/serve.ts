@@ -24,7 +24,6 @@ import {
 import { claimRuntimeDirectory } from "./instance.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { listen, logAddresses } from "./listen.ts";
-import { tellReady } from "./ready.ts";
 import { shutDownOnSignal } from "./shutdown.ts";
 import { createRepairers, journalDirectory } from "./steps.ts";
 import { surviveErrors } from "./survive.ts";
@@ -98,7 +97,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   shutDownOnSignal(components, { lifecycle, hooksSocket });
   logAddresses(components);
-  await tellReady(components);
+  // Without a service manager that waits for it, this code is not loaded.
+  if (process.env.NOTIFY_SOCKET) {
+    const { tellReady } = await import("./ready.ts");
+    tellReady(components, process.env.NOTIFY_SOCKET);
+  }
 }
 
 async function workingSetOf({ program }: Components) {

@@ -3,22 +3,8 @@
  * @module
  */
 
-/** A flag of one command. */
-interface CommandFlag {
-  /** The name of the flag's value in the help. A flag without a value is a switch. */
-  readonly value?: string;
-  /** The flag's line in the help. */
-  readonly description: string;
-}
-
-/** A command. */
-export interface Command {
-  /** The command's line in the help. */
-  readonly description: string;
-  /** Whether the command reads the configuration and therefore accepts the options. */
-  readonly configured: boolean;
-  readonly flags: Readonly<Record<string, CommandFlag>>;
-}
+import { callCommands } from "./call_commands.ts";
+import type { Command, CommandFlag } from "./command.ts";
 
 /** All commands. The first command is the default. */
 export const commands = {
@@ -52,6 +38,7 @@ export const commands = {
     configured: true,
     flags: { json: { description: "Print JSON." } },
   },
+  ...callCommands,
 } as const satisfies Record<string, Command>;
 
 /** The name of a command. */

@@ -2,7 +2,8 @@
  * What `lull --help` prints.
  * @module
  */
-import type { Command } from "./commands.ts";
+import { callFlags, isCallCommand } from "./call_commands.ts";
+import type { Command, CommandFlag } from "./command.ts";
 import type { Option } from "./option.ts";
 
 /** Builds the help page from the descriptions of the commands and the options. */
@@ -20,12 +21,17 @@ export function helpText(
     "Commands:",
     ...Object.entries(commands).flatMap(([name, { description, flags }]) => [
       `  ${name.padEnd(width)}  ${description}`,
-      ...Object.entries(flags).map(([flag, { value, description }]) =>
-        `      --${
-          value === undefined ? flag : `${flag} ${value}`
-        }: ${description}`
-      ),
+      ...Object.entries(flags)
+        .filter(([flag]) => !(isCallCommand(name) && isCallFlag(flag)))
+        .map(flagLine),
     ]),
+    "",
+    "Commands that call an agent, usually from the host, also take:",
+    ...Object.entries(callFlags).map(flagLine),
+    "  ADDRESS is http://HOST:PORT, unix:PATH, vsock:CID:PORT or fc:PATH:PORT.",
+    "  fc is the unix socket of a vsock device of Firecracker or Cloud Hypervisor.",
+    "  Exit codes: 0 done; 1 the agent refused or undid it, or the time limit is",
+    "  reached; 2 wrong usage; 3 the agent cannot be reached.",
     "",
     "Options: a flag overrides an environment variable, which overrides the config",
     "file, which overrides the default. A list is a JSON array in the config file,",
@@ -41,6 +47,17 @@ export function helpText(
     ...options.flatMap(linesOf),
     "",
   ].join("\n");
+}
+
+function isCallFlag(flag: string): boolean {
+  return Object.hasOwn(callFlags, flag);
+}
+
+function flagLine(
+  [flag, { value, description }]: [string, CommandFlag],
+): string {
+  const name = value === undefined ? flag : `${flag} ${value}`;
+  return `      --${name}: ${description}`;
 }
 
 function linesOf(option: Option): string[] {

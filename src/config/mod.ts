@@ -5,6 +5,8 @@
  * @module
  */
 import * as v from "valibot";
+import { type CallCommandName, isCallCommand } from "./call_commands.ts";
+import type { CommandFlag } from "./command.ts";
 import { type CommandName, commands } from "./commands.ts";
 import { ConfigError, refuse } from "./error.ts";
 import { helpText } from "./help.ts";
@@ -48,6 +50,12 @@ type Parsed =
     readonly config: Config;
     readonly json: boolean;
   }
+  | {
+    readonly kind: "call";
+    readonly command: CallCommandName;
+    /** The values of the flags, by their names; true for a switch. */
+    readonly flags: Readonly<Record<string, string | true>>;
+  }
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "version" };
 
@@ -73,7 +81,9 @@ export function parseConfig(
   const file = last("config");
   // Flags are checked before the command: the value of an unknown flag looks like
   // a command, and the error must name the flag.
-  const general = flags.filter((flag) => ownersOf(flag).length === 0);
+  const general = flags.filter((flag) =>
+    !isOwn(flag, words[0]) && (ownersOf(flag).length === 0 || isOption(flag))
+  );
   const flagged = fromFlags(
     options,
     general.filter((flag) => flag.name !== "config"),
@@ -81,6 +91,9 @@ export function parseConfig(
   const command = commandOf(words);
   for (const flag of flags) refuseForeign(flag, command);
   const config = () => readConfig(file, flagged, env, readFile);
+  if (isCallCommand(command)) {
+    return { kind: "call", command, flags: valuesOf(flags, command) };
+  }
   switch (command) {
     case "serve":
       return { kind: command, config: config() };
@@ -117,9 +130,32 @@ function ownersOf({ rawName }: FlagToken): string[] {
     .map(([name]) => name);
 }
 
+function isOwn({ name }: FlagToken, command: string | undefined): boolean {
+  return command !== undefined && Object.hasOwn(commands, command) &&
+    Object.hasOwn(commands[command as CommandName].flags, name);
+}
+
+function isOption({ rawName }: FlagToken): boolean {
+  return options.some(({ flag }) => flag === rawName);
+}
+
+/** The values of the command's flags; the last one of a repeated flag counts. */
+function valuesOf(
+  flags: readonly FlagToken[],
+  command: CallCommandName,
+): Readonly<Record<string, string | true>> {
+  const known: Readonly<Record<string, CommandFlag>> = commands[command].flags;
+  return Object.fromEntries(flags.map((flag) => {
+    const { value } = known[flag.name];
+    if (value === undefined) return [flag.name, isGiven(flag)];
+    return [flag.name, textOf(flag, value)];
+  }));
+}
+
 function refuseForeign(flag: FlagToken, command: CommandName): void {
   const owners = ownersOf(flag);
   if (owners.includes(command)) return;
+  if (commands[command].configured && isOption(flag)) return;
   if (owners.length > 0) {
     const named = owners.join(", ");
     refuse(flag.rawName, `it is a flag of ${named}, not of ${command}`);

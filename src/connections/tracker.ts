@@ -82,8 +82,6 @@ export class ConnectionTracker {
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
   listen(): void {
     const { libc, listening } = this.#options;
-    // Looks up these symbols now, before the first reply of a fork needs them.
-    void [libc.shutdown, libc.ioctl];
     this.#listeners = listenersOn(libc, listening().ports);
     hideUnsentConnections(libc, this.#listeners, !this.#keepAlive);
   }

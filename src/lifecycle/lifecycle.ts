@@ -53,6 +53,10 @@ export class Lifecycle {
   get operation(): Operation | undefined {
     return this.#machine.operation;
   }
+  /** As {@linkcode Machine.watch}. */
+  watch(watcher: () => void): () => void {
+    return this.#machine.watch(watcher);
+  }
   get lastRecovery(): Recovery | undefined {
     return this.deferred.recovery;
   }

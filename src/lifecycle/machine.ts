@@ -49,9 +49,16 @@ export class IllegalTransition extends Error {
 export class Machine {
   #phase: Phase = { state: "running" };
   #last: Operation | undefined;
+  readonly #watchers = new Set<() => void>();
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** Calls the watcher after each transition, until the returned function is called. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
   }
 
   /** The last operation that has ended. */
@@ -71,6 +78,7 @@ export class Machine {
     }
     if (next.state === "running") this.#last = this.operation;
     this.#phase = next;
+    for (const watcher of this.#watchers) watcher();
   }
 
   /**

@@ -9,6 +9,9 @@ import { KINDS, OUTCOMES, TRIGGERS } from "./request.ts";
 /** A duration. */
 export const Milliseconds = v.pipe(v.number(), v.minValue(0));
 
+/** A number that grows by one at every recovery. */
+export const Generation = v.pipe(v.number(), v.integer());
+
 /** The report of a step, an undo or a repair. */
 export const StepReport = v.object({
   name: v.string(),
@@ -82,7 +85,7 @@ export const Recovery = v.object({
   trigger: v.picklist([...TRIGGERS, "failure"]),
   outcome: v.picklist(OUTCOMES),
   /** The generation that this recovery began. */
-  generation: v.number(),
+  generation: Generation,
   ms: Milliseconds,
   /** The evidence of a restore that the guest itself found. */
   evidence: v.optional(Evidence),

@@ -91,9 +91,9 @@ export function descriptorsEnd(limit: number | undefined): number {
     if (starved && limit !== undefined) return limit;
     throw error;
   }
-  const found = /^FDSize:\s+(\d+)$/m.exec(status);
-  if (found === null) {
+  const [, found] = status.split("\nFDSize:");
+  if (found === undefined) {
     throw new Error("Cannot find FDSize in /proc/self/status");
   }
-  return Number(found[1]);
+  return parseInt(found, 10);
 }

@@ -38,6 +38,9 @@ export interface KernelLog {
  * A record is `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE`, then lines of a dictionary.
  * The priority is facility * 8 + level. Facility 0 is the kernel: a program that writes to the
  * log cannot claim it. The kernel escapes line ends within a message.
+ *
+ * No regular expression on the way of a recovery: a collection drops the code of all regular
+ * expressions, so each fork would compile it again, which touches 500 pages (see LEVERS.md).
  */
 export function isFromKernel(
   message: string,
@@ -45,8 +48,13 @@ export function isFromKernel(
   length: number,
 ): boolean {
   const text = decoder.decode(record.subarray(0, length));
-  const [, priority, found] = /^(\d+)[^;]*;([^\n]*)/.exec(text) ?? [];
-  return Number(priority) < 8 && found === message;
+  const priority = text.slice(0, text.indexOf(","));
+  if (priority !== String(Number(priority)) || Number(priority) > 7) {
+    return false;
+  }
+  const begin = text.indexOf(";") + 1;
+  const end = text.indexOf("\n", begin);
+  return begin > 0 && text.slice(begin, end < 0 ? undefined : end) === message;
 }
 
 /** Opens the log. Throws if this process may not read it (needs CAP_SYSLOG). */

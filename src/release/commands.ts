@@ -4,7 +4,8 @@
  * @module
  */
 import type * as v from "valibot";
-import { type Command, commands } from "../config/commands.ts";
+import type { Command } from "../config/command.ts";
+import { commands } from "../config/commands.ts";
 import { optionsOf } from "../config/option.ts";
 import { configSchema } from "../config/schema.ts";
 

@@ -2,7 +2,8 @@
  * The manual page lull(8), in the language of man(7).
  * @module
  */
-import { type Command, commands } from "../config/commands.ts";
+import type { Command } from "../config/command.ts";
+import { commands } from "../config/commands.ts";
 import { VERSION } from "../version.ts";
 import { options } from "./commands.ts";
 

@@ -119,12 +119,22 @@ export interface FileWatch {
   next(): Promise<void>;
 }
 
+/** A connection: bytes in both directions. */
+export interface ByteStream {
+  /** The bytes of the peer until its end; rejects with the error of the connection. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+  write(bytes: Uint8Array): void;
+  close(): void;
+}
+
 /** The adapter. It is chosen once, at start. */
 export interface Runtime {
   readonly name: "bun" | "deno";
   readonly version: string;
   /** Listens. Rejects with `Cannot listen on HOST:PORT: CODE`. */
   serve(options: ServeOptions): Promise<RuntimeServer>;
+  /** Connects to a vsock port of the machine with that CID (vsock(7)). */
+  connectVsock(cid: number, port: number): Promise<ByteStream>;
   /**
    * Collects all garbage and returns the memory to the kernel; false if the signal stopped it before
    * the end.

@@ -15,15 +15,17 @@ const recovery: Recovery = {
   steps: [],
 };
 
-/** Ends an operation; gives what was done before the deferred part, and in it. */
-function end(operation: Operation): [string[], string[]] {
+/** Ends an operation; gives what was done at once, later, and at the next prepare. */
+function end(operation: Operation): [string[], string[], string[]] {
   const seen: string[] = [];
   const note = (what: string) => () => void seen.push(what);
   const log = (message: string) => void seen.push(message);
   const queue = deferred();
+  const atPrepare: (() => void)[] = [];
   onRecovered({
     queue,
-    metrics: { ended: note("count") },
+    atPrepare: (action) => void atPrepare.push(action),
+    metrics: { ended: note("count"), count: note("count durations") },
     guard: { forget: note("forget callers") },
     program: { record: note("record the working set") },
     registry: { save: note("save registrations") },
@@ -34,22 +36,27 @@ function end(operation: Operation): [string[], string[]] {
   })(operation, recovery);
   const before = seen.splice(0);
   queue.flush();
-  return [before, seen];
+  const later = seen.splice(0);
+  for (const action of atPrepare) action();
+  return [before, later, seen];
 }
 
 describe("what follows a recovery", () => {
-  test("is done in order, the larger part after the reply", () => {
+  test("is done in order, and not before it is needed", () => {
     const operation = new Operation("op", 0);
     operation.quiescedMs = 1;
     assert.deepEqual(end(operation), [
       ["count", "forget callers"],
       [
-        "record the working set",
         "save registrations",
-        "open the next generation's file",
         "release the log",
         "recovered",
         "the log's context ends",
+      ],
+      [
+        "count durations",
+        "record the working set",
+        "open the next generation's file",
       ],
     ]);
   });
@@ -59,11 +66,11 @@ describe("what follows a recovery", () => {
       ["count", "forget callers"],
       [
         "save registrations",
-        "open the next generation's file",
         "release the log",
         "prepare undone",
         "the log's context ends",
       ],
+      ["count durations", "open the next generation's file"],
     ]);
   });
 });

@@ -75,13 +75,26 @@ const SUBJECTS: Readonly<Record<string, (kind?: Kind) => PageSubject>> = {
   deno: (kind) => agent("deno", { variant: "deno" }, LULL, kind),
 };
 
+/**
+ * Waits until the agent of a booted guest replies. Asks only once the guest's network
+ * is up: QEMU delivers a request that was given up before that many seconds later, and
+ * that health check would recover the prepared guest.
+ */
+async function healthyAfterBoot(
+  machine: Machine,
+  health: string,
+): Promise<void> {
+  await machine.helperReady();
+  await healthy(machine, health);
+}
+
 /** A server that only replies. */
 function server(column: string, image: ImageOptions): PageSubject {
   const { health } = LULL;
   return {
     column,
     image,
-    up: (machine) => healthy(machine, health),
+    up: (machine) => healthyAfterBoot(machine, health),
     hosts: { health: (machine) => request(machine.port, "GET", health) },
   };
 }
@@ -105,7 +118,7 @@ function agent(
   return {
     column,
     image,
-    up: (machine) => healthy(machine, health),
+    up: (machine) => healthyAfterBoot(machine, health),
     prepare: (machine) => settleGuest(machine, contract, kind),
     publishes: contract === LULL,
     hosts,

@@ -90,7 +90,7 @@ async function first(
   const image = buildImage(subject.image, () => {});
   const accel = await accelerator(console.log, subject.image.guest);
   await using machine = await bootUp(
-    { image, accel, flags, memoryFile: "whole" },
+    { image, accel, flags, memoryFile: "whole", steady: true },
     subject.up,
   );
   await pass(restMs);
@@ -116,8 +116,7 @@ function chart(
   table: Table,
   { subjects, hosts }: PageOptions,
 ): void {
-  const [touched, changed] = FORK_COUNTS;
-  const lines = [...touched, ...changed].map((line) => [
+  const lines = FORK_COUNTS.flat().map((line) => [
     line,
     `generation 1, ${hosts[0]}: ${line}`,
   ]);

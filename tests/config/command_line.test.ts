@@ -134,7 +134,7 @@ describe("commands of their own flags", () => {
         ],
         [
           "install --root=/ --json",
-          "use --json: it is a flag of doctor, not of install",
+          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, metrics, not of install",
         ],
         [
           "install --root=/ --uninstall --binary=b",
@@ -145,7 +145,10 @@ describe("commands of their own flags", () => {
           'use --dry-run: expected no value, got "no"',
         ],
         ["serve --root=/", "use --root: it is a flag of install, not of serve"],
-        ["--json", "use --json: it is a flag of doctor, not of serve"],
+        [
+          "--json",
+          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, metrics, not of serve",
+        ],
         ["doctor --json=no", 'use --json: expected no value, got "no"'],
         [
           "doctor --no-json",
@@ -166,6 +169,26 @@ describe("commands of their own flags", () => {
     }
     const { json } = parse("doctor") as { json?: boolean };
     assert.equal(json, false);
+  });
+});
+
+describe("the commands that call an agent", () => {
+  const parse = (...args: string[]) => parseConfig(args, {}, files());
+
+  test("take their flags, the last one of each", () => {
+    assert.deepEqual(
+      parse("prepare", "--url=unix:/a", "--lease", "5", "--json", "--lease=6"),
+      {
+        kind: "call",
+        command: "prepare",
+        flags: { url: "unix:/a", lease: "6", json: true },
+      },
+    );
+  });
+
+  test("leave a flag of the same name to the agent", () => {
+    assert.equal(serve(["--lease=5"]).lease, 5);
+    assert.equal(serve(["serve", "--lease=5"]).lease, 5);
   });
 });
 

@@ -103,6 +103,7 @@ export function routes(target: Target): void {
         "/metrics",
         "/openapi.json",
         "/snapshot",
+        "/snapshot/events",
         "/snapshot/prepare",
         "/snapshot/recover",
       ]);

@@ -23,6 +23,7 @@ describe("loadRuntime", () => {
   it("has these members in both runtimes, and no others", async () => {
     assert.deepEqual(Object.keys(await loadRuntime()).sort(), [
       "collect",
+      "connectVsock",
       "name",
       "openLibrary",
       "openWatch",

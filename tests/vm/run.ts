@@ -26,6 +26,7 @@ const MOST = 3;
 
 /** Above a minute each. */
 const LONGEST = [
+  "guest_debian",
   ...["lifecycle_deno", "lifecycle_bun", "workload", "disk", "workload_deno"],
 ];
 

@@ -7,6 +7,7 @@ import * as v from "valibot";
 import { KINDS } from "../../lifecycle/request.ts";
 import { STATES } from "../../lifecycle/machine.ts";
 import {
+  Generation,
   Milliseconds,
   Recovery,
   Repaired,
@@ -19,6 +20,8 @@ const Late = v.pipe(
   v.readonly(),
   v.description("Repairs after the recovery, when the host sent its data."),
 );
+
+const Whole = v.pipe(v.number(), v.integer());
 
 /** The reply of a recover. */
 export const RecoverReply = v.object({
@@ -34,7 +37,17 @@ export const RecoverReply = v.object({
 export const Health = v.object({
   version: v.string(),
   state: v.picklist(STATES),
-  generation: v.number(),
+  generation: Generation,
+});
+
+/** The data of an event `state`. */
+export const StateEvent = v.object({
+  state: v.picklist(STATES),
+  operation: v.optional(v.pipe(
+    v.string(),
+    v.description("The operation under way, or the last one."),
+  )),
+  generation: Generation,
 });
 
 /** The report of a prepare. */
@@ -58,7 +71,7 @@ export const Status = v.object({
   version: v.string(),
   runtime: v.object({ name: v.string(), version: v.string() }),
   state: v.picklist(STATES),
-  generation: v.number(),
+  generation: Generation,
   settled: v.boolean(),
   keepAlive: v.boolean(),
   lease: v.object({
@@ -97,7 +110,7 @@ export const Status = v.object({
     state: v.string(),
     ports: v.pipe(
       v.array(v.object({
-        port: v.number(),
+        port: Whole,
         targets: v.pipe(v.array(v.string()), v.readonly()),
         listening: v.boolean(),
         error: v.optional(v.string()),
@@ -111,7 +124,7 @@ export const Status = v.object({
 export const Problem = v.object({
   type: v.string(),
   title: v.string(),
-  status: v.number(),
+  status: Whole,
   detail: v.optional(v.string()),
   state: v.picklist(STATES),
   errors: v.optional(v.array(v.object({
@@ -133,6 +146,7 @@ export const Problem = v.object({
 
 /** Types of the documents above. */
 export type HealthDocument = v.InferOutput<typeof Health>;
+export type StateEventDocument = v.InferOutput<typeof StateEvent>;
 export type StatusDocument = v.InferOutput<typeof Status>;
 export type ProblemDocument = v.InferOutput<typeof Problem>;
 export type PrepareReportDocument = v.InferOutput<typeof PrepareReport>;

@@ -22,7 +22,16 @@ function config(typeMode: "input" | "output"): ConversionConfig {
     target: "draft-2020-12",
     errorMode: "throw",
     overrideRef: ({ referenceId }) => COMPONENTS + referenceId,
+    // Without a format, generated clients read numbers as 32-bit floats: a time in milliseconds
+    // would be wrong by minutes.
+    overrideSchema: ({ valibotSchema, jsonSchema }) =>
+      valibotSchema.type === "number"
+        ? { ...jsonSchema, format: "double" }
+        : undefined,
     overrideAction({ valibotAction, jsonSchema }) {
+      if (valibotAction.type === "integer") {
+        return { ...jsonSchema, type: "integer", format: "int64" };
+      }
       if (valibotAction.type === "check") {
         const says = statementOf(valibotAction);
         return says && { ...jsonSchema, ...says };

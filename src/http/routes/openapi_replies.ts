@@ -17,6 +17,7 @@ import {
   PrepareReport,
   Problem,
   RecoverReply,
+  StateEvent,
   Status,
 } from "./documents.ts";
 import { schemaOf } from "./json_schema.ts";
@@ -33,6 +34,7 @@ export const SHARED = {
   RecoverReply,
   RecoveryReport: Recovery,
   Repaired,
+  StateEvent,
   Status,
   StepReport,
 } as const;

@@ -86,6 +86,23 @@ export const ROUTES: readonly Route[] = [
     namesOperation: true,
   },
   {
+    method: "GET",
+    path: "/snapshot/events",
+    operationId: "events",
+    summary: "Follow the state as server-sent events",
+    // Loaded only if it is used.
+    handler: async (c, { lifecycle }) =>
+      (await import("./events.ts")).events(c, lifecycle),
+    replies: {
+      200: {
+        description:
+          "Events `state`, whose data is a StateEvent: the state now, and then each change. " +
+          "The stream ends when a prepare begins; then connect again.",
+        type: "text/event-stream",
+      },
+    },
+  },
+  {
     method: "POST",
     path: "/snapshot/recover",
     operationId: "recover",

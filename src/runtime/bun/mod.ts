@@ -4,6 +4,7 @@
  */
 import type { Runtime } from "../types.ts";
 import { collect } from "./collect.ts";
+import { connectVsock } from "./connect_vsock.ts";
 import { openLibrary } from "./library.ts";
 import { serve } from "./serve.ts";
 import { openWatch } from "./watch.ts";
@@ -14,6 +15,7 @@ export const bunRuntime: Runtime = {
   name: "bun",
   version: Bun.version,
   serve,
+  connectVsock,
   collect,
   startWorker,
   openWatch,

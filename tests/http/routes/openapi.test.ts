@@ -261,7 +261,19 @@ describe("the conversion of schemas", () => {
 
   test("what is text in a query is described as what it stands for", () => {
     const schema = asText(v.pipe(v.number(), v.minValue(1)));
-    assert.deepEqual(textSchemaOf(schema), { type: "number", minimum: 1 });
+    assert.deepEqual(textSchemaOf(schema), {
+      ...{ type: "number", format: "double", minimum: 1 },
+    });
+  });
+
+  test("a number has a format: clients in Go read others as 32-bit floats", () => {
+    assert.deepEqual(schemaOf(v.number()), {
+      type: "number",
+      format: "double",
+    });
+    assert.deepEqual(schemaOf(v.pipe(v.number(), v.integer())), {
+      ...{ type: "integer", format: "int64" },
+    });
   });
 
   test("no array is an object", () => {

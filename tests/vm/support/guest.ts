@@ -85,7 +85,7 @@ export async function forksNoticed(machine: Machine): Promise<number> {
 /** Random numbers of the guest's kernel, from both of its doors. */
 export async function draws(machine: Machine): Promise<string[]> {
   const text = await machine.sh(
-    "head -c 16 /dev/urandom | xxd -p; cat /proc/sys/kernel/random/uuid",
+    "echo $(head -c 16 /dev/urandom | od -An -tx1); cat /proc/sys/kernel/random/uuid",
   );
   return text.split("\n");
 }

@@ -36,6 +36,12 @@ export interface Hardware {
    */
   readonly memoryFile: "none" | "whole" | "lazy";
   /**
+   * Whether emulated processors take turns and the guest's clock counts their
+   * instructions. What a guest does until its reply then does not depend on the
+   * load of this host: no timer of the guest expires because the host was slow.
+   */
+  readonly steady: boolean;
+  /**
    * What the guest's root filesystem is: a layer in memory over the image, or a
    * disk that is a copy of the image, which the guest writes to ("disk") or has
    * mounted read-only ("readonly"). "overlay": a disk whose file has only what the
@@ -55,6 +61,11 @@ export const HOT_BUS = "hot";
 /** The file of the guest's memory, in QEMU's folder: byte for byte as the guest sees it. */
 export const MEMORY_FILE = "memory";
 
+/** The emulator of processors. If it is steady, an instruction takes one nanosecond of the guest. */
+function emulator({ steady }: Hardware): string {
+  return steady ? "tcg,thread=single -icount shift=0" : "tcg,thread=multi";
+}
+
 /** QEMU's arguments for it; with `incoming` it waits for a snapshot. */
 export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
   const { image, accel, guid } = hardware;
@@ -65,7 +76,7 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
   const args = [
     "-nodefaults -no-user-config -display none -no-reboot",
     `-M ${arm64 ? "virt,gic-version=3" : "q35"}`,
-    `-accel ${accel === "kvm" ? "kvm" : "tcg,thread=multi"}`,
+    `-accel ${accel === "kvm" ? "kvm" : emulator(hardware)}`,
     `-cpu ${accel === "kvm" ? "host" : cpu}`,
     `-smp ${hardware.cpus} -m ${hardware.memory} -rtc ${hardware.rtc}`,
     "-qmp stdio -serial file:console.log",

@@ -70,6 +70,7 @@ export class Machine extends Guest {
       balloon: false,
       rtc: "base=utc",
       memoryFile: "none",
+      steady: false,
       root: GUESTS[options.image.guest].root,
       hotplug: false,
       ...options,

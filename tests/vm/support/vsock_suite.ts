@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
+import { runLull } from "../../support/cli.ts";
 import { until } from "../../support/until.ts";
 import { health, LIMIT, stepOf } from "./agent.ts";
 import { Fleet, KEEP_MEMORY } from "./fleet.ts";
@@ -85,6 +86,17 @@ export function vsockSuite(variant: Variant): void {
       });
       assert.equal(browser.status, 403);
       assert.equal((await health(machine)).generation, generation);
+
+      // The command line over both ways: the host's device, and AF_VSOCK.
+      const { code, stdout } = runLull([
+        ...["status", `--url=fc:${device.path}:${AGENT_PORT}`],
+      ]);
+      assert.equal(code, 0);
+      assert.match(stdout, /^state +running\n/);
+      const inside = `lull status --url=vsock:1:${AGENT_PORT}`;
+      assert.match(await machine.sh(inside), /^state +running\n/);
+      const refused = `lull prepare --url=vsock:1:${AGENT_PORT}`;
+      assert.equal((await machine.exec(refused)).code, 1);
 
       // An idle connection is closed at the prepare, that of the prepare stays.
       const [idle, host] = [await device.open(), await device.open()];

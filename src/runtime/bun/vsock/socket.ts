@@ -26,6 +26,7 @@ const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], result: "i32" },
   bind: { args: ["i32", "buffer", "u32"], result: "i32" },
   listen: { args: ["i32", "i32"], result: "i32" },
+  connect: { args: ["i32", "buffer", "u32"], result: "i32" },
   getpeername: { args: ["i32", "buffer", "buffer"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
 } as const satisfies Record<string, CSignature>;
@@ -54,13 +55,24 @@ export class VsockSockets {
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     const fd = this.#call("socket", AF_VSOCK, type, 0);
     try {
-      const address = new Uint8Array(ADDRESS_BYTES);
-      const view = new DataView(address.buffer);
-      view.setUint16(0, AF_VSOCK, true);
-      view.setUint32(PORT, port, true);
-      view.setUint32(CID, VMADDR_CID_ANY, true);
+      const address = addressOf(VMADDR_CID_ANY, port);
       this.#call("bind", fd, address, address.length);
       this.#call("listen", fd, BACKLOG);
+      return fd;
+    } catch (error) {
+      this.close(fd);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a socket that is connected; throws an error with a code. Blocks this thread for at most
+   * 2 s, the kernel's limit for such a connect.
+   */
+  connect(cid: number, port: number): number {
+    const fd = this.#call("socket", AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    try {
+      this.#call("connect", fd, addressOf(cid, port), ADDRESS_BYTES);
       return fd;
     } catch (error) {
       this.close(fd);
@@ -102,4 +114,14 @@ export class VsockSockets {
     const code = errnoName(this.#library.errno());
     throw Object.assign(new Error(`${name}: ${code}`), { code });
   }
+}
+
+/** A struct sockaddr_vm. */
+function addressOf(cid: number, port: number): Uint8Array {
+  const address = new Uint8Array(ADDRESS_BYTES);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_VSOCK, true);
+  view.setUint32(PORT, port, true);
+  view.setUint32(CID, cid, true);
+  return address;
 }

@@ -1,0 +1,160 @@
+/**
+ * What each command does with the agent, and what it prints.
+ * @module
+ */
+import type { RecoverOptions, StatusDocument } from "../client/mod.ts";
+import type { CallCommandName } from "../config/call_commands.ts";
+import { since } from "../util/errors.ts";
+import type { CommandContext } from "./context.ts";
+import { samplesOf } from "./samples.ts";
+import { stepTable, table } from "./table.ts";
+import { wait, watch } from "./watch.ts";
+
+/** Runs a command; resolves with false if it did not reach what it was for. */
+type Run = (context: CommandContext) => Promise<boolean>;
+
+/** The commands by their names. */
+export const COMMANDS: Readonly<Record<CallCommandName, Run>> = {
+  prepare,
+  recover,
+  health,
+  status,
+  watch,
+  wait,
+  metrics,
+};
+
+/** Milliseconds between two updates of the progress. */
+const PROGRESS_MS = 100;
+
+async function prepare(context: CommandContext): Promise<boolean> {
+  const { client, flags, isJson, print } = context;
+  const waits = flags.word("wait", ["quiesced", "settled"]) ?? "settled";
+  const options = {
+    kind: flags.word("kind", ["full", "diff", "disk"]),
+    lease: flags.seconds("lease"),
+    operation: flags.text("operation"),
+  };
+  if (waits === "quiesced") {
+    const operation = await client.prepare(options);
+    print(
+      isJson
+        ? JSON.stringify({ operation })
+        : `quiesced, operation ${operation}`,
+    );
+    return true;
+  }
+  const report = await withProgress(
+    context,
+    "preparing and settling",
+    () => client.prepareSettled(options),
+  );
+  const { operation, quiescedMs, settledMs, steps } = report;
+  print(
+    isJson ? JSON.stringify(report, null, 2) : [
+      `settled, operation ${operation}: quiesced after ${quiescedMs} ms, settled after ${settledMs} ms`,
+      stepTable(steps),
+    ].join("\n"),
+  );
+  return true;
+}
+
+async function recover(context: CommandContext): Promise<boolean> {
+  const { client, flags, isJson, print } = context;
+  const outcome = flags.word("outcome", ["restored", "resumed", "aborted"]);
+  const options: RecoverOptions = {
+    operation: flags.text("operation"),
+    ...outcome === undefined ? {} : { outcome },
+    network: flags.object("network") as RecoverOptions["network"],
+    ...flags.isOn("require-entropy") ? { requireEntropy: true } : {},
+  };
+  const reply = await withProgress(
+    context,
+    "recovering",
+    () => client.recover(options),
+  );
+  if (isJson) print(JSON.stringify(reply, null, 2));
+  else {
+    const { recovery, late = [] } = reply;
+    print(
+      recovery === undefined
+        ? "there was nothing to recover"
+        : `${recovery.outcome}, operation ${recovery.operation}, generation ${recovery.generation}, by ${recovery.trigger}, in ${recovery.ms} ms`,
+    );
+    if (recovery !== undefined) print(stepTable(recovery.steps));
+    if (late.length > 0) print(`late:\n${stepTable(late)}`);
+  }
+  return true;
+}
+
+async function health(
+  { client, isJson, print }: CommandContext,
+): Promise<boolean> {
+  const reply = await client.health();
+  const { state, generation, version } = reply;
+  print(
+    isJson
+      ? JSON.stringify(reply)
+      : `${state}, generation ${generation}, version ${version}`,
+  );
+  return true;
+}
+
+async function status(
+  { client, isJson, print }: CommandContext,
+): Promise<boolean> {
+  const document = await client.status();
+  print(isJson ? JSON.stringify(document, null, 2) : statusText(document));
+  return true;
+}
+
+function statusText(document: StatusDocument): string {
+  const { state, settled, generation, version, runtime, operation, lease } =
+    document;
+  const { lastRecovery, owedThaws } = document;
+  const rows = [
+    ["state", settled ? `${state}, settled` : state],
+    ["generation", String(generation)],
+    ["agent", `${version} on ${runtime.name} ${runtime.version}`],
+  ];
+  if (operation !== undefined) rows.push(["operation", operation.operation]);
+  if (state !== "running") {
+    rows.push(["lease", `${lease.left.toFixed(1)} s left`]);
+  }
+  if (lastRecovery !== undefined) {
+    const { outcome, trigger, ms } = lastRecovery;
+    rows.push(["last recovery", `${outcome}, by ${trigger}, in ${ms} ms`]);
+  }
+  if (owedThaws !== undefined) rows.push(["owed thaws", owedThaws.join(", ")]);
+  const steps = state === "running" ? undefined : operation?.steps;
+  return [
+    table(rows),
+    ...steps === undefined ? [] : ["", stepTable(steps)],
+  ].join("\n");
+}
+
+async function metrics(
+  { client, isJson, print }: CommandContext,
+): Promise<boolean> {
+  const text = await client.metrics();
+  print(isJson ? JSON.stringify(samplesOf(text), null, 2) : text.trimEnd());
+  return true;
+}
+
+/** Shows the seconds that the action takes. */
+async function withProgress<T>(
+  { progress }: CommandContext,
+  what: string,
+  action: () => Promise<T>,
+): Promise<T> {
+  const start = performance.now();
+  const timer = setInterval(() => {
+    progress(`${what}, ${(since(start) / 1000).toFixed(1)} s`);
+  }, PROGRESS_MS);
+  try {
+    return await action();
+  } finally {
+    clearInterval(timer);
+    progress("");
+  }
+}

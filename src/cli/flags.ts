@@ -1,0 +1,88 @@
+/**
+ * Reads the values of the flags of a command that calls an agent.
+ * @module
+ */
+import { ConfigError } from "../config/error.ts";
+
+/** The flags of one command. */
+export class Flags {
+  readonly #command: string;
+  readonly #given: Readonly<Record<string, string | true>>;
+
+  constructor(
+    command: string,
+    given: Readonly<Record<string, string | true>>,
+  ) {
+    this.#command = command;
+    this.#given = given;
+  }
+
+  /** Whether the switch is given. */
+  isOn(name: string): boolean {
+    return this.#given[name] === true;
+  }
+
+  /** The text of the flag; undefined if it is not given. */
+  text(name: string): string | undefined {
+    const value = this.#given[name];
+    return value === true ? undefined : value;
+  }
+
+  /** One of the words; undefined if the flag is not given. */
+  word<const W extends string>(
+    name: string,
+    words: readonly W[],
+  ): W | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const found = words.find((word) => word === text);
+    if (found !== undefined) return found;
+    throw this.#wrong(name, words.join(" or "), text);
+  }
+
+  /** A number of seconds above 0; undefined if the flag is not given. */
+  seconds(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+    if (seconds > 0) return seconds;
+    throw this.#wrong(name, "a number of seconds above 0", text);
+  }
+
+  /** A JSON object; undefined if the flag is not given. */
+  object(name: string): Record<string, unknown> | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    try {
+      const value = JSON.parse(text);
+      if (value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+        return value;
+      }
+    } catch { /* no JSON */ }
+    throw this.#wrong(name, "a JSON object", text);
+  }
+
+  /** The result of `make`; its TypeError says what is wrong with the flag. */
+  check<T>(name: string, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      const expected = error.message.replace(/^.*expected /, "");
+      throw this.#wrong(name, expected, this.text(name) ?? "none");
+    }
+  }
+
+  /** The error of a flag that is needed. */
+  missing(name: string, value: string): ConfigError {
+    return new ConfigError(
+      `Cannot run ${this.#command}: expected --${name} ${value}, got none`,
+    );
+  }
+
+  #wrong(name: string, expected: string, text: string): ConfigError {
+    return new ConfigError(
+      `Cannot use --${name}: expected ${expected}, got ${JSON.stringify(text)}`,
+    );
+  }
+}

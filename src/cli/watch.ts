@@ -1,0 +1,101 @@
+/**
+ * The commands that follow the state: `watch` and `wait`.
+ * @module
+ */
+import { UnreachableError } from "../client/errors.ts";
+import type { LullClient } from "../client/mod.ts";
+import { sleep } from "../util/wait.ts";
+import type { CommandContext } from "./context.ts";
+
+/**
+ * Milliseconds until the next question: after the state of a guest that runs, and of one that is
+ * quiesced. A question wakes a quiesced guest.
+ */
+const RUNNING_MS = 100;
+const QUIESCED_MS = 2000;
+
+/** Milliseconds until the next look at a guest that prepares, and the longest such pause. */
+const FIRST_LOOK_MS = 20;
+const LONGEST_LOOK_MS = 500;
+
+/** Prints each change of the state until the time limit, if there is one, or without end. */
+export async function watch(context: CommandContext): Promise<boolean> {
+  const { client, flags, isJson, print, timeoutMs } = context;
+  const signal = flags.text("timeout") === undefined
+    ? undefined
+    : AbortSignal.timeout(timeoutMs);
+  let before = "";
+  let reached = false;
+  while (signal?.aborted !== true) {
+    let state = "";
+    try {
+      for await (const event of client.events(signal)) {
+        reached = true;
+        state = event.state;
+        const text = JSON.stringify(event);
+        if (text === before) continue;
+        before = text;
+        const { operation = "-", generation } = event;
+        print(
+          isJson
+            ? text
+            : `${new Date().toISOString()}  ${
+              state.padEnd(10)
+            }  generation ${generation}  ${operation}`,
+        );
+      }
+    } catch (error) {
+      // A machine that is paused or restored is away for a while.
+      if (!reached || !(error instanceof UnreachableError)) throw error;
+    }
+    await sleep(state === "running" ? RUNNING_MS : QUIESCED_MS, signal);
+  }
+  return true;
+}
+
+/** Waits until the guest has a state; false when the time limit is reached. */
+export async function wait(context: CommandContext): Promise<boolean> {
+  const { client, flags, isJson, print, timeoutMs } = context;
+  const wanted = flags.word("for", ["running", "quiesced", "settled"]);
+  if (wanted === undefined) throw flags.missing("for", "STATE");
+  const signal = AbortSignal.timeout(timeoutMs);
+  let unreachable: unknown;
+  let pause = FIRST_LOOK_MS;
+  while (!signal.aborted) {
+    try {
+      const { state, settled, generation } = await client.status();
+      unreachable = undefined;
+      if (wanted === "settled" ? settled : state === wanted) {
+        print(
+          isJson
+            ? JSON.stringify({ state, settled, generation })
+            : `${wanted}, generation ${generation}`,
+        );
+        return true;
+      }
+      if (state === "running") {
+        await nextEvent(client, signal);
+        pause = FIRST_LOOK_MS;
+        continue;
+      }
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      unreachable = error;
+    }
+    await sleep(pause, signal);
+    pause = Math.min(2 * pause, LONGEST_LOOK_MS);
+  }
+  if (unreachable !== undefined) throw unreachable;
+  throw new Error(`the guest is not ${wanted} within ${timeoutMs / 1000} s`);
+}
+
+/** Waits until the state of a running guest changes, or until the stream ends. */
+async function nextEvent(
+  client: LullClient,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const { state } of client.events(signal)) {
+    if (state !== "running") return;
+  }
+  await sleep(RUNNING_MS, signal); // the stream ended: the agent has closed it as idle
+}

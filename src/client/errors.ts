@@ -1,0 +1,29 @@
+/**
+ * The errors of the client.
+ * @module
+ */
+import type { ProblemDocument } from "../http/routes/documents.ts";
+
+/** The agent cannot be reached, or its reply is no reply of HTTP. */
+export class UnreachableError extends Error {
+  override readonly name = "UnreachableError";
+}
+
+/** The agent refused a call, or undid it. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+  /** The status of the reply. */
+  readonly status: number;
+  /** The problem document; undefined if the reply has none. */
+  readonly problem: ProblemDocument | undefined;
+
+  constructor(
+    message: string,
+    status: number,
+    problem: ProblemDocument | undefined,
+  ) {
+    super(message);
+    this.status = status;
+    this.problem = problem;
+  }
+}

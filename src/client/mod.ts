@@ -1,0 +1,201 @@
+/**
+ * A client of Lull's agent, for host agents in TypeScript. It runs on Bun, Deno and Node.
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import type * as v from "valibot";
+import type {
+  Health,
+  PrepareReportDocument,
+  ProblemDocument,
+  RecoverReply,
+  StatusDocument,
+} from "../http/routes/documents.ts";
+import type { PrepareBody, RecoverBody } from "../http/routes/schemas.ts";
+import { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
+import type { ByteStream } from "../runtime/types.ts";
+import { connect, type ConnectVsock } from "./connect.ts";
+import { RefusedError, UnreachableError } from "./errors.ts";
+import { type StateEvent, stateEvents } from "./events.ts";
+import { exchange, type HttpReply, type HttpRequest, textOf } from "./http.ts";
+
+export { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
+export type { ByteStream } from "../runtime/types.ts";
+export type { ConnectVsock } from "./connect.ts";
+export { RefusedError, UnreachableError } from "./errors.ts";
+export type { StateEvent } from "./events.ts";
+
+/** What a prepare asks for. */
+export type PrepareOptions = Omit<v.InferInput<typeof PrepareBody>, "wait">;
+/** What a host tells the recovery. */
+export type RecoverOptions = v.InferInput<typeof RecoverBody>;
+/** The replies. */
+export type HealthReply = v.InferOutput<typeof Health>;
+export type RecoverReplyDocument = v.InferOutput<typeof RecoverReply>;
+export type { PrepareReportDocument, StatusDocument };
+
+/** How to reach the agent. */
+export interface ClientOptions {
+  /** Sent with each call, for an agent that needs a token. */
+  readonly token?: string;
+  /** Milliseconds that one call may take; 60,000 by default. */
+  readonly timeoutMs?: number;
+  /** Opens connections of AF_VSOCK, for an address `vsock:CID:PORT`. */
+  readonly connectVsock?: ConnectVsock;
+}
+
+/** Bytes of entropy that {@linkcode LullClient.recover} sends. */
+const ENTROPY_BYTES = 32;
+const DEFAULT_TIMEOUT_MS = 60_000;
+
+/** Calls one agent. Each call has a connection of its own, which this side closes. */
+export class LullClient {
+  readonly #address: AgentAddress;
+  readonly #options: ClientOptions;
+
+  /** Throws a TypeError if the address has none of the accepted forms. */
+  constructor(url: string, options: ClientOptions = {}) {
+    const address = parseAddress(url);
+    if (address === undefined) {
+      throw new TypeError(`Cannot use an address: expected ${ADDRESS_FORM}`);
+    }
+    this.#address = address;
+    this.#options = options;
+  }
+
+  /** Quiesces the guest; resolves with the id of the operation. The settle follows. */
+  async prepare(options: PrepareOptions = {}): Promise<string> {
+    const { headers } = await this.#call("POST", "/snapshot/prepare", options);
+    return headers.get("lull-operation") ?? "";
+  }
+
+  /** Quiesces the guest and waits for the settle: after this, pause the machine. */
+  async prepareSettled(
+    options: PrepareOptions = {},
+  ): Promise<PrepareReportDocument> {
+    const body = { ...options, wait: "settled" };
+    return JSON.parse(
+      (await this.#call("POST", "/snapshot/prepare", body)).text,
+    );
+  }
+
+  /**
+   * Recovers the guest, with the host's time, the time of one way to the guest and back, and fresh
+   * entropy, unless the options have them.
+   */
+  async recover(options: RecoverOptions = {}): Promise<RecoverReplyDocument> {
+    const path = "/snapshot/recover";
+    const { text } = await this.#call("POST", path, (roundTripMs) => ({
+      hostTime: Date.now(),
+      roundTripMs,
+      entropy: randomBytes(ENTROPY_BYTES).toString("base64"),
+      ...options,
+    }));
+    return JSON.parse(text);
+  }
+
+  /** Checks health. The first check after a prepare recovers the guest. */
+  async health(): Promise<HealthReply> {
+    return JSON.parse((await this.#call("GET", "/health")).text);
+  }
+
+  /** Reads the status; changes nothing. */
+  async status(): Promise<StatusDocument> {
+    return JSON.parse((await this.#call("GET", "/snapshot")).text);
+  }
+
+  /** Reads the metrics, as OpenMetrics text. */
+  async metrics(): Promise<string> {
+    return (await this.#call("GET", "/metrics")).text;
+  }
+
+  /**
+   * The state now, and each change of it until the stream ends: at the next prepare, in a quiesced
+   * guest after the first event, and after the agent's idle timeout. Then connect again.
+   */
+  async *events(signal?: AbortSignal): AsyncIterable<StateEvent> {
+    const limit = this.#limit();
+    const { stream } = await this.#connect(
+      signal === undefined ? limit : AbortSignal.any([limit, signal]),
+    );
+    const close = () => stream.close();
+    signal?.addEventListener("abort", close);
+    try {
+      const reply = await exchange(
+        stream,
+        this.#request("GET", "/snapshot/events"),
+      );
+      await refuse(reply);
+      yield* stateEvents(reply.body);
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    } finally {
+      signal?.removeEventListener("abort", close);
+      stream.close();
+    }
+  }
+
+  async #call(
+    method: "GET" | "POST",
+    path: string,
+    json?: object | ((roundTripMs: number) => object),
+  ): Promise<{ headers: Headers; text: string }> {
+    const signal = this.#limit();
+    const { stream, roundTripMs } = await this.#connect(signal);
+    const close = () => stream.close();
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      const body = typeof json === "function" ? json(roundTripMs) : json;
+      const reply = await exchange(stream, this.#request(method, path, body));
+      await refuse(reply);
+      return { headers: reply.headers, text: await textOf(reply.body) };
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new UnreachableError(
+        `Cannot call ${method} ${path}: no reply within the time limit`,
+        { cause: error },
+      );
+    } finally {
+      signal.removeEventListener("abort", close);
+      stream.close();
+    }
+  }
+
+  #connect(signal: AbortSignal): Promise<
+    { readonly stream: ByteStream; readonly roundTripMs: number }
+  > {
+    return connect(this.#address, signal, this.#options.connectVsock);
+  }
+
+  #limit(): AbortSignal {
+    return AbortSignal.timeout(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  }
+
+  #request(method: string, path: string, json?: object): HttpRequest {
+    const { token } = this.#options;
+    return {
+      ...{ method, path },
+      headers: {
+        ...token === undefined ? {} : { authorization: `Bearer ${token}` },
+        ...json === undefined ? {} : { "content-type": "application/json" },
+      },
+      body: json === undefined ? "" : JSON.stringify(json),
+    };
+  }
+}
+
+/** Rejects with a RefusedError if the reply is an error. */
+async function refuse({ status, headers, body }: HttpReply): Promise<void> {
+  if (status < 400) return;
+  const text = await textOf(body);
+  const isProblem = headers.get("content-type")?.includes("problem+json");
+  const problem: ProblemDocument | undefined = isProblem
+    ? JSON.parse(text)
+    : undefined;
+  const why = problem?.detail ?? problem?.title ?? "no problem document";
+  throw new RefusedError(
+    `The agent replied ${status}: ${why}`,
+    status,
+    problem,
+  );
+}

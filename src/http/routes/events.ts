@@ -1,0 +1,64 @@
+/**
+ * GET /snapshot/events. This module is loaded at the first request for it.
+ * @module
+ */
+import type { Context } from "hono";
+import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
+import type { StateEventDocument } from "./documents.ts";
+
+/** Milliseconds after which a client is to connect again: in a guest that runs, and otherwise. */
+const RETRY_MS = { running: 100, otherwise: 2000 } as const;
+
+/**
+ * Replies with server-sent events (WHATWG HTML, 9.2): the state now, and then each change of it. The
+ * stream ends when a prepare begins, because a quiesced guest keeps no connection. A request during
+ * a prepare or in a quiesced guest gets one event.
+ */
+export function events(
+  c: Context,
+  lifecycle: Pick<Lifecycle, "state" | "operation" | "generation" | "watch">,
+): Response {
+  c.header("cache-control", "no-store");
+  c.header("content-type", "text/event-stream");
+  const encoder = new TextEncoder();
+  const isOnce = c.req.method === "HEAD" || goesQuiet(lifecycle.state);
+  if (isOnce) return c.body(eventOf(lifecycle));
+  let stop = () => {};
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      const send = () => controller.enqueue(encoder.encode(eventOf(lifecycle)));
+      send();
+      stop = lifecycle.watch(() => {
+        try {
+          send();
+          if (!goesQuiet(lifecycle.state)) return;
+          stop();
+          controller.close();
+        } catch {
+          stop(); // the client has gone
+        }
+      });
+    },
+    cancel: () => stop(),
+  });
+  return c.body(body);
+}
+
+/** Whether no connection may stay open in this state. */
+function goesQuiet(state: Lifecycle["state"]): boolean {
+  return state === "preparing" || state === "quiesced";
+}
+
+function eventOf(
+  { state, operation, generation }: Pick<
+    Lifecycle,
+    "state" | "operation" | "generation"
+  >,
+): string {
+  const document: StateEventDocument = {
+    ...{ state, operation: operation?.id, generation },
+  };
+  const retry = goesQuiet(state) ? RETRY_MS.otherwise : RETRY_MS.running;
+  // JSON text contains no line breaks.
+  return `retry: ${retry}\nevent: state\ndata: ${JSON.stringify(document)}\n\n`;
+}

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { runtimeName } from "../../src/runtime/mod.ts";
+import { commandOf, TestAgent } from "../support/agent.ts";
+import { runLull } from "../support/cli.ts";
+import { temporary } from "../support/hooks.ts";
+import { until } from "../support/until.ts";
+
+/** Answers to a wrong command line; nothing is called. */
+describe("a wrong command line of a call", () => {
+  const url = "--url=http://127.0.0.1:1";
+  const cases: readonly (readonly [string[], string])[] = [
+    [["status"], "Cannot run status: expected --url ADDRESS, got none"],
+    [
+      ["status", "--url=localhost"],
+      'Cannot use --url: expected http://HOST:PORT, unix:PATH, vsock:CID:PORT or fc:PATH:PORT, got "localhost"',
+    ],
+    [
+      ["status", url, "--lease=1"],
+      "Cannot use --lease: it is a flag of prepare, not of status",
+    ],
+    [
+      ["status", url, "--port=1"],
+      "Cannot use --port: status accepts only --url, --token, --timeout, --json",
+    ],
+    [
+      ["prepare", url, "--lease=soon"],
+      'Cannot use --lease: expected a number of seconds above 0, got "soon"',
+    ],
+    [
+      ["prepare", url, "--wait=running"],
+      'Cannot use --wait: expected quiesced or settled, got "running"',
+    ],
+    [
+      ["recover", url, "--network=[]"],
+      'Cannot use --network: expected a JSON object, got "[]"',
+    ],
+    [["wait", url], "Cannot run wait: expected --for STATE, got none"],
+  ];
+  for (const [args, message] of cases) {
+    test(args.join(" "), () => {
+      const { code, stdout, stderr } = runLull(args);
+      assert.deepEqual({ code, stdout, stderr }, {
+        code: 2,
+        stdout: "",
+        stderr: `lull: ${message}\n`,
+      });
+    });
+  }
+});
+
+describe("a call", () => {
+  const directory = temporary();
+  const token = join(directory.path, "token");
+  let agent: TestAgent;
+  let url: string;
+  before(async () => {
+    writeFileSync(token, "a-token\n", { mode: 0o600 });
+    agent = await TestAgent.start(runtimeName(), [
+      "--no-reset-connections",
+      `--token-file=${token}`,
+    ]);
+    url = `--url=http://127.0.0.1:${agent.port}`;
+  });
+  after(async () => {
+    await agent.stop();
+    directory.remove();
+  });
+
+  function call(...args: string[]) {
+    return runLull([...args, url, `--token=${token}`]);
+  }
+  function json(...args: string[]) {
+    const { code, stdout, stderr } = call(...args, "--json");
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout);
+  }
+
+  test("does a round, in tables for people", () => {
+    const prepared = call("prepare", "--operation=one", "--lease=60");
+    assert.equal(prepared.code, 0, prepared.stderr);
+    const [first, head, ...steps] = prepared.stdout.trimEnd().split("\n");
+    assert.match(first, /^settled, operation one: quiesced after [\d.]+ ms/);
+    assert.match(head, /^STEP +STATUS +MS +DETAILS$/);
+    assert.ok(steps.some((line) => /^connections +done +[\d.]+ /.test(line)));
+    assert.match(call("status").stdout, /^state +quiesced, settled\n/);
+    const recovered = call("recover", "--operation=one", "--outcome=resumed");
+    assert.match(
+      recovered.stdout,
+      /^resumed, operation one, generation \d+, by recover, in [\d.]+ ms\nSTEP/,
+    );
+    assert.match(call("health").stdout, /^running, generation \d+, version /);
+    assert.match(call("metrics").stdout, /^# TYPE lull_requests counter\n/);
+  });
+
+  test("does a round, in JSON for programs", () => {
+    const { generation } = json("health");
+    assert.deepEqual(json("prepare", "--wait=quiesced", "--operation=two"), {
+      operation: "two",
+    });
+    assert.deepEqual(json("wait", "--for=settled"), {
+      ...{ state: "quiesced", settled: true, generation },
+    });
+    assert.equal(json("status").operation.operation, "two");
+    const { recovery } = json("recover");
+    assert.equal(recovery.generation, generation + 1);
+    const samples: { name: string; value: number }[] = json("metrics");
+    const found = samples.find(({ name }) => name === "lull_generation");
+    assert.equal(found?.value, generation + 1);
+  });
+
+  test("exits with 1 where the agent refuses, and prints the problem", () => {
+    const { code, stdout, stderr } = call(
+      ...["recover", "--operation=none", "--json"],
+    );
+    assert.equal(code, 1);
+    assert.equal(JSON.parse(stdout).type, "urn:lull:problem:other-operation");
+    assert.match(stderr, /^lull: Cannot run recover: The agent replied 409: /);
+    const wrong = runLull(["prepare", url]);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /The agent replied 401: /);
+    const undone = call("prepare", "--lease=0.0001");
+    assert.equal(undone.code, 1, undone.stdout);
+    assert.match(undone.stderr, /The agent replied 503: .*lease/);
+  });
+
+  test("exits with 1 where the state does not come, with 3 where no agent is", () => {
+    const late = call("wait", "--for=quiesced", "--timeout=0.3");
+    assert.equal(late.code, 1);
+    assert.match(late.stderr, /: the guest is not quiesced within 0\.3 s\n$/);
+    for (const command of [["status"], ["wait", "--for=running"]]) {
+      const { code, stderr } = runLull([
+        ...command,
+        ...["--url=unix:/none/such", "--timeout=0.3"],
+      ]);
+      assert.equal(code, 3, stderr);
+      assert.match(
+        stderr,
+        /^lull: Cannot reach the agent at unix:\/none\/such: /,
+      );
+    }
+  });
+
+  test("watches the state over a whole round", async () => {
+    const [command, ...args] = commandOf(runtimeName());
+    const child = spawn(command, [
+      ...[...args, "watch", url, `--token=${token}`, "--json"],
+    ], { stdio: ["ignore", "pipe", "inherit"] });
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (part) => text += part);
+    const states = () =>
+      text.trimEnd().split("\n").map((line) => JSON.parse(line || "{}").state);
+    try {
+      await until("the first event", () => states()[0] === "running", 30_000);
+      assert.equal(call("prepare", "--wait=quiesced").code, 0);
+      await until("quiesced", () => states().at(-1) === "quiesced", 30_000);
+      assert.equal(json("status").state, "quiesced");
+      assert.equal(call("recover").code, 0);
+      await until("running", () => states().at(-1) === "running", 30_000);
+    } finally {
+      child.kill();
+    }
+  });
+});
