@@ -116,7 +116,12 @@ $(TOOLS)/nfpm:
 GUEST_BINARY_musl := dist/stage/linux-x64-musl/lull
 GUEST_BINARY_arm64 := dist/stage/linux-arm64/lull
 GUEST_BINARY_arm64-16k := dist/stage/linux-arm64/lull
-GUEST_BINARY_all := dist/stage/linux-x64-musl/lull dist/stage/linux-arm64/lull
+GUEST_BINARY_debian := dist/release/SHA256SUMS
+GUEST_BINARY_all := $(GUEST_BINARY_musl) $(GUEST_BINARY_arm64) $(GUEST_BINARY_debian)
+
+# The packages for the Debian guest.
+dist/release/SHA256SUMS: $(RELEASE_BINARIES)
+	@$(MAKE) --no-print-directory release
 
 # Every date in an artefact is that of the last commit.
 release release-test: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)

@@ -91,9 +91,9 @@ export function descriptorsEnd(limit: number | undefined): number {
     if (starved && limit !== undefined) return limit;
     throw error;
   }
-  const [, found] = status.split("\nFDSize:");
-  if (found === undefined) {
+  const found = /^FDSize:\s+(\d+)$/m.exec(status);
+  if (found === null) {
     throw new Error("Cannot find FDSize in /proc/self/status");
   }
-  return parseInt(found, 10);
+  return Number(found[1]);
 }

@@ -56,21 +56,15 @@ function longestZeros(groups: readonly string[]) {
 
 const MAPPED = new Uint8Array(16).fill(0xff, 10, 12);
 
-/**
- * Reads a dotted quad; undefined for any other form. Its numbers have no leading zeros, because
- * some programs read those as octal.
- */
+/** A number without leading zeros, which some programs read as octal. */
+const DECIMAL = /^(?:0|[1-9]\d{0,2})$/;
+
+/** Reads a dotted quad; undefined for any other form. */
 function parseIpv4(text: string): Uint8Array | undefined {
   const parts = text.split(".");
   const valid = parts.length === 4 &&
-    parts.every((part) =>
-      String(Number(part)) === part && isByte(Number(part))
-    );
+    parts.every((part) => DECIMAL.test(part) && Number(part) < 256);
   return valid ? Uint8Array.from(parts, Number) : undefined;
-}
-
-function isByte(number: number): boolean {
-  return number >= 0 && number < 256 && Number.isInteger(number);
 }
 
 /** Reads the forms of RFC 4291, 2.2; undefined for any other. */

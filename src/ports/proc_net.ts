@@ -13,40 +13,26 @@ export interface ListeningSocket {
 }
 
 /**
- * The listening sockets in the text of one table, in its order. All other lines are skipped; never
- * throws. Compiles no regular expression: each fork would do that again at its first scan.
+ * `sl: local remote st queues timer retransmits uid timeout inode ...`, in which
+ * the state 0A is TCP_LISTEN (include/net/tcp_states.h). Both tables share the
+ * format, except for the length of an address.
  */
-export function parseListening(text: string): ListeningSocket[] {
-  return text.split("\n").flatMap((line) => parseLine(line) ?? []);
-}
-
-/** The state TCP_LISTEN (include/net/tcp_states.h). */
-const LISTEN = "0A";
+const LISTENING =
+  /^ *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:0000 0A [0-9A-F]+:[0-9A-F]+ [0-9A-F]+:[0-9A-F]+ [0-9A-F]+ +\d+ +\d+ \d+(?: |$)/;
 
 /**
- * Reads `sl: local remote st queues timer retransmits uid timeout inode ...`; undefined if the
- * socket does not listen, or if the line is damaged. Both tables share the format, except for the
- * length of an address.
+ * The listening sockets in the text of one table, in its order. All other lines are skipped; never
+ * throws.
  */
-function parseLine(line: string): ListeningSocket | undefined {
-  const words = line.split(" ").filter(Boolean);
-  const [slot, local, remote, state, , , , , , inode] = words;
-  if (state !== LISTEN || !slot.endsWith(":")) return undefined;
-  const [address, port] = local.split(":");
-  const { length } = address;
-  const whole = (length === 8 || length === 32) && port?.length === 4 &&
-    remote === `${"0".repeat(length)}:0000` &&
-    isHex(address.slice(0, length / 2)) && isHex(address.slice(length / 2)) &&
-    isHex(port) && Number.isSafeInteger(Number(inode));
-  if (!whole) return undefined;
-  return {
-    address: formatIp(addressBytes(address)),
-    port: parseInt(port, 16),
-  };
-}
-
-function isHex(text: string): boolean {
-  return !Number.isNaN(Number(`0x${text}`));
+export function parseListening(text: string): ListeningSocket[] {
+  return text.split("\n").flatMap((line) => {
+    const [, address, port] = LISTENING.exec(line) ?? [];
+    if (address === undefined) return [];
+    return [{
+      address: formatIp(addressBytes(address)),
+      port: parseInt(port, 16),
+    }];
+  });
 }
 
 /**

@@ -26,48 +26,12 @@ export function completeUrl(
   url: string,
   host: string | null,
 ): string | undefined {
-  if (isUsual(url, host)) return url;
   if (COMPLETE.test(url) && !(host && ENDS_AUTHORITY.test(host))) return url;
   const target = targetOf(url, host ?? "");
   if (target === undefined) return undefined;
   // Resolves dot segments as Bun does if Host is valid.
   const { pathname, search } = new URL(ORIGIN + target);
   return ORIGIN + pathname + search;
-}
-
-const [DOT, SLASH, DIGIT_0, DIGIT_9, COLON] = [46, 47, 48, 57, 58];
-
-/**
- * Whether `COMPLETE` matches a URL that has this host and no query. Compiles no regular expression,
- * which each fork would do again for its first reply (see linux/kmsg.ts).
- */
-function isUsual(url: string, host: string | null): boolean {
-  const begin = "http://".length;
-  if (!host || !url.startsWith(`http://${host}/`)) return false;
-  if (url.indexOf("/", begin) !== begin + host.length) return false;
-  let part: "host" | "port" | "path" = "host";
-  for (let i = begin, before = COLON; i < url.length; i++) {
-    const code = url.charCodeAt(i);
-    // A host and a port have at least one character.
-    if (before === COLON && (code === SLASH || code === COLON)) return false;
-    if (code === SLASH) part = "path";
-    else if (code === COLON && part === "host") part = "port";
-    else if (
-      code === DOT ? part === "port" || before === SLASH : !isWord(code, part)
-    ) {
-      return false;
-    }
-    before = code;
-  }
-  return part === "path";
-}
-
-/** Whether the character may be in this part, other than a dot. */
-function isWord(code: number, part: "host" | "port" | "path"): boolean {
-  if (code >= DIGIT_0 && code <= DIGIT_9) return true;
-  if (part === "port") return false;
-  const lower = code | 0x20;
-  return lower >= 97 && lower <= 122 || code === 45 || code === 95; // a to z, - and _
 }
 
 /** The path and the query, from the slash on. */

@@ -5,9 +5,10 @@
 
 /**
  * Milliseconds without pauses: the condition is checked in each turn of the event loop. A clean
- * filesystem is synced in a fraction of a millisecond, which the shortest timer would double.
+ * filesystem is synced in a fraction of a millisecond, which the shortest timer would double. Each
+ * check makes garbage: with 1 ms, a prepare of kind diff on Bun changes 70 pages more.
  */
-const EAGER_MS = 1;
+const EAGER_MS = 0.3;
 /** Milliseconds between two later checks: from the first value, growing to the last. */
 const FIRST_PAUSE_MS = 1;
 const LAST_PAUSE_MS = 5;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import type { Libc } from "../../src/linux/libc.ts";
 import { wasReseeded } from "../../src/lifecycle/deferred_repairs.ts";
+import { SKIPPED_IN_DRY_RUN } from "../../src/lifecycle/step.ts";
 import { entropyRepair } from "../../src/steps/entropy.ts";
 import { realLibc } from "../support/libc.ts";
 import { repairWith } from "../support/recovery.ts";
@@ -53,6 +54,30 @@ describe("the entropy repair", () => {
       accepted: true,
       reseeded: true,
     });
+  });
+
+  it("reads the hardware in a dry run, if a recovery would, and keeps nothing", async () => {
+    const read = async (device: boolean) => {
+      let reads = 0;
+      const libc: Libc = {
+        ioctl: () => assert.fail("a dry run changes the kernel's pool"),
+      };
+      const step = entropyRepair({
+        libc,
+        kernelReseeded: () => false,
+        hasGenerationId: () => device,
+        hardware() {
+          reads++;
+          return Promise.reject(new Error("no hardware"));
+        },
+      });
+      const effect = await repairWith(step, {}, { dryRun: true });
+      assert.deepEqual(effect, SKIPPED_IN_DRY_RUN);
+      return reads;
+    };
+    assert.equal(await read(false), 1);
+    // The kernel makes a new key by itself, and the hardware is not read.
+    assert.equal(await read(true), 0);
   });
 
   it("claims no reseed without a source from outside", async () => {

@@ -1,6 +1,6 @@
 /**
  * A whole Debian with systemd, databases and a workload, made by debootstrap. Its root filesystem
- * is a disk of each machine, and Lull is in it as `lull install` puts it there.
+ * is a disk of each machine, and dpkg has installed Lull's package in it.
  * @module
  */
 import {
@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, guestDir } from "./paths.ts";
-import { run, runText } from "./run.ts";
+import { run } from "./run.ts";
 import { addFile, addText } from "./tree.ts";
 
 /** The release, whose PostgreSQL has the version 15. */
@@ -90,9 +90,13 @@ export function debianInputs(): string[] {
   return [join(base, "var/lib/dpkg/status")];
 }
 
-/** Makes the tree of the guest, and installs the agent with the agent's own command. */
-export function buildDebianTree(tree: string, binary: string): void {
+/** Makes the tree of the guest, in which dpkg installs the package of the agent. */
+export function buildDebianTree(tree: string, deb: string): void {
   run("cp", ["--archive", base, tree]);
+  addFile(tree, "/lull.deb", deb);
+  run("chroot", [tree, "dpkg", "--install", "/lull.deb"]);
+  rmSync(join(tree, "lull.deb"));
+  // After the package, whose configuration has no options.
   cpSync(join(guestDir, "debian"), tree, { recursive: true });
   const helper = "/srv/helper/cgi-bin/exec";
   addFile(tree, helper, join(guestDir, "exec.sh"), 0o755);
@@ -108,5 +112,4 @@ export function buildDebianTree(tree: string, binary: string): void {
   for (const name of MASKED) {
     symlinkSync("/dev/null", join(tree, "etc/systemd/system", name));
   }
-  runText(binary, ["install", "--root", tree]);
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import { join } from "node:path";
+import { VERSION } from "../../../src/version.ts";
 import { cacheDir, projectDir } from "./paths.ts";
 
 /** The processor of a guest, as Node names it. */
@@ -22,7 +23,7 @@ export interface GuestFacts {
   readonly cpu: string;
   /** The bytes of a page. */
   readonly pageBytes: number;
-  /** The agent's binary, which `make` builds. */
+  /** The agent's binary, or the package with it, which `make` builds. */
   readonly binary: string;
   /** The size of the machine's memory, in MiB. */
   readonly memory: number;
@@ -68,7 +69,12 @@ export const GUESTS: Readonly<Record<GuestKind, GuestFacts>> = {
     cpu: "max,pauth-impdef=on",
     pageBytes: 16_384,
   },
-  debian: { ...X64, binary: dist("lull"), memory: 768, root: "overlay" },
+  debian: {
+    ...X64,
+    binary: dist(`release/lull_${VERSION}-1_amd64.deb`),
+    memory: 768,
+    root: "overlay",
+  },
 };
 
 /** Whether the word is a kind of guest. */

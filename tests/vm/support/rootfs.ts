@@ -124,7 +124,7 @@ function agentBundle(options: ImageOptions): string {
 function built(path: string): string {
   if (existsSync(path)) return path;
   throw new Error(
-    `Cannot build an image: there is no ${path}, run \`make build\` first`,
+    `Cannot build an image: there is no ${path}, let \`make\` build it first`,
   );
 }
 
