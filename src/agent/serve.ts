@@ -48,7 +48,9 @@ const REPAIRED = {
 export async function serve(options: ServeOptions): Promise<void> {
   const { runtime, config } = options;
   const libc = loadLibc(runtime);
-  setupLog({ level: config.logLevel, format: config.logFormat, libc });
+  const { JOURNAL_STREAM: journalStream } = process.env;
+  const { logLevel: level, logFormat: format } = config;
+  setupLog({ level, format, libc, journalStream });
   const log = logOf("main");
   // First of all: a second agent must not touch what the first one has changed.
   claimRuntimeDirectory(libc, config.runtimeDirectory, log);
