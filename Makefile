@@ -17,7 +17,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
-	endurance model faults storm soak schemathesis client-test \
+	endurance model faults storm soak schemathesis observability client-test \
 	build deno-compile release release-version release-deps release-test check fmt \
 	bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
 
@@ -153,7 +153,7 @@ fmt: tools ## Format all files.
 # Tests. Each run writes its results to dist/junit, where `make summary` counts them.
 UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path 'tests/contract/*' \
 	-not -path 'tests/model/*' -not -path 'tests/storm/*' -not -path 'tests/endurance/*' -not -path 'tests/faults/real/*' \
-	-not -path 'tests/release/real/*')
+	-not -path 'tests/release/real/*' -not -path 'tests/observability/real/*')
 JUNIT := dist/junit
 BUN_TEST := bun test --timeout 180000 --reporter=junit --reporter-outfile=$(JUNIT)
 
@@ -247,6 +247,12 @@ schemathesis: build ## Test the binary against /openapi.json.
 client-test: build ## Generate clients in Go and Python, and let them call the binary.
 	@bun run tests/clients/main.ts
 
+# Needs Python, and Debian for promtool, which is unpacked into .tools. What is missing
+# is skipped, and the run says so.
+observability: tools ## Test metrics, alert rules and dashboard with the parsers of Prometheus.
+	@mkdir -p $(JUNIT)
+	@$(BUN_TEST)/observability.xml ./tests/observability/real
+
 # A failure prints STORM_SEED. The seed repeats what each host does, but not when.
 storm: build ## Run random storms of STORM_SECONDS=60 on TARGETS="deno bun binary".
 	@$(TOGETHER) $(TARGETS:%=suite/storm/%)
@@ -268,7 +274,7 @@ summary: tools ## Count the tests that ran so far.
 # With --keep-going, one run shows all that fails.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --keep-going --no-print-directory check test contract-binary endurance schemathesis faults storm model \
+	@$(MAKE) --keep-going --no-print-directory check test contract-binary endurance schemathesis observability faults storm model \
 	  release-test vm-test vm-guests
 
 clean: ## Remove dist; keep the tools and the cache.

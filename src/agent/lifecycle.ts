@@ -9,7 +9,7 @@ import type { Evidence } from "../lifecycle/reports.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { type Plan, plan } from "../lifecycle/plan.ts";
-import { holdLog, logOf, releaseLog } from "../log/mod.ts";
+import { holdLog, logOf, releaseLog, setLogContext } from "../log/mod.ts";
 import { type Components, failed } from "./components.ts";
 import { randomId } from "../linux/random.ts";
 import { lastGeneration } from "../steps/generation.ts";
@@ -38,9 +38,13 @@ export function createLifecycle(components: Components): AgentLifecycle {
       failed("the generation starts at 0 again"),
     ),
     evidence,
-    onPrepare() {
+    onPrepare({ id: operation, call }) {
       queue.flush();
       for (const action of atPrepare.splice(0)) action();
+      setLogContext({ operation, request: call.requestId });
+    },
+    onLeave({ id: operation, call }, { requestId = call.requestId }) {
+      setLogContext({ operation, request: requestId });
     },
     onQuiet() {
       queue.flush();
@@ -53,6 +57,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
       ...components,
       atPrepare: (action) => void atPrepare.push(action),
       ...{ releaseLog, log: logOf("lifecycle") },
+      logged: () => setLogContext(undefined),
     }),
   });
   return { lifecycle, evidence, plan: whole };

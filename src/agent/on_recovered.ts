@@ -13,7 +13,7 @@ import type { DeferredQueue } from "../util/deferred_queue.ts";
 
 /** The parts of the agent that a recovery concerns. */
 interface OnRecoveredOptions {
-  readonly metrics: Pick<Metrics, "ended">;
+  readonly metrics: Pick<Metrics, "ended" | "count">;
   readonly guard: Pick<Guard, "forget">;
   readonly queue: Pick<DeferredQueue, "defer">;
   /** Runs the action at the beginning of the next prepare. */
@@ -24,6 +24,8 @@ interface OnRecoveredOptions {
   /** Writes the log lines that were kept while the guest was quiesced. */
   readonly releaseLog: () => void;
   readonly log: Pick<Log, "info" | "error">;
+  /** Called when the last log line of the operation is written. */
+  readonly logged: () => void;
 }
 
 /**
@@ -44,24 +46,27 @@ export function onRecovered(
     ...options
   }: OnRecoveredOptions,
 ): NonNullable<LifecycleOptions["onRunning"]> {
-  const { releaseLog, log } = options;
+  const { releaseLog, log, logged } = options;
   return (operation, recovery) => {
     const held = operation.quiescedMs !== undefined;
     metrics.ended(operation, recovery);
     guard.forget();
     atPrepare(() => {
+      metrics.count();
       if (held) program.record();
       generationFile.ready();
     });
     queue.defer(() => {
       registry.save();
       releaseLog();
-      const { steps, ...rest } = recovery;
+      const { steps, trace, ...rest } = recovery;
       log[held ? "info" : "error"](held ? "recovered" : "prepare undone", {
         ...rest,
         prepare: operation.reports,
         recovery: steps,
+        ...trace && { trace: trace.traceId },
       });
+      logged();
     });
   };
 }

@@ -48,7 +48,9 @@ const REPAIRED = {
 export async function serve(options: ServeOptions): Promise<void> {
   const { runtime, config } = options;
   const libc = loadLibc(runtime);
-  setupLog({ level: config.logLevel, format: config.logFormat, libc });
+  const { JOURNAL_STREAM: journalStream } = process.env;
+  const { logLevel: level, logFormat: format } = config;
+  setupLog({ level, format, libc, journalStream });
   const log = logOf("main");
   // The log may be a file on a disk that a killed agent left frozen: a line that is written before
   // the thaw would block this process for ever.

@@ -17,13 +17,19 @@ import { connect, type ConnectVsock } from "./connect.ts";
 import { UnreachableError } from "./errors.ts";
 import { type StateEvent, stateEvents } from "./events.ts";
 import { exchange, type HttpRequest, textOf } from "./http.ts";
-import { documentOf, noReplyOfLull, requireStatus } from "./reply.ts";
+import {
+  type AnyReply,
+  documentOf,
+  noReplyOfLull,
+  requireStatus,
+} from "./reply.ts";
 
 export { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
 export type { ByteStream } from "../runtime/types.ts";
 export type { ConnectVsock } from "./connect.ts";
 export { RefusedError, UnreachableError } from "./errors.ts";
 export type { StateEvent } from "./events.ts";
+export type { AnyReply } from "./reply.ts";
 
 /** What a prepare asks for. */
 export type PrepareOptions = Omit<v.InferInput<typeof PrepareBody>, "wait">;
@@ -132,7 +138,9 @@ export class LullClient {
       const reply = await exchange(stream, this.#request("GET", path));
       // The limit is that of the head: the stream itself may take as long as it wants.
       limit.removeEventListener("abort", close);
-      await requireStatus(reply, 200);
+      if (reply.status !== 200) {
+        requireStatus({ ...reply, text: await textOf(reply.body) }, 200);
+      }
       if (!reply.headers.get("content-type")?.includes("event-stream")) {
         throw noReplyOfLull("it is no stream of events");
       }
@@ -147,27 +155,43 @@ export class LullClient {
     }
   }
 
-  async #call(
+  /**
+   * Sends any request, and resolves with any reply, also one that is an error. `json` may be a
+   * function of the round-trip time in milliseconds.
+   */
+  async send(
     method: "GET" | "POST",
     path: string,
     json?: object | ((roundTripMs: number) => object),
-    status = 200,
-  ): Promise<{ headers: Headers; text: string }> {
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<AnyReply> {
     const signal = this.#limit();
     const { stream, roundTripMs } = await this.#connect(signal);
     const close = () => stream.close();
     signal.addEventListener("abort", close, { once: true });
     try {
       const body = typeof json === "function" ? json(roundTripMs) : json;
-      const reply = await exchange(stream, this.#request(method, path, body));
-      await requireStatus(reply, status);
-      return { headers: reply.headers, text: await textOf(reply.body) };
+      const request = this.#request(method, path, body, headers);
+      const reply = await exchange(stream, request);
+      return { ...reply, text: await textOf(reply.body) };
     } catch (error) {
       throw signal.aborted ? noReplyInTime(method, path, error) : error;
     } finally {
       signal.removeEventListener("abort", close);
       stream.close();
     }
+  }
+
+  /** As {@linkcode LullClient.send}; rejects if the reply has another status. */
+  async #call(
+    method: "GET" | "POST",
+    path: string,
+    json?: object | ((roundTripMs: number) => object),
+    status = 200,
+  ): Promise<AnyReply> {
+    const reply = await this.send(method, path, json);
+    requireStatus(reply, status);
+    return reply;
   }
 
   #connect(signal: AbortSignal): Promise<
@@ -180,13 +204,19 @@ export class LullClient {
     return AbortSignal.timeout(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
-  #request(method: string, path: string, json?: object): HttpRequest {
+  #request(
+    method: string,
+    path: string,
+    json?: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): HttpRequest {
     const { token } = this.#options;
     return {
       ...{ method, path },
       headers: {
         ...token === undefined ? {} : { authorization: `Bearer ${token}` },
         ...json === undefined ? {} : { "content-type": "application/json" },
+        ...headers,
       },
       body: json === undefined ? "" : JSON.stringify(json),
     };

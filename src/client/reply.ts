@@ -4,19 +4,24 @@
  */
 import type { ProblemDocument } from "../http/routes/documents.ts";
 import { RefusedError, UnreachableError } from "./errors.ts";
-import { type HttpReply, textOf } from "./http.ts";
+
+/** A reply of any status. */
+export interface AnyReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
 
 /**
- * Rejects with a RefusedError if the reply is an error, and with an UnreachableError if it has
+ * Throws a RefusedError if the reply is an error, and an UnreachableError if it has
  * another status than the agent replies to this call.
  */
-export async function requireStatus(
-  { status, headers, body }: HttpReply,
+export function requireStatus(
+  { status, headers, text }: AnyReply,
   expected: number,
-): Promise<void> {
+): void {
   if (status === expected) return;
   if (status < 400) throw noReplyOfLull(`status ${status}`);
-  const text = await textOf(body);
   const isProblem = headers.get("content-type")?.includes("problem+json");
   const problem = isProblem
     ? documentOf<ProblemDocument>(text, "type")

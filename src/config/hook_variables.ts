@@ -12,4 +12,5 @@ export const HOOK_VARIABLES = {
   kind: "LULL_KIND",
   outcome: "LULL_OUTCOME",
   hostTime: "LULL_HOST_TIME",
+  traceparent: "TRACEPARENT",
 } as const;

@@ -26,6 +26,8 @@ export interface HookEvent {
   readonly outcome?: Outcome;
   /** The host's wall clock, as the host wrote it; only at thaw, if known. */
   readonly hostTime?: string;
+  /** The trace of the host's call, as W3C Trace Context has it; only if the call is traced. */
+  readonly traceparent?: string;
 }
 
 /** The result of one call of a hook. */

@@ -95,8 +95,8 @@ export class OwedThaws {
     event: HookEvent,
     recorded: Recorded,
   ): string[] {
-    // The host's time is out of date when an owed thaw is called.
-    const { hostTime: _, ...lasting } = event;
+    // The host's time is out of date when an owed thaw is called, and its trace is complete.
+    const { hostTime: _, traceparent: __, ...lasting } = event;
     const entry: OwedEntry = { event: lasting, hooks: new Set(), recorded };
     for (const { hook, result } of calls) {
       const key = keyOf(hook);

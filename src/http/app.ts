@@ -41,8 +41,9 @@ export function createApp(agent: Agent): App {
     const counts = !c.env.isSelfCall;
     if (counts) metrics.requested();
     await next();
+    let operation: string | undefined;
     if (NAMING_PATHS.has(path)) {
-      const id = c.get("operation") ?? lifecycle.operation?.id;
+      const id = operation = c.get("operation") ?? lifecycle.operation?.id;
       if (id !== undefined) c.res.headers.set("lull-operation", id);
     }
     if (method === "HEAD") {
@@ -51,9 +52,18 @@ export function createApp(agent: Agent): App {
       c.res.headers.set("content-length", String(byteLength));
     }
     if (!counts) return;
+    const kind = c.get("problem");
+    if (kind !== undefined) metrics.refused(kind);
     const { status } = c.res;
     const request = c.get("requestId");
-    const fields = { request, method, path, status, ms: since(start) };
+    const fields = {
+      request,
+      operation,
+      method,
+      path,
+      status,
+      ms: since(start),
+    };
     log[levelOf(method, status)]("request", fields);
   });
   app.use(async (c, next) => {

@@ -1,13 +1,34 @@
 /**
- * Counters and last durations, as OpenMetrics text.
+ * Counters, last durations and histograms, as OpenMetrics text. No label has a set of values that
+ * grows: the values are names in the code.
  * @module
  */
 import type { Operation } from "../lifecycle/operation.ts";
-import type { Recovery } from "../lifecycle/reports.ts";
+import type { Recovery, StepReport } from "../lifecycle/reports.ts";
+import { type ProblemKind, PROBLEMS } from "../util/problem.ts";
+import { VERSION } from "../version.ts";
+import { Histograms } from "./histograms.ts";
 
 /** The content type of OpenMetrics 1.0. */
 export const OPEN_METRICS =
   "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/** The values that are read at the time of the call. */
+export interface Gauges {
+  readonly generation: number;
+  readonly quiesced: boolean;
+  readonly resident: number;
+  /** The name of the runtime. */
+  readonly runtime: string;
+}
+
+/** An operation that has ended and is not in the histograms yet. */
+interface Ended {
+  readonly operation: Operation;
+  readonly recovery: Recovery;
+  /** Milliseconds from the request of the prepare to the end of the operation. */
+  readonly age: number;
+}
 
 /** The counters. They are plain numbers, so that counting creates no garbage. */
 export class Metrics {
@@ -24,14 +45,29 @@ export class Metrics {
     settle: undefined,
     recovery: undefined,
   };
+  readonly #errors = new Map<ProblemKind, number>();
+  readonly #steps = new Histograms();
+  readonly #prepareDurations = new Histograms();
+  readonly #recoveryDurations = new Histograms();
+  #ended: Ended | undefined;
 
   /** Counts a request. */
   requested(): void {
     this.#requests++;
   }
 
-  /** Counts an operation that has ended. */
+  /** Counts a reply that is a problem. */
+  refused(kind: ProblemKind): void {
+    this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + 1);
+  }
+
+  /**
+   * Counts an operation that has ended. Its durations are only noted: a restored guest pays for each
+   * page that it changes, and {@linkcode count} puts them into the histograms later.
+   */
   ended(operation: Operation, recovery: Recovery): void {
+    this.count();
+    this.#ended = { operation, recovery, age: operation.age };
     if (operation.quiescedMs === undefined) {
       this.#prepares.failed++;
       return;
@@ -43,15 +79,50 @@ export class Metrics {
     this.#last.recovery = recovery.ms;
   }
 
+  /**
+   * Puts the last operation that has ended into the histograms. Call this before the next operation
+   * begins, and before the metrics are read.
+   */
+  count(): void {
+    if (this.#ended === undefined) return;
+    const { operation, recovery, age } = this.#ended;
+    this.#ended = undefined;
+    const { kind, quiescedMs } = operation;
+    const outcome = quiescedMs === undefined ? "failed" : "held";
+    this.#prepareDurations.add(
+      `kind="${kind}",outcome="${outcome}"`,
+      quiescedMs ?? age,
+    );
+    if (quiescedMs !== undefined) {
+      this.#recoveryDurations.add(
+        `outcome="${recovery.outcome}"`,
+        recovery.ms,
+      );
+    }
+    this.#addSteps("prepare", operation.reports);
+    this.#addSteps("recovery", recovery.steps);
+  }
+
   /** The text of the metrics, with these gauges. */
-  text(
-    gauges: { generation: number; quiesced: boolean; resident: number },
-  ): string {
+  text(gauges: Gauges): string {
+    this.count();
     const { held, failed } = this.#prepares;
     return [
+      ...family("lull_build", "info", "Version of Lull, and its runtime.", [
+        [`_info{version="${VERSION}",runtime="${gauges.runtime}"}`, 1],
+      ]),
       ...family("lull_requests", "counter", "Requests received.", [
         ["_total", this.#requests],
       ]),
+      ...family(
+        "lull_errors",
+        "counter",
+        "Replies that are a problem, by the last word of the problem's type.",
+        Object.keys(PROBLEMS).map((kind) => [
+          `_total{type="${kind}"}`,
+          this.#errors.get(kind as ProblemKind) ?? 0,
+        ]),
+      ),
       ...family(
         "lull_prepares",
         "counter",
@@ -77,6 +148,24 @@ export class Metrics {
           ms === undefined ? [] : [[`{phase="${phase}"}`, ms / 1000]]
         ),
       ),
+      ...family(
+        "lull_prepare_duration_seconds",
+        "histogram",
+        "Prepares whose operation has ended: to quiesced, or to the end of the undo if it failed.",
+        this.#prepareDurations.samples(),
+      ),
+      ...family(
+        "lull_recovery_duration_seconds",
+        "histogram",
+        "Recoveries, by outcome.",
+        this.#recoveryDurations.samples(),
+      ),
+      ...family(
+        "lull_step_duration_seconds",
+        "histogram",
+        "Steps of prepares, and undos and repairs of recoveries, by status.",
+        this.#steps.samples(),
+      ),
       ...family("lull_generation", "gauge", "Grows by one at every recovery.", [
         ["", gauges.generation],
       ]),
@@ -90,13 +179,25 @@ export class Metrics {
       "",
     ].join("\n");
   }
+
+  #addSteps(
+    phase: "prepare" | "recovery",
+    reports: readonly StepReport[],
+  ): void {
+    for (const { name, status, ms } of reports) {
+      this.#steps.add(
+        `step="${name}",status="${status}",phase="${phase}"`,
+        ms,
+      );
+    }
+  }
 }
 
 function family(
   name: string,
-  type: "counter" | "gauge",
+  type: "counter" | "gauge" | "histogram" | "info",
   help: string,
-  samples: (string | number)[][],
+  samples: readonly (readonly (string | number)[])[],
 ): string[] {
   return [
     `# TYPE ${name} ${type}`,

@@ -152,7 +152,9 @@ export class Lifecycle {
     const { leaseSeconds, newId, dryRun } = this.#options;
     const id = request.operation ?? newId();
     const kind = request.kind ?? this.#options.kind;
-    const operation = new Operation(id, this.#generation, kind, dryRun);
+    const operation = new Operation(
+      ...[id, this.#generation, kind, dryRun, request] as const,
+    );
     this.#lease.start(request.lease ?? leaseSeconds);
     // Starts asynchronously, because the state must be entered first. Data that
     // arrives from now on is not waited for: it belongs to this or a later operation.
@@ -165,10 +167,11 @@ export class Lifecycle {
   async #quiesce(operation: Operation): Promise<Operation> {
     try {
       const { onPrepare, onQuiet } = this.#options;
-      onPrepare?.();
+      onPrepare?.(operation);
       await operation.waitFor(this.#machine.last);
       await operation.run(this.#plan.beforeReply);
       operation.quiescedMs = operation.age;
+      operation.call.trace?.end();
       onQuiet?.(operation);
       this.#machine.to({ state: "quiesced", operation });
       return operation;
@@ -184,6 +187,7 @@ export class Lifecycle {
     try {
       await operation.run(this.#plan.settle);
       operation.settledMs = operation.age;
+      operation.call.trace?.end();
       this.#options.onSettled?.();
       return true;
     } catch (error) {
@@ -202,6 +206,7 @@ export class Lifecycle {
   ): Promise<RecoveredOperation> {
     if (cause !== undefined) operation.abort(cause);
     this.#lease.stop();
+    this.#options.onLeave?.(operation, request);
     const done = Promise.resolve().then(() =>
       this.#undo(state, operation, cause?.trigger ?? "failure", request)
     );

@@ -11,7 +11,7 @@ import {
   StepFailed,
 } from "./errors.ts";
 import type { PlannedRepair, PlannedStep } from "./plan.ts";
-import type { Kind, PrepareRequest } from "./request.ts";
+import type { Call, Kind, PrepareRequest } from "./request.ts";
 import { run, STOP_MS } from "./run.ts";
 import type { StepReport } from "./reports.ts";
 import { RunningWork } from "./running_work.ts";
@@ -23,14 +23,17 @@ import type {
   Skipped,
   Undo,
 } from "./step.ts";
+import type { Trace } from "./trace.ts";
 import { since } from "../util/errors.ts";
 import { within } from "../util/within.ts";
 
 /** The context of a recovery, for all its undos and repairs. */
-type UndoContext = Omit<
-  RecoveryContext,
-  "signal" | "operation" | "kind" | "dryRun"
->;
+type UndoContext =
+  & Omit<
+    RecoveryContext,
+    "signal" | "operation" | "kind" | "dryRun" | "span"
+  >
+  & { readonly trace?: Trace };
 
 /** A step that was done and can be undone. */
 interface UndoEntry {
@@ -72,6 +75,8 @@ export class Operation {
     readonly generation: number,
     readonly kind: Kind = "full",
     readonly dryRun = false,
+    /** The call that began the operation. */
+    readonly call: Call = {},
   ) {}
 
   /** Milliseconds since the operation began. */
@@ -183,10 +188,16 @@ export class Operation {
       return { name, status: "skipped", ms: 0, reason };
     }
     const overtaken = this.#abort.signal;
+    const span = this.call.trace?.begin(name);
     const ran = await run<Done | Skipped>(
       { name, limitMs, overtaken, stopMs },
-      (signal) => quiesce({ operation, generation, kind, signal, dryRun }),
+      (signal) =>
+        quiesce({
+          ...{ operation, generation, kind, signal, dryRun },
+          ...span && { span },
+        }),
     );
+    span?.end();
     const add = (value: Done | Skipped | undefined) => {
       if (value === undefined || !("undo" in value)) return;
       const { undo, lasts } = value;
@@ -202,16 +213,22 @@ export class Operation {
   async #runUndo(
     name: string,
     limitMs: number,
-    context: UndoContext,
+    { trace, ...context }: UndoContext,
     action: Undo | Repair["repair"],
+    title = name,
   ): Promise<void> {
     const { id: operation, kind, dryRun } = this;
+    const span = trace?.begin(title);
     const ran = await run<Effect | Skipped>({ name, limitMs }, (signal) => {
-      const work = action({ ...context, operation, kind, signal, dryRun });
+      const work = action({
+        ...{ ...context, operation, kind, signal, dryRun },
+        ...span && { span },
+      });
       return work instanceof Promise
         ? work.then((effect) => effect ?? {})
         : work ?? {};
     });
+    span?.end();
     this.#undone.push(ran.report);
     if (ran.running) this.#running.addUndo(name, STOP_MS, ran.running);
   }
@@ -235,7 +252,7 @@ export class Operation {
       const at = this.#undos.findLastIndex(isSelected);
       if (at === -1) return;
       const [{ name, limitMs, undo }] = this.#undos.splice(at, 1);
-      await this.#runUndo(name, limitMs, context, undo);
+      await this.#runUndo(name, limitMs, context, undo, `undo ${name}`);
     }
   }
 

@@ -5,7 +5,7 @@
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
-import type { Kind } from "./request.ts";
+import type { Call, Kind } from "./request.ts";
 
 /** What the lifecycle needs. */
 export interface LifecycleOptions {
@@ -24,7 +24,9 @@ export interface LifecycleOptions {
   /** Looks for evidence of a restore since the prepare. */
   readonly evidence?: () => Promise<Evidence | undefined>;
   /** Called before the first step of a prepare; an error fails the prepare. */
-  readonly onPrepare?: () => void;
+  readonly onPrepare?: (operation: Operation) => void;
+  /** Called when a recovery or an undo begins; must not throw. */
+  readonly onLeave?: (operation: Operation, call: Call) => void;
   /** Called when the guest is about to be quiesced; an error fails the prepare. */
   readonly onQuiet?: (operation: Operation) => void;
   readonly onSettled?: () => void;

@@ -54,12 +54,19 @@ export async function leave(
     (repairs ? outcomeOf(trigger, evidence) : undoneBy(trigger));
   const generation = options.generation + (repairs ? 1 : 0);
   const held = repairs !== undefined;
+  // The undo of a failed prepare is a part of the prepare.
+  const { trace } = held ? request : operation.call;
   const context = { trigger, outcome, held, generation, request };
-  const steps = await operation.undo(repairs ?? [], context);
+  const steps = await operation.undo(
+    repairs ?? [],
+    trace ? { ...context, trace } : context,
+  );
+  trace?.end();
   return {
     ...{ operation: operation.id, kind: operation.kind },
     ...{ trigger, outcome, generation },
     ...{ ms: since(start), evidence, steps },
+    ...held && trace && { trace: trace.report() },
   };
 }
 

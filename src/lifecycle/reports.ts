@@ -27,6 +27,32 @@ export const StepReport = v.object({
 });
 export type StepReport = Readonly<v.InferOutput<typeof StepReport>>;
 
+const Nanoseconds = v.pipe(
+  v.string(),
+  v.regex(/^[0-9]+$/),
+  v.description("Nanoseconds since 1970."),
+);
+
+/** The trace of a transition, for a host that exports it; src/lifecycle/trace.ts makes it. */
+export const TraceReport = v.pipe(
+  v.object({
+    traceId: v.pipe(v.string(), v.description("32 hexadecimal digits.")),
+    sampled: v.boolean(),
+    /** The first span is that of the call, and the parent of the others. */
+    spans: v.pipe(
+      v.array(v.object({
+        spanId: v.string(),
+        parentId: v.string(),
+        name: v.string(),
+        start: Nanoseconds,
+        end: v.optional(Nanoseconds),
+      })),
+      v.readonly(),
+    ),
+  }),
+  v.description("Only if the call had a valid traceparent."),
+);
+
 const EvidenceSource = v.object({
   name: v.picklist(["vmgenid", "rtc", "ptp"]),
   available: v.boolean(),
@@ -65,6 +91,7 @@ export const Recovery = v.object({
   evidence: v.optional(Evidence),
   /** The list grows if a step ends after its operation and is undone then. */
   steps: v.pipe(v.array(StepReport), v.readonly()),
+  trace: v.optional(TraceReport),
 });
 export type Recovery = Readonly<v.InferOutput<typeof Recovery>>;
 

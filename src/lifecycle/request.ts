@@ -4,6 +4,16 @@
  * @module
  */
 
+import type { Trace } from "./trace.ts";
+
+/** The call of a host that makes a request. */
+export interface Call {
+  /** The id of the call, which its log lines have. */
+  readonly requestId?: string;
+  /** The trace of the call, if it has a `traceparent`. */
+  readonly trace?: Trace;
+}
+
 /** How an operation ended. */
 export const OUTCOMES = ["restored", "resumed", "expired", "aborted"] as const;
 export type Outcome = typeof OUTCOMES[number];
@@ -24,7 +34,7 @@ export const TRIGGERS = [
 export type Trigger = typeof TRIGGERS[number];
 
 /** The request of a prepare. */
-export interface PrepareRequest {
+export interface PrepareRequest extends Call {
   /** The operation's id; the agent makes one if none is given. */
   readonly operation?: string;
   /** The lease in seconds of guest time; the configured lease if none is given. */
@@ -48,7 +58,7 @@ export interface NetworkIdentity {
 }
 
 /** The request of a recovery. */
-export interface RecoverRequest {
+export interface RecoverRequest extends Call {
   /** The id of the operation to recover; any operation if not given. */
   readonly operation?: string;
   /** How the operation ended, as the host knows it. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Kind, Outcome, RecoverRequest, Trigger } from "./request.ts";
+import type { Span } from "./trace.ts";
 
 export type { Kind, Outcome, RecoverRequest, Trigger } from "./request.ts";
 
@@ -24,6 +25,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** True in a dry run: the step changes nothing that lasts and nothing outside this process. */
   readonly dryRun?: boolean;
+  /** The span of the step, if the call is traced. */
+  readonly span?: Span;
 }
 
 /** The context of an undo or a repair. */
@@ -43,6 +46,8 @@ export interface RecoveryContext {
   readonly signal: AbortSignal;
   /** True in a dry run: as in {@linkcode StepContext}. */
   readonly dryRun?: boolean;
+  /** The span of the undo or repair, if the call is traced. */
+  readonly span?: Span;
 }
 
 /** Undoes a step. */

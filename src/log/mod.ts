@@ -14,8 +14,9 @@ import {
 } from "@std/log";
 import type { Libc } from "../linux/libc.ts";
 import { messageOf } from "../util/errors.ts";
+import { isJournal, withPriority } from "./journal.ts";
 import { LogSink } from "./sink.ts";
-import { stderrWrite } from "./stderr.ts";
+import { STDERR, stderrWrite } from "./stderr.ts";
 
 /** The names of the loggers. */
 export const MODULES = [
@@ -59,18 +60,25 @@ class StderrHandler extends BaseHandler {
 }
 
 let sink: LogSink | undefined;
+let context: Fields | undefined;
 
 /** Sets the level and the format of every logger. */
 export function setupLog(options: {
   readonly level: Level;
   readonly format: "json" | "text";
   readonly libc: Libc;
+  /** The value of JOURNAL_STREAM. If stderr is that stream, each line has its priority. */
+  readonly journalStream?: string;
 }): void {
+  const line = options.format === "json" ? jsonLine : textLine;
+  const journaled = isJournal(options.journalStream, STDERR);
   sink = new LogSink(stderrWrite(options.libc));
   setup({
     handlers: {
       stderr: new StderrHandler(options.level, {
-        formatter: options.format === "json" ? jsonLine : textLine,
+        formatter: journaled
+          ? (record) => withPriority(record.level, line(record))
+          : line,
       }),
     },
     loggers: Object.fromEntries(
@@ -80,6 +88,14 @@ export function setupLog(options: {
       }]),
     ),
   });
+}
+
+/**
+ * Gives every log line these fields, until the next call: the operation under way, and the request
+ * that began it. A line's own fields replace them.
+ */
+export function setLogContext(fields: Fields | undefined): void {
+  context = fields;
 }
 
 /** Stores log lines in memory until {@linkcode releaseLog}. */
@@ -131,7 +147,9 @@ function jsonLine(record: LogRecord): string {
 
 function textLine(record: LogRecord): string {
   const fields = Object.entries(fieldsOf(record)).map(([name, value]) =>
-    ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
+    value === undefined
+      ? ""
+      : ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
   ).join("");
   const time = record.datetime.toISOString().slice(11, 23);
   return `${time} ${
@@ -141,5 +159,5 @@ function textLine(record: LogRecord): string {
 
 function fieldsOf(record: LogRecord): Fields {
   const [fields] = record.args;
-  return typeof fields === "object" && fields !== null ? fields as Fields : {};
+  return { ...context, ...typeof fields === "object" ? fields : {} };
 }

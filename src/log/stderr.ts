@@ -16,7 +16,8 @@ import { lastError, type Libc } from "../linux/libc.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../linux/socket_constants.ts";
 import type { Write } from "./sink.ts";
 
-const STDERR = 2;
+/** The descriptor of stderr. */
+export const STDERR = 2;
 
 /**
  * PIPE_BUF in pipe(7): at most this many bytes are written completely or not at all.

@@ -88,11 +88,8 @@ class Round {
     );
     if (broken === undefined) return effect;
     const { calls, owed } = await this.#thaw({
-      phase: "thaw",
-      operation,
-      generation,
-      kind,
-      outcome: "aborted",
+      ...{ phase: "thaw", operation, generation, kind },
+      ...{ outcome: "aborted", ...traceOf(context) },
     });
     throw new PartlyDone(
       [`Cannot freeze the hooks: ${broken}`, ...failuresOf(calls)]
@@ -105,7 +102,10 @@ class Round {
     const { operation, generation, kind, outcome, signal } = recovery;
     const hostTime = this.#options.hostTime?.(recovery);
     const { calls, owed, ms } = await this.#thaw(
-      { phase: "thaw", operation, generation, kind, outcome, hostTime },
+      {
+        ...{ phase: "thaw", operation, generation, kind, outcome, hostTime },
+        ...traceOf(recovery),
+      },
       signal,
     );
     const effect = { hooks: calls.map(({ result }) => result), ms, ...owed };
@@ -120,7 +120,7 @@ class Round {
   /** Calls the hooks; returns why the freeze failed, or undefined. */
   async #freeze(
     hooks: readonly Hook[],
-    { operation, generation, kind, signal }: StepContext,
+    { operation, generation, kind, signal, span }: StepContext,
     results: HookResult[],
   ): Promise<string | undefined> {
     const { limitMs, journal, owed, save } = this.#options;
@@ -132,7 +132,10 @@ class Round {
     }
     if (hooks.length === 0) return undefined;
     save?.();
-    const facts: HookEvent = { phase: "freeze", operation, generation, kind };
+    const facts: HookEvent = {
+      ...{ phase: "freeze", operation, generation, kind },
+      ...traceOf({ span }),
+    };
     const change = () => changeOf(facts, this.#started.map(keyOf));
     const recorded = this.#recorded = journal.record("hooks", change());
     for (const hook of hooks) {
@@ -181,6 +184,11 @@ class Round {
       owed.end();
     }
   }
+}
+
+/** The trace of the call, as hooks get it. */
+function traceOf({ span }: Pick<StepContext, "span">) {
+  return span && { traceparent: span.traceparent };
 }
 
 function notStarted({ name, kind }: Hook, limitMs: number): HookResult {

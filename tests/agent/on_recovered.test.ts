@@ -25,13 +25,14 @@ function end(operation: Operation): [string[], string[], string[]] {
   onRecovered({
     queue,
     atPrepare: (action) => void atPrepare.push(action),
-    metrics: { ended: note("count") },
+    metrics: { ended: note("count"), count: note("count durations") },
     guard: { forget: note("forget callers") },
     program: { record: note("record the working set") },
     registry: { save: note("save registrations") },
     generationFile: { ready: note("open the next generation's file") },
     releaseLog: note("release the log"),
     log: { info: log, error: log },
+    logged: note("the log's context ends"),
   })(operation, recovery);
   const before = seen.splice(0);
   queue.flush();
@@ -46,16 +47,30 @@ describe("what follows a recovery", () => {
     operation.quiescedMs = 1;
     assert.deepEqual(end(operation), [
       ["count", "forget callers"],
-      ["save registrations", "release the log", "recovered"],
-      ["record the working set", "open the next generation's file"],
+      [
+        "save registrations",
+        "release the log",
+        "recovered",
+        "the log's context ends",
+      ],
+      [
+        "count durations",
+        "record the working set",
+        "open the next generation's file",
+      ],
     ]);
   });
 
   test("records no working set for a prepare that failed", () => {
     assert.deepEqual(end(new Operation("op", 0)), [
       ["count", "forget callers"],
-      ["save registrations", "release the log", "prepare undone"],
-      ["open the next generation's file"],
+      [
+        "save registrations",
+        "release the log",
+        "prepare undone",
+        "the log's context ends",
+      ],
+      ["count durations", "open the next generation's file"],
     ]);
   });
 });

@@ -112,9 +112,18 @@ export function routes(target: Target): void {
       assert.equal(fields.additionalProperties, false);
       assert.equal(fields.properties.lease.maximum, 86_400);
       assert.deepEqual(
-        post.parameters.map((p: { name: string }) => p.name).sort(),
+        post.parameters.filter((p: { in: string }) => p.in === "query")
+          .map((p: { name: string }) => p.name).sort(),
         Object.keys(fields.properties).sort(),
       );
+      for (const path of ["/snapshot/prepare", "/snapshot/recover"]) {
+        const { parameters } = document.paths[path].post;
+        assert.deepEqual(
+          parameters.filter((p: { in: string }) => p.in === "header")
+            .map((p: { name: string }) => p.name),
+          ["traceparent", "X-Request-Id"],
+        );
+      }
       assert.ok(post.responses["503"]);
     });
 

@@ -11,6 +11,7 @@ import { forwarding } from "./forwarding.ts";
 import { input } from "./input.ts";
 import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
+import { observability } from "./observability.ts";
 import { process } from "./process.ts";
 import { promise } from "./promise.ts";
 import { recovery } from "./recovery.ts";
@@ -36,5 +37,6 @@ export function contract(target: Target): void {
   workingSet(target);
   diskWrites(target);
   faults(target);
+  observability(target);
   process(target);
 }

@@ -121,7 +121,12 @@ test("what the agent asks itself is neither counted nor logged", async () => {
   const { call, lines, metrics } = start([{ name: "a" }]);
   const requests = () =>
     /lull_requests_total (\d+)/.exec(
-      metrics.text({ generation: 0, quiesced: false, resident: 0 }),
+      metrics.text({
+        generation: 0,
+        quiesced: false,
+        resident: 0,
+        runtime: "bun",
+      }),
     )?.[1];
   assert.equal((await call("GET", "/health", true)).status, 200);
   assert.equal(requests(), "0");

@@ -13,6 +13,8 @@ import { until } from "./until.ts";
 export class RequestProgram {
   /** What it was told: `freeze OPERATION`. */
   readonly calls: string[] = [];
+  /** The `traceparent` of each call, if it had one. */
+  readonly traceparents: unknown[] = [];
   /** What it answers: a status, or nothing at all. */
   answer: number | "nothing" = 204;
   /** What it says with its answer. */
@@ -51,6 +53,7 @@ export class RequestProgram {
 
   #hear({ headers }: IncomingMessage, response: ServerResponse): void {
     this.calls.push(`${headers["lull-phase"]} ${headers["lull-operation"]}`);
+    this.traceparents.push(headers.traceparent);
     if (this.answer === "nothing") return;
     response.writeHead(this.answer).end(
       this.answer === 204 ? undefined : this.words,

@@ -12,6 +12,7 @@ import {
   Recovery,
   Repaired,
   StepReport,
+  TraceReport,
 } from "../../lifecycle/reports.ts";
 
 const Late = v.pipe(
@@ -62,6 +63,7 @@ export const PrepareReport = v.object({
   quiescedMs: v.optional(Milliseconds),
   settledMs: v.optional(Milliseconds),
   steps: v.pipe(v.array(StepReport), v.readonly()),
+  trace: v.optional(TraceReport),
 });
 
 /** The status document. */

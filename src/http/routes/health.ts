@@ -25,7 +25,8 @@ export async function health(
   { lifecycle, guard, healthMayRecover }: Agent,
 ): Promise<Response> {
   const trusted = guard.mayRecoverByHealth(callOf(c));
-  const request = trusted ? readTime(c) : {};
+  const requestId = c.get("requestId");
+  const request = trusted ? { ...readTime(c), requestId } : { requestId };
   // A check that may not recover still waits for a recovery under way.
   if (lifecycle.state !== "quiesced" || (trusted && healthMayRecover())) {
     await lifecycle.recover({ trigger: "health" }, request);

@@ -8,6 +8,7 @@ import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../lifecycle/recovery.ts";
 import type { Operation } from "../../lifecycle/operation.ts";
 import type { Bindings } from "../../connections/exchange.ts";
+import { callOf } from "./call.ts";
 import { readBody, readQuery } from "./input.ts";
 import { ProblemError } from "./problem.ts";
 import type { PrepareReportDocument } from "./documents.ts";
@@ -19,7 +20,8 @@ export async function prepare(
   lifecycle: Lifecycle,
 ): Promise<Response> {
   const query = readQuery(c, PrepareQuery);
-  const request = { ...query, ...await readBody(c, PrepareBody) };
+  const call = await callOf(c, "prepare");
+  const request = { ...query, ...await readBody(c, PrepareBody), ...call };
   const operation = await hold(c, lifecycle, request);
   c.header("cache-control", "no-store");
   c.set("operation", operation.id);
@@ -36,7 +38,7 @@ export async function prepare(
 
 /** The report of an operation, from the request to the settle. */
 export function reportOf(operation: Operation): PrepareReportDocument {
-  const { id, kind, quiescedMs, settledMs, reports } = operation;
+  const { id, kind, quiescedMs, settledMs, reports, call } = operation;
   return {
     operation: id,
     kind,
@@ -44,6 +46,7 @@ export function reportOf(operation: Operation): PrepareReportDocument {
     quiescedMs,
     settledMs,
     steps: [...reports],
+    trace: call.trace?.report(),
   };
 }
 

@@ -11,6 +11,13 @@ import {
 } from "../../util/problem.ts";
 import type { ProblemDocument } from "./documents.ts";
 
+declare module "hono" {
+  interface ContextVariableMap {
+    /** The kind of the problem that the reply is; undefined for another reply. */
+    problem: ProblemKind | undefined;
+  }
+}
+
 /** A problem that a route throws; the app replies with its document. */
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
@@ -28,6 +35,7 @@ export function problem(
   { state }: Pick<Lifecycle, "state">,
   { kind, more }: Pick<ProblemError, "kind" | "more">,
 ): Response {
+  c.set("problem", kind);
   const { status, headers, body } = problemReply(kind, { state, ...more });
   return c.body(body, status, headers);
 }

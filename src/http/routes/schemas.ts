@@ -61,6 +61,22 @@ export const PrepareQuery = fields({
   lease: v.optional(asText(Lease)),
 });
 
+/** The headers of a call that the lifecycle links to its work. Any value is accepted. */
+export const CALL_HEADERS = {
+  traceparent: v.pipe(
+    v.string(),
+    v.description(
+      "Trace of the call (W3C Trace Context). The report then has its spans. A malformed value is ignored.",
+    ),
+  ),
+  "X-Request-Id": v.pipe(
+    v.string(),
+    v.description(
+      "Id of the call, in its log lines and in the reply. The agent makes one if none is given, or if it has characters other than A-Z a-z 0-9 _ = -",
+    ),
+  ),
+} as const;
+
 /** The query of a route that takes no query. */
 export const NoQuery = fields({});
 

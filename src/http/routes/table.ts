@@ -9,6 +9,7 @@ import { prepare } from "./prepare.ts";
 import { recover } from "./recover.ts";
 import type { Route } from "./route.ts";
 import {
+  CALL_HEADERS,
   HostTimeHeader,
   NoQuery,
   PrepareBody,
@@ -37,6 +38,7 @@ export const ROUTES: readonly Route[] = [
     summary: "Quiesce the guest",
     handler: (c, { lifecycle }) => prepare(c, lifecycle),
     query: PrepareQuery,
+    headers: CALL_HEADERS,
     body: PrepareBody,
     replies: {
       200: {
@@ -109,6 +111,7 @@ export const ROUTES: readonly Route[] = [
     summary: "Recover; the reply says if there was nothing to recover",
     handler: recover,
     query: NoQuery,
+    headers: CALL_HEADERS,
     body: RecoverBody,
     replies: {
       200: {

@@ -50,7 +50,7 @@ func main() {
 	check(err == nil && status.JSON200 != nil && status.JSON200.State == "quiesced", "quiesced", err)
 
 	other := "other"
-	refused, err := client.RecoverWithResponse(ctx, lull.RecoverJSONRequestBody{Operation: &other})
+	refused, err := client.RecoverWithResponse(ctx, nil, lull.RecoverJSONRequestBody{Operation: &other})
 	check(err == nil && refused.StatusCode() == 409, "409", err)
 	check(refused.ApplicationproblemJSON409.Type == "urn:lull:problem:other-operation", "a problem", refused)
 
@@ -62,7 +62,7 @@ func main() {
 	hostTime := lull.RecoverJSONBody_HostTime{}
 	check(hostTime.FromRecoverJSONBodyHostTime0(float64(now)) == nil, "a time", now)
 	outcome := lull.RecoverJSONBodyOutcome("resumed")
-	recovered, err := client.RecoverWithResponse(ctx, lull.RecoverJSONRequestBody{
+	recovered, err := client.RecoverWithResponse(ctx, nil, lull.RecoverJSONRequestBody{
 		Operation: &operation, Outcome: &outcome, Entropy: &entropy, HostTime: &hostTime,
 	})
 	check(err == nil && recovered.JSON200 != nil && recovered.JSON200.Recovered, "recovered", err)
