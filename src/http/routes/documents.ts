@@ -72,7 +72,12 @@ export const Status = v.object({
   runtime: v.object({ name: v.string(), version: v.string() }),
   state: v.picklist(STATES),
   generation: Generation,
-  settled: v.boolean(),
+  settled: v.pipe(
+    v.boolean(),
+    v.description(
+      "The machine may be paused: the settle has ended, and no mount has thawed by itself since.",
+    ),
+  ),
   keepAlive: v.boolean(),
   lease: v.object({
     seconds: v.number(),
