@@ -79,7 +79,9 @@ export async function runCall(
           : `Cannot run ${command}: ${detail}`
       }`,
     );
-    return error instanceof UnreachableError ? UNREACHABLE : REFUSED;
+    // Ends at once: a question to a name server cannot be stopped, and would delay the end by 10 s.
+    if (error instanceof UnreachableError) process.exit(UNREACHABLE);
+    return REFUSED;
   }
 }
 

@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import type { ByteStream } from "../runtime/types.ts";
 import { errorText } from "../util/errors.ts";
+import { within } from "../util/within.ts";
 import { nodeDns, nodeNet } from "../util/lazy_builtins.ts";
 import type { AgentAddress } from "./address.ts";
 import { UnreachableError } from "./errors.ts";
@@ -31,11 +32,8 @@ export async function connect(
   try {
     signal.throwIfAborted();
     switch (address.kind) {
-      case "tcp": {
-        // The time that a name server takes is not part of the round trip.
-        const { address: host } = await nodeDns().promises.lookup(address.host);
-        return await timed(() => dial({ host, port: address.port }, signal));
-      }
+      case "tcp":
+        return await overTcp(address, signal);
       case "unix":
         return await timed(() => dial({ path: address.path }, signal));
       case "firecracker":
@@ -69,6 +67,26 @@ export function addressText(address: AgentAddress): string {
     case "firecracker":
       return `fc:${address.path}:${address.port}`;
   }
+}
+
+/** Connects to the first address of the host that accepts: `localhost` may have two. */
+async function overTcp(
+  { host: name, port }: { readonly host: string; readonly port: number },
+  signal: AbortSignal,
+): Promise<Connected> {
+  // The time that a name server takes is not part of the round trip.
+  const lookup = nodeDns().promises.lookup(name, { all: true });
+  const found = await within(lookup, { signal });
+  if ("early" in found) throw new Error("the name server did not reply");
+  let failure: unknown;
+  for (const { address: host } of found.value) {
+    try {
+      return await timed(() => dial({ host, port }, signal));
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 async function timed(open: () => Promise<ByteStream>): Promise<Connected> {

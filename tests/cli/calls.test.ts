@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { runtimeName } from "../../src/runtime/mod.ts";
 import { commandOf, TestAgent } from "../support/agent.ts";
@@ -192,5 +193,38 @@ describe("a call", () => {
     } finally {
       server.close();
     }
+  });
+
+  const noRoot = process.getuid?.() === 0 ? false : "needs root";
+  test("ends at its time limit if a name server does not reply", {
+    skip: noRoot,
+  }, () => {
+    const server = join(directory.path, "silent.mjs");
+    const resolver = join(directory.path, "resolv.conf");
+    writeFileSync(resolver, "nameserver 127.0.0.1\n");
+    writeFileSync(
+      server,
+      `import { createSocket } from "node:dgram";
+       createSocket("udp4").bind(53, "127.0.0.1");`,
+    );
+    // In namespaces of its own: a loopback interface, and the list of name servers.
+    const inside = `mount --bind ${resolver} /etc/resolv.conf || exit 9
+      ip link set lo up || exit 9
+      ${process.execPath} run ${
+      runtimeName() === "deno" ? "-A --unstable-net" : ""
+    } ${server} & server=$!
+      for i in 1 2 3 4 5 6 7 8 9 10; do
+        grep -q :0035 /proc/net/udp && break; sleep 0.2
+      done
+      "$@"; code=$?; kill $server; exit $code`;
+    const before = ["unshare", "-m", "-n", "sh", "-c", inside, "sh"];
+    const started = performance.now();
+    const { code, stderr } = runLull(
+      ["health", "--url=http://name.example:1", "--timeout=0.5"],
+      { before },
+    );
+    assert.match(stderr, /name\.example:1: the time limit is reached\n$/);
+    assert.equal(code, 3);
+    assert.ok(performance.now() - started < 8000, "it did not wait for it");
   });
 });

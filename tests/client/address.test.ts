@@ -27,7 +27,14 @@ test("an address of an agent is parsed, and written again", () => {
 test("any other text is no address of an agent", () => {
   const wrong = [
     ...["", "10.0.0.2:49983", "https://a", "http://", "http://a/health"],
-    ...["http://u@a", "http://:p@a", "http://a?b", "unix:", "vsock:3", "vsock:3:0"],
+    ...[
+      "http://u@a",
+      "http://:p@a",
+      "http://a?b",
+      "unix:",
+      "vsock:3",
+      "vsock:3:0",
+    ],
     ...["vsock:0:5", "vsock:3:4294967295", "fc:/a", "fc::5", "fc:/a:0"],
   ];
   for (const text of wrong) assert.equal(parseAddress(text), undefined, text);

@@ -33,6 +33,7 @@ describe("the client", () => {
 
   const transports = {
     tcp: () => `http://127.0.0.1:${agent.port}`,
+    "tcp, by name": () => `http://localhost:${agent.port}`,
     unix: () => `unix:${socket}`,
     "Firecracker's vsock": () => `fc:${device}:52`,
   };
