@@ -5,6 +5,7 @@
 import type { RecoverOptions, StatusDocument } from "../client/mod.ts";
 import type { CallCommandName } from "../config/call_commands.ts";
 import { since } from "../util/errors.ts";
+import { conformance } from "./conformance.ts";
 import type { CommandContext } from "./context.ts";
 import { samplesOf } from "./samples.ts";
 import { stepTable, table } from "./table.ts";
@@ -22,6 +23,7 @@ export const COMMANDS: Readonly<Record<CallCommandName, Run>> = {
   watch,
   wait,
   metrics,
+  conformance,
 };
 
 /** Milliseconds between two updates of the progress. */

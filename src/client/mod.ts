@@ -17,7 +17,7 @@ import type { ByteStream } from "../runtime/types.ts";
 import { connect, type ConnectVsock } from "./connect.ts";
 import { RefusedError, UnreachableError } from "./errors.ts";
 import { type StateEvent, stateEvents } from "./events.ts";
-import { exchange, type HttpReply, type HttpRequest, textOf } from "./http.ts";
+import { exchange, type HttpRequest, textOf } from "./http.ts";
 
 export { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
 export type { ByteStream } from "../runtime/types.ts";
@@ -42,6 +42,13 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** Opens connections of AF_VSOCK, for an address `vsock:CID:PORT`. */
   readonly connectVsock?: ConnectVsock;
+}
+
+/** A reply of any status. */
+export interface AnyReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
 }
 
 /** Bytes of entropy that {@linkcode LullClient.recover} sends. */
@@ -125,7 +132,9 @@ export class LullClient {
         stream,
         this.#request("GET", "/snapshot/events"),
       );
-      await refuse(reply);
+      if (reply.status >= 400) {
+        refuse({ ...reply, text: await textOf(reply.body) });
+      }
       yield* stateEvents(reply.body);
     } catch (error) {
       if (signal?.aborted !== true) throw error;
@@ -135,20 +144,25 @@ export class LullClient {
     }
   }
 
-  async #call(
+  /**
+   * Sends any request, and resolves with any reply, also one that is an error. `json` may be a
+   * function of the round-trip time in milliseconds.
+   */
+  async send(
     method: "GET" | "POST",
     path: string,
     json?: object | ((roundTripMs: number) => object),
-  ): Promise<{ headers: Headers; text: string }> {
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<AnyReply> {
     const signal = this.#limit();
     const { stream, roundTripMs } = await this.#connect(signal);
     const close = () => stream.close();
     signal.addEventListener("abort", close, { once: true });
     try {
       const body = typeof json === "function" ? json(roundTripMs) : json;
-      const reply = await exchange(stream, this.#request(method, path, body));
-      await refuse(reply);
-      return { headers: reply.headers, text: await textOf(reply.body) };
+      const request = this.#request(method, path, body, headers);
+      const reply = await exchange(stream, request);
+      return { ...reply, text: await textOf(reply.body) };
     } catch (error) {
       if (!signal.aborted) throw error;
       throw new UnreachableError(
@@ -161,6 +175,15 @@ export class LullClient {
     }
   }
 
+  /** As {@linkcode LullClient.send}; rejects with a RefusedError if the reply is an error. */
+  async #call(
+    ...request: Parameters<LullClient["send"]>
+  ): Promise<AnyReply> {
+    const reply = await this.send(...request);
+    refuse(reply);
+    return reply;
+  }
+
   #connect(signal: AbortSignal): Promise<
     { readonly stream: ByteStream; readonly roundTripMs: number }
   > {
@@ -171,23 +194,28 @@ export class LullClient {
     return AbortSignal.timeout(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
-  #request(method: string, path: string, json?: object): HttpRequest {
+  #request(
+    method: string,
+    path: string,
+    json?: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): HttpRequest {
     const { token } = this.#options;
     return {
       ...{ method, path },
       headers: {
         ...token === undefined ? {} : { authorization: `Bearer ${token}` },
         ...json === undefined ? {} : { "content-type": "application/json" },
+        ...headers,
       },
       body: json === undefined ? "" : JSON.stringify(json),
     };
   }
 }
 
-/** Rejects with a RefusedError if the reply is an error. */
-async function refuse({ status, headers, body }: HttpReply): Promise<void> {
+/** Throws a RefusedError if the reply is an error. */
+function refuse({ status, headers, text }: AnyReply): void {
   if (status < 400) return;
-  const text = await textOf(body);
   const isProblem = headers.get("content-type")?.includes("problem+json");
   const problem: ProblemDocument | undefined = isProblem
     ? JSON.parse(text)

@@ -41,8 +41,7 @@ export const callCommands = {
     },
   },
   recover: {
-    description:
-      "Recover the guest, with this host's time and fresh random bytes.",
+    description: "Recover the guest, with this host's time and random bytes.",
     configured: false,
     flags: {
       operation: { value: "ID", description: "Id of the operation." },
@@ -85,6 +84,11 @@ export const callCommands = {
   },
   metrics: {
     description: "Print the metrics.",
+    configured: false,
+    flags: callFlags,
+  },
+  conformance: {
+    description: "Check any agent against the contract. Prepares the guest.",
     configured: false,
     flags: callFlags,
   },

@@ -15,8 +15,7 @@ export const commands = {
     flags: {},
   },
   install: {
-    description:
-      "Install Lull into the directory of a root filesystem, or remove it.",
+    description: "Install Lull into a root filesystem, or remove it.",
     configured: false,
     flags: {
       root: {

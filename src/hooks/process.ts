@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
-import { dropProtection } from "../linux/oom_score.ts";
+import { withoutProtection } from "../linux/oom_score.ts";
 import { hasCode, since } from "../util/errors.ts";
 import { nodeChildProcess } from "../util/lazy_builtins.ts";
 import { type Early, within } from "../util/within.ts";
@@ -57,8 +57,7 @@ export async function runScript(
   ) => ({ status, ms: since(start), ...more, [OUTPUT]: output.text });
   let child: ChildProcess;
   try {
-    child = launch(path, event);
-    dropProtection(child.pid);
+    child = withoutProtection(() => launch(path, event));
   } catch (error) {
     return report("failed", {
       reached: false,

@@ -11,8 +11,9 @@ export const BINARY = "/usr/local/bin/lull";
 /**
  * The agent's oom_score_adj, in thousandths of all memory
  * (proc_pid_oom_score_adj(5)): if memory runs out, the OOM killer kills other
- * processes first. The value is not -1000, which exempts a process from the OOM
- * killer, because hooks inherit it: a hook that uses up the memory must be killed.
+ * processes first. Its hooks are not protected (linux/oom_score.ts). The value is not
+ * -1000, which exempts a process from the OOM killer: an agent that uses up the memory
+ * must be killed.
  */
 const OOM_SCORE_ADJ = -900;
 
@@ -71,8 +72,8 @@ RestartMaxDelaySec=5s
 # A hook that uses up the memory is killed, and Lull rolls the prepare back: systemd
 # does not end Lull for it.
 OOMPolicy=continue
-# If memory runs out, other processes are killed first. Lull is not exempt, because
-# its hooks inherit this value.
+# If memory runs out, other processes are killed first. The hooks of Lull are not
+# protected.
 OOMScoreAdjust=${OOM_SCORE_ADJ}
 # The host may give the token as a credential (systemd 254). Lull then needs no --token-file.
 ImportCredential=lull.token

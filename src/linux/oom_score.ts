@@ -4,19 +4,42 @@
  * @module
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 
 /**
- * Takes the protection from a child, if this process has one and the child has inherited it. The
- * kernel would otherwise kill all other programs of the guest before a child that uses up the
- * memory. Any process may raise the score of a child of the same user.
+ * Starts a child that does not inherit this process's protection. The kernel would otherwise kill
+ * all other programs of the guest before a child that uses up the memory. This process has no
+ * protection during the call: a change of the child itself would come too late for what the child
+ * has started by then.
  */
-export function dropProtection(pid: number | undefined, proc = "/proc"): void {
-  const file = "oom_score_adj";
+export function withoutProtection<T>(
+  start: () => T,
+  file = "/proc/self/oom_score_adj",
+): T {
+  const before = takeProtection(file);
   try {
-    if (Number(readFileSync(join(proc, "self", file), "utf8")) >= 0) return;
-    writeFileSync(join(proc, `${pid}`, file), "0");
+    return start();
+  } finally {
+    if (before !== undefined) tryWrite(file, before);
+  }
+}
+
+/** Returns the score that protected this process; undefined if none did. */
+function takeProtection(file: string): string | undefined {
+  try {
+    const before = readFileSync(file, "utf8").trim();
+    return Number(before) < 0 && tryWrite(file, "0") ? before : undefined;
   } catch {
-    // The child has ended already, or there is no /proc: then nothing needs the change.
+    return undefined; // there is no /proc
+  }
+}
+
+function tryWrite(file: string, score: string): boolean {
+  try {
+    writeFileSync(file, score);
+    return true;
+  } catch {
+    // Any process may raise its score and set it back to the value that a privileged one gave it;
+    // only a kernel without this file gets here.
+    return false;
   }
 }

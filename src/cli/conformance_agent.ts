@@ -1,0 +1,65 @@
+/**
+ * Calls any agent, without the assumptions of the client about its replies.
+ * @module
+ */
+import type { LullClient } from "../client/mod.ts";
+
+/** A reply as it came. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body as JSON. */
+  // deno-lint-ignore no-explicit-any
+  json(): any;
+}
+
+/** The agent under test. */
+export class Agent {
+  readonly #client: Pick<LullClient, "send">;
+
+  constructor(client: Pick<LullClient, "send">) {
+    this.#client = client;
+  }
+
+  get(path: string): Promise<Reply> {
+    return this.#send("GET", path);
+  }
+
+  post(
+    path: string,
+    json?: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Reply> {
+    return this.#send("POST", path, json, headers);
+  }
+
+  /** The status document. */
+  // deno-lint-ignore no-explicit-any
+  async status(): Promise<any> {
+    const reply = await this.get("/snapshot");
+    if (reply.status !== 200) {
+      throw new Error(`GET /snapshot replied ${reply.status}, not 200`);
+    }
+    return reply.json();
+  }
+
+  async #send(
+    method: "GET" | "POST",
+    path: string,
+    json?: object,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Reply> {
+    const reply = await this.#client.send(method, path, json, headers);
+    return {
+      ...reply,
+      json() {
+        try {
+          return JSON.parse(reply.text);
+        } catch {
+          throw new Error(`the body is no JSON: ${reply.text.slice(0, 80)}`);
+        }
+      },
+    };
+  }
+}
