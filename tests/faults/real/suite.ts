@@ -1,7 +1,8 @@
 /**
  * Faults that only a real process meets: no rights, no descriptors, no room, no
  * FFI, no reader of the log, a second agent, a start that fails, filesystems that
- * never answer, a log on a frozen disk, a workload that has ended, and signals in every state.
+ * never answer, a log on a frozen disk, mounts
+ * that thawed too early, a workload that has ended, and signals in every state.
  */
 import type { Target } from "../../support/agent.ts";
 import { maskedSysfs } from "./masked_sysfs.ts";
@@ -14,6 +15,7 @@ import { missingAddress } from "./missing_address.ts";
 import { missingToken } from "./missing_token.ts";
 import { hookReports } from "./hook_reports.ts";
 import { owedThaws } from "./owed_thaws.ts";
+import { endedHold } from "./ended_hold.ts";
 import { endedServices } from "./ended_services.ts";
 import { frozenLog } from "./frozen_log.ts";
 import { hungDisks } from "./hung_disks.ts";
@@ -41,6 +43,7 @@ export function faults(target: Target): void {
   hungMounts(target);
   hungDisks(target);
   frozenLog(target);
+  endedHold(target);
   endedServices(target);
   signals(target);
   ending(target);
