@@ -1,8 +1,8 @@
 /**
  * Faults that only a real process meets: no rights, no descriptors, no room, no
  * FFI, no reader of the log, a second agent, a start that fails, filesystems that
- * never answer, a log on a frozen disk, mounts
- * that thawed too early, a workload that has ended, and signals in every state.
+ * never answer, a log on a frozen disk, mounts that thawed too early, a workload
+ * that has ended, and signals in every state.
  */
 import type { Target } from "../../support/agent.ts";
 import { maskedSysfs } from "./masked_sysfs.ts";
