@@ -13,14 +13,14 @@ import type {
 } from "../http/routes/documents.ts";
 import type { PrepareBody, RecoverBody } from "../http/routes/schemas.ts";
 import { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
-import type { ByteStream } from "../runtime/types.ts";
+import type { ByteStream } from "../util/byte_stream.ts";
 import { connect, type ConnectVsock } from "./connect.ts";
 import { RefusedError, UnreachableError } from "./errors.ts";
 import { type StateEvent, stateEvents } from "./events.ts";
 import { exchange, type HttpRequest, textOf } from "./http.ts";
 
 export { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
-export type { ByteStream } from "../runtime/types.ts";
+export type { ByteStream } from "../util/byte_stream.ts";
 export type { ConnectVsock } from "./connect.ts";
 export { RefusedError, UnreachableError } from "./errors.ts";
 export type { StateEvent } from "./events.ts";
