@@ -3,36 +3,28 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import type * as v from "valibot";
-import type {
-  Health,
-  PrepareReportDocument,
-  ProblemDocument,
-  RecoverReply,
-  StatusDocument,
-} from "../http/routes/documents.ts";
-import type { PrepareBody, RecoverBody } from "../http/routes/schemas.ts";
 import { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
 import type { ByteStream } from "../util/byte_stream.ts";
 import { connect, type ConnectVsock } from "./connect.ts";
 import { RefusedError, UnreachableError } from "./errors.ts";
-import { type StateEvent, stateEvents } from "./events.ts";
+import { stateEvents } from "./events.ts";
 import { exchange, type HttpRequest, textOf } from "./http.ts";
+import type {
+  Health,
+  PrepareOptions,
+  PrepareReport,
+  Problem,
+  RecoverOptions,
+  RecoverReply,
+  StateEvent,
+  Status,
+} from "./types.ts";
 
 export { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
 export type { ByteStream } from "../util/byte_stream.ts";
 export type { ConnectVsock } from "./connect.ts";
 export { RefusedError, UnreachableError } from "./errors.ts";
-export type { StateEvent } from "./events.ts";
-
-/** What a prepare asks for. */
-export type PrepareOptions = Omit<v.InferInput<typeof PrepareBody>, "wait">;
-/** What a host tells the recovery. */
-export type RecoverOptions = v.InferInput<typeof RecoverBody>;
-/** The replies. */
-export type HealthReply = v.InferOutput<typeof Health>;
-export type RecoverReplyDocument = v.InferOutput<typeof RecoverReply>;
-export type { PrepareReportDocument, StatusDocument };
+export type * from "./types.ts";
 
 /** How to reach the agent. */
 export interface ClientOptions {
@@ -79,7 +71,7 @@ export class LullClient {
   /** Quiesces the guest and waits for the settle: after this, pause the machine. */
   async prepareSettled(
     options: PrepareOptions = {},
-  ): Promise<PrepareReportDocument> {
+  ): Promise<PrepareReport> {
     const body = { ...options, wait: "settled" };
     return JSON.parse(
       (await this.#call("POST", "/snapshot/prepare", body)).text,
@@ -90,7 +82,7 @@ export class LullClient {
    * Recovers the guest, with the host's time, the time of one way to the guest and back, and fresh
    * entropy, unless the options have them.
    */
-  async recover(options: RecoverOptions = {}): Promise<RecoverReplyDocument> {
+  async recover(options: RecoverOptions = {}): Promise<RecoverReply> {
     const path = "/snapshot/recover";
     const { text } = await this.#call("POST", path, (roundTripMs) => ({
       hostTime: Date.now(),
@@ -102,12 +94,12 @@ export class LullClient {
   }
 
   /** Checks health. The first check after a prepare recovers the guest. */
-  async health(): Promise<HealthReply> {
+  async health(): Promise<Health> {
     return JSON.parse((await this.#call("GET", "/health")).text);
   }
 
   /** Reads the status; changes nothing. */
-  async status(): Promise<StatusDocument> {
+  async status(): Promise<Status> {
     return JSON.parse((await this.#call("GET", "/snapshot")).text);
   }
 
@@ -217,9 +209,7 @@ export class LullClient {
 function refuse({ status, headers, text }: AnyReply): void {
   if (status < 400) return;
   const isProblem = headers.get("content-type")?.includes("problem+json");
-  const problem: ProblemDocument | undefined = isProblem
-    ? JSON.parse(text)
-    : undefined;
+  const problem: Problem | undefined = isProblem ? JSON.parse(text) : undefined;
   const why = problem?.detail ?? problem?.title ?? "no problem document";
   throw new RefusedError(
     `The agent replied ${status}: ${why}`,
