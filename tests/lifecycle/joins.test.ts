@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { OtherOperation } from "../../src/lifecycle/errors.ts";
-import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
+import type { PrepareFailed } from "../../src/lifecycle/recovery.ts";
 import { gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";
 import { evidenceOf, quiesce, start } from "./rig.ts";
