@@ -72,12 +72,12 @@ export function observability(target: Target): void {
       };
       const prepared = spansOf(prepare.trace, OF_PREPARE);
       const recovered = spansOf(recovery.trace, OF_RECOVER);
-      const left = (step: { reason?: string }) =>
-        step.reason?.startsWith("left out by kind");
+      type Step = { name: string; reason?: string };
+      const left = ({ reason }: Step) => reason?.startsWith("left out by kind");
       assert.deepEqual(
         prepared.slice(1).map(({ name }) => name),
-        prepare.steps.filter((step: Span) => !left(step))
-          .map(({ name }: Span) => name),
+        prepare.steps.filter((step: Step) => !left(step))
+          .map(({ name }: Step) => name),
       );
       assert.equal(recovered[0].name, "recover");
       assert.equal(recovered[1].name, "entropy");
@@ -101,7 +101,9 @@ export function observability(target: Target): void {
     test("without a valid traceparent there is no span", async () => {
       const before = program.traceparents.length;
       for (const header of [undefined, "00-not-a-trace-01"]) {
-        const headers = header === undefined ? {} : { traceparent: header };
+        const headers: Record<string, string> = header === undefined
+          ? {}
+          : { traceparent: header };
         const prepare = await call("/snapshot/prepare?wait=settled", headers);
         const { recovered, recovery } = await call(
           "/snapshot/recover",

@@ -19,7 +19,7 @@ test("the journal is known by the device and the inode of its stream", () => {
         ...[`${dev}:${ino} `, `${dev}:${ino}:`],
       ]
     ) {
-      assert.equal(isJournal(other, fd), false, other);
+      assert.equal(isJournal(other, fd), false, `${other}`);
     }
     closeSync(fd);
     assert.equal(isJournal(`${dev}:${ino}`, fd), false);
