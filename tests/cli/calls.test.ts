@@ -93,7 +93,7 @@ describe("a call", () => {
       /^resumed, operation one, generation \d+, by recover, in [\d.]+ ms\nSTEP/,
     );
     assert.match(call("health").stdout, /^running, generation \d+, version /);
-    assert.match(call("metrics").stdout, /^# TYPE lull_requests counter\n/);
+    assert.match(call("metrics").stdout, /^# TYPE lull_requests counter$/m);
   });
 
   test("does a round, in JSON for programs", () => {
