@@ -7,7 +7,7 @@ import { repairOwed } from "../hooks/owed_repair.ts";
 import { findScripts } from "../hooks/scripts.ts";
 import { Journal, type Repairer } from "../lifecycle/journal.ts";
 import type { Parts } from "../lifecycle/plan.ts";
-import type { RecoveryContext } from "../lifecycle/step.ts";
+import type { RecoveryContext, Step } from "../lifecycle/step.ts";
 import { prefaultHeap } from "../memory/prefault_heap.ts";
 import { pageOutFiles, readAhead } from "../memory/working_set.ts";
 import { MountFreezer } from "../linux/mount_freezer.ts";
@@ -74,7 +74,7 @@ export function createSteps(components: Components): Parts {
     connections: connectionsStep(tracker, sweeper, queue),
     "workload-connections": config.resetConnections
       ? reset.record
-      : turnedOff(reset.record),
+      : turnedOff("resetConnections=false"),
     evidence: evidenceStep(observer, components.recover, queue),
     "late-connections": lateConnectionsStep(tracker),
     "idle-collector": idleCollectorStep(components.idle, queue),
@@ -162,11 +162,9 @@ function pageOutOf({ config, libc, program }: Components) {
   }
 }
 
-function turnedOff(step: Parts["hooks"]): Parts["hooks"] {
-  return {
-    ...step,
-    quiesce: () => ({ skipped: "turned off by resetConnections=false" }),
-  };
+/** Takes the place of a step that an option turns off; `option` is its key and its value. */
+function turnedOff(option: string): Step {
+  return { quiesce: () => ({ skipped: `turned off by ${option}` }) };
 }
 
 /** The host's wall clock now, for hooks, in the form of RFC 3339. */

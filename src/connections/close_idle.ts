@@ -66,19 +66,19 @@ interface Seen {
 export async function closeIdle(
   options: CloseIdleOptions,
 ): Promise<Set<string>> {
-  const { libc, list, busy, onNew: fresh } = options;
+  const { libc, list, busy, onNew } = options;
   const look = options.look ?? ((connection) => lookAt(libc, connection));
   const closed = new Set<string>();
   let before: Map<string, Seen> | undefined;
   for (let total = 1;; total++) {
-    const last = total > MOST_LOOKS[fresh];
+    const last = total > MOST_LOOKS[onNew];
     const now = new Map<string, Seen>();
     for (const connection of list()) {
       const { inode, peer } = connection;
       if (before?.has(inode) === false || busy(peer)) continue;
       const found = look(connection);
-      if (found === "fresh" && (fresh === "skip" || !last)) {
-        if (fresh === "wait") now.set(inode, { found, looks: 0 });
+      if (found === "fresh" && (onNew === "skip" || !last)) {
+        if (onNew === "wait") now.set(inode, { found, looks: 0 });
         continue;
       }
       const seen = before?.get(inode);

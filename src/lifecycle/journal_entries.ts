@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { resultUnless } from "../util/errors.ts";
 import { isJsonObject } from "../util/json_input.ts";
 
-const NAME = /^(\d{8})-([a-z]+)\.json$/;
+/** The name of an entry's file: its position and its kind, which may have dashes. */
+const NAME = /^(\d{8})-([a-z-]+)\.json$/;
 
 /** A change, as JSON. Only the repairer of its kind reads its fields. */
 export type Change = Readonly<Record<string, unknown>>;

@@ -2,7 +2,7 @@
  * Syncs the filesystems of this machine's disks, each for a limited time.
  * @module
  */
-import { messageOf } from "../util/errors.ts";
+import { messageOf, since } from "../util/errors.ts";
 import type { Libc } from "./libc.ts";
 import { type Mount, readMounts } from "./mountinfo.ts";
 import { chooseDisks } from "./disks.ts";
@@ -100,7 +100,7 @@ export class MountSyncer {
     const effect: SyncedMounts = {
       mounts,
       ...(leftAlone.length > 0 ? { leftAlone } : {}),
-      ms: performance.now() - start,
+      ms: since(start),
     };
     if (reasons.length > 0) throw new SyncError(reasons, effect);
     return effect;

@@ -2,7 +2,7 @@
  * The main job without a virtual machine: the compiled binary on this kernel.
  */
 import net from "node:net";
-import { TestAgent } from "../support/agent.ts";
+import { FORWARD_ADDRESS, TestAgent } from "../support/agent.ts";
 import { masksOf, memoryOf } from "../support/proc.ts";
 import { until } from "../support/until.ts";
 import { mebibytes, type ReportedStep, stepTable } from "./table.ts";
@@ -20,7 +20,9 @@ export async function nativeDemo(say: (line: string) => void): Promise<void> {
       "the port to be forwarded",
       () => fetchFrom(port),
     );
-    say(`127.0.0.1:${port} is forwarded from 127.0.0.2:${port}: ${reply}`);
+    say(
+      `127.0.0.1:${port} is forwarded from ${FORWARD_ADDRESS}:${port}: ${reply}`,
+    );
 
     say("\nPOST /snapshot/prepare?wait=settled");
     const prepared = (await agent.settle()).json<
@@ -52,7 +54,7 @@ export async function nativeDemo(say: (line: string) => void): Promise<void> {
       `  outcome ${lastRecovery.outcome}, generation ${lastRecovery.generation}, threads on CPUs ${cpus()}`,
     );
     await until("the port to be forwarded again", () => fetchFrom(port));
-    say(`127.0.0.2:${port} answers again`);
+    say(`${FORWARD_ADDRESS}:${port} answers again`);
   } finally {
     await agent.stop();
     guest.close();
@@ -61,7 +63,7 @@ export async function nativeDemo(say: (line: string) => void): Promise<void> {
 
 async function fetchFrom(port: number): Promise<string | undefined> {
   return await new Promise((resolve) => {
-    const socket = net.connect({ port, host: "127.0.0.2" });
+    const socket = net.connect({ port, host: FORWARD_ADDRESS });
     socket.setEncoding("utf8");
     let text = "";
     socket.on("data", (data) => text += data);

@@ -60,6 +60,23 @@ describe("the journal", () => {
 });
 
 describe("after a crash", () => {
+  test("a kind may have dashes, as the name of a step may", async () => {
+    const path = fresh();
+    new Journal(path).record("two-words", { n: 1 });
+    const changes: unknown[] = [];
+    const repaired = await repairAfterCrash(path, {
+      "two-words": (change) => {
+        changes.push(change);
+        return {};
+      },
+    });
+    assert.deepEqual(repaired.map(({ kind, status }) => `${kind} ${status}`), [
+      "two-words repaired",
+    ]);
+    assert.deepEqual(changes, [{ n: 1 }]);
+    assert.deepEqual(readdirSync(path), []);
+  });
+
   test("all is taken back, the last change first, and once", async () => {
     const path = fresh();
     const journal = new Journal(path);

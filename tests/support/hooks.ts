@@ -1,6 +1,6 @@
 /**
- * What tests of hooks share: directories, scripts, journals, a registry that
- * listens.
+ * What tests of steps and hooks share: contexts, directories, journals, scripts, a
+ * registry that listens.
  */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
