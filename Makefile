@@ -18,7 +18,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis observability client-test \
-	build deno-compile release release-version release-deps release-test check fmt \
+	build deno-compile release release-version release-deps release-test check fmt client-types \
 	bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
 
 help: ## List the targets.
@@ -94,6 +94,7 @@ RELEASES := linux-x64 linux-x64-musl linux-arm64 linux-arm64-musl
 RELEASE_BINARIES := $(RELEASES:%=dist/stage/%/lull)
 BASES := .cache/bun-$(BUN_VERSION)
 NFPM_VERSION := 2.43.0
+TYPESCRIPT_VERSION := 7.0.2
 
 $(BASES)/%/bun: src/release/bun.sha512
 	@mkdir -p $(@D)
@@ -112,6 +113,11 @@ $(RELEASE_BINARIES): dist/stage/%/lull: $(SOURCES) $(BASES)/%/bun | $(TOOLS)/bun
 $(TOOLS)/nfpm:
 	@GOBIN=$(CURDIR)/$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v$(NFPM_VERSION)
 
+# The compiler of TypeScript makes the types of the package for npm, and nothing else.
+$(TOOLS)/tsc:
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix .tools/tsc typescript@$(TYPESCRIPT_VERSION)
+	@ln -sf $(CURDIR)/.tools/tsc/node_modules/.bin/tsc $@
+
 # What a kind of guest needs beside dist/lull.
 GUEST_BINARY_musl := dist/stage/linux-x64-musl/lull
 GUEST_BINARY_arm64 := dist/stage/linux-arm64/lull
@@ -126,7 +132,7 @@ dist/release/SHA256SUMS: $(RELEASE_BINARIES)
 # Every date in an artefact is that of the last commit.
 release release-test: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-release: $(RELEASE_BINARIES) $(TOOLS)/nfpm ## Build the binaries and packages of all guests, in dist/release; needs Go.
+release: $(RELEASE_BINARIES) $(TOOLS)/nfpm $(TOOLS)/tsc ## Build all binaries and packages, and the client for npm, in dist/release; needs Go.
 	@bun run src/release/main.ts dist/stage dist/release $(RELEASES)
 
 release-version: ## Check that TAG= names the version of src/version.ts.
@@ -140,12 +146,15 @@ release-deps: ## Install the Debian packages with which release-test tests more.
 
 # The package managers of this machine install and remove the packages, as root; the
 # binaries and packages are made again elsewhere and compared.
-release-test: release ## Test the artefacts of the release.
+release-test: release dist/lull ## Test the artefacts of the release.
 	@mkdir -p $(JUNIT)
 	@$(BUN_TEST)/release.xml ./tests/release/real
 
 check: tools ## Check formatting, lint and types.
 	@deno task check
+
+client-types: tools ## Write the types of the client, src/client/types.ts, from the schemas.
+	@bun run src/release/client_types.ts
 
 fmt: tools ## Format all files.
 	@deno fmt

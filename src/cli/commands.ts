@@ -2,7 +2,7 @@
  * What each command does with the agent, and what it prints.
  * @module
  */
-import type { RecoverOptions, StatusDocument } from "../client/mod.ts";
+import type { RecoverOptions, Status } from "../client/mod.ts";
 import type { CallCommandName } from "../config/call_commands.ts";
 import { since } from "../util/errors.ts";
 import { conformance } from "./conformance.ts";
@@ -110,7 +110,7 @@ async function status(
   return true;
 }
 
-function statusText(document: StatusDocument): string {
+function statusText(document: Status): string {
   const { state, settled, generation, version, runtime, operation, lease } =
     document;
   const { lastRecovery, owedThaws } = document;

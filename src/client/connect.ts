@@ -3,7 +3,7 @@
  * @module
  */
 import type { Socket } from "node:net";
-import type { ByteStream } from "../runtime/types.ts";
+import type { ByteStream } from "../util/byte_stream.ts";
 import { errorText } from "../util/errors.ts";
 import { within } from "../util/within.ts";
 import { nodeDns, nodeNet } from "../util/lazy_builtins.ts";

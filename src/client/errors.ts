@@ -2,7 +2,7 @@
  * The errors of the client.
  * @module
  */
-import type { ProblemDocument } from "../http/routes/documents.ts";
+import type { Problem } from "./types.ts";
 
 /** The agent cannot be reached or does not reply in time, or the reply is none of an agent. */
 export class UnreachableError extends Error {
@@ -15,12 +15,12 @@ export class RefusedError extends Error {
   /** The status of the reply. */
   readonly status: number;
   /** The problem document; undefined if the reply has none. */
-  readonly problem: ProblemDocument | undefined;
+  readonly problem: Problem | undefined;
 
   constructor(
     message: string,
     status: number,
-    problem: ProblemDocument | undefined,
+    problem: Problem | undefined,
   ) {
     super(message);
     this.status = status;

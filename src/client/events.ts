@@ -2,13 +2,7 @@
  * Reads server-sent events (WHATWG HTML, 9.2).
  * @module
  */
-
-/** The state of the agent, as an event tells it. */
-export interface StateEvent {
-  readonly state: string;
-  readonly operation?: string;
-  readonly generation: number;
-}
+import type { StateEvent } from "./types.ts";
 
 /** The data of the events `state` in a body. */
 export async function* stateEvents(

@@ -3,7 +3,7 @@
  * transport, and hides how long a connection took.
  * @module
  */
-import type { ByteStream } from "../runtime/types.ts";
+import type { ByteStream } from "../util/byte_stream.ts";
 import { UnreachableError } from "./errors.ts";
 
 /** A request. */

@@ -3,19 +3,11 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import type * as v from "valibot";
-import type {
-  Health,
-  PrepareReportDocument,
-  RecoverReply,
-  StatusDocument,
-} from "../http/routes/documents.ts";
-import type { PrepareBody, RecoverBody } from "../http/routes/schemas.ts";
 import { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
-import type { ByteStream } from "../runtime/types.ts";
+import type { ByteStream } from "../util/byte_stream.ts";
 import { connect, type ConnectVsock } from "./connect.ts";
 import { UnreachableError } from "./errors.ts";
-import { type StateEvent, stateEvents } from "./events.ts";
+import { stateEvents } from "./events.ts";
 import { exchange, type HttpRequest, textOf } from "./http.ts";
 import {
   type AnyReply,
@@ -23,22 +15,22 @@ import {
   noReplyOfLull,
   requireStatus,
 } from "./reply.ts";
+import type {
+  Health,
+  PrepareOptions,
+  PrepareReport,
+  RecoverOptions,
+  RecoverReply,
+  StateEvent,
+  Status,
+} from "./types.ts";
 
 export { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
-export type { ByteStream } from "../runtime/types.ts";
+export type { ByteStream } from "../util/byte_stream.ts";
 export type { ConnectVsock } from "./connect.ts";
 export { RefusedError, UnreachableError } from "./errors.ts";
-export type { StateEvent } from "./events.ts";
 export type { AnyReply } from "./reply.ts";
-
-/** What a prepare asks for. */
-export type PrepareOptions = Omit<v.InferInput<typeof PrepareBody>, "wait">;
-/** What a host tells the recovery. */
-export type RecoverOptions = v.InferInput<typeof RecoverBody>;
-/** The replies. */
-export type HealthReply = v.InferOutput<typeof Health>;
-export type RecoverReplyDocument = v.InferOutput<typeof RecoverReply>;
-export type { PrepareReportDocument, StatusDocument };
+export type * from "./types.ts";
 
 /** How to reach the agent. */
 export interface ClientOptions {
@@ -81,17 +73,17 @@ export class LullClient {
   /** Quiesces the guest and waits for the settle: after this, pause the machine. */
   async prepareSettled(
     options: PrepareOptions = {},
-  ): Promise<PrepareReportDocument> {
+  ): Promise<PrepareReport> {
     const body = { ...options, wait: "settled" };
     const { text } = await this.#call("POST", "/snapshot/prepare", body);
-    return documentOf<PrepareReportDocument>(text, "settled");
+    return documentOf<PrepareReport>(text, "settled");
   }
 
   /**
    * Recovers the guest, with the host's time, the time of one way to the guest and back, and fresh
    * entropy, unless the options have them.
    */
-  async recover(options: RecoverOptions = {}): Promise<RecoverReplyDocument> {
+  async recover(options: RecoverOptions = {}): Promise<RecoverReply> {
     const path = "/snapshot/recover";
     const { text } = await this.#call("POST", path, (roundTripMs) => ({
       hostTime: Date.now(),
@@ -99,19 +91,19 @@ export class LullClient {
       entropy: randomBytes(ENTROPY_BYTES).toString("base64"),
       ...options,
     }));
-    return documentOf<RecoverReplyDocument>(text, "recovered");
+    return documentOf<RecoverReply>(text, "recovered");
   }
 
   /** Checks health. The first check after a prepare recovers the guest. */
-  async health(): Promise<HealthReply> {
+  async health(): Promise<Health> {
     const { text } = await this.#call("GET", "/health");
-    return documentOf<HealthReply>(text, "version");
+    return documentOf<Health>(text, "version");
   }
 
   /** Reads the status; changes nothing. */
-  async status(): Promise<StatusDocument> {
+  async status(): Promise<Status> {
     const { text } = await this.#call("GET", "/snapshot");
-    return documentOf<StatusDocument>(text, "runtime");
+    return documentOf<Status>(text, "runtime");
   }
 
   /** Reads the metrics, as OpenMetrics text. */

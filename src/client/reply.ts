@@ -2,8 +2,8 @@
  * Checks that a reply is one of Lull's agent: another server may listen at the address.
  * @module
  */
-import type { ProblemDocument } from "../http/routes/documents.ts";
 import { RefusedError, UnreachableError } from "./errors.ts";
+import type { Problem } from "./types.ts";
 
 /** A reply of any status. */
 export interface AnyReply {
@@ -23,9 +23,7 @@ export function requireStatus(
   if (status === expected) return;
   if (status < 400) throw noReplyOfLull(`status ${status}`);
   const isProblem = headers.get("content-type")?.includes("problem+json");
-  const problem = isProblem
-    ? documentOf<ProblemDocument>(text, "type")
-    : undefined;
+  const problem = isProblem ? documentOf<Problem>(text, "type") : undefined;
   const why = problem?.detail ?? problem?.title ?? "no problem document";
   throw new RefusedError(
     `The agent replied ${status}: ${why}`,

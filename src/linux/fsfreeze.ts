@@ -9,7 +9,7 @@ import {
   lastError,
   type Libc,
   requireSymbol,
-  SystemCallError,
+  type SystemCallError,
 } from "./libc.ts";
 import { mountOfDescriptor } from "./mountinfo.ts";
 

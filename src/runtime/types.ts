@@ -3,6 +3,7 @@
  * these folders use the globals `Bun` and `Deno`.
  * @module
  */
+import type { ByteStream } from "../util/byte_stream.ts";
 
 /** C types that Lull passes to libc. `buffer` is a pointer to the bytes of a typed array. */
 export type CType = "i32" | "u32" | "usize" | "buffer" | "pointer" | "void";
@@ -117,14 +118,6 @@ export interface FileWatch {
    * Rejects with an error that has a `code`; may be called again after that.
    */
   next(): Promise<void>;
-}
-
-/** A connection: bytes in both directions. */
-export interface ByteStream {
-  /** The bytes of the peer until its end; rejects with the error of the connection. */
-  readonly chunks: AsyncIterable<Uint8Array>;
-  write(bytes: Uint8Array): void;
-  close(): void;
 }
 
 /** The adapter. It is chosen once, at start. */

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Kind } from "../../src/lifecycle/request.ts";
 import { until } from "../support/until.ts";
-import { type Image } from "../vm/support/image.ts";
+import type { Image } from "../vm/support/image.ts";
 import type { Machine } from "../vm/support/machine.ts";
 import { distDir } from "../vm/support/paths.ts";
 import { which } from "../vm/support/run.ts";

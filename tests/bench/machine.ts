@@ -6,7 +6,7 @@
 import { accelerator } from "../vm/support/accel.ts";
 import { ensureDeps } from "../vm/support/deps.ts";
 import {
-  Machine,
+  type Machine,
   removeSnapshot,
   type Snapshot,
 } from "../vm/support/machine.ts";

@@ -5,7 +5,7 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Mount, readMounts } from "../../src/linux/mountinfo.ts";
-import { MountSyncer, SyncError } from "../../src/linux/mount_syncer.ts";
+import { MountSyncer, type SyncError } from "../../src/linux/mount_syncer.ts";
 import { HungMount, withoutFuse } from "../support/hung_mount.ts";
 import { realLibc } from "../support/libc.ts";
 import { FakeThreads } from "../support/threads.ts";

@@ -2,7 +2,7 @@
  * Connections of vsock: a system call connects, and Bun's sockets read and write.
  * @module
  */
-import type { ByteStream } from "../types.ts";
+import type { ByteStream } from "../../util/byte_stream.ts";
 
 /** Connects to a vsock port of the machine with that CID. Blocks until it is connected. */
 export async function connectVsock(

@@ -2,7 +2,7 @@
  * Connections of vsock, by Deno's own API.
  * @module
  */
-import type { ByteStream } from "../types.ts";
+import type { ByteStream } from "../../util/byte_stream.ts";
 
 /** Connects to a vsock port of the machine with that CID. */
 export async function connectVsock(

@@ -14,7 +14,7 @@ import {
   stepOf,
 } from "./agent.ts";
 import { assertRecovered } from "./checks.ts";
-import { Fleet, KEEP_MEMORY } from "./fleet.ts";
+import { type Fleet, KEEP_MEMORY } from "./fleet.ts";
 import { agentPid, assertRightTime, draws, forksNoticed } from "./guest.ts";
 import { type GuestKind, GUESTS } from "./guests.ts";
 import type { Machine } from "./machine.ts";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { until } from "../../support/until.ts";
 import { health, LIMIT, prepareSettled, RawConnection } from "./agent.ts";
 import { restoreAndCheck } from "./checks.ts";
-import { type Fleet } from "./fleet.ts";
+import type { Fleet } from "./fleet.ts";
 import { agentPid, established, type GuestSocket, sockets } from "./guest.ts";
-import { type Machine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
 import { AGENT_PORT } from "./hardware.ts";
 
 /** Milliseconds that a connection must have stayed open to be one that stays. */

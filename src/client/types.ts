@@ -1,0 +1,232 @@
+/**
+ * The types of requests and replies. `make client-types` made this file from the schemas.
+ * @module
+ */
+
+/** What a prepare asks for. */
+export interface PrepareOptions {
+  /** Seconds of guest time after which the guest recovers on its own. */
+  readonly lease?: number;
+  /** Id of the operation; the agent makes one if none is given. */
+  readonly operation?: string;
+  /** Kind of snapshot. full: the whole memory is stored. diff: what changed is stored. disk: the memory is thrown away. */
+  readonly kind?: "full" | "diff" | "disk";
+}
+
+/** What a host tells the recovery. */
+export interface RecoverOptions {
+  /** Id of the operation to recover; any operation if none is given. */
+  readonly operation?: string;
+  /** How the operation ended, as the host knows it. */
+  readonly outcome?: "restored" | "resumed" | "aborted";
+  /** The host's wall clock at the time of this call. */
+  readonly hostTime?: number | string;
+  /** Round-trip time of a call; half of it is added to the time. */
+  readonly roundTripMs?: number;
+  /** Bytes that no other fork gets, for the random pool. */
+  readonly entropy?: string;
+  /** Reply with 503, to health checks too, until the random pool is new. */
+  readonly requireEntropy?: boolean;
+  readonly network?: NetworkIdentity;
+}
+
+/** The addresses and names of a fork. At least one beside the interface is given. */
+export interface NetworkIdentity {
+  /** The default is the interface of the default route. */
+  readonly interface?: string;
+  /** Replaces the IPv4 addresses of the interface. */
+  readonly address?: string;
+  /** The default route. */
+  readonly gateway?: string;
+  /** The name servers of /etc/resolv.conf. */
+  readonly dns?: readonly string[];
+  readonly mac?: string;
+  readonly hostname?: string;
+}
+
+/** The reply of a health check. */
+export interface Health {
+  readonly version: string;
+  readonly state:
+    | "running"
+    | "preparing"
+    | "quiesced"
+    | "undoing"
+    | "recovering";
+  readonly generation: number;
+}
+
+/** The status document. */
+export interface Status {
+  readonly version: string;
+  readonly runtime: {
+    readonly name: string;
+    readonly version: string;
+  };
+  readonly state:
+    | "running"
+    | "preparing"
+    | "quiesced"
+    | "undoing"
+    | "recovering";
+  readonly generation: number;
+  /** The machine may be paused: the settle has ended, and no mount has thawed by itself since. */
+  readonly settled: boolean;
+  readonly keepAlive: boolean;
+  readonly lease: {
+    readonly seconds: number;
+    /** Seconds of guest time left. */
+    readonly left: number;
+  };
+  readonly operation?: PrepareReport;
+  readonly lastRecovery?: RecoveryReport;
+  /** Repairs after the recovery, when the host sent its data. */
+  readonly late?: readonly StepReport[];
+  readonly repaired?: readonly Repaired[];
+  /** Hooks whose thaw failed. A program gets it when it registers again. */
+  readonly owedThaws?: readonly string[];
+  /** Memory that a recovery needs, after the settle, with --publish-working-set. Only for callers outside of the guest that may prepare. */
+  readonly workingSet?: {
+    /** Bytes of a page. */
+    readonly pageSize: number;
+    readonly ranges: readonly (readonly [number, number])[];
+  };
+  readonly ports?: {
+    readonly state: string;
+    readonly ports: readonly {
+      readonly port: number;
+      readonly targets: readonly string[];
+      readonly listening: boolean;
+      readonly error?: string;
+    }[];
+  };
+}
+
+/** The report of a prepare. */
+export interface PrepareReport {
+  readonly operation: string;
+  /** Kind of snapshot. Steps that it leaves out are skipped, with the reason. */
+  readonly kind: "full" | "diff" | "disk";
+  readonly settled: boolean;
+  readonly quiescedMs?: number;
+  readonly settledMs?: number;
+  readonly steps: readonly StepReport[];
+  readonly trace?: TraceReport;
+}
+
+/** The reply of a recover. */
+export interface RecoverReply {
+  /** False if there was nothing to recover. */
+  readonly recovered: boolean;
+  readonly recovery?: RecoveryReport;
+  /** Repairs after the recovery, when the host sent its data. */
+  readonly late?: readonly StepReport[];
+}
+
+/** The report of a recovery or of the undo of a failed prepare. */
+export interface RecoveryReport {
+  readonly operation: string;
+  readonly kind: "full" | "diff" | "disk";
+  readonly trigger:
+    | "health"
+    | "recover"
+    | "evidence"
+    | "lease"
+    | "signal"
+    | "failure";
+  readonly outcome: "restored" | "resumed" | "expired" | "aborted";
+  readonly generation: number;
+  readonly ms: number;
+  readonly evidence?: Evidence;
+  readonly steps: readonly StepReport[];
+  readonly trace?: TraceReport;
+}
+
+/** The report of a step, an undo or a repair. */
+export interface StepReport {
+  readonly name: string;
+  readonly status: "done" | "skipped" | "failed" | "timeout" | "overtaken";
+  readonly ms: number;
+  readonly effect?: Readonly<Record<string, unknown>>;
+  readonly reason?: string;
+}
+
+/** The evidence of a restore, from the kernel and the clocks. */
+export interface Evidence {
+  readonly conclusive: boolean;
+  readonly restored: boolean;
+  readonly paused: boolean;
+  readonly sources: readonly {
+    readonly name: "vmgenid" | "rtc" | "ptp";
+    readonly available: boolean;
+    readonly reason?: string;
+    readonly finding?: string;
+  }[];
+}
+
+/** The trace of a transition, for a host that exports it. */
+export interface TraceReport {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string;
+  readonly sampled: boolean;
+  readonly spans: readonly {
+    readonly spanId: string;
+    readonly parentId: string;
+    readonly name: string;
+    /** Nanoseconds since 1970. */
+    readonly start: string;
+    /** Nanoseconds since 1970. */
+    readonly end?: string;
+  }[];
+}
+
+/** A change that a killed agent left, and that this one undid at its start. */
+export interface Repaired {
+  readonly kind: string;
+  readonly status: "repaired" | "owed" | "failed" | "corrupt";
+  readonly ms: number;
+  readonly effect?: Readonly<Record<string, unknown>>;
+  /** Hooks that are still owed their thaw. */
+  readonly owed?: readonly string[];
+  readonly reason?: string;
+}
+
+/** A problem document (RFC 9457). */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail?: string;
+  readonly state:
+    | "running"
+    | "preparing"
+    | "quiesced"
+    | "undoing"
+    | "recovering";
+  readonly errors?: readonly {
+    readonly path: string;
+    readonly expected: string;
+  }[];
+  readonly report?: {
+    readonly prepare: PrepareReport;
+    readonly undo: RecoveryReport;
+  };
+  readonly recovery?: RecoveryReport;
+  /** Repairs after the recovery, when the host sent its data. */
+  readonly late?: readonly StepReport[];
+  /** The fields of the call that were not applied. */
+  readonly fields?: readonly string[];
+}
+
+/** The state of the agent, as an event tells it. */
+export interface StateEvent {
+  readonly state:
+    | "running"
+    | "preparing"
+    | "quiesced"
+    | "undoing"
+    | "recovering";
+  /** The operation under way, or the last one. */
+  readonly operation?: string;
+  readonly generation: number;
+}
