@@ -42,18 +42,27 @@ export class Raw {
   }
 
   /** Connects through the unix socket of a hypervisor's vsock device, as Firecracker has it. */
-  static async openVsock(path: string, port: number): Promise<Raw> {
+  static async openVsock(
+    path: string,
+    port: number,
+    limitMs = 30_000,
+  ): Promise<Raw> {
     const raw = new Raw(net.connect(path));
     raw.send(`CONNECT ${port}\n`);
-    await until("the device's OK", () => {
-      if (raw.closed) {
-        throw new Error(`Cannot connect to port ${port}: the device refused`);
-      }
-      const end = raw.#received.indexOf("\n");
-      if (end < 0) return false;
-      raw.#received = raw.#received.slice(end + 1);
-      return true;
-    });
+    try {
+      await until("the device's OK", () => {
+        if (raw.closed) {
+          throw new Error(`Cannot connect to port ${port}: the device refused`);
+        }
+        const end = raw.#received.indexOf("\n");
+        if (end < 0) return false;
+        raw.#received = raw.#received.slice(end + 1);
+        return true;
+      }, limitMs);
+    } catch (error) {
+      raw.destroy();
+      throw error;
+    }
     return raw;
   }
 

@@ -47,6 +47,9 @@ export async function loadVsock(machine: Machine): Promise<void> {
 /** The CID of every guest here: the devices are processes of their own. */
 export const GUEST_CID = 3;
 
+/** Milliseconds for an answer, before another request is sent. */
+const ANSWER_MS = 3000;
+
 let plugged = 0;
 
 /** A vsock device in a running machine. */
@@ -98,8 +101,8 @@ export class VsockDevice implements AsyncDisposable {
   }
 
   /** Opens a connection to the agent. */
-  open(): Promise<Raw> {
-    return Raw.openVsock(this.path, AGENT_PORT);
+  open(limitMs = LIMIT): Promise<Raw> {
+    return Raw.openVsock(this.path, AGENT_PORT, limitMs);
   }
 
   /** Sends one request on a connection of its own. */
@@ -119,11 +122,17 @@ export class VsockDevice implements AsyncDisposable {
     }
   }
 
+  /** The device loses a request that comes before the guest has found the device. */
   async #answers(): Promise<boolean> {
+    let raw: Raw | undefined;
     try {
-      return (await this.ask("GET", "/snapshot")).status === 200;
+      raw = await this.open(ANSWER_MS);
+      raw.request("GET", "/snapshot");
+      return (await raw.response(ANSWER_MS)).status === 200;
     } catch {
-      return false; // the guest has not found the device yet
+      return false;
+    } finally {
+      raw?.destroy();
     }
   }
 
