@@ -48,7 +48,7 @@ node_modules/.installed: deno.json deno.lock | $(TOOLS)/deno
 
 tools: $(TOOLS)/deno $(TOOLS)/bun node_modules/.installed ## Install the pinned Deno and Bun, and the packages.
 
-demo: build ## Show one round in a machine, with a snapshot and two forks; MODE=native needs no machine.
+demo: build ## Show one round in a machine, with a snapshot and two forks; KEEP=1 keeps a fork, MODE=native needs no machine.
 	@bun run tests/demo/main.ts
 
 # On Bun: under `deno run --watch`, an agent that ends leaves the watcher running.
@@ -178,7 +178,7 @@ suite/%: build
 
 test: build ## Run the unit tests and the HTTP contract, on Deno and Bun.
 	@echo "Running the unit tests on Deno and on Bun, then the contract tests; about four minutes."
-	@$(TOGETHER) test-deno test-bun suite/contract/deno suite/contract/bun
+	@$(TOGETHER) --jobs=3 test-deno test-bun suite/contract/deno suite/contract/bun
 
 test-deno: build
 	@mkdir -p $(JUNIT)

@@ -3,6 +3,7 @@
  * check health.
  */
 import { randomBytes } from "node:crypto";
+import process from "node:process";
 import { until } from "../support/until.ts";
 import { accelerator } from "../vm/support/accel.ts";
 import { bootUp } from "../vm/support/boot.ts";
@@ -125,10 +126,28 @@ export async function machineDemo(say: (line: string) => void): Promise<void> {
       `\nSnapshot: ${mebibytes(before.bytes)} as it was, ` +
         `${mebibytes(prepared.bytes)} prepared: ${saved.toFixed(0)} % smaller.`,
     );
+    if (process.env.KEEP) await keep(forks[0], say);
   } finally {
     await Promise.all(machines.map((machine) => machine.kill()));
     snapshots.forEach(removeSnapshot);
   }
+}
+
+/** Lets the fork run until a signal, so that a user can call it. */
+async function keep(
+  fork: Machine,
+  say: (line: string) => void,
+): Promise<void> {
+  say(`\nFork 1 runs until Ctrl-C. Call it from a second terminal:`);
+  for (const call of ["prepare", "status", "recover"]) {
+    say(`  dist/lull ${call} --url ${fork.url}`);
+  }
+  // A promise alone does not keep the process running.
+  const timer = setInterval(() => {}, 60_000);
+  await new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, resolve);
+  });
+  clearInterval(timer);
 }
 
 async function ask<T>(

@@ -115,6 +115,14 @@ export function vsockSuite(variant: Variant): void {
       // A program of the guest does not undo it.
       assert.match(await askInside(machine, 1, "GET /health"), / 200 /);
       assert.equal((await health(machine)).generation, generation + 1);
+
+      // A whole round by the client, over the host's device.
+      const url = `--url=fc:${device.path}:${AGENT_PORT}`;
+      for (const call of [["prepare"], ["recover", "--outcome=resumed"]]) {
+        const { code, stderr } = runLull([...call, url]);
+        assert.equal(code, 0, stderr);
+      }
+      assert.equal((await health(machine)).generation, generation + 2);
     });
 
     fleet.test("two forks recover over vsock, with no network before", async () => {
