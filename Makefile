@@ -166,9 +166,9 @@ UNIT = $(shell find tests -name '*.test.ts' -not -path 'tests/vm/*' -not -path '
 JUNIT := dist/junit
 BUN_TEST := bun test --timeout 180000 --reporter=junit --reporter-outfile=$(JUNIT)
 
-# Suites run three at a time, because they wait for most of their time. Each one's
-# output comes as a whole, at its end.
-TOGETHER := $(MAKE) --jobs=3 --output-sync=target --no-print-directory
+# Suites run two at a time, because they wait for most of their time. Each one's output
+# comes as a whole, at its end.
+TOGETHER := $(MAKE) --jobs=2 --output-sync=target --no-print-directory
 TARGETS ?= deno bun binary
 
 # One suite on one target: suite/contract/deno, suite/faults/binary.
@@ -178,7 +178,7 @@ suite/%: build
 
 test: build ## Run the unit tests and the HTTP contract, on Deno and Bun.
 	@echo "Running the unit tests on Deno and on Bun, then the contract tests; about four minutes."
-	@$(TOGETHER) test-deno test-bun suite/contract/deno suite/contract/bun
+	@$(TOGETHER) --jobs=3 test-deno test-bun suite/contract/deno suite/contract/bun
 
 test-deno: build
 	@mkdir -p $(JUNIT)
