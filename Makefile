@@ -177,8 +177,8 @@ suite/%: build
 	@$(BUN_TEST)/$(subst /,-,$*).xml tests/$(subst faults/,faults/real/,$*).test.ts
 
 test: build ## Run the unit tests and the HTTP contract, on Deno and Bun.
-	@echo "Running the unit tests on Deno and on Bun, then the contract tests; about four minutes."
-	@$(TOGETHER) --jobs=3 test-deno test-bun suite/contract/deno suite/contract/bun
+	@echo "Running the unit tests on Deno and on Bun, then the contract tests; about five minutes."
+	@$(TOGETHER) test-deno test-bun suite/contract/deno suite/contract/bun
 
 test-deno: build
 	@mkdir -p $(JUNIT)
