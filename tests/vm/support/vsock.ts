@@ -96,6 +96,10 @@ export class VsockDevice implements AsyncDisposable {
       return device;
     } catch (error) {
       child.kill("SIGKILL");
+      const { stdout } = await machine.exec(
+        "dmesg | tail -20; ls /sys/bus/pci/devices /sys/bus/virtio/devices; lsmod | grep vsock; cat /proc/net/vsock 2>/dev/null",
+      );
+      console.error(`The guest after a device that did not answer:\n${stdout}`);
       throw error;
     }
   }
