@@ -4,45 +4,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Done } from "../../src/lifecycle/step.ts";
-import { MountFreezer } from "../../src/linux/mount_freezer.ts";
 import {
   mountOf,
   parseMountinfo,
   readMounts,
 } from "../../src/linux/mountinfo.ts";
-import { loadRuntime } from "../../src/runtime/mod.ts";
-import {
-  type FreezeMountsOptions,
-  freezeMountsStep,
-} from "../../src/steps/freeze_mounts.ts";
+import type { FreezeMountsOptions } from "../../src/steps/freeze_mounts.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
-import { fakeJournal, recoveryContext, stepContext } from "../support/hooks.ts";
+import { recoveryContext, stepContext } from "../support/hooks.ts";
+import { freezeStep } from "./freeze_step.ts";
 
 const skip = withoutDisks();
-const runtime = await loadRuntime();
-const workerUrl = new URL(
-  "../../src/linux/freezer_worker.ts",
-  import.meta.url,
-);
-
-function start(
-  more: Partial<FreezeMountsOptions> = {},
-) {
-  const journal = fakeJournal();
-  const errors: unknown[] = [];
-  const step = freezeMountsStep({
-    mounts: [],
-    all: true,
-    holdLog() {},
-    holdMs: 10_000,
-    needed: () => [],
-    journal,
-    freezer: () => new MountFreezer({ runtime, workerUrl }),
-    onError: (error) => errors.push(error),
-    ...more,
-  });
-  return { step, journal, errors };
-}
 
 /** A root, a disk, a partition that cannot be frozen, and what is never frozen. */
 const DISKS = [
@@ -72,7 +44,7 @@ describe("for kind disk, if no mount is named", () => {
   test("all writable disks are frozen, the last one first", async () => {
     const asked: unknown[] = [];
     const said: string[] = [];
-    const { step, journal } = start({
+    const { step, journal } = freezeStep([], {
       readMounts: () => parseMountinfo(DISKS),
       holdLog: () => said.push("hold"),
       freezer: () => ({
@@ -119,7 +91,7 @@ describe("for kind disk, if no mount is named", () => {
       ]
     ) {
       const ended: boolean[] = [];
-      const { step, journal } = start({
+      const { step, journal } = freezeStep([], {
         readMounts: () => parseMountinfo(DISKS),
         needed: () => [{ path, what: "the runtime directory" }],
         freezer: () => ({
@@ -137,10 +109,13 @@ describe("for kind disk, if no mount is named", () => {
   });
 
   test("it can be turned off, and a guest may have no disk", async () => {
-    assert.deepEqual(await start({ all: false }).step.quiesce(disk()), {
-      skipped: "turned off by freezeAllMounts=false",
-    });
-    const { step } = start({
+    assert.deepEqual(
+      await freezeStep([], { all: false }).step.quiesce(disk()),
+      {
+        skipped: "turned off by freezeAllMounts=false",
+      },
+    );
+    const { step } = freezeStep([], {
       readMounts: () => parseMountinfo("27 1 0:3 / / rw - tmpfs none rw\n"),
       freezer: () => NO_FREEZER,
     });
@@ -154,7 +129,7 @@ describe(`real mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
   test("one whose kind cannot be frozen is left alone if no mount is named", async () => {
     using disk = new TestDisk();
     const { device } = mountOf("/proc", readMounts());
-    const { step } = start({
+    const { step } = freezeStep([], {
       readMounts: () => [
         // As if procfs were on a disk: the kernel refuses to freeze it.
         ...parseMountinfo(`22 27 ${device} / /proc rw - btrfs none rw\n`),

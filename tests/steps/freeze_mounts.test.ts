@@ -7,46 +7,19 @@ import { describe, test } from "node:test";
 import type { Done } from "../../src/lifecycle/step.ts";
 import type { Thawed } from "../../src/linux/freezer_messages.ts";
 import { loadLibc } from "../../src/linux/libc.ts";
-import { MountFreezer } from "../../src/linux/mount_freezer.ts";
 import { mountOf, readMounts } from "../../src/linux/mountinfo.ts";
 import { MountSyncer } from "../../src/linux/mount_syncer.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
-import {
-  type FreezeMountsOptions,
-  freezeMountsStep,
-  thawMounts,
-} from "../../src/steps/freeze_mounts.ts";
+import type { FreezeMountsOptions } from "../../src/steps/freeze_mounts.ts";
+import { thawMounts } from "../../src/steps/frozen_mounts.ts";
 import { owe } from "../support/cleanup.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
-import { fakeJournal, recoveryContext, stepContext } from "../support/hooks.ts";
+import { recoveryContext, stepContext } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
+import { freezeStep, realFreezer } from "./freeze_step.ts";
 
 const skip = withoutDisks();
 const runtime = await loadRuntime();
-const workerUrl = new URL(
-  "../../src/linux/freezer_worker.ts",
-  import.meta.url,
-);
-
-function start(
-  mounts: string[],
-  more: Partial<FreezeMountsOptions> = {},
-) {
-  const journal = fakeJournal();
-  const errors: unknown[] = [];
-  const step = freezeMountsStep({
-    mounts,
-    all: true,
-    holdLog() {},
-    holdMs: 10_000,
-    needed: () => [],
-    journal,
-    freezer: () => new MountFreezer({ runtime, workerUrl }),
-    onError: (error) => errors.push(error),
-    ...more,
-  });
-  return { step, journal, errors };
-}
 
 function bind(from: string, to: string): void {
   const { status, stderr } = spawnSync("mount", ["--bind", from, to]);
@@ -60,14 +33,14 @@ function freezerOf(...disks: TestDisk[]) {
     const { device } = mountOf(mountPoint, all);
     return { mountPoint, device };
   });
-  return { mounts, freezer: new MountFreezer({ runtime, workerUrl }) };
+  return { mounts, freezer: realFreezer() };
 }
 
 const thawedBy = async (done: Done) =>
   await done.undo!(recoveryContext()) as Thawed;
 
 test("without a mount there is nothing to do", async () => {
-  assert.deepEqual(await start([]).step.quiesce(stepContext()), {
+  assert.deepEqual(await freezeStep([]).step.quiesce(stepContext()), {
     skipped: "no mount was named",
   });
 });
@@ -77,7 +50,7 @@ describe("a thread that does not answer", () => {
     const calls: string[] = [];
     let free = () => {};
     let asked = 0;
-    const { step, journal, errors } = start(["/"], {
+    const { step, journal, errors } = freezeStep(["/"], {
       freezer: () => ({
         freeze: () => Promise.reject(new Error("not done within 9 ms")),
         thaw(limitMs) {
@@ -148,7 +121,7 @@ describe("a path that does not answer", () => {
 
   test("is given up with the signal, and waited for by one thread", async () => {
     const { calls, freezer, free } = stuckFreezer();
-    const { step, journal, errors } = start(["/no/mount"], {
+    const { step, journal, errors } = freezeStep(["/no/mount"], {
       freezer: () => freezer,
     });
     const abort = new AbortController();
@@ -175,7 +148,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     using disk = new TestDisk();
     const writer = disk.writer();
     await until("the writer", () => writer.count() > 10);
-    const { step, journal } = start([disk.mountPoint]);
+    const { step, journal } = freezeStep([disk.mountPoint]);
     const done = await step.quiesce(stepContext()) as Done;
     console.log(`a mount frozen in ${done.effect.ms} ms`);
     assert.deepEqual(done.effect.frozen, [disk.mountPoint]);
@@ -193,7 +166,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     using outer = new TestDisk();
     using inner = new TestDisk(outer.mountPoint);
     // named in the other order, and twice
-    const { step } = start([
+    const { step } = freezeStep([
       outer.mountPoint,
       inner.mountPoint,
       outer.mountPoint,
@@ -206,7 +179,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
 
   test("thaw by themselves when they are held too long", async () => {
     using disk = new TestDisk();
-    const { step, journal } = start([disk.mountPoint], { holdMs: 3000 });
+    const { step, journal } = freezeStep([disk.mountPoint], { holdMs: 3000 });
     const done = await step.quiesce(stepContext()) as Done;
     assert.ok(await disk.frozen());
     assert.ok(await disk.takesWrites(), "once it has thawed");
@@ -220,7 +193,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
   test("what the guest froze itself is left so (EBUSY)", async () => {
     using disk = new TestDisk();
     disk.ask("-f");
-    const { step, journal } = start([disk.mountPoint]);
+    const { step, journal } = freezeStep([disk.mountPoint]);
     const done = await step.quiesce(stepContext()) as Done;
     assert.deepEqual(done.effect.alreadyFrozen, [disk.mountPoint]);
     assert.deepEqual(journal.written.get("mounts"), { mounts: [] });
@@ -231,7 +204,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
 
   test("what the guest thawed itself is no failure (EINVAL)", async () => {
     using disk = new TestDisk();
-    const { step } = start([disk.mountPoint]);
+    const { step } = freezeStep([disk.mountPoint]);
     const done = await step.quiesce(stepContext()) as Done;
     disk.ask("-u");
     assert.deepEqual((await thawedBy(done)).notFrozen, [disk.mountPoint]);
@@ -240,7 +213,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
   test("one that cannot be frozen leaves none frozen", async () => {
     using disk = new TestDisk();
     // /proc was mounted before, so it comes last
-    const { step, journal, errors } = start(["/proc", disk.mountPoint]);
+    const { step, journal, errors } = freezeStep(["/proc", disk.mountPoint]);
     await assert.rejects(
       async () => await step.quiesce(stepContext()),
       /^Error: Cannot freeze \/proc: its kind of filesystem cannot be frozen$/,
@@ -252,7 +225,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
 
   test("one that the agent writes is refused before anything is frozen", async () => {
     using disk = new TestDisk();
-    const { step, journal } = start([disk.mountPoint], {
+    const { step, journal } = freezeStep([disk.mountPoint], {
       needed: () => [{ path: disk.mountPoint, what: "the runtime directory" }],
     });
     await assert.rejects(

@@ -9,6 +9,7 @@ import {
   prepareSettled,
   recover,
   recovered,
+  restartAgent,
   status,
   stepOf,
 } from "./support/agent.ts";
@@ -100,14 +101,7 @@ describe("a Debian guest with systemd and databases", () => {
 
     await prepareSettled(machine);
     assert.ok(await isSliceFrozen(machine));
-    const before = await agentPid(machine);
-    await machine.sh(`kill -9 ${before}`);
-    await until(
-      "another agent",
-      async () => ![0, before].includes(await agentPid(machine)),
-      LIMIT,
-    );
-    await machine.ready();
+    await restartAgent(machine, "KILL");
     assert.equal(await isSliceFrozen(machine), false);
     await assertUnitsUp(machine);
 

@@ -2,7 +2,13 @@ import type { ProblemDocument } from "../../src/http/routes/documents.ts";
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { until } from "../support/until.ts";
-import { health, LIMIT, prepareSettled, status } from "./support/agent.ts";
+import {
+  health,
+  LIMIT,
+  prepareSettled,
+  restartAgent,
+  status,
+} from "./support/agent.ts";
 import { Fleet, say } from "./support/fleet.ts";
 import { agentPid } from "./support/guest.ts";
 import { addHook, called, FAIL, HANG, removeHook } from "./support/hooks.ts";
@@ -163,14 +169,7 @@ describe("a machine whose workload takes part", () => {
 
   /** kill -9, then waits for the agent that init starts in its place. */
   async function killAgent(machine: Machine): Promise<void> {
-    const before = await agentPid(machine);
-    await machine.sh(`kill -9 ${before}`);
-    await until(
-      "the end of the agent",
-      async () => (await machine.exec(`test -d /proc/${before}`)).code !== 0,
-      LIMIT,
-    );
-    await machine.ready();
+    await restartAgent(machine, "KILL");
     // It undoes before it listens: what follows is so as soon as it answers.
     assert.equal(await isFrozen(machine), false);
     assert.ok(await takesWrites(machine));

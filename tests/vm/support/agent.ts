@@ -170,3 +170,18 @@ export async function configure(
   );
   await machine.ready();
 }
+
+/** Ends the agent by a signal, and waits for the agent that init starts in its place. */
+export async function restartAgent(
+  machine: Machine,
+  signal: "TERM" | "KILL",
+): Promise<void> {
+  const before = await agentPid(machine);
+  await machine.sh(`kill -s ${signal} ${before}`);
+  await until(
+    "the end of the agent",
+    async () => (await machine.exec(`test -d /proc/${before}`)).code !== 0,
+    LIMIT,
+  );
+  await machine.ready();
+}

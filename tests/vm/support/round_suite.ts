@@ -10,6 +10,7 @@ import {
   prepareSettled,
   recover,
   recovered,
+  restartAgent,
   status,
   stepOf,
 } from "./agent.ts";
@@ -154,14 +155,7 @@ export function roundSuite(fleet: Fleet, kind: GuestKind, expected: Expected) {
 
     await prepareSettled(machine);
     assert.ok(await isFrozen(machine));
-    const before = await agentPid(machine);
-    await machine.sh(`kill -9 ${before}`);
-    await until(
-      "another agent",
-      async () => ![0, before].includes(await agentPid(machine)),
-      LIMIT,
-    );
-    await machine.ready();
+    await restartAgent(machine, "KILL");
     assert.equal(await isFrozen(machine), false);
     await assertCounts(machine);
     assert.equal((await status(machine)).state, "running");

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runLull } from "../../support/cli.ts";
 import { until } from "../../support/until.ts";
-import { health, LIMIT, stepOf } from "./agent.ts";
+import { health, LIMIT, restartAgent, stepOf } from "./agent.ts";
 import { Fleet, KEEP_MEMORY } from "./fleet.ts";
-import { agentPid, assertRightTime } from "./guest.ts";
+import { assertRightTime } from "./guest.ts";
 import { AGENT_PORT } from "./hardware.ts";
 import type { Variant } from "./image.ts";
 import type { Machine, Snapshot } from "./machine.ts";
@@ -27,18 +27,6 @@ async function askInside(
   return (await machine.sh(
     `printf '${words}' | timeout 30 socat -,ignoreeof VSOCK-CONNECT:${cid}:${AGENT_PORT} | head -n 1`,
   )).trim();
-}
-
-/** Ends the agent; init starts it again. */
-async function restartAgent(machine: Machine): Promise<void> {
-  const before = await agentPid(machine);
-  await machine.sh(`kill ${before}`);
-  await until(
-    "the end of the agent",
-    async () => (await machine.exec(`test -d /proc/${before}`)).code !== 0,
-    LIMIT,
-  );
-  await machine.ready();
 }
 
 /** An agent that listens on vsock, and a host that reaches it only there. */
@@ -67,7 +55,7 @@ export function vsockSuite(variant: Variant): void {
       );
       assert.equal(said.length, 1, stdout);
       await loadVsock(machine);
-      await restartAgent(machine);
+      await restartAgent(machine, "TERM");
       return machine;
     }
 
