@@ -165,7 +165,9 @@ export const CHECKS: readonly ConformanceCheck[] = [
     async run(agent) {
       const { generation } = await agent.status();
       const reply = await agent.post("/snapshot/recover", {
-        ...{ operation: OPERATION, outcome: "resumed", hostTime: Date.now() },
+        operation: OPERATION,
+        outcome: "resumed",
+        hostTime: Date.now(),
       });
       expect(reply, 200);
       const { recovered, recovery } = reply.json();

@@ -2,7 +2,7 @@
  * Reads the values of the flags of a command that calls an agent.
  * @module
  */
-import { ConfigError } from "../config/error.ts";
+import { ConfigError, refuseValue } from "../config/error.ts";
 
 /** The flags of one command. */
 export class Flags {
@@ -37,7 +37,7 @@ export class Flags {
     if (text === undefined) return undefined;
     const found = words.find((word) => word === text);
     if (found !== undefined) return found;
-    throw this.#wrong(name, words.join(" or "), text);
+    refuseValue(`--${name}`, words.join(" or "), text);
   }
 
   /** A number of seconds above 0; undefined if the flag is not given. */
@@ -46,7 +46,7 @@ export class Flags {
     if (text === undefined) return undefined;
     const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
     if (seconds > 0) return seconds;
-    throw this.#wrong(name, "a number of seconds above 0", text);
+    refuseValue(`--${name}`, "a number of seconds above 0", text);
   }
 
   /** A JSON object; undefined if the flag is not given. */
@@ -59,7 +59,7 @@ export class Flags {
         return value;
       }
     } catch { /* no JSON */ }
-    throw this.#wrong(name, "a JSON object", text);
+    refuseValue(`--${name}`, "a JSON object", text);
   }
 
   /** The result of `make`; its TypeError says what is wrong with the flag. */
@@ -69,7 +69,7 @@ export class Flags {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       const expected = error.message.replace(/^.*expected /, "");
-      throw this.#wrong(name, expected, this.text(name) ?? "none");
+      refuseValue(`--${name}`, expected, this.text(name));
     }
   }
 
@@ -77,12 +77,6 @@ export class Flags {
   missing(name: string, value: string): ConfigError {
     return new ConfigError(
       `Cannot run ${this.#command}: expected --${name} ${value}, got none`,
-    );
-  }
-
-  #wrong(name: string, expected: string, text: string): ConfigError {
-    return new ConfigError(
-      `Cannot use --${name}: expected ${expected}, got ${JSON.stringify(text)}`,
     );
   }
 }

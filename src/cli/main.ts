@@ -37,16 +37,15 @@ export async function runCall(
 ): Promise<number> {
   const flags = new Flags(command, given);
   const url = flags.text("url");
-  if (url === undefined) {
-    throw new ConfigError(
-      `Cannot run ${command}: expected --url ADDRESS, got none`,
-    );
-  }
-  const timeoutMs = 1000 * (flags.seconds("timeout") ?? TIMEOUT_MS / 1000);
+  if (url === undefined) throw flags.missing("url", "ADDRESS");
+  const timeoutMs = Math.min(
+    LONGEST_MS,
+    1000 * (flags.seconds("timeout") ?? TIMEOUT_MS / 1000),
+  );
   const tokenFile = flags.text("token");
   const client = flags.check("url", () =>
     new LullClient(url, {
-      timeoutMs: Math.min(timeoutMs, LONGEST_MS),
+      timeoutMs,
       token: tokenFile === undefined ? undefined : readToken(tokenFile),
       connectVsock: (cid, port) => runtime.connectVsock(cid, port),
     }));

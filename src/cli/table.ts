@@ -2,7 +2,7 @@
  * Tables for people: columns of text, and the reports of steps.
  * @module
  */
-import type { StepReport } from "../lifecycle/reports.ts";
+import type { StepReport } from "../client/mod.ts";
 
 /** Makes lines of columns, each as wide as its widest text. */
 export function table(rows: readonly (readonly string[])[]): string {

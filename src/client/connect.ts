@@ -42,7 +42,10 @@ export async function connect(
         if (connectVsock === undefined) {
           throw new Error("this program has no connections of vsock");
         }
-        return await timed(() => connectVsock(address.cid, address.port));
+        return unlessAborted(
+          await timed(() => connectVsock(address.cid, address.port)),
+          signal,
+        );
     }
   } catch (error) {
     const why = signal.aborted ? "the time limit is reached" : errorText(error);
@@ -89,26 +92,36 @@ async function overTcp(
   throw failure;
 }
 
+/** Closes a connection that came after the limit. */
+function unlessAborted(open: Connected, signal: AbortSignal): Connected {
+  if (signal.aborted) open.stream.close();
+  signal.throwIfAborted();
+  return open;
+}
+
 async function timed(open: () => Promise<ByteStream>): Promise<Connected> {
   const start = performance.now();
   const stream = await open();
   return { stream, roundTripMs: performance.now() - start };
 }
 
-function dial(
+/** Connects. Once this resolves, the caller closes the stream at its limit. */
+async function dial(
   to: { readonly path: string } | {
     readonly host: string;
     readonly port: number;
   },
   signal: AbortSignal,
 ): Promise<ByteStream> {
-  return new Promise((resolve, reject) => {
+  signal.throwIfAborted();
+  return await new Promise((resolve, reject) => {
     const socket: Socket = nodeNet().connect(to);
     const abort = () => socket.destroy(new Error("aborted"));
     signal.addEventListener("abort", abort, { once: true });
     socket.once("error", reject);
     socket.once("close", () => signal.removeEventListener("abort", abort));
     socket.once("connect", () => {
+      signal.removeEventListener("abort", abort);
       socket.off("error", reject);
       socket.on("error", () => {}); // `chunks` rejects with it
       socket.setNoDelay(true);
@@ -127,14 +140,20 @@ async function throughDevice(
   signal: AbortSignal,
 ): Promise<ByteStream> {
   const stream = await dial({ path }, signal);
-  stream.write(new TextEncoder().encode(`CONNECT ${port}\n`));
+  const close = () => stream.close();
+  signal.addEventListener("abort", close, { once: true });
   const chunks = stream.chunks[Symbol.asyncIterator]();
   const read: number[] = [];
-  while (!read.includes(10) && read.length < MAX_GREETING) {
-    const next = await chunks.next();
-    // The device closes the connection if no program of the guest listens on the port.
-    if (next.done) throw new Error(`nothing listens on vsock port ${port}`);
-    read.push(...next.value);
+  try {
+    stream.write(new TextEncoder().encode(`CONNECT ${port}\n`));
+    while (!read.includes(10) && read.length < MAX_GREETING) {
+      const next = await chunks.next();
+      // The device closes the connection if no program of the guest listens on the port.
+      if (next.done) throw new Error(`nothing listens on vsock port ${port}`);
+      read.push(...next.value);
+    }
+  } finally {
+    signal.removeEventListener("abort", close);
   }
   const end = read.indexOf(10);
   const greeting = String.fromCharCode(...read.slice(0, end));

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
 import type { ByteStream } from "../util/byte_stream.ts";
-import { connect, type ConnectVsock } from "./connect.ts";
+import { connect, type Connected, type ConnectVsock } from "./connect.ts";
 import { UnreachableError } from "./errors.ts";
 import { stateEvents } from "./events.ts";
 import { exchange, type HttpRequest, textOf } from "./http.ts";
@@ -186,9 +186,7 @@ export class LullClient {
     return reply;
   }
 
-  #connect(signal: AbortSignal): Promise<
-    { readonly stream: ByteStream; readonly roundTripMs: number }
-  > {
+  #connect(signal: AbortSignal): Promise<Connected> {
     return connect(this.#address, signal, this.#options.connectVsock);
   }
 

@@ -18,6 +18,14 @@ export const callFlags = {
   json: { description: "Print JSON." },
 } as const satisfies Record<string, CommandFlag>;
 
+/** What the flags of these commands mean, in lines of at most 76 characters. */
+export const callNotes: readonly string[] = [
+  "ADDRESS is http://HOST:PORT, unix:PATH, vsock:CID:PORT or fc:PATH:PORT.",
+  "fc is the unix socket of a vsock device of Firecracker or Cloud Hypervisor.",
+  "Exit codes: 0 done; 1 the agent refused or undid it, or the guest did not get",
+  "the state in time; 2 wrong usage; 3 no agent is reached or replies in time.",
+];
+
 /** The commands, except for those that call no agent. */
 export const callCommands = {
   prepare: {

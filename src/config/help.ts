@@ -2,7 +2,7 @@
  * What `lull --help` prints.
  * @module
  */
-import { callFlags, isCallCommand } from "./call_commands.ts";
+import { callFlags, callNotes, isCallCommand } from "./call_commands.ts";
 import type { Command, CommandFlag } from "./command.ts";
 import type { Option } from "./option.ts";
 
@@ -28,10 +28,7 @@ export function helpText(
     "",
     "Commands that call an agent, usually from the host, also take:",
     ...Object.entries(callFlags).map(flagLine),
-    "  ADDRESS is http://HOST:PORT, unix:PATH, vsock:CID:PORT or fc:PATH:PORT.",
-    "  fc is the unix socket of a vsock device of Firecracker or Cloud Hypervisor.",
-    "  Exit codes: 0 done; 1 the agent refused or undid it, or the guest did not get",
-    "  the state in time; 2 wrong usage; 3 no agent is reached or replies in time.",
+    ...callNotes.map((line) => `  ${line}`),
     "",
     "Options: a flag overrides an environment variable, which overrides the config",
     "file, which overrides the default. A list is a JSON array in the config file,",

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The variables. LULL_KIND is also an option, with the same values. */
+/** The variables. */
 export const HOOK_VARIABLES = {
   phase: "LULL_PHASE",
   operation: "LULL_OPERATION",

@@ -97,8 +97,8 @@ export function fromEnvironment(
   const values: Values = {};
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith("LULL_") || text === undefined) continue;
+    if (hookVariables.includes(name)) continue;
     const option = options.find((option) => option.variable === name);
-    if (!option && hookVariables.includes(name)) continue;
     if (!option) refuse(name, unknownOption);
     if (option.type === "objects") refuse(name, fileOnly);
     values[option.key] = accepted(option, fromText(option, text), text, name);

@@ -5,6 +5,8 @@
 import type { Tree } from "./tree.ts";
 import { BINARY, OPENRC_SCRIPT, UNIT } from "./service.ts";
 
+/** The binary of a package or an archive of the release, which do not write into /usr/local. */
+export const PACKAGED = "/usr/bin/lull";
 export const CONFIG = "/etc/lull/config.json";
 export const CONFIG_TEXT = "{}\n";
 export const DIRECTORY = "/etc/lull";

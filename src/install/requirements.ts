@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type Elf, readElf } from "../linux/elf.ts";
 import { InstallError } from "./error.ts";
+import { PACKAGED } from "./layout.ts";
 import type { Tree } from "./tree.ts";
 
 /** The machines for which there are binaries, by their `e_machine` (elf(5)). */
@@ -35,9 +36,6 @@ const MANAGERS = [
   },
 ] as const;
 
-/** The binary of a package or an archive of the release. */
-const PACKAGED = "/usr/bin/lull";
-
 /** Throws an InstallError if the tree has Lull from a package, which has the same files. */
 export function refusePackaged(tree: Tree, action: string): void {
   if (tree.find(PACKAGED) === undefined) return;
@@ -50,7 +48,7 @@ export function refusePackaged(tree: Tree, action: string): void {
 export function requireMachine(tree: Tree, binary: string, elf: Elf): void {
   for (const program of PROGRAMS) {
     const found = tree.resolve(program);
-    const machine = found && machineOf(found);
+    const machine = found && elfAt(found)?.machine;
     if (!machine || machine === elf.machine) continue;
     const [mine, its] = [elf.machine, machine].map((number) =>
       MACHINES[number] ?? `machine ${number}`
@@ -61,9 +59,9 @@ export function requireMachine(tree: Tree, binary: string, elf: Elf): void {
   }
 }
 
-function machineOf(path: string): number | undefined {
+function elfAt(path: string): Elf | undefined {
   try {
-    return readElf(path)?.machine;
+    return readElf(path);
   } catch {
     return undefined; // a directory, or a file that cannot be read
   }
@@ -117,17 +115,9 @@ function missingLibraries(
     const found = directories.map((at) => tree.resolve(`${at}/${name}`))
       .find((path) => path !== undefined);
     if (found === undefined) missing.push(name);
-    else queue.push(...librariesOf(found));
+    else queue.push(...elfAt(found)?.needed ?? []);
   }
   return missing;
-}
-
-function librariesOf(path: string): readonly string[] {
-  try {
-    return readElf(path)?.needed ?? [];
-  } catch {
-    return [];
-  }
 }
 
 /** Where musl looks: the file beside its dynamic linker, or three directories. */
@@ -145,7 +135,7 @@ function glibcDirectories(tree: Tree): string[] {
   const conf = tree.resolve("/etc/ld.so.conf.d");
   const files = conf === undefined
     ? []
-    : readdirSync(conf).map((name) => `/etc/ld.so.conf.d/${name}`);
+    : names(conf).map((name) => `/etc/ld.so.conf.d/${name}`);
   return [
     ...defaults,
     ...triplets.flatMap((name) => [`/lib/${name}`, `/usr/lib/${name}`]),

@@ -25,17 +25,17 @@ export class Tree {
   readonly #root: string;
 
   /** Throws an InstallError if the root is not a directory. */
-  constructor(root: string) {
+  constructor(root: string, action = "install into") {
     try {
       this.#root = realpathSync(root);
     } catch (error) {
       throw new InstallError(
-        `Cannot install into ${root}: ${errorText(error)}`,
+        `Cannot ${action} ${root}: ${errorText(error)}`,
       );
     }
     if (!statSync(this.#root).isDirectory()) {
       throw new InstallError(
-        `Cannot install into ${root}: the path is not a directory`,
+        `Cannot ${action} ${root}: the path is not a directory`,
       );
     }
   }

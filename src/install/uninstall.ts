@@ -39,8 +39,9 @@ export interface UninstallOptions {
  * InstallError at the first failure; the next call does the rest.
  */
 export function uninstall({ root, dryRun, onLine }: UninstallOptions): void {
-  const tree = new Tree(root);
-  refusePackaged(tree, "uninstall from");
+  const action = "uninstall from";
+  const tree = new Tree(root, action);
+  refusePackaged(tree, action);
   let found = false;
   /** What was removed, or what a dry run would have removed. */
   const removed = new Set<string>();

@@ -19,7 +19,6 @@ export const TYPES_FILE: string = fileURLToPath(
 interface Schema {
   readonly $ref?: string;
   readonly type?: string;
-  readonly const?: string;
   readonly description?: string;
   readonly enum?: readonly string[];
   readonly anyOf?: readonly Schema[];

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Command } from "../config/command.ts";
+import { callNotes } from "../config/call_commands.ts";
 import { commands } from "../config/commands.ts";
 import { VERSION } from "../version.ts";
 import { options } from "./commands.ts";
@@ -38,6 +39,8 @@ export function manual(date: string): string {
         ".RE",
       ]),
     ]),
+    ".PP",
+    text(callNotes.join(" ")),
     ".SH OPTIONS",
     text(
       "A flag overrides an environment variable, which overrides the config file, which overrides the default. A list is a JSON array in the config file, and text with commas elsewhere. A list's flag may be repeated.",

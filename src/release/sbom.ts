@@ -34,6 +34,7 @@ export function sbom(lock: string, checksums: string, time: string) {
       return component(name, version, hash.toString("hex"), scope);
     },
   );
+  const components = [...runtimes(checksums), ...npm];
   return {
     $schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
     bomFormat: "CycloneDX",
@@ -49,10 +50,10 @@ export function sbom(lock: string, checksums: string, time: string) {
         licenses: [{ license: { id: "Apache-2.0" } }],
       },
     },
-    components: [...runtimes(checksums), ...npm],
+    components,
     dependencies: [{
       ref: "lull",
-      dependsOn: [...runtimes(checksums), ...npm]
+      dependsOn: components
         .filter(({ scope }) => scope === "required")
         .map((part) => part["bom-ref"]),
     }],

@@ -12,6 +12,15 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import {
+  CONFIG,
+  CONFIG_TEXT,
+  DIRECTORY,
+  HOOKS,
+  OPENRC,
+  PACKAGED,
+  PRESET_FILE,
+} from "../install/layout.ts";
 import { openrcScript, PRESET, unit } from "../install/service.ts";
 import {
   bashCompletion,
@@ -20,9 +29,6 @@ import {
 } from "./completions.ts";
 import { manual } from "./manual.ts";
 import type { Target } from "./targets.ts";
-
-/** The path of the binary: packages do not write into /usr/local. */
-const BINARY = "/usr/bin/lull";
 
 /** One entry of the tree. */
 export interface Entry {
@@ -47,21 +53,16 @@ export function entriesOf(
     kind: "file" as const,
   });
   return [
-    file(BINARY, { file: binary }, 0o755),
-    { path: "/etc/lull", mode: 0o755, kind: "directory" },
-    { path: "/etc/lull/hooks.d", mode: 0o755, kind: "directory" },
-    {
-      path: "/etc/lull/config.json",
-      mode: 0o644,
-      kind: "config",
-      content: "{}\n",
-    },
+    file(PACKAGED, { file: binary }, 0o755),
+    { path: DIRECTORY, mode: 0o755, kind: "directory" },
+    { path: HOOKS, mode: 0o755, kind: "directory" },
+    { path: CONFIG, mode: 0o644, kind: "config", content: CONFIG_TEXT },
     ...services === "systemd"
       ? [
-        file("/usr/lib/systemd/system/lull.service", unit(BINARY)),
-        file("/usr/lib/systemd/system-preset/50-lull.preset", PRESET),
+        file("/usr/lib/systemd/system/lull.service", unit(PACKAGED)),
+        file(PRESET_FILE, PRESET),
       ]
-      : [file("/etc/init.d/lull", openrcScript(BINARY), 0o755)],
+      : [file(OPENRC.service, openrcScript(PACKAGED), OPENRC.mode)],
     file("/usr/share/man/man8/lull.8.gz", gzipSync(manual(date))),
     file("/usr/share/bash-completion/completions/lull", bashCompletion()),
     file("/usr/share/zsh/site-functions/_lull", zshCompletion()),

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { TestAgent } from "../support/agent.ts";
+import { FORWARD_ADDRESS, TestAgent } from "../support/agent.ts";
 import { until } from "../support/until.ts";
 import { which } from "../vm/support/run.ts";
 import { TARGETS } from "./native.ts";
@@ -22,7 +22,7 @@ const REPEATS = 5;
 const LOAD_MS = 1000;
 const LANES = 8;
 const HEALTH_CHECKS = 300;
-const AGENT_ADDRESS = "127.0.0.2";
+const AGENT_ADDRESS = FORWARD_ADDRESS;
 const SOCAT_ADDRESS = "127.0.0.3";
 
 type Values = Record<string, number | string>;

@@ -3,6 +3,7 @@ import net from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
+import { connect } from "../../src/client/connect.ts";
 import { LullClient } from "../../src/client/mod.ts";
 import { runtimeName } from "../../src/runtime/mod.ts";
 import { TestAgent } from "../support/agent.ts";
@@ -63,20 +64,57 @@ describe("the client", () => {
     });
   }
 
-  test("follows the state until a prepare", async () => {
-    const client = new LullClient(transports.tcp());
-    const seen: string[] = [];
-    let ended = false;
-    const following = (async () => {
-      for await (const { state } of client.events()) seen.push(state);
-      ended = true;
-    })();
-    await until("the first event", () => seen.length > 0);
-    await client.prepare();
-    await until("the end of the stream", () => ended);
-    await following;
-    assert.deepEqual(seen, ["running", "preparing"]);
-    await client.health();
+  for (const [name, url] of Object.entries(transports)) {
+    test(`follows the state until a prepare, for longer than the limit, over ${name}`, async () => {
+      const timeoutMs = 1000;
+      const follower = new LullClient(url(), { timeoutMs });
+      const seen: string[] = [];
+      let ended = false;
+      const following = (async () => {
+        for await (const { state } of follower.events()) seen.push(state);
+        ended = true;
+      })();
+      following.catch(() => {});
+      const start = performance.now();
+      await until("the first event", () => seen.length > 0);
+      // The limit is that of the first event.
+      await until(
+        "the limit",
+        () => ended || performance.now() - start > 1.2 * timeoutMs,
+      );
+      const client = new LullClient(url());
+      await client.prepare();
+      await until("the end of the stream", () => ended);
+      await following;
+      assert.deepEqual(seen, ["running", "preparing"]);
+      await client.health();
+    });
+  }
+
+  test("opens no connection after the limit", async () => {
+    const dial = (signal: AbortSignal) =>
+      connect({ kind: "unix", path: socket }, signal);
+    await assert.rejects(
+      dial(AbortSignal.abort()),
+      /the time limit is reached$/,
+    );
+    let closed = false;
+    const limit = new AbortController();
+    const late = connect(
+      { kind: "vsock", cid: 3, port: 1 },
+      limit.signal,
+      () => {
+        limit.abort();
+        const chunks = (async function* () {})();
+        return Promise.resolve({
+          chunks,
+          write() {},
+          close: () => closed = true,
+        });
+      },
+    );
+    await assert.rejects(late, /the time limit is reached$/);
+    assert.ok(closed);
   });
 
   test("rejects with the problem of the agent", async () => {

@@ -14,7 +14,7 @@ export async function connectVsock(
 }
 
 /** The stream of a connected socket, which Bun then owns. */
-export async function streamOf(fd: number): Promise<ByteStream> {
+async function streamOf(fd: number): Promise<ByteStream> {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(
     undefined,
     undefined,
@@ -34,7 +34,7 @@ export async function streamOf(fd: number): Promise<ByteStream> {
   });
   // Bun's `write` has no buffer: it returns how many bytes the kernel took.
   function write(bytes: Uint8Array): void {
-    unsent = Uint8Array.from([...unsent, ...bytes]);
+    unsent = Buffer.concat([unsent, bytes]);
     const written = socket.write(unsent);
     unsent = unsent.slice(Math.max(0, written));
   }

@@ -44,15 +44,11 @@ export function prepareProcess(): string | undefined {
     .filter(([name, value]) => process.env[name] !== value)
     .map(([name]) => name);
   const former = process.env[MARKER];
-  if (former !== undefined) {
-    // This is the second execution; there is never a third.
-    restore(former);
+  if (former !== undefined || missing.length === 0) {
+    // The second execution, after which there is never a third, or a service that has the settings.
+    restore(former ?? "{}");
     if (missing.length === 0) return undefined;
     return `Cannot change settings of Bun: ${missing.join(", ")} lost`;
-  }
-  if (missing.length === 0) {
-    restore("{}");
-    return undefined;
   }
   try {
     execute();

@@ -92,8 +92,8 @@ export function serveVsock(
   const onError = (error: unknown) => tell(options, error);
   try {
     const sockets = makeSockets();
-    const fd = sockets.listen(port);
     const directory = makeDirectory(options, port);
+    const fd = sockets.listen(port);
     const slots = new Slots(options, directory);
     const listener = Bun.listen<VsockRelay | undefined>({
       ...{ fd } as unknown as { unix: string }, // Bun's types have no `fd`
