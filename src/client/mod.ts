@@ -4,7 +4,6 @@
  */
 import { randomBytes } from "node:crypto";
 import { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
-import type { ByteStream } from "../util/byte_stream.ts";
 import { connect, type Connected, type ConnectVsock } from "./connect.ts";
 import { UnreachableError } from "./errors.ts";
 import { stateEvents } from "./events.ts";

@@ -16,6 +16,7 @@ import { closeCorked } from "./close_corked.ts";
 import type { Exchange } from "./exchange.ts";
 import { keyOf } from "./exchanges.ts";
 import { acknowledged, flushed } from "./flush.ts";
+import type { Listening } from "./listening.ts";
 
 /**
  * Milliseconds from a reply in the quiesced state until the agent checks the connection. The host may
@@ -33,9 +34,7 @@ export interface AfterReplyOptions {
   readonly close: boolean;
   /** Whether connections stay open after their reply, now. */
   readonly keepAlive: () => boolean;
-  readonly list: () => Connection[];
-  readonly listUnix: () => Connection[];
-  readonly listVsock: () => Connection[];
+  readonly list: (kinds: readonly (keyof Listening)[]) => Connection[];
   /** Removes the connection from those that a recovery closes. */
   readonly forget: (peer: Peer) => void;
   /** Ends the exchange; may be called again. */
@@ -56,17 +55,16 @@ export async function afterReply(
   try {
     if (isLeft && !exchange.hasAfter) return;
     // Found now: after a restore another connection may have the same far end.
-    const own = find(
-      peer?.cid === undefined ? options.list : options.listVsock,
-      peer,
-    );
+    const kind = peer?.cid === undefined ? "ports" : "vsock";
+    const own = find(() => options.list([kind]), peer);
     const before = acknowledged(libc, own);
     // The connection of this reply, and the others that were opened while the guest is quiesced. A
     // prepare's own settle closes those.
-    const here = () => [
-      ...(peer?.unix ? options.listUnix() : []),
-      ...(keepAlive() || exchange.hasAfter ? [] : options.list()),
-    ];
+    const here = () =>
+      options.list([
+        ...peer?.unix ? ["paths"] as const : [],
+        ...keepAlive() || exchange.hasAfter ? [] : ["ports"] as const,
+      ]);
     const known = new Set(here().map(({ inode }) => inode));
     // This function closes the connection, so that a recovery need not.
     if (close && peer !== undefined && !isLeft) options.forget(peer);

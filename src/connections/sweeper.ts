@@ -11,7 +11,7 @@ import { openFilesLimit } from "../linux/open_files.ts";
 import type { Log } from "../log/mod.ts";
 import type { Peer } from "../runtime/types.ts";
 import type { Exchanges } from "./exchanges.ts";
-import type { Listening } from "./tracker.ts";
+import type { Listening } from "./listening.ts";
 import {
   type ClientTimeouts,
   look,

@@ -14,15 +14,7 @@ import { afterReply } from "./reply_flush.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
-
-/** Where the agent listens. */
-export interface Listening {
-  readonly ports: readonly number[];
-  /** The paths of unix sockets. */
-  readonly paths: readonly string[];
-  /** vsock ports, as `vsock:PORT`. */
-  readonly vsock: readonly string[];
-}
+import type { Listening } from "./listening.ts";
 
 /** What the tracker needs. */
 export interface TrackerOptions {
@@ -61,22 +53,17 @@ export class ConnectionTracker {
     return this.#keepAlive;
   }
 
-  /** Lists the TCP connections that the kernel has now. */
-  list(): Connection[] {
+  /**
+   * Lists the connections of these kinds that the kernel has now. It is unknown which of the unix
+   * connections sent a request.
+   */
+  list(kinds: readonly (keyof Listening)[] = ["ports"]): Connection[] {
     const { libc, listening } = this.#options;
-    return listConnections(libc, listening().ports);
-  }
-
-  /** Lists the unix connections that exist now; it is unknown which of them sent a request. */
-  #listUnix(): Connection[] {
-    const { libc, listening } = this.#options;
-    return listConnections(libc, listening().paths);
-  }
-
-  /** Lists the vsock connections that exist now. */
-  #listVsock(): Connection[] {
-    const { libc, listening } = this.#options;
-    return listConnections(libc, listening().vsock);
+    const on = listening();
+    const names = kinds.flatMap((kind): readonly (number | string)[] =>
+      on[kind]
+    );
+    return listConnections(libc, names);
   }
 
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
@@ -120,12 +107,12 @@ export class ConnectionTracker {
     if (libc.getpeername === undefined) closeIdle();
     hideUnsentConnections(libc, this.#listeners, true);
     const closed = await this.#closeIdle(
-      () => [...this.list(), ...this.#listUnix(), ...this.#listVsock()],
+      () => this.list(["ports", "paths", "vsock"]),
       "skip",
     );
     // If prepares follow each other at once, no sweep does this.
     const forget = this.exchanges.beginPrune();
-    const left = [...this.list(), ...this.#listVsock()];
+    const left = this.list(["ports", "vsock"]);
     forget(left.map(({ peer }) => peer));
     // Unix connections are not recorded: both of their ends are in the snapshot.
     this.#recorded.clear();
@@ -223,9 +210,7 @@ export class ConnectionTracker {
     afterReply({
       ...{ libc, queue, close },
       keepAlive: () => this.#ending || this.#keeps(exchange.peer),
-      list: () => this.list(),
-      listUnix: () => this.#listUnix(),
-      listVsock: () => this.#listVsock(),
+      list: (kinds) => this.list(kinds),
       forget: (peer) => this.#forget(peer),
       end: () => this.exchanges.end(exchange),
       closeIdle: (list) => this.#closeIdle(list, "wait"),

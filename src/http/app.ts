@@ -41,11 +41,10 @@ export function createApp(agent: Agent): App {
     const counts = !c.env.isSelfCall;
     if (counts) metrics.requested();
     await next();
-    let operation: string | undefined;
-    if (NAMING_PATHS.has(path)) {
-      const id = operation = c.get("operation") ?? lifecycle.operation?.id;
-      if (id !== undefined) c.res.headers.set("lull-operation", id);
-    }
+    const operation = NAMING_PATHS.has(path)
+      ? c.get("operation") ?? lifecycle.operation?.id
+      : undefined;
+    if (operation !== undefined) c.res.headers.set("lull-operation", operation);
     if (method === "HEAD") {
       // Hono removes the body of a reply to HEAD, and the length would be that of no body.
       const { byteLength } = await c.res.clone().arrayBuffer();

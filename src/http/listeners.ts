@@ -12,7 +12,7 @@ import type {
   ServeOptions,
 } from "../runtime/types.ts";
 import { AddressWait } from "./address_wait.ts";
-import type { Listening } from "../connections/tracker.ts";
+import type { Listening } from "../connections/listening.ts";
 import {
   isMissingAddress,
   isWithoutVsock,
@@ -75,13 +75,13 @@ export class Listeners implements Listening {
     addresses: readonly ListenAddress[],
     options: ListenersOptions,
   ): Promise<void> {
-    let missing: unknown;
+    let noVsock: unknown;
     try {
       for (const at of addresses) {
-        missing = await this.#openOne(at, options) ?? missing;
+        noVsock = await this.#openOne(at, options) ?? noVsock;
       }
       const none = this.#open.length === 0 && this.#wait === undefined;
-      if (none && missing !== undefined) throw missing;
+      if (none && noVsock !== undefined) throw noVsock;
     } catch (error) {
       this.stop();
       throw error;

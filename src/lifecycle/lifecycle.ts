@@ -224,7 +224,7 @@ export class Lifecycle {
     let recovery: Recovery;
     try {
       recovery = await leave(operation, {
-        ...{ repairs: state === "recovering" ? this.#plan.repairs : undefined },
+        repairs: state === "recovering" ? this.#plan.repairs : undefined,
         ...{ trigger, request, generation: this.#generation },
         evidence: () => this.#evidence(),
       });

@@ -49,18 +49,17 @@ export async function leave(
 ): Promise<Recovery> {
   const start = performance.now();
   await operation.settling;
-  const evidence = repairs && await options.evidence();
-  const outcome = request.outcome ??
-    (repairs ? outcomeOf(trigger, evidence) : undoneBy(trigger));
-  const generation = options.generation + (repairs ? 1 : 0);
   const held = repairs !== undefined;
+  const evidence = held ? await options.evidence() : undefined;
+  const outcome = request.outcome ??
+    (held ? outcomeOf(trigger, evidence) : undoneBy(trigger));
+  const generation = options.generation + (held ? 1 : 0);
   // The undo of a failed prepare is a part of the prepare.
   const { trace } = held ? request : operation.call;
-  const context = { trigger, outcome, held, generation, request };
-  const steps = await operation.undo(
-    repairs ?? [],
-    trace ? { ...context, trace } : context,
-  );
+  const steps = await operation.undo(repairs ?? [], {
+    ...{ trigger, outcome, held, generation, request },
+    ...trace && { trace },
+  });
   trace?.end();
   return {
     ...{ operation: operation.id, kind: operation.kind },

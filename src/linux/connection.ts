@@ -5,7 +5,7 @@
 import { readlinkSync } from "node:fs";
 import { resultUnless } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
-import { checked, lastError, type Libc, requireSymbol } from "./libc.ts";
+import { lastError, type Libc, requireSymbol } from "./libc.ts";
 import { readPort, SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
 import {
   IPPROTO_TCP,
@@ -92,10 +92,7 @@ export function cork(libc: Libc, { fd }: Connection): boolean {
  * Like {@linkcode shutdownListed}, only for a connection that was listed in the same turn.
  */
 export function unreadBytes(libc: Libc, { fd }: Connection): number {
-  const count = new Int32Array(1);
-  const bytes = new Uint8Array(count.buffer);
-  requireSymbol(libc, "ioctl")(fd, SIOCINQ, bytes);
-  return count[0];
+  return countOf(libc, fd, SIOCINQ) ?? 0;
 }
 
 /**
@@ -103,9 +100,7 @@ export function unreadBytes(libc: Libc, { fd }: Connection): number {
  * does not count them.
  */
 export function unsentBytes(libc: Libc, { fd }: Connection): number {
-  const count = new Int32Array(1);
-  const bytes = new Uint8Array(count.buffer);
-  return libc.ioctl?.(fd, SIOCOUTQ, bytes) === 0 ? count[0] : 0;
+  return countOf(libc, fd, SIOCOUTQ) ?? 0;
 }
 
 /**
@@ -117,11 +112,17 @@ export function unacknowledgedBytes(
 ): number | undefined {
   const { fd, inode } = connection;
   if (inodeOf(fd) !== inode) return undefined;
+  const count = countOf(libc, fd, SIOCOUTQ);
+  if (count !== undefined) return count;
+  throw lastError(libc, "ioctl SIOCOUTQ", describe(connection));
+}
+
+/** Asks for a number of bytes by an ioctl(2) of linux/sockios.h; undefined if the kernel refuses. */
+function countOf(libc: Libc, fd: number, request: bigint): number | undefined {
   const count = new Int32Array(1);
   const bytes = new Uint8Array(count.buffer);
-  const result = requireSymbol(libc, "ioctl")(fd, SIOCOUTQ, bytes);
-  checked(libc, result, "ioctl SIOCOUTQ", describe(connection));
-  return count[0];
+  const ioctl = requireSymbol(libc, "ioctl");
+  return ioctl(fd, request, bytes) === 0 ? count[0] : undefined;
 }
 
 /** Reads TCP_INFO (tcp(7)); undefined if the connection has ended. */

@@ -28,6 +28,11 @@ export function unmapIp(address: Uint8Array): Uint8Array {
   return mapped ? address.subarray(12) : address;
 }
 
+/** Whether a text of {@linkcode formatIp} is a loopback address: no other address begins like this. */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}
+
 /** Formats an address by RFC 5952; an IPv4-mapped one as IPv4. */
 export function formatIp(address: Uint8Array): string {
   const bytes = unmapIp(address);

@@ -12,7 +12,7 @@ import {
   SOCK_RAW,
   SOL_SOCKET,
 } from "./socket_constants.ts";
-import { setSocketOption } from "./socket_option.ts";
+import { setSocketOption, timeval } from "./socket_option.ts";
 
 /** Seconds until a read fails for which the kernel has no answer (SO_RCVTIMEO). */
 const TIMEOUT_SECONDS = 2n;
@@ -59,10 +59,7 @@ export class Netlink implements Disposable {
     const type = SOCK_RAW | SOCK_CLOEXEC;
     const socket = requireSymbol(libc, "socket")(AF_NETLINK, type, protocol);
     this.#socket = checked(libc, socket, "open", "a netlink socket");
-    // struct timeval of the 64-bit machines that Lull runs on
-    const timeout = new Uint8Array(
-      new BigInt64Array([TIMEOUT_SECONDS, 0n]).buffer,
-    );
+    const timeout = timeval(TIMEOUT_SECONDS);
     setSocketOption(libc, socket, SOL_SOCKET, SO_RCVTIMEO, timeout);
   }
 

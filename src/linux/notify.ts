@@ -2,7 +2,7 @@
  * Sends a message to the service manager: sd_notify(3).
  * @module
  */
-import { lastError, type Libc, requireSymbol } from "./libc.ts";
+import { checked, type Libc, requireSymbol } from "./libc.ts";
 import {
   AF_UNIX,
   MSG_NOSIGNAL,
@@ -11,6 +11,7 @@ import {
   SOCK_DGRAM,
   SOL_SOCKET,
 } from "./socket_constants.ts";
+import { setSocketOption, timeval } from "./socket_option.ts";
 
 /** The bytes of `sun_path`, unix(7). */
 const PATH_BYTES = 108;
@@ -29,27 +30,17 @@ export function notifyServiceManager(
 ): void {
   const address = addressOf(socketName);
   const on = `the service manager at ${socketName}`;
-  const socket = requireSymbol(libc, "socket")(
-    AF_UNIX,
-    SOCK_DGRAM | SOCK_CLOEXEC,
-    0,
-  );
-  if (socket < 0) throw lastError(libc, "notify", on);
+  const check = (result: number) => checked(libc, result, "notify", on);
+  const type = SOCK_DGRAM | SOCK_CLOEXEC;
+  const socket = check(requireSymbol(libc, "socket")(AF_UNIX, type, 0));
   try {
-    // A timeval: the seconds and the microseconds
-    const limit = new Uint8Array(BigInt64Array.of(SEND_SECONDS, 0n).buffer);
-    requireSymbol(libc, "setsockopt")(
-      ...[socket, SOL_SOCKET, SO_SNDTIMEO, limit, limit.length] as const,
-    );
+    const limit = timeval(SEND_SECONDS);
+    setSocketOption(libc, socket, SOL_SOCKET, SO_SNDTIMEO, limit);
     const connect = requireSymbol(libc, "connect");
-    if (connect(socket, address, address.length) < 0) {
-      throw lastError(libc, "notify", on);
-    }
+    check(connect(socket, address, address.length));
     const bytes = new TextEncoder().encode(message);
     const send = requireSymbol(libc, "send");
-    if (send(socket, bytes, BigInt(bytes.length), MSG_NOSIGNAL) < 0) {
-      throw lastError(libc, "notify", on);
-    }
+    check(send(socket, bytes, BigInt(bytes.length), MSG_NOSIGNAL));
   } finally {
     requireSymbol(libc, "close")(socket);
   }

@@ -81,6 +81,6 @@ export function socketAddress(
   return { family, bytes };
 }
 
-function readFamily(bytes: Uint8Array): number {
+export function readFamily(bytes: Uint8Array): number {
   return bytes[0] | bytes[1] << 8;
 }

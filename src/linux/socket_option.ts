@@ -40,6 +40,11 @@ export function setSocketOption(
   return setsockopt(fd, level, option, bytes, bytes.length) === 0;
 }
 
+/** Makes a struct timeval of the 64-bit machines that Lull runs on. */
+export function timeval(seconds: bigint): Uint8Array {
+  return new Uint8Array(BigInt64Array.of(seconds, 0n).buffer);
+}
+
 /** Makes the close(2) of a connection reset it. Has no effect on other descriptors. */
 export function resetOnClose(libc: Libc, fd: number): void {
   setSocketOption(libc, fd, SOL_SOCKET, SO_LINGER, NO_LINGER);

@@ -74,9 +74,9 @@ function addFrames(
   frames: number[],
 ): void {
   const needs = isFile ? needed(BigInt(from)) : undefined;
-  const page = pageBytes();
-  const first = from / page;
-  const pages = (to - from) / page;
+  const pageSize = pageBytes();
+  const first = from / pageSize;
+  const pages = (to - from) / pageSize;
   const bytes = new Uint8Array(Math.min(ENTRIES, pages) * ENTRY_BYTES);
   const halves = new Uint32Array(bytes.buffer);
   for (let page = 0; page < pages;) {

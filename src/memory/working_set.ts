@@ -63,8 +63,9 @@ function forget(libc: Libc, path: string): void {
 }
 
 /**
- * Records the working set: the pages of the program that are read between a prepare and the end of
- * the recovery after it, when all pages were dropped before. Trims all other pages.
+ * Records the working set: the pages of the program that are read from a prepare, which drops all
+ * other pages, to the beginning of the next prepare. A fork that is never prepared does not pay for
+ * the record. Trims all other pages.
  */
 export class WorkingSet {
   readonly #libc: Libc;

@@ -4,6 +4,7 @@
  * @module
  */
 import { closeSync, openSync, readSync } from "node:fs";
+import { isLoopback } from "../linux/ip.ts";
 import { errorText, hasCode } from "../util/errors.ts";
 import { type PortLog, ScanErrors } from "./log.ts";
 import { parseListening } from "./proc_net.ts";
@@ -61,10 +62,6 @@ export class Scanner implements PortScanner {
   close(): void {
     for (const table of this.#tables) table.close();
   }
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   type Step,
   WITHOUT_LIBC,
 } from "../lifecycle/step.ts";
+import { isLoopback } from "../linux/ip.ts";
 import type { Libc } from "../linux/libc.ts";
 import {
   type Destroyed,
@@ -162,9 +163,4 @@ function identitiesOf(connections: readonly TcpConnection[]): SocketIdentity[] {
     seen.add(cookie);
     return [identity];
   });
-}
-
-function isLoopback(address: string): boolean {
-  // In the form that the kernel gives; no other address begins like this.
-  return address === "::1" || address.startsWith("127.");
 }

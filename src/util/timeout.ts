@@ -10,9 +10,10 @@ const PIECE_MS = 200;
  * Calls the action once after `ms` milliseconds. Returns the function that cancels this. Waits in
  * short pieces: Deno wakes at the time of a timer even if the timer was cleared, and the limits
  * of a prepare's steps would wake a quiesced guest for 15 seconds. Not for long waits, because
- * each piece wakes the process.
+ * each piece wakes the process. Without a limit (Infinity) there is no timer.
  */
 export function timeout(ms: number, action: () => void): () => void {
+  if (ms === Infinity) return () => {};
   const end = performance.now() + ms;
   const wait = (left: number) =>
     setTimeout(() => {

@@ -3,9 +3,10 @@
  * request and sends the reply is the same as in a recovery.
  * @module
  */
-import { lastError, type Libc, requireSymbol } from "../linux/libc.ts";
+import { checked, lastError, type Libc, requireSymbol } from "../linux/libc.ts";
 import { listenersOn } from "../linux/listen.ts";
 import {
+  readFamily,
   readSocketAddress,
   SOCKET_ADDRESS_BYTES,
 } from "../linux/socket_address.ts";
@@ -67,13 +68,13 @@ export class SelfCall {
 
   /** A socket that is connecting to the address. */
   #connect(address: Uint8Array): number {
-    const family = address[0] | address[1] << 8;
+    const family = readFamily(address);
     const socket = requireSymbol(this.#libc, "socket")(
       family,
       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
       0,
     );
-    if (socket === -1) throw lastError(this.#libc, "open", "a socket");
+    checked(this.#libc, socket, "open", "a socket");
     // A connection to 0.0.0.0 or :: leads to this machine. The socket may still be connecting
     // when this returns; if it cannot connect, the sending fails.
     requireSymbol(this.#libc, "connect")(socket, address, address.length);
@@ -110,11 +111,10 @@ export class SelfCall {
 
   #nameOf(socket: number): Uint8Array {
     const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
-    const length = new Uint8Array(new Uint32Array([address.length]).buffer);
+    const length = new Uint32Array([address.length]);
     const getsockname = requireSymbol(this.#libc, "getsockname");
-    if (getsockname(socket, address, length) === -1) {
-      throw lastError(this.#libc, "read the address of", `socket ${socket}`);
-    }
-    return address.slice(0, new DataView(length.buffer).getUint32(0, true));
+    const result = getsockname(socket, address, new Uint8Array(length.buffer));
+    checked(this.#libc, result, "read the address of", `socket ${socket}`);
+    return address.slice(0, length[0]);
   }
 }

@@ -19,6 +19,14 @@ describe("after", () => {
     });
   }
 
+  test("no limit: there is no timer, which would wake the process", (context) => {
+    const timer = context.mock.method(globalThis, "setTimeout");
+    timeout(Infinity, () => {})();
+    assert.equal(timer.mock.callCount(), 0);
+    timeout(30, () => {})();
+    assert.equal(timer.mock.callCount(), 1);
+  });
+
   for (const when of ["at once", "after a while"]) {
     test(`called off ${when}: never calls`, async () => {
       let called = false;

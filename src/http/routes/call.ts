@@ -10,7 +10,7 @@ import { randomId } from "../../linux/random.ts";
 const TRACEPARENT = "traceparent";
 
 /** The call of this request. It has a trace if its `traceparent` is valid; then the trace begins here. */
-export async function callOf(c: Context, name: string): Promise<Call> {
+export async function beginCall(c: Context, name: string): Promise<Call> {
   const requestId = c.get("requestId");
   const text = c.req.header(TRACEPARENT);
   if (text === undefined) return { requestId };

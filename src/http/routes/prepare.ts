@@ -8,7 +8,7 @@ import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../lifecycle/recovery.ts";
 import type { Operation } from "../../lifecycle/operation.ts";
 import type { Bindings } from "../../connections/exchange.ts";
-import { callOf } from "./call.ts";
+import { beginCall } from "./call.ts";
 import { readBody, readQuery } from "./input.ts";
 import { ProblemError } from "./problem.ts";
 import type { PrepareReportDocument } from "./documents.ts";
@@ -20,7 +20,7 @@ export async function prepare(
   lifecycle: Lifecycle,
 ): Promise<Response> {
   const query = readQuery(c, PrepareQuery);
-  const call = await callOf(c, "prepare");
+  const call = await beginCall(c, "prepare");
   const request = { ...query, ...await readBody(c, PrepareBody), ...call };
   const operation = await hold(c, lifecycle, request);
   c.header("cache-control", "no-store");

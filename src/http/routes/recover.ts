@@ -6,7 +6,7 @@ import type { Context } from "hono";
 import type { Agent } from "../context.ts";
 import { withOutput } from "../../hooks/output.ts";
 import type { Bindings } from "../../connections/exchange.ts";
-import { callOf } from "./call.ts";
+import { beginCall } from "./call.ts";
 import { readBody, readQuery } from "./input.ts";
 import { ProblemError } from "./problem.ts";
 import { NoQuery, RecoverBody } from "./schemas.ts";
@@ -21,7 +21,7 @@ export async function recover(
 ): Promise<Response> {
   const receivedAt = performance.now();
   readQuery(c, NoQuery);
-  const call = await callOf(c, "recover");
+  const call = await beginCall(c, "recover");
   const body = await readBody(c, RecoverBody);
   const request = { ...body, ...call, receivedAt };
   const { notApplied, ...recovered } = await lifecycle.recover(
