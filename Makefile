@@ -281,11 +281,12 @@ summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
 # With --keep-going, one run shows all that fails. release-deps comes first: without it,
-# tests of packages would be skipped. vsock-device is left out: see CONTRIBUTING.
+# tests of documents and packages would be skipped. vsock-device is left out: see
+# CONTRIBUTING.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --keep-going --no-print-directory check test contract-binary endurance schemathesis \
-	  observability client-test faults storm model release-deps release-test vm-test vm-guests
+	@$(MAKE) --keep-going --no-print-directory check release-deps test contract-binary endurance schemathesis \
+	  observability client-test faults storm model release-test vm-test vm-guests
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist

@@ -68,7 +68,7 @@ describe("a call", () => {
     url = `--url=http://127.0.0.1:${agent.port}`;
   });
   after(async () => {
-    await agent.stop();
+    await agent?.stop();
     directory.remove();
   });
 
@@ -169,7 +169,7 @@ describe("a call", () => {
 
   test("ends as it would if the reader of its output has read enough", () => {
     // Opens a pipe of which the reader has ended, as stdout.
-    const before = ["bash", "-c", 'exec > >(:); sleep 0.2; exec "$@"', "bash"];
+    const before = ["bash", "-c", 'exec > >(:); wait $!; exec "$@"', "bash"];
     const closed = (...args: string[]) =>
       runLull([...args, url, `--token=${token}`], { before });
     for (const args of [["health"], ["status"], ["metrics"]]) {
@@ -187,7 +187,9 @@ describe("a call", () => {
       const to = [`--url=http://127.0.0.1:${port}`, "--timeout=0.3"];
       // The server is in this process, which therefore must not wait for the command.
       const [command, ...args] = commandOf(runtimeName());
-      const child = spawn(command, [...args, "watch", ...to]);
+      const child = spawn(command, [...args, "watch", ...to], {
+        timeout: 30_000,
+      });
       const code = await new Promise((resolve) => child.once("exit", resolve));
       assert.equal(code, 3);
     } finally {

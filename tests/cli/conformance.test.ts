@@ -67,9 +67,11 @@ describe("the conformance checks", () => {
     }).listen(0, "127.0.0.1");
     await until("the server", () => server.listening);
     const { port } = server.address() as AddressInfo;
-    const { code, stdout } = await check(port, "--json", "--timeout=20");
-    server.closeAllConnections();
-    server.close();
+    const { code, stdout } = await check(port, "--json", "--timeout=20")
+      .finally(() => {
+        server.closeAllConnections();
+        server.close();
+      });
     assert.equal(code, 1);
     const results: Result[] = JSON.parse(stdout);
     const of = (part: string) =>

@@ -27,8 +27,8 @@ describe("the client", () => {
     standIn = await VsockDeviceStandIn.listen(device, 52, agent.port);
   });
   after(async () => {
-    await standIn[Symbol.asyncDispose]();
-    await agent.stop();
+    await standIn?.[Symbol.asyncDispose]();
+    await agent?.stop();
     directory.remove();
   });
 
@@ -156,61 +156,68 @@ describe("the client", () => {
     });
     const path = join(directory.path, "odd.sock");
     server.listen(path);
-    await until("the server", () => server.listening);
-    const client = new LullClient(`unix:${path}`, { timeoutMs: 300 });
-    await assert.rejects(client.status(), {
-      name: "UnreachableError",
-      message: /no reply within the time limit$/,
-    });
-    for (
-      const odd of [
-        "SSH-2.0-OpenSSH_9.2\r\n\r\n",
-        "HTTP/1.1 200 OK\r\ncontent-le",
-        "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{}",
-        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\n{}",
-      ]
-    ) {
-      reply = odd;
-      await assert.rejects(client.status(), { name: "UnreachableError" }, odd);
-    }
-    const ok = (body: string) =>
-      `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-    const others = [
-      ok("<html>"),
-      ok("{}"),
-      ok("null"),
-      ok('"version"'),
-      "HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
-      "HTTP/1.1 204 No Content\r\n\r\n",
-      "HTTP/1.1 100 Continue\r\n\r\n",
-      "HTTP/1.1 200 OK\r\n: x\r\n\r\n{}",
-      "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n{}",
-      "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{}",
-      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}",
-      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-2\r\n{}",
-      "HTTP/1.1 503 X\r\ncontent-type: application/problem+json\r\n\r\n{",
-    ];
-    const calls = {
-      prepare: () => client.prepare(),
-      prepareSettled: () => client.prepareSettled(),
-      recover: () => client.recover(),
-      health: () => client.health(),
-      status: () => client.status(),
-      metrics: () => client.metrics(),
-      events: () => client.events()[Symbol.asyncIterator]().next(),
-    };
-    for (const other of others) {
-      reply = other;
-      for (const [name, call] of Object.entries(calls)) {
-        const what = `${name}, ${other}`;
-        await assert.rejects(call, { name: "UnreachableError" }, what);
+    try {
+      await until("the server", () => server.listening);
+      const client = new LullClient(`unix:${path}`, { timeoutMs: 300 });
+      await assert.rejects(client.status(), {
+        name: "UnreachableError",
+        message: /no reply within the time limit$/,
+      });
+      for (
+        const odd of [
+          "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+          "HTTP/1.1 200 OK\r\ncontent-le",
+          "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{}",
+          "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\n{}",
+        ]
+      ) {
+        reply = odd;
+        await assert.rejects(
+          client.status(),
+          { name: "UnreachableError" },
+          odd,
+        );
       }
+      const ok = (body: string) =>
+        `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+      const others = [
+        ok("<html>"),
+        ok("{}"),
+        ok("null"),
+        ok('"version"'),
+        "HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n: x\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-2\r\n{}",
+        "HTTP/1.1 503 X\r\ncontent-type: application/problem+json\r\n\r\n{",
+      ];
+      const calls = {
+        prepare: () => client.prepare(),
+        prepareSettled: () => client.prepareSettled(),
+        recover: () => client.recover(),
+        health: () => client.health(),
+        status: () => client.status(),
+        metrics: () => client.metrics(),
+        events: () => client.events()[Symbol.asyncIterator]().next(),
+      };
+      for (const other of others) {
+        reply = other;
+        for (const [name, call] of Object.entries(calls)) {
+          const what = `${name}, ${other}`;
+          await assert.rejects(call, { name: "UnreachableError" }, what);
+        }
+      }
+      reply = "";
+      await assert.rejects(calls.events, /no reply within the time limit$/);
+      reply = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" +
+        '5;x=y\r\n{"ver\r\nA\r\nsion":"x"}\r\n0\r\n\r\n';
+      assert.deepEqual(await client.health(), { version: "x" });
+    } finally {
+      server.close();
     }
-    reply = "";
-    await assert.rejects(calls.events, /no reply within the time limit$/);
-    reply = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" +
-      '5;x=y\r\n{"ver\r\nA\r\nsion":"x"}\r\n0\r\n\r\n';
-    assert.deepEqual(await client.health(), { version: "x" });
-    server.close();
   });
 });

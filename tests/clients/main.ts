@@ -21,6 +21,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { TestAgent } from "../support/agent.ts";
+import { type TestCase, writeJunit } from "../support/junit.ts";
+import { installVenv } from "../support/venv.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
 const TOOLS = join(ROOT, ".tools", "clients");
@@ -28,7 +30,9 @@ const OUT = join(ROOT, "dist", "clients");
 
 const OAPI_CODEGEN =
   "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2";
-const OPENAPI_PYTHON_CLIENT = "openapi-python-client==0.29.1";
+const REQUIREMENTS = join(ROOT, "tests/clients/python/requirements.txt");
+/** Where `make summary` counts what ran. */
+const JUNIT = join(ROOT, "dist", "junit", "clients.xml");
 
 /** Runs a program to its end; throws if it fails. Not in sync: the agent's log has to be read. */
 async function run(
@@ -68,10 +72,8 @@ async function makeGo(document: string): Promise<string[]> {
 async function makePython(document: string): Promise<string[]> {
   const venv = join(TOOLS, "venv");
   const bin = (name: string) => join(venv, "bin", name);
-  if (!existsSync(bin("openapi-python-client"))) {
-    await run(TOOLS, [process.env.PYTHON ?? "python3", "-m", "venv", venv]);
-    await run(TOOLS, [bin("pip"), "install", "--quiet", OPENAPI_PYTHON_CLIENT]);
-  }
+  const why = installVenv(venv, REQUIREMENTS);
+  if (why !== undefined) throw new Error(`Cannot make a client: ${why}`);
   const folder = join(OUT, "python");
   // It warns that it leaves out the text of /metrics, which is no JSON.
   await run(OUT, [
@@ -86,6 +88,7 @@ const CLIENTS = { go: makeGo, python3: makePython };
 
 const directory = mkdtempSync(join(tmpdir(), "lull-clients-"));
 try {
+  rmSync(JUNIT, { force: true });
   mkdirSync(TOOLS, { recursive: true });
   rmSync(OUT, { recursive: true, force: true });
   mkdirSync(OUT, { recursive: true });
@@ -96,17 +99,22 @@ try {
   ]);
   const document = join(OUT, "openapi.json");
   writeFileSync(document, (await agent.ask("GET", "/openapi.json")).body);
+  const cases: TestCase[] = [];
   for (const [program, make] of Object.entries(CLIENTS)) {
     if (Bun.which(program) === null) {
-      console.log(`client-test: skipped: there is no ${program}`);
+      const skipped = `there is no ${program}`;
+      console.log(`client-test: skipped: ${skipped}`);
+      cases.push({ name: `client of ${program}`, skipped });
       continue;
     }
     const round = await make(document);
     for (const url of [`http://127.0.0.1:${agent.port}`, `unix:${socket}`]) {
       console.log(`client-test: ${program} over ${url}`);
       await run(OUT, [...round, url]);
+      cases.push({ name: `client of ${program} over ${url.split(":")[0]}` });
     }
   }
+  writeJunit(JUNIT, "clients", cases);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

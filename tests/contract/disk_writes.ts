@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import process from "node:process";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { KINDS } from "../../src/lifecycle/request.ts";
 import { type Target, TestAgent } from "../support/agent.ts";
 
@@ -60,11 +60,6 @@ export function diskWrites(target: Target): void {
   const noTmpfs = withoutTmpfs();
   const noReadOnly = withoutReadOnly();
   describe(`disks on ${target}`, () => {
-    let agent: TestAgent | undefined;
-    after(async () => {
-      await agent?.stop();
-    });
-
     /** A prepare of each kind, and recoveries by both calls. */
     async function rounds(agent: TestAgent): Promise<void> {
       for (const kind of KINDS) {
@@ -90,7 +85,7 @@ export function diskWrites(target: Target): void {
     }, async () => {
       const directory = mkdtempSync(`${MEMORY}/lull-test-`);
       try {
-        agent = await TestAgent.start(target, [
+        await using agent = await TestAgent.start(target, [
           `--runtime-directory=${directory}`,
           `--hooks-socket=${directory}/hooks.sock`,
           // Deno writes its caches some time after it has run new code.
@@ -99,7 +94,6 @@ export function diskWrites(target: Target): void {
         const before = bytesWritten(agent.pid);
         await rounds(agent);
         assert.equal(bytesWritten(agent.pid) - before, 0);
-        await agent.stop();
       } finally {
         rmSync(directory, { recursive: true, force: true });
       }
@@ -109,7 +103,7 @@ export function diskWrites(target: Target): void {
     test(noReadOnly ? `${readOnly}: ${noReadOnly}` : readOnly, {
       skip: noReadOnly,
     }, async () => {
-      agent = await TestAgent.start(target, [], {}, PREFIX);
+      await using agent = await TestAgent.start(target, [], {}, PREFIX);
       await rounds(agent);
       await agent.stop();
       assert.doesNotMatch(agent.output, /EROFS|Read-only/);

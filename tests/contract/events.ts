@@ -61,16 +61,12 @@ export function events(target: Target): void {
         () => streams.every(({ events }) => events.length === 1),
       );
       const generation = await generationOf(agent);
-      const prepared = await agent.ask(
-        ...["POST", "/snapshot/prepare?wait=settled&operation=one"] as const,
-      );
+      const path = "/snapshot/prepare?wait=settled&operation=one";
+      const prepared = await agent.ask("POST", path);
       assert.equal(prepared.status, 200);
       await until("their ends", () => streams.every(({ ended }) => ended));
-      for (const { events } of streams) {
-        assert.deepEqual(events.map(({ state }) => state), [
-          "running",
-          "preparing",
-        ]);
+      for (const { events, states } of streams) {
+        assert.deepEqual(states, ["running", "preparing"]);
         assert.equal(events[1].operation, "one");
         assert.equal(events[1].generation, generation);
       }

@@ -19,48 +19,47 @@ export function workingSet(target: Target): void {
   const what = `the published working set on ${target}`;
   describe(`${what}${skip ? `: ${skip}` : ""}`, { skip }, () => {
     let outside: Outside;
-    let agent: TestAgent;
     before(() => {
       outside = new Outside(97);
     });
-    after(async () => {
-      await agent?.stop();
-      outside?.end();
-    });
+    after(() => outside?.end());
 
-    function statusFromOutside(): Status {
+    function statusFromOutside(agent: TestAgent): Status {
       const reply = outside.reply(agent.port, "GET", "/snapshot");
       return JSON.parse(reply.slice(reply.indexOf("\r\n\r\n") + 4));
     }
 
     test("goes to a host after the settle, and never into the guest", async () => {
-      agent = await TestAgent.start(target, [
+      await using agent = await TestAgent.start(target, [
         "--publish-working-set",
         "--listen=0.0.0.0:0",
         "--no-forward-ports",
       ]);
-      assert.equal(statusFromOutside().workingSet, undefined, "running");
+      assert.equal(statusFromOutside(agent).workingSet, undefined, "running");
       await agent.settle();
       // Calls from inside the guest may prepare here, and still do not get it.
       assert.equal((await agent.status()).workingSet, undefined);
-      const { settled, workingSet } = statusFromOutside();
+      const { settled, workingSet } = statusFromOutside(agent);
       assert.equal(settled, true);
       if (process.getuid?.() !== 0) return;
       assert.equal(workingSet?.pageSize, 4096);
       const bytes = workingSet.ranges.reduce((sum, [, size]) => sum + size, 0);
       assert.ok(bytes > 2 ** 22, `${bytes} bytes`);
       await agent.health();
-      assert.equal(statusFromOutside().workingSet, undefined, "running again");
-      await agent.stop();
+      assert.equal(
+        statusFromOutside(agent).workingSet,
+        undefined,
+        "running again",
+      );
     });
 
     test("is not there if it is not switched on", async () => {
-      agent = await TestAgent.start(target, [
+      await using agent = await TestAgent.start(target, [
         "--listen=0.0.0.0:0",
         "--no-forward-ports",
       ]);
       await agent.settle();
-      const status = statusFromOutside();
+      const status = statusFromOutside(agent);
       assert.equal(status.settled, true);
       assert.equal(status.workingSet, undefined);
     });

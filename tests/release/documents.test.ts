@@ -16,16 +16,11 @@ import { manual } from "../../src/release/manual.ts";
 import { sbom } from "../../src/release/sbom.ts";
 import { VERSION } from "../../src/version.ts";
 import { temporary } from "../support/hooks.ts";
+import { without } from "../vm/support/run.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
 const directory = temporary();
 after(directory.remove);
-
-/** Why a test of this program is skipped; false if it is installed. */
-function without(program: string): string | false {
-  const { error } = spawnSync(program, ["--version"]);
-  return error === undefined ? false : `${program} is not installed`;
-}
 
 function run(command: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(command, args, {

@@ -6,28 +6,18 @@
  * run in namespaces of their own, and without the right to set the clock.
  * @module
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { writeJunit } from "../support/junit.ts";
+import { failure, installVenv, PYTHON } from "../support/venv.ts";
 
 const ROOT = join(import.meta.dirname!, "..", "..");
-const PYTHON = process.env.PYTHON ?? "python3";
 const VENV = join(ROOT, ".tools", "schemathesis");
 const REQUIREMENTS = join(import.meta.dirname!, "requirements.txt");
-/** What is installed, for the next run to know. */
-const INSTALLED = join(VENV, "requirements.txt");
 /** Where `make summary` counts what ran. */
 const JUNIT = join(ROOT, "dist", "junit", "schemathesis.xml");
 
@@ -39,40 +29,16 @@ const ISOLATED = [
   ...["setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time"],
 ];
 
-/** Runs a program; why it failed, or undefined. */
-function failure(command: string, ...args: string[]): string | undefined {
-  const { status, error, stderr } = spawnSync(command, args, {
-    encoding: "utf8",
-  });
-  if (error !== undefined) return `${command} cannot be run: ${error.message}`;
-  if (status === 0) return undefined;
-  return stderr.trim().split("\n").at(-1) || `${command} ended with ${status}`;
-}
-
-/** Installs schemathesis, if it is not there; why it cannot, or undefined. */
-function install(): string | undefined {
-  const wanted = readFileSync(REQUIREMENTS, "utf8");
-  if (existsSync(INSTALLED) && readFileSync(INSTALLED, "utf8") === wanted) {
-    return undefined;
-  }
-  rmSync(VENV, { recursive: true, force: true });
-  const pip = join(VENV, "bin", "pip");
-  const why = failure(PYTHON, "-m", "venv", VENV) ??
-    failure(pip, "install", "--quiet", "--requirement", REQUIREMENTS);
-  if (why === undefined) copyFileSync(REQUIREMENTS, INSTALLED);
-  return why;
-}
-
 /** Why it cannot be run here, or undefined. */
 function reasonToSkip(): string | undefined {
-  const noPython = failure(PYTHON, "--version");
+  const noPython = failure(PYTHON, ["--version"]);
   if (noPython !== undefined) return `there is no Python: ${noPython}`;
   const [command, ...args] = ISOLATED;
-  const noNamespace = failure(command, ...args, "true");
+  const noNamespace = failure(command, [...args, "true"]);
   if (noNamespace !== undefined) {
     return `no namespaces can be made, which needs root: ${noNamespace}`;
   }
-  const notInstalled = install();
+  const notInstalled = installVenv(VENV, REQUIREMENTS);
   return notInstalled &&
     `the packages of ${REQUIREMENTS} cannot be installed: ${notInstalled}`;
 }
@@ -80,12 +46,7 @@ function reasonToSkip(): string | undefined {
 /** One line that says so, and a skipped test for the summary. */
 function skip(why: string): number {
   console.log(`schemathesis: skipped: ${why}`);
-  const text = why.replace(/[<>&"]/g, " ");
-  writeFileSync(
-    JUNIT,
-    `<testsuites><testsuite name="schemathesis"><testcase name="schemathesis: ` +
-      `${text}"><skipped/></testcase></testsuite></testsuites>\n`,
-  );
+  writeJunit(JUNIT, "schemathesis", [{ name: "schemathesis", skipped: why }]);
   return 0;
 }
 

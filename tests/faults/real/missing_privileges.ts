@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { commandOf, type Target, TestAgent } from "../../support/agent.ts";
 import { owe } from "../../support/cleanup.ts";
 import { temporary } from "../../support/hooks.ts";
+import { which } from "../../vm/support/run.ts";
 import { round, statusOf, withoutFfi, works } from "./round.ts";
 
 const DROP = [
@@ -43,7 +44,7 @@ function asPlainUser(target: Target, directory: string): string[] {
   };
   const root = fileURLToPath(new URL("../../../", import.meta.url).href);
   const copied = target === "binary" ? [copy(command[0], "lull")] : [
-    copy(which(command[0]), "runtime"),
+    copy(which(command[0])!, "runtime"),
     ...command.slice(1, -1),
     // Of the sources, Deno and Bun would need the packages as well.
     join(copy(join(root, "dist/deno"), "bundle"), "main.js"),
@@ -52,10 +53,6 @@ function asPlainUser(target: Target, directory: string): string[] {
   const drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
   const script = `cd /; shift ${command.length}; exec ${copied.join(" ")} "$@"`;
   return [...drop, "--", "sh", "-c", script, "sh"];
-}
-
-function which(program: string): string {
-  return execFileSync("which", [program], { encoding: "utf8" }).trim();
 }
 
 /** An agent that lacks something. */

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { VERSION } from "../../../src/version.ts";
+import { without } from "../../vm/support/run.ts";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url).href);
 export const OUT = join(ROOT, "dist/release");
@@ -29,8 +30,7 @@ export function withoutManager(command: string): string | false {
   if (process.getuid?.() !== 0) {
     return "only root may change the root directory";
   }
-  const { error } = spawnSync(command, ["--version"]);
-  return error === undefined ? false : `${command} is not installed`;
+  return without(command);
 }
 
 /** Runs a command; throws with its output if it fails. */

@@ -11,6 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { VERSION } from "../../../src/version.ts";
 import { TestAgent } from "../../support/agent.ts";
 import { temporary } from "../../support/hooks.ts";
+import { without } from "../../vm/support/run.ts";
 import { OUT, ROOT, run } from "./artefacts.ts";
 
 const PACKAGE = join(OUT, `lull-client-${VERSION}.tgz`);
@@ -58,12 +59,6 @@ export async function wrong(): Promise<void> {
 }
 `;
 
-function missing(): string | false {
-  const commands = ["node", "npm"];
-  const one = commands.find((name) => spawnSync(name, ["--version"]).error);
-  return one === undefined ? false : `${one} is not installed`;
-}
-
 test("deno publish accepts the client for JSR, without slow types", () => {
   const { status, stderr } = spawnSync(
     "deno",
@@ -75,7 +70,7 @@ test("deno publish accepts the client for JSR, without slow types", () => {
   assert.match(stderr, new RegExp(`@lull/client@${VERSION} with files:`));
 });
 
-describe("the client for npm", { skip: missing() }, () => {
+describe("the client for npm", { skip: without("node", "npm") }, () => {
   const directory = temporary();
   const at = (...path: string[]) => join(directory.path, ...path);
   const socket = at("lull.sock");

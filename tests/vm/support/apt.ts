@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { cacheDir } from "./paths.ts";
-import { run } from "./run.ts";
+import { run, runText } from "./run.ts";
 
 const SOURCES = "/etc/apt/sources.list.d";
 
@@ -78,7 +78,7 @@ export class ForeignApt {
 
   /** What apt-cache says. */
   cache(...words: string[]): string {
-    return new TextDecoder().decode(run("apt-cache", words, this.#options()));
+    return runText("apt-cache", words, this.#options());
   }
 
   #options(cwd?: string) {

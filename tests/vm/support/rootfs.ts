@@ -135,6 +135,7 @@ export function rootfsInputs(options: ImageOptions): string[] {
   const list = [
     ...[
       "image.ts",
+      "rootfs.ts",
       "initramfs.ts",
       "tree.ts",
       "kernel.ts",

@@ -27,6 +27,12 @@ export function which(name: string): string | undefined {
   return undefined;
 }
 
+/** Why a test is skipped that needs these programs; false if all are installed. */
+export function without(...programs: string[]): string | false {
+  const missing = programs.find((name) => which(name) === undefined);
+  return missing === undefined ? false : `${missing} is not installed`;
+}
+
 /** Runs a program to its end and gives its output; an Error with its last words if it fails. */
 export function run(
   program: string,

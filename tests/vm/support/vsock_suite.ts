@@ -118,7 +118,7 @@ export function vsockSuite(variant: Variant): void {
     fleet.test("two forks recover over vsock, with no network before", async () => {
       const source = await withVsock();
       const { generation } = await health(source);
-      const device = await VsockDevice.plug(source);
+      await using device = await VsockDevice.plug(source);
       await source.sh("(sleep 0.2; ip link set eth0 down) >/dev/null 2>&1 &");
       const prepared = await until("a guest without network", async () => {
         const reply = await source.fetch("/health", {
