@@ -126,7 +126,12 @@ export const configSchema = v.strictObject({
   workloadCgroup: option(
     listOf(name, "cgroups, by name or path"),
     [],
-    "Cgroups that are frozen from the prepare to the recovery.",
+    "Cgroups that are frozen while quiesced; all: every one but the agent's.",
+  ),
+  workloadExcept: option(
+    listOf(name, "cgroups, by name or path"),
+    [],
+    "Cgroups that workload-cgroup=all leaves running, beside system daemons.",
   ),
   workloadLimitMs: option(
     integer(1, 600_000),

@@ -71,6 +71,7 @@ export const defaults = {
   hooksSocket: "/run/lull/hooks.sock",
   hooks: [],
   workloadCgroup: [],
+  workloadExcept: [],
   workloadLimitMs: 2000,
   freezeMounts: [],
   freezeHoldMs: 10000,

@@ -49,6 +49,7 @@ describe("precedence", () => {
       hooksSocket: "",
       hooks: [],
       workloadCgroup: ["workload.slice"],
+      workloadExcept: ["logs.slice"],
       workloadLimitMs: 1,
       freezeMounts: ["/data"],
       freezeHoldMs: 1,
