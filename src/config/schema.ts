@@ -53,6 +53,11 @@ export const configSchema = v.strictObject({
     [],
     "Dialects of other hosts; NAME@ADDRESS has a listener of its own.",
   ),
+  e2bMetadata: option(
+    text(/^(http:\/\/\S+)?$/, "an http: URL or an empty value"),
+    "http://169.254.169.254",
+    "Metadata service with the hash of E2B's token; empty: there is none.",
+  ),
   guestCalls: option(
     oneOf(["refuse", "allow"]),
     "refuse",
