@@ -12,6 +12,7 @@ import { thawWorkload } from "../../src/steps/frozen_workload.ts";
 import { workloadStep } from "../../src/steps/workload.ts";
 import { selectTree } from "../../src/steps/workload_tree.ts";
 import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
+import { TestDisk, withoutDisks } from "../support/disk.ts";
 import {
   fakeJournal,
   recoveryContext,
@@ -172,6 +173,27 @@ describe(`all cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
     await until("the freeze", () => tree.inner.frozen);
     await undo!(recoveryContext());
     assert.ok(!tree.inner.frozen);
+  });
+
+  test("a process that cannot freeze is counted, and no error", {
+    skip: withoutDisks(),
+  }, async () => {
+    using tree = new Tree();
+    using disk = new TestDisk();
+    disk.ask("-f");
+    await tree.inner.run(`echo x > ${disk.mountPoint}/x`);
+    await until("the write to wait", () => tree.inner.waits);
+    await assert.rejects(
+      tree.quiesce(undefined, 50),
+      /not frozen within 50 ms/,
+    );
+    const { effect, undo } = await tree.quiesce({ counts: true, waitMs: 50 });
+    assert.deepEqual(effect.notFrozen, [tree.pods.path]);
+    assert.equal(effect.frozen, (effect.requested as string[]).length - 1);
+    assert.ok(effect.waitMs as number >= 49);
+    await undo!(recoveryContext());
+    assert.ok(!tree.service.frozen);
+    disk.ask("-u");
   });
 
   test("the next agent thaws what a killed agent froze", async () => {

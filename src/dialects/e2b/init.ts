@@ -15,12 +15,8 @@ import type { DialectContext } from "../dialect.ts";
 import { keepVariables } from "../environment.ts";
 import { failIfLeft } from "./freeze.ts";
 import { Refused, type Request } from "./route.ts";
-import { parseTimestamp, type Timestamp } from "./timestamp.ts";
+import { clockData, parseTimestamp } from "./timestamp.ts";
 import type { AccessToken } from "./token.ts";
-
-/** How far the guest's clock may be behind or ahead of the host's, in milliseconds. */
-const BEHIND_MS = 50;
-const AHEAD_MS = 5000;
 
 /** The file of the runtime directory that keeps the data which only the guest can apply. */
 const KEPT_FILE = "e2b.json";
@@ -88,16 +84,6 @@ export function initHandler(
     }
     return c.body(null, 204);
   };
-}
-
-/** The host's time, if the guest's clock is wrong by more than E2B allows. */
-function clockData(
-  { ms }: Timestamp,
-  receivedAt: number,
-): Pick<RecoverRequest, "hostTime" | "receivedAt"> | undefined {
-  const skew = Date.now() - (performance.now() - receivedAt) - ms;
-  const isWrong = skew < -BEHIND_MS || skew > AHEAD_MS;
-  return isWrong ? { hostTime: ms, receivedAt } : undefined;
 }
 
 /**

@@ -7,6 +7,7 @@ import { e2bHost } from "./e2b_host.ts";
 import { e2bTokens } from "./e2b_tokens.ts";
 import { framework } from "./framework.ts";
 import { guards } from "./guards.ts";
+import { hierarchy } from "./hierarchy.ts";
 import { wrenn } from "./wrenn.ts";
 
 /** Declares every test of the dialects for one target. */
@@ -16,5 +17,6 @@ export function dialects(target: Target): void {
   e2b(target);
   e2bHost(target);
   e2bTokens(target);
+  hierarchy(target);
   guards(target);
 }
