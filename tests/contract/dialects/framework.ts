@@ -1,13 +1,9 @@
 /**
- * Which routes are where when dialects are on, and what is loaded when none is.
+ * Which routes are where when dialects are on.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 import { runAgent, type Target, TestAgent } from "../../support/agent.ts";
-import { temporary } from "../../support/hooks.ts";
 import { ask } from "../../support/raw.ts";
 
 /** The port of the agent's second listener. */
@@ -15,16 +11,6 @@ export function secondPort(agent: TestAgent): number {
   const line = agent.lines().find(({ message }) => message === "listening");
   const [, second] = line!.at as string[];
   return Number(second.slice(second.lastIndexOf(":") + 1));
-}
-
-/** Why the files that the target loads cannot be seen; empty if they can. */
-function withoutTrace(target: Target): string {
-  if (target === "binary") return "its program is one file";
-  if (target !== "bun") {
-    return "Deno reads every module at the start, also if it runs none of it";
-  }
-  const { status } = spawnSync("strace", ["-D", "-f", "true"]);
-  return status === 0 ? "" : "strace is missing, or may not trace";
 }
 
 /** Declares the tests of the framework for one target. */
@@ -59,40 +45,6 @@ export function framework(target: Target): void {
       assert.equal((await ask(port, "GET", "/snapshot")).status, 404);
       assert.equal((await agent.ask("POST", "/freeze")).status, 404);
     });
-
-    const untraced = withoutTrace(target);
-    test(
-      `a dialect that is not on is not loaded${untraced && `: ${untraced}`}`,
-      { skip: untraced !== "" },
-      async () => {
-        const loaded = async (...flags: string[]) => {
-          const directory = temporary();
-          const trace = join(directory.path, "trace");
-          const strace = ["strace", "-D", "-f", "-e", "trace=open,openat"];
-          try {
-            await using agent = await TestAgent.start(target, flags, {}, [
-              ...[...strace, "-o", trace],
-            ]);
-            await agent.settle();
-            await agent.health();
-            await agent.ask("GET", "/metrics");
-            const text = readFileSync(trace, "utf8");
-            assert.match(text, /src\/agent\/serve\.ts/);
-            const files = text.matchAll(
-              /src\/(\w+\/dialects\.ts|dialects\/[^"]+)/g,
-            );
-            return new Set([...files].map(([, file]) => file));
-          } finally {
-            directory.remove();
-          }
-        };
-        // The option itself is checked by the configuration.
-        assert.deepEqual(await loaded(), new Set(["config/dialects.ts"]));
-        const one = [...await loaded("--dialects=wrenn")];
-        assert.ok(one.includes("dialects/wrenn/dialect.ts"), one.join());
-        assert.deepEqual(one.filter((file) => file.includes("e2b")), []);
-      },
-    );
 
     test("two that cannot share a listener: one line says so", () => {
       const { status, stderr } = runAgent(target, ["--dialects=wrenn,e2b"]);
