@@ -135,7 +135,7 @@ function keepData(
     log.error("the data of the host could not be kept", {
       error: messageOf(error),
     });
-    return { notApplied: ["envVars", ...notApplied] };
+    return { notApplied: [...new Set(["envVars", ...notApplied, "others"])] };
   }
 }
 

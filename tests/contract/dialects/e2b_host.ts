@@ -2,7 +2,7 @@
  * What E2B's host does around a pause: freeze, pause, resume, and attempts of POST /init.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Target, TestAgent } from "../../support/agent.ts";
@@ -119,6 +119,22 @@ export function e2bHost(target: Target): void {
       }
       await init(agent, { timestamp: at(), envVars: { A: "newer" } });
       assert.equal(env(), 'A="newer"\n');
+    });
+
+    test("data that cannot be kept is named, and the guest thaws nevertheless", async () => {
+      await using agent = await TestAgent.start(target, E2B);
+      await agent.ask("POST", "/freeze");
+      // In the place of the file that is written.
+      mkdirSync(join(agent.directory, "e2b.json.new"));
+      const body = { timestamp: at(), lifecycleID: "a", envVars: { A: "1" } };
+      const reply = await init(agent, body);
+      assert.equal(reply.status, 204);
+      assert.equal(reply.headers.get("lull-not-applied"), "envVars, others");
+      assert.equal((await agent.status()).state, "running");
+      const line = agent.lines().find(({ message }) =>
+        message === "the data of the host could not be kept"
+      );
+      assert.match(String(line?.error), /EISDIR/);
     });
 
     test("Lull's own API and the dialect see one lifecycle", async () => {
