@@ -3,6 +3,7 @@ import { describe } from "node:test";
 import type { ProblemDocument } from "../../src/http/routes/documents.ts";
 import { until } from "../support/until.ts";
 import {
+  configure,
   health,
   LIMIT,
   prepare,
@@ -135,5 +136,45 @@ describe("a Debian guest with systemd and databases", () => {
     await health(machine);
     await assertRecovered(machine, generation + 1);
     await fleet.kill(machine);
+  });
+
+  fleet.test("all cgroups freeze but those of the agent and of systemd's daemons", async () => {
+    const machine = await booted(fleet);
+    await startBench(machine);
+    await configure(machine, {
+      workloadCgroup: ["all"],
+      // It runs what the test asks for.
+      workloadExcept: ["system.slice/helper.service"],
+      ...{ forwardPorts: false, dropCaches: "off", zeroMemoryMib: 0 },
+    });
+    const { generation } = await health(machine);
+    const before = await transactions(machine);
+    const { steps } = await prepareSettled(machine);
+    const { effect } = stepOf(steps, "workload");
+    say(`frozen: ${JSON.stringify(effect)}`);
+    const states = await machine.sh(
+      "cd /sys/fs/cgroup; for name in " +
+        "work.slice system.slice/redis-server.service system.slice/bench.service " +
+        "init.scope system.slice/lull.service system.slice/dbus.service " +
+        "system.slice/systemd-journald.service system.slice/systemd-networkd.service; " +
+        "do echo $name $(sed -n 's/^frozen //p' $name/cgroup.events); done",
+    );
+    assert.deepEqual(states.trim().split("\n"), [
+      ...["work.slice 1", "system.slice/redis-server.service 1"],
+      ...["system.slice/bench.service 1", "init.scope 0"],
+      ...["system.slice/lull.service 0", "system.slice/dbus.service 0"],
+      "system.slice/systemd-journald.service 0",
+      "system.slice/systemd-networkd.service 0",
+    ]);
+    const { steps: undone } = await recover(machine, { outcome: "resumed" });
+    assert.equal(stepOf(undone, "workload").status, "done");
+    assert.equal((await health(machine)).generation, generation + 1);
+    await assertUnitsUp(machine);
+    await until(
+      "transactions",
+      async () => await transactions(machine) > before,
+      LIMIT,
+    );
+    await assertConsistent(machine);
   });
 });
