@@ -11,7 +11,9 @@ import { initUntilReply } from "../../support/e2b_host.ts";
 import { TestDisk, withoutDisks } from "../../support/disk.ts";
 import { script, temporary } from "../../support/hooks.ts";
 import { sleep } from "../../../src/util/wait.ts";
+import { ask } from "../../support/raw.ts";
 import { at, E2B, init } from "./e2b.ts";
+import { secondPort } from "./framework.ts";
 
 const noCgroups = withoutCgroups();
 const noDisks = noCgroups || withoutDisks();
@@ -159,6 +161,23 @@ export function e2bHost(target: Target): void {
       assert.equal(recovered.json<{ recovered: boolean }>().recovered, true);
       assert.equal((await init(agent)).status, 204);
       assert.equal((await agent.status()).generation, generation + 2);
+      // wrenn's host prepares, and E2B's ends it; then the other way round.
+      const wrenn = secondPort(agent);
+      const both = [
+        () => ask(wrenn, "POST", "/snapshot/prepare"),
+        () => agent.ask("POST", "/unfreeze"),
+        () => agent.ask("POST", "/freeze"),
+        () => ask(wrenn, "GET", "/health"),
+      ];
+      const states: string[] = [];
+      for (const call of both) {
+        assert.match(String((await call()).status), /^20[04]$/);
+        states.push((await agent.status()).state);
+      }
+      assert.deepEqual(states, [
+        ...["quiesced", "running", "quiesced", "running"],
+      ]);
+      assert.equal((await agent.status()).generation, generation + 4);
     });
   });
 }
