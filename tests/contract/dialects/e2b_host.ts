@@ -10,6 +10,7 @@ import { TestCgroup, withoutCgroups } from "../../support/cgroup.ts";
 import { initUntilReply } from "../../support/e2b_host.ts";
 import { TestDisk, withoutDisks } from "../../support/disk.ts";
 import { script, temporary } from "../../support/hooks.ts";
+import { until } from "../../support/until.ts";
 import { sleep } from "../../../src/util/wait.ts";
 import { ask } from "../../support/raw.ts";
 import { at, E2B, init } from "./e2b.ts";
@@ -133,10 +134,14 @@ export function e2bHost(target: Target): void {
       assert.equal(reply.status, 204);
       assert.equal(reply.headers.get("lull-not-applied"), "envVars, others");
       assert.equal((await agent.status()).state, "running");
-      const line = agent.lines().find(({ message }) =>
-        message === "the data of the host could not be kept"
+      const line = await until(
+        "the line in the log",
+        () =>
+          agent.lines().find(({ message }) =>
+            message === "the data of the host could not be kept"
+          ),
       );
-      assert.match(String(line?.error), /EISDIR/);
+      assert.match(String(line.error), /EISDIR/);
     });
 
     test("Lull's own API and the dialect see one lifecycle", async () => {
