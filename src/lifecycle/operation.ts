@@ -76,7 +76,7 @@ export class Operation {
     readonly kind: Kind = "full",
     readonly dryRun = false,
     /** The call that began the operation. */
-    readonly call: Call & Pick<PrepareRequest, "workload"> = {},
+    readonly call: Call & Pick<PrepareRequest, "workload" | "awaitsHost"> = {},
   ) {}
 
   /** Milliseconds since the operation began. */

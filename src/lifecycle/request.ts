@@ -56,6 +56,11 @@ export interface PrepareRequest extends Call {
   /** The kind of snapshot; the configured kind if none is given. */
   readonly kind?: Kind;
   readonly workload?: WorkloadRequest;
+  /**
+   * The host always calls after a restore, and decides with a token whether the guest may go on: the
+   * evidence of a fork alone does not recover this operation.
+   */
+  readonly awaitsHost?: boolean;
 }
 
 /** The network identity of this fork. A field that is not given stays unchanged. */
