@@ -14,6 +14,7 @@ import {
   status,
 } from "./support/agent.ts";
 import { Fleet, KEEP_MEMORY, say } from "./support/fleet.ts";
+import { forksNoticed } from "./support/guest.ts";
 import type { Machine } from "./support/machine.ts";
 import { AGENT_PORT } from "./support/hardware.ts";
 
@@ -167,9 +168,7 @@ describe("who may call a machine's agent", () => {
     // The kernel has told the agent that it is a fork; a wrong token still thaws nothing.
     await until(
       "the kernel's message",
-      async () =>
-        (await fork.exec("dmesg | grep -q 'crng reseeded due to virtual'"))
-          .code === 0,
+      async () => await forksNoticed(fork) > 0,
       LIMIT,
     );
     await sleep(2 * GRACE_MS);
