@@ -62,6 +62,11 @@ const SYMBOLS = {
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },
   strdup: { args: ["buffer"], result: "pointer" },
+  // memmem(3), which returns the address of the bytes
+  memmem: {
+    args: ["buffer", "usize", "buffer", "usize"],
+    result: "pointer",
+  },
   // memory: malloc(3)
   malloc: { args: ["usize"], result: "pointer" },
   free: { args: ["pointer"], result: "void" },
