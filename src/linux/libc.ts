@@ -31,6 +31,7 @@ const SYMBOLS = {
   send: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   recv: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   bind: { args: ["i32", "buffer", "u32"], result: "i32" },
+  socketpair: { args: ["i32", "i32", "i32", "buffer"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
   // servers and clients: listen(2), accept4(2), connect(2)
   listen: { args: ["i32", "i32"], result: "i32" },

@@ -1,64 +1,60 @@
 /**
- * Makes network devices use up the buffers that have received something. A driver gives its device
- * buffers that share a block of memory; the block is free, and can be zeroed, when the device has
- * filled the last of them. So neighbours are asked for their addresses, and their replies fill the
- * buffers: ARP (RFC 826), which every neighbour answers.
+ * Overwrites the buffers of network devices. A driver gives its device buffers, and takes memory that
+ * was just freed for new ones: what a request left there stays until the device fills that buffer
+ * again. So neighbours are asked for echoes of zeros (ICMP, RFC 792), until each buffer had one.
  * @module
  */
 import { readFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
-import { waitFor } from "../util/wait.ts";
+import { errnoName } from "../util/errno.ts";
+import { sleep, waitFor } from "../util/wait.ts";
 import { parseIp } from "./ip.ts";
 import { checked, type Libc, requireSymbol } from "./libc.ts";
-import { Network } from "./rtnetlink.ts";
-import { AF_PACKET, SOCK_CLOEXEC, SOCK_RAW } from "./socket_constants.ts";
+import {
+  AF_INET,
+  ICMP_FILTER,
+  IPPROTO_ICMP,
+  MSG_DONTWAIT,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_RAW,
+} from "./socket_constants.ts";
 
 /**
- * Requests for each device. virtio_net takes blocks of 32 KiB for buffers of at least 1.5 KB each, in
- * the order of their use.
+ * Echoes from a neighbour of each device. virtio_net has 256 buffers, and may take the memory of a
+ * request twice.
  */
-const REQUESTS = 64;
-/** Milliseconds to wait for the replies of a device. */
+const ECHOES = 640;
+/** Bytes of data of an echo: with its headers, it fills an Ethernet frame. */
+const ECHO_BYTES = 1472;
+/** Milliseconds for the echoes of a device, and to wait for the last of them. */
+const DEVICE_MS = 3000;
 const REPLY_MS = 250;
-
-/** linux/if_packet.h, linux/if_ether.h, packet(7) */
-const ETH_P_ARP = [0x08, 0x06];
-const SOCKADDR_LL_BYTES = 20;
 
 /** A device with a neighbour that has answered before. */
 interface Neighbour {
   readonly device: string;
   readonly address: string;
-  /** The MAC address. */
-  readonly mac: string;
 }
 
-/** The addresses of one side. */
-type Own = Pick<Neighbour, "address" | "mac">;
-
-/** Asks one neighbour of each device. Returns the number of packets that the devices received. */
-export async function useUpReceiveBuffers(
+/**
+ * Overwrites the buffers of all devices with a known neighbour. Returns the packets that the devices
+ * received meanwhile: 0 if no neighbour is known or none answers.
+ */
+export async function overwriteReceiveBuffers(
   libc: Libc,
   signal: AbortSignal,
 ): Promise<number> {
   let received = 0;
-  using network = new Network(libc);
-  const links = network.links();
   for (const neighbour of neighboursIn(readFileSync("/proc/net/arp", "utf8"))) {
-    const { device } = neighbour;
-    const own = networkInterfaces()[device]?.find(({ family }) =>
-      family === "IPv4"
-    );
-    const index = links.find(({ name }) => name === device)?.index;
-    if (own === undefined || index === undefined || signal.aborted) continue;
-    const before = packetsOf(device);
-    ask(libc, neighbour, { ...own, index });
+    if (signal.aborted) break;
+    const before = packetsOf(neighbour.device);
+    await ask(libc, neighbour, signal);
     await waitFor(
-      () => packetsOf(device) >= before + REQUESTS,
+      () => packetsOf(neighbour.device) >= before + ECHOES,
       REPLY_MS,
       signal,
     );
-    received += packetsOf(device) - before;
+    received += packetsOf(neighbour.device) - before;
   }
   return received;
 }
@@ -67,10 +63,10 @@ export async function useUpReceiveBuffers(
 export function neighboursIn(text: string): Neighbour[] {
   const found = new Map<string, Neighbour>();
   for (const line of text.split("\n").slice(1)) {
-    const [address, type, flags, mac, , device] = line.trim().split(/\s+/);
+    const [address, type, flags, , , device] = line.trim().split(/\s+/);
     // Ethernet, and an entry that is complete.
     if (type !== "0x1" || (Number(flags) & 2) === 0) continue;
-    if (!found.has(device)) found.set(device, { device, address, mac });
+    if (!found.has(device)) found.set(device, { device, address });
   }
   return [...found.values()];
 }
@@ -83,48 +79,50 @@ function packetsOf(device: string): number {
   return Number(line?.slice(device.length + 1).trim().split(/\s+/)[1] ?? 0);
 }
 
-function ask(
+async function ask(
   libc: Libc,
-  { device, address, mac }: Neighbour,
-  own: Own & { readonly index: number },
-): void {
+  { address }: Neighbour,
+  signal: AbortSignal,
+): Promise<void> {
   const type = SOCK_RAW | SOCK_CLOEXEC;
-  const socket = requireSymbol(libc, "socket")(AF_PACKET, type, 0);
-  checked(libc, socket, "ask", "a neighbour");
+  const open = requireSymbol(libc, "socket");
+  const socket = open(AF_INET, type, IPPROTO_ICMP);
+  checked(libc, socket, "ask", address);
   try {
-    const name = new Uint8Array(SOCKADDR_LL_BYTES);
-    const view = new DataView(name.buffer);
-    view.setUint16(0, AF_PACKET, true);
-    name.set(ETH_P_ARP, 2);
-    view.setInt32(4, own.index, true);
-    const bound = requireSymbol(libc, "bind")(socket, name, name.length);
-    checked(libc, bound, "ask a neighbour on link", device);
-    const frame = requestFor(own, { address, mac });
+    // No reply is kept for this socket: it would keep the buffer.
+    const all = new Uint8Array(4).fill(0xff);
+    requireSymbol(libc, "setsockopt")(socket, SOL_RAW, ICMP_FILTER, all, 4);
+    const name = new Uint8Array(16);
+    new DataView(name.buffer).setUint16(0, AF_INET, true);
+    name.set(parseIp(address)!, 4);
+    const connected = requireSymbol(libc, "connect")(socket, name, 16);
+    checked(libc, connected, "ask", address);
+    const message = echoRequest();
     const send = requireSymbol(libc, "send");
-    for (let i = 0; i < REQUESTS; i++) {
-      const sent = send(socket, frame, BigInt(frame.length), 0);
-      checked(libc, sent, "ask a neighbour on link", device);
+    const end = performance.now() + DEVICE_MS;
+    for (let sent = 0; sent < ECHOES && performance.now() < end;) {
+      if (signal.aborted) return;
+      const bytes = BigInt(message.length);
+      if (send(socket, message, bytes, MSG_DONTWAIT) >= 0) {
+        sent++;
+        continue;
+      }
+      const errno = libc.errno?.() ?? 0;
+      if (!["EAGAIN", "ENOBUFS"].includes(errnoName(errno))) {
+        checked(libc, -1, "ask", address);
+      }
+      await sleep(1, signal);
     }
   } finally {
     requireSymbol(libc, "close")(socket);
   }
 }
 
-/** An Ethernet frame with an ARP request to the neighbour alone. */
-function requestFor(own: Own, other: Own): Uint8Array {
-  const from = bytesOf(own.mac);
-  return Uint8Array.of(
-    ...bytesOf(other.mac),
-    ...from,
-    ...ETH_P_ARP,
-    ...[0, 1, 8, 0, 6, 4, 0, 1],
-    ...from,
-    ...parseIp(own.address)!,
-    ...[0, 0, 0, 0, 0, 0],
-    ...parseIp(other.address)!,
-  );
-}
-
-function bytesOf(mac: string): number[] {
-  return mac.split(":").map((byte) => parseInt(byte, 16));
+/** An echo request of zeros: its checksum follows from the type alone. */
+function echoRequest(): Uint8Array {
+  const message = new Uint8Array(8 + ECHO_BYTES);
+  const view = new DataView(message.buffer);
+  view.setUint16(0, 0x0800);
+  view.setUint16(2, 0xffff - 0x0800);
+  return message;
 }

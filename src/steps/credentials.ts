@@ -75,23 +75,25 @@ export function credentialSteps(
   }
 
   /**
-   * Effect: `received`, packets that took the place of others in the buffers of network devices;
-   * `overwritten`, the places in the agent's memory; and `zeroed`, if the step `zero` is not in this
-   * kind of snapshot.
+   * Effect: `overwritten`, the places in the agent's memory; `received`, packets that took the place
+   * of others in the buffers of network devices; `filled`, bytes of memory of sockets; and `zeroed`,
+   * if the step `zero` is not in this kind of snapshot.
    */
   async function wipeMemory({ kind, signal }: StepContext): Promise<Done> {
-    const { useUpReceiveBuffers } = await import(
+    const { overwriteReceiveBuffers } = await import(
       "../linux/receive_buffers.ts"
     );
-    const received = await useUpReceiveBuffers(libc, signal)
-      .catch((error) => ({ failed: messageOf(error) }));
+    const { fillSockets } = await import("../memory/fill_sockets.ts");
     const overwritten = await (await loadTraces()).overwrite(signal);
+    const received = await overwriteReceiveBuffers(libc, signal)
+      .catch((error) => ({ failed: messageOf(error) }));
+    const filled = fillSockets(libc);
     const zeroed = kind === "full"
       ? undefined
       : await new MemoryZeroer(libc).zero(zeroBytes, ZERO_MS, signal);
     isOwed = false;
     return {
-      effect: { received, overwritten, ...zeroed && { zeroed } },
+      effect: { overwritten, received, filled, ...zeroed && { zeroed } },
     };
   }
 

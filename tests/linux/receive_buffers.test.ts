@@ -15,8 +15,8 @@ const ARP =
 describe("the buffers of network devices", () => {
   test("one known neighbour of each Ethernet device is asked", () => {
     assert.deepEqual(neighboursIn(ARP), [
-      { device: "eth0", address: "10.0.2.2", mac: "52:55:0a:00:02:02" },
-      { device: "eth1", address: "10.1.0.1", mac: "52:55:0a:01:00:01" },
+      { device: "eth0", address: "10.0.2.2" },
+      { device: "eth1", address: "10.1.0.1" },
     ]);
     assert.deepEqual(neighboursIn(ARP.split("\n")[0]), []);
   });
@@ -33,6 +33,6 @@ describe("the buffers of network devices", () => {
       { alone: number; received: number }
     >(script);
     assert.equal(alone, 0);
-    assert.ok(received >= 64, `${received} packets`);
+    assert.ok(received >= 640, `${received} packets`);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { useUpReceiveBuffers } from "../../../src/linux/receive_buffers.ts";
+import { overwriteReceiveBuffers } from "../../../src/linux/receive_buffers.ts";
 import { realLibc } from "../libc.ts";
 import { until } from "../until.ts";
 import { ip } from "./ip.ts";
@@ -32,9 +32,9 @@ there("addr add 10.0.2.2/24 dev eth1");
 there("link set eth1 up");
 const libc = await realLibc();
 const signal = new AbortController().signal;
-const alone = await useUpReceiveBuffers(libc, signal);
+const alone = await overwriteReceiveBuffers(libc, signal);
 const [, mac] = /ether (\S+)/.exec(String(there("link show eth1")))!;
 ip(`neigh replace 10.0.2.2 lladdr ${mac} dev eth0 nud reachable`);
-const received = await useUpReceiveBuffers(libc, signal);
+const received = await overwriteReceiveBuffers(libc, signal);
 peer.kill("SIGKILL");
 console.log(JSON.stringify({ alone, received }));
