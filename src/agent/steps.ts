@@ -37,7 +37,8 @@ import { portsStep } from "../steps/ports.ts";
 import { renewRepair } from "../steps/renew.ts";
 import { zeroStep } from "../steps/zero.ts";
 import { resetConnections } from "../steps/reset_connections.ts";
-import { thawWorkload, workloadStep } from "../steps/workload.ts";
+import { thawWorkload } from "../steps/frozen_workload.ts";
+import { workloadStep } from "../steps/workload.ts";
 
 /** Makes all steps and repairs. */
 export function createSteps(components: Components): Parts {
@@ -66,6 +67,7 @@ export function createSteps(components: Components): Parts {
     ports: portsStep(ports),
     workload: workloadStep({
       cgroups: config.workloadCgroup,
+      kept: config.workloadExcept,
       limitMs: config.workloadLimitMs,
       journal,
     }),

@@ -33,6 +33,20 @@ export const TRIGGERS = [
 ] as const;
 export type Trigger = typeof TRIGGERS[number];
 
+/** How a prepare freezes the workload, if a host asks for something else than the configuration. */
+export interface WorkloadRequest {
+  /** Freezes everything outside the agent's own chain of cgroups. */
+  readonly all?: boolean;
+  /** The largest number of cgroups to look at. */
+  readonly maxCgroups?: number;
+  /** Milliseconds to wait until the workload is frozen; the configured limit if it is shorter. */
+  readonly waitMs?: number;
+  /** Cgroups that do not freeze are counted in the effect, and do not fail the prepare. */
+  readonly counts?: boolean;
+  /** The recovery counts which cgroups were frozen, before it thaws them. */
+  readonly audit?: boolean;
+}
+
 /** The request of a prepare. */
 export interface PrepareRequest extends Call {
   /** The operation's id; the agent makes one if none is given. */
@@ -41,6 +55,7 @@ export interface PrepareRequest extends Call {
   readonly lease?: number;
   /** The kind of snapshot; the configured kind if none is given. */
   readonly kind?: Kind;
+  readonly workload?: WorkloadRequest;
 }
 
 /** The network identity of this fork. A field that is not given stays unchanged. */
