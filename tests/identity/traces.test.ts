@@ -30,7 +30,7 @@ function occurrences(pid: number, needles: readonly Buffer[]): number[] {
         } catch {
           continue; // addresses that only the kernel uses
         }
-        const all = bytes.latin1Slice();
+        const all = bytes.toString("latin1");
         texts.forEach((text, i) => counts[i] += all.split(text).length - 1);
       }
     }
