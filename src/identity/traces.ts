@@ -4,13 +4,7 @@
  * is for the text of the request, base64: no other text of this process is likely to be the same.
  * @module
  */
-import {
-  closeSync,
-  openSync,
-  readFileSync,
-  readSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { type Libc, requireSymbol } from "../linux/libc.ts";
 import { pageBytes } from "../linux/page_size.ts";
 import { residentRuns, writableMappings } from "./memory_map.ts";
