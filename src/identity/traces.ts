@@ -117,7 +117,7 @@ function overwriteIn(
       needle[i * width] = byte ^ mask[i];
       if (width === 2) needle[i * width + 1] = 0;
     });
-    for (const [from, to] of search.find(needle, length)) {
+    for (const [from, to] of search.find(needle, length, APART * width)) {
       if (write(memory, new Uint8Array(to - from), address + from)) places++;
     }
     needle.fill(0);
@@ -150,9 +150,10 @@ class Search {
   *find(
     needle: Uint8Array,
     length: number,
+    apart: number,
   ): Generator<readonly [number, number]> {
     const work = this.#work;
-    for (const offset of piecesOf(needle.length)) {
+    for (const offset of piecesOf(needle.length, apart)) {
       const piece = needle.subarray(offset, offset + PIECE);
       for (let at = 0; at + piece.length <= length;) {
         const found = this.#memmem(at, length - at, piece);
@@ -190,10 +191,10 @@ class Search {
 }
 
 /** The offsets of the pieces: both ends, and between them one after the other. */
-function piecesOf(length: number): number[] {
+function piecesOf(length: number, apart: number): number[] {
   const last = Math.max(0, length - PIECE);
   const offsets: number[] = [];
-  for (let at = 0; at < last; at += APART) offsets.push(at);
+  for (let at = 0; at < last; at += apart) offsets.push(at);
   return [...offsets, last];
 }
 

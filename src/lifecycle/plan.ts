@@ -151,7 +151,7 @@ const SETTLE = [
     step: "wipe-memory",
     kinds: MEMORY,
     onFailure: "continue",
-    limitMs: 20_000,
+    limitMs: 60_000,
   },
   // free memory is zeroed, and the agent's program is paged out
   {

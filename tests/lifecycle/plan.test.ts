@@ -26,7 +26,7 @@ test("order, policy and limit of every step and repair", () => {
     "late-connections continue 5000 250",
     "idle-collector continue 1000 250",
     "collect continue 15000 250",
-    "wipe-memory continue 20000 250",
+    "wipe-memory continue 60000 250",
     "zero continue 10000 250 idle",
     "parallelism continue 5000 250 idle",
   ]);
