@@ -18,7 +18,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis observability client-test \
-	build deno-compile release release-version release-deps release-test check fmt client-types \
+	build deno-compile release release-version release-deps release-test check fmt client-types preloads \
 	bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
 
 help: ## List the targets.
@@ -155,6 +155,9 @@ check: tools ## Check formatting, lint and types.
 
 client-types: tools ## Write the types of the client, src/client/types.ts, from the schemas.
 	@bun run src/release/client_types.ts
+
+preloads: tools ## Write the texts of the preloads, src/install/preload/texts.ts, from the files.
+	@bun run src/release/preload_texts.ts
 
 fmt: tools ## Format all files.
 	@deno fmt
