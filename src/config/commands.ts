@@ -28,8 +28,7 @@ export const commands = {
       },
       preload: {
         value: "LIST",
-        description:
-          "Preloads of python, node, node-openssl, bun, deno only.",
+        description: "Preloads of python, node, node-openssl, bun, deno only.",
       },
       uninstall: { description: "Remove what an install wrote." },
       "dry-run": {
