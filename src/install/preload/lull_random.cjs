@@ -33,6 +33,7 @@
 
   if (!mayRead(PATH) || !mayRead(KERNEL)) return;
   const fs = require("node:fs");
+  const { Buffer } = require("node:buffer");
   const now = performance.now.bind(performance);
   const kernel = fs.openSync(KERNEL, "r");
 
@@ -220,9 +221,9 @@
   }
 
   function dashed(bytes) {
-    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"));
-    return [[0, 4], [4, 6], [6, 8], [8, 10], [10, 16]]
-      .map(([from, to]) => hex.slice(from, to).join("")).join("-");
+    const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString("hex");
+    return [[0, 8], [8, 12], [12, 16], [16, 20], [20, 32]]
+      .map(([from, to]) => hex.slice(from, to)).join("-");
   }
 
   /** Puts a function of this file into the place of one that exists. */

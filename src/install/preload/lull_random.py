@@ -67,12 +67,15 @@ def _patch_random(module):
             seed(self)
             self._lull = changes
 
+    # The looks of these two are spelled out: calls are what costs most.
     def random(self):
-        renew(self)
+        if self._lull != changes or not 0 <= monotonic() - _looked < VALID:
+            renew(self)
         return draw(self)
 
     def getrandbits(self, k):
-        renew(self)
+        if self._lull != changes or not 0 <= monotonic() - _looked < VALID:
+            renew(self)
         return bits(self, k)
 
     def reseed(self, *args, **kwargs):

@@ -23,6 +23,7 @@ function python(script: string, generation: string, ...more: string[]) {
     env: {
       ...process.env,
       LULL_GENERATION_FILE: generation,
+      PYTHONDONTWRITEBYTECODE: "1",
       PYTHONPATH,
     },
   });
@@ -69,6 +70,7 @@ function copies(setup: string, draw: string, ...args: string[]): string[] {
         ...process.env,
         ...{ SETUP: setup, DRAW: draw, PYTHONPATH },
         LULL_GENERATION_FILE: generation,
+        PYTHONDONTWRITEBYTECODE: "1",
       },
     },
   );
