@@ -17,13 +17,12 @@ const FOLDER = fileURLToPath(
 const PYTHONPATH = [FOLDER, process.env.PYTHONPATH].filter(Boolean).join(":");
 
 function python(script: string, generation: string, ...more: string[]) {
-  return spawnSync("python3", [...more, "-c", script], {
+  return spawnSync("python3", ["-B", ...more, "-c", script], {
     encoding: "utf8",
     timeout: 60_000,
     env: {
       ...process.env,
       LULL_GENERATION_FILE: generation,
-      PYTHONDONTWRITEBYTECODE: "1",
       PYTHONPATH,
     },
   });
@@ -62,7 +61,7 @@ function copies(setup: string, draw: string, ...args: string[]): string[] {
   writeFileSync(generation, "before");
   const { stdout, stderr, status } = spawnSync(
     "python3",
-    ["-c", COPIES, ...args],
+    ["-B", "-c", COPIES, ...args],
     {
       encoding: "utf8",
       timeout: 60_000,
@@ -70,7 +69,6 @@ function copies(setup: string, draw: string, ...args: string[]): string[] {
         ...process.env,
         ...{ SETUP: setup, DRAW: draw, PYTHONPATH },
         LULL_GENERATION_FILE: generation,
-        PYTHONDONTWRITEBYTECODE: "1",
       },
     },
   );
