@@ -147,7 +147,7 @@ describe("the clock repair", () => {
         defer: (action) => deferred.push(action),
         onError: (error) => errors.push(error),
         daemons: () => [
-          chrony("chrony", async () => void told.push("told")),
+          chrony("chrony", () => Promise.resolve(void told.push("told"))),
           chrony("chrony", () => Promise.reject(new Error("refused"))),
           { name: "systemd-timesyncd", told: "by the kernel" },
         ],
