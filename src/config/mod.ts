@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { type CallCommandName, isCallCommand } from "./call_commands.ts";
 import type { CommandFlag } from "./command.ts";
 import { type CommandName, commands } from "./commands.ts";
+import { refuseRivals } from "./dialects.ts";
 import { ConfigError, refuse } from "./error.ts";
 import { helpText } from "./help.ts";
 import { optionsOf } from "./option.ts";
@@ -186,10 +187,12 @@ function readConfig(
   readFile: ReadFile,
 ): Config {
   const path = file ? valueOf(file, "the path of a file") : defaultFile;
-  return v.parse(configSchema, {
+  const config = v.parse(configSchema, {
     ...fromCredentials(env, readFile),
     ...fromFile(options, path, readFile, file === undefined),
     ...fromEnvironment(options, env),
     ...flagged,
   });
+  refuseRivals(config.dialects);
+  return config;
 }

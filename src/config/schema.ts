@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { LISTEN_FORM, parseListen } from "./address.ts";
+import { DIALECT_FORM, parseDialect } from "./dialects.ts";
 import {
   boolean,
   integer,
@@ -43,6 +44,14 @@ export const configSchema = v.strictObject({
     ),
     [],
     "Addresses to listen on. If any are given, host and port are ignored.",
+  ),
+  dialects: option(
+    listOf(
+      v.pipe(v.string(), v.check((text) => parseDialect(text) !== undefined)),
+      DIALECT_FORM,
+    ),
+    [],
+    "Dialects of other hosts; NAME@ADDRESS has a listener of its own.",
   ),
   guestCalls: option(
     oneOf(["refuse", "allow"]),

@@ -49,6 +49,7 @@ export function refused(
 export const defaults = {
   host: "0.0.0.0",
   port: 49983,
+  dialects: [],
   scanIntervalMs: 1000,
   forwardAddress: "169.254.0.21",
   forwardPorts: true,

@@ -39,6 +39,7 @@ describe("precedence", () => {
       headerTimeoutMs: 1,
       idleTimeoutMs: 1,
       listen: ["127.0.0.1:0", "[::1]:65535", "unix:/run/lull.sock"],
+      dialects: ["e2b", "wrenn@127.0.0.1:1"],
       guestCalls: "allow",
       tokenFile: "/etc/lull/token",
       hookDirectories: ["/a", "/b"],

@@ -4,6 +4,7 @@
 import type { Target } from "../support/agent.ts";
 import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
+import { dialects } from "./dialects/suite.ts";
 import { diskWrites } from "./disk_writes.ts";
 import { events } from "./events.ts";
 import { faults } from "./faults.ts";
@@ -38,5 +39,6 @@ export function contract(target: Target): void {
   diskWrites(target);
   faults(target);
   observability(target);
+  dialects(target);
   process(target);
 }
