@@ -53,6 +53,11 @@ export const configSchema = v.strictObject({
     [],
     "Dialects of other hosts; NAME@ADDRESS has a listener of its own.",
   ),
+  qemuGa: option(
+    path,
+    "/dev/virtio-ports/org.qemu.guest_agent.0",
+    "Port of the dialect qemu-ga; the agent opens it as soon as it is there.",
+  ),
   guestCalls: option(
     oneOf(["refuse", "allow"]),
     "refuse",

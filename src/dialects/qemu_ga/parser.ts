@@ -8,7 +8,7 @@ import { ProtocolError } from "./errors.ts";
 import { type Json, parseJson } from "./json.ts";
 
 /** The largest request in bytes. */
-const MAX_BYTES = 1 << 20;
+const MAX_BYTES = 65_536;
 /** The deepest nesting of a request. */
 const MAX_DEPTH = 64;
 
