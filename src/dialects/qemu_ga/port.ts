@@ -4,17 +4,20 @@
  * is connected; the signal comes once.
  * @module
  */
-import { closeSync, writeSync } from "node:fs";
+import { closeSync } from "node:fs";
 import process from "node:process";
 import { type Libc, requireSymbol } from "../../linux/libc.ts";
 import { IO_SIGNAL, openWithSignals } from "../../linux/signal_io.ts";
-import { errorText, hasCode } from "../../util/errors.ts";
+import { errorText } from "../../util/errors.ts";
 import { portDevice } from "./find_port.ts";
 
 /** Milliseconds between two attempts to open a port that is not there. */
 const OPEN_EVERY_MS = 1000;
-/** Milliseconds after which a port without a host is read again: it may have been unplugged. */
-const UNPLUGGED_MS = 1000;
+/**
+ * Milliseconds after which an open port is read without a signal: a port that is unplugged sends its
+ * signal just before it is gone, and a terminal sends none at its end.
+ */
+const READ_EVERY_MS = 2000;
 /** Milliseconds between two attempts to write to a port whose host does not read. */
 const WRITE_EVERY_MS = 20;
 /** Bytes that wait for such a host at most; more are dropped. */
@@ -75,8 +78,7 @@ export class Port {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (this.#fd === undefined) this.#open();
-    else this.#read();
+    this.#look();
   }
 
   /** Closes the port. */
@@ -96,13 +98,19 @@ export class Port {
       const why = errorText(error);
       if (why !== this.#why) say("waiting for the port", { path, why });
       this.#why = why;
-      this.#after(OPEN_EVERY_MS, () => this.#open());
-      return;
+      return this.#after(OPEN_EVERY_MS);
     }
     this.#why = undefined;
     say("the port is open", { path, device });
     // Whatever came before the first signal.
+    this.#look();
+  }
+
+  /** Opens the port, or reads it, and does so again later. */
+  #look(): void {
+    if (this.#fd === undefined) return this.#open();
     this.#read();
+    if (this.#fd !== undefined) this.#after(READ_EVERY_MS);
   }
 
   /** Reads until the port has nothing more. */
@@ -114,7 +122,7 @@ export class Port {
       if (count > 0) {
         this.#connected = true;
         onBytes(this.#buffer.slice(0, count));
-      } else if (count === 0) return this.#hostGone();
+      } else if (count === 0) return this.#endOfInput(this.#fd);
       else if (libc.errno?.() === EAGAIN) {
         this.#connected = true;
         return;
@@ -122,14 +130,18 @@ export class Port {
     }
   }
 
-  /** No host is connected. The driver sends a signal when one is. */
-  #hostGone(): void {
+  /**
+   * No host is connected; the driver sends a signal when one is. A terminal whose other end was closed
+   * reads the same for ever, but a write to it fails.
+   */
+  #endOfInput(fd: number): void {
+    const { libc } = this.#options;
+    const nothing = requireSymbol(libc, "write")(fd, this.#buffer, 0n);
+    if (nothing === -1 && libc.errno?.() !== EAGAIN) return this.#lost();
     this.#waiting = [];
     if (!this.#connected) return;
     this.#connected = false;
     this.#options.onHostGone();
-    // A port that is unplugged sends its signal just before it is gone.
-    this.#after(UNPLUGGED_MS, () => this.#read());
   }
 
   /** The port is gone, or its other end was a terminal that was closed. */
@@ -138,7 +150,7 @@ export class Port {
     this.#close();
     onHostGone();
     say("the port is gone", { path });
-    this.#after(OPEN_EVERY_MS, () => this.#open());
+    this.#after(OPEN_EVERY_MS);
   }
 
   #close(): void {
@@ -164,24 +176,24 @@ export class Port {
 
   /** Returns the bytes that were sent; undefined if the port takes none now. */
   #trySend(fd: number, bytes: Uint8Array): number | undefined {
-    try {
-      return writeSync(fd, bytes);
-    } catch (error) {
-      if (!hasCode(error, "EAGAIN")) {
-        this.#lost();
-        return undefined;
-      }
-      // The driver sends no signal when there is room again.
+    const { libc } = this.#options;
+    const size = BigInt(bytes.length);
+    const sent = requireSymbol(libc, "write")(fd, bytes, size);
+    if (sent >= 0) return sent;
+    if (libc.errno?.() !== EAGAIN) this.#lost();
+    // The driver sends no signal when there is room again.
+    else {
       this.#writeTimer ??= setTimeout(() => {
         this.#writeTimer = undefined;
         this.#write();
       }, WRITE_EVERY_MS);
-      return undefined;
     }
+    return undefined;
   }
 
-  #after(ms: number, action: () => void): void {
+  #after(ms: number): void {
     clearTimeout(this.#timer);
-    if (!this.#paused && !this.#ended) this.#timer = setTimeout(action, ms);
+    if (this.#paused || this.#ended) return;
+    this.#timer = setTimeout(() => this.#look(), ms);
   }
 }

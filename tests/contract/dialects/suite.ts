@@ -3,8 +3,10 @@
  */
 import type { Target } from "../../support/agent.ts";
 import { framework } from "./framework.ts";
+import { qemuGa } from "./qemu_ga.ts";
 
 /** Declares every test of the dialects for one target. */
 export function dialects(target: Target): void {
   framework(target);
+  qemuGa(target);
 }
