@@ -235,6 +235,14 @@ vm-test: build $(foreach guest,$(GUEST),$(GUEST_BINARY_$(guest))) ## Run the tes
 	@mkdir -p $(JUNIT)
 	@GUEST='$(GUEST)' bun run tests/vm/run.ts $(VM_PARTS)
 
+# What is missing is skipped by the test, which says so.
+libvirt-deps: ## Install the Debian packages of libvirt, for the test with virsh.
+	@apt-get install --yes --no-install-recommends \
+	  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-utils >/dev/null
+
+libvirt-test: libvirt-deps ## Let a real libvirt drive a guest: thirty quiesced snapshots in a row.
+	@SNAPSHOTS=30 $(MAKE) --no-print-directory vm-test VM_PARTS=libvirt
+
 vm-guests: ## Run one round in a machine of each kind of guest.
 	@$(MAKE) --no-print-directory vm-test GUEST=all
 

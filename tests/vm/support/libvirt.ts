@@ -15,11 +15,8 @@ import { which } from "./run.ts";
 /** Milliseconds for the daemon to start: it asks QEMU what it can do. */
 const START_MS = 60_000;
 
-/** The directories that the daemon uses, which the test replaces by its own. */
-const DIRECTORIES = [
-  ...["/etc/libvirt", "/var/lib/libvirt", "/var/cache/libvirt"],
-  "/var/log/libvirt",
-];
+/** The directories in which the daemon writes: a layer of the test's own takes the writes. */
+const LAYERED = ["/etc", "/var/lib", "/var/cache", "/var/log"];
 
 /** The daemon runs alone: no cgroups, no other user, no log daemon, no namespaces of its own. */
 const QEMU_CONF = `
@@ -50,12 +47,20 @@ function reason(): string | false {
       missing.join(" and ")
     } is not installed (apt-get install libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-utils)`;
   }
-  const absent = DIRECTORIES.filter((path) => !existsSync(path));
-  if (absent.length > 0) return `there is no ${absent.join(" and no ")}`;
+  const script = `mount -t tmpfs none /run && ${layers("/run")}`;
   const { status, stderr } = spawnSync("unshare", [
-    ...["--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "none", "/run"],
+    ...["--mount", "--pid", "--fork", "sh", "-c", script],
   ], { encoding: "utf8" });
   return status === 0 ? false : `there are no namespaces: ${stderr.trim()}`;
+}
+
+/** The commands that put the layers over the directories. */
+function layers(directory: string): string {
+  return LAYERED.map((path, at) => {
+    const own = `${directory}/layer-${at}`;
+    return `mkdir -p ${own}/upper ${own}/work && mount -t overlay ` +
+      `-o lowerdir=${path},upperdir=${own}/upper,workdir=${own}/work none ${path}`;
+  }).join(" && ");
 }
 
 /** A daemon, until the end of the test. */
@@ -75,23 +80,26 @@ export class Libvirt implements AsyncDisposable {
   /** Starts a daemon, and waits until virsh can connect to it. */
   static async start(): Promise<Libvirt> {
     const directory = ownDir("libvirt");
-    const binds = DIRECTORIES.map((path) => {
-      const own = join(directory, path.slice(1).replaceAll("/", "-"));
-      mkdirSync(own);
-      return `mount --bind ${own} ${path}`;
-    });
-    const etc = join(directory, "etc-libvirt");
-    writeFileSync(join(etc, "qemu.conf"), QEMU_CONF);
-    writeFileSync(join(etc, "libvirtd.conf"), LIBVIRTD_CONF);
+    writeFileSync(join(directory, "qemu.conf"), QEMU_CONF);
+    writeFileSync(join(directory, "libvirtd.conf"), LIBVIRTD_CONF);
     const run = join(directory, "run");
     mkdirSync(run);
     const script = [
       "set -e",
-      ...binds,
+      layers(directory),
+      // The package libvirt-daemon-system makes the user and the group.
+      "grep -q ^libvirt-qemu: /etc/passwd || echo libvirt-qemu:x:64055:64055::/var/lib/libvirt:/bin/false >>/etc/passwd",
+      "grep -q ^libvirt-qemu: /etc/group || echo libvirt-qemu:x:64055: >>/etc/group",
+      "mkdir -p /etc/libvirt",
+      `cp ${directory}/qemu.conf /etc/libvirt/qemu.conf`,
+      // A KVM that does not work would hang QEMU while libvirt asks it what it can do.
+      "if [ -e /dev/kvm ]; then mount --bind /dev/null /dev/kvm; fi",
       "mount -t tmpfs none /run",
       "mkdir /run/libvirt",
       `mount --bind ${run} /run/libvirt`,
-      `exec libvirtd --config ${etc}/libvirtd.conf >${directory}/log 2>&1`,
+      // The shell is the first process of the namespace, which must take the ends of orphans.
+      `libvirtd --config ${directory}/libvirtd.conf >${directory}/log 2>&1 &`,
+      "wait $!",
     ].join("\n");
     const child = spawn("unshare", [
       ...["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"],
@@ -120,7 +128,7 @@ export class Libvirt implements AsyncDisposable {
   #run(words: readonly string[]) {
     const socket = join(this.directory, "run", "libvirt-sock");
     const uri = `qemu+unix:///system?socket=${socket}`;
-    return spawnSync("virsh", ["--connect", uri, "--quiet", ...words], {
+    return spawnSync("virsh", ["--connect", uri, ...words], {
       ...{ encoding: "utf8", timeout: 120_000 },
     });
   }

@@ -71,6 +71,9 @@ export function portSuite(variant: Variant): void {
       await machine.ended;
     });
 
+    // The port itself is what differs between the runtimes.
+    if (variant === "deno") return;
+
     fleet.test("copies of a disk are whole, and the lease ends the freeze of a host that has gone", async () => {
       const machine = await fleet.copy();
       using host = await PortHost.connect(machine);
