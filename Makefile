@@ -19,7 +19,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis observability client-test \
 	build deno-compile release release-version release-deps release-test check fmt client-types \
-	bench bench-vm vm-deps vsock-device vm-test vm-guests vm-all ci clean
+	bench bench-vm vm-deps vsock-device vm-test libvirt-deps libvirt-test vm-guests vm-all ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -292,12 +292,12 @@ soak: build ## Run storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the mo
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
-# With --keep-going, one run shows all that fails. release-deps and vsock-device come
-# before the tests that would be skipped without them.
+# With --keep-going, one run shows all that fails. release-deps, vsock-device and
+# libvirt-deps come before the tests that would be skipped without them.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
 	@$(MAKE) --keep-going --no-print-directory check release-deps test contract-binary endurance schemathesis \
-	  observability client-test faults storm model release-test vsock-device vm-all
+	  observability client-test faults storm model release-test vsock-device libvirt-deps vm-all
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist
