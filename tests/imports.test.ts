@@ -26,6 +26,7 @@ const ORDER: readonly string[] = [
   "connections",
   "ports",
   "network",
+  "identity",
   "evidence",
   "memory",
   "lifecycle",

@@ -58,7 +58,9 @@ type Parsed =
     readonly flags: Readonly<Record<string, string | true>>;
   }
   | { readonly kind: "help"; readonly text: string }
-  | { readonly kind: "version" };
+  | { readonly kind: "version" }
+  /** The version of E2B's agent, which E2B's host asks for with one dash. */
+  | { readonly kind: "envd-version" };
 
 const defaultFile = "/etc/lull/config.json";
 const options = optionsOf(configSchema.entries);
@@ -73,6 +75,9 @@ export function parseConfig(
   env: Record<string, string | undefined>,
   readFile: ReadFile,
 ): Parsed {
+  if (args.length === 1 && args[0] === "-version") {
+    return { kind: "envd-version" };
+  }
   const { words, flags } = readArguments(options, args);
   const last = (name: string) => flags.findLast((flag) => flag.name === name);
   if (last("help")) {

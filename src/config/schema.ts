@@ -58,6 +58,11 @@ export const configSchema = v.strictObject({
     "/dev/virtio-ports/org.qemu.guest_agent.0",
     "Port of the dialect qemu-ga; the agent opens it as soon as it is there.",
   ),
+  e2bMetadata: option(
+    text(/^(http:\/\/\S+)?$/, "an http: URL or an empty value"),
+    "http://169.254.169.254",
+    "Metadata service with the hash of E2B's token; empty: there is none.",
+  ),
   guestCalls: option(
     oneOf(["refuse", "allow"]),
     "refuse",
@@ -131,7 +136,12 @@ export const configSchema = v.strictObject({
   workloadCgroup: option(
     listOf(name, "cgroups, by name or path"),
     [],
-    "Cgroups that are frozen from the prepare to the recovery.",
+    "Cgroups that are frozen while quiesced; all: every one but the agent's.",
+  ),
+  workloadExcept: option(
+    listOf(name, "cgroups, by name or path"),
+    [],
+    "Cgroups that workload-cgroup=all leaves running, beside system daemons.",
   ),
   workloadLimitMs: option(
     integer(1, 600_000),

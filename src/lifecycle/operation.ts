@@ -11,7 +11,7 @@ import {
   StepFailed,
 } from "./errors.ts";
 import type { PlannedRepair, PlannedStep } from "./plan.ts";
-import type { Call, FreezeRequest, Kind, PrepareRequest } from "./request.ts";
+import type { Call, Kind, PrepareRequest } from "./request.ts";
 import { run, STOP_MS } from "./run.ts";
 import type { StepReport } from "./reports.ts";
 import { RunningWork } from "./running_work.ts";
@@ -76,7 +76,7 @@ export class Operation {
     readonly kind: Kind = "full",
     readonly dryRun = false,
     /** The call that began the operation. */
-    readonly call: Call & { readonly freeze?: FreezeRequest } = {},
+    readonly call: Call & Pick<PrepareRequest, "workload" | "freeze"> = {},
   ) {}
 
   /** Milliseconds since the operation began. */
@@ -178,7 +178,7 @@ export class Operation {
   ): Promise<StepReport> {
     const place = this.#places++;
     const { id: operation, generation, kind, dryRun } = this;
-    const { freeze } = this.call;
+    const { workload, freeze } = this.call;
     if (!row.kinds.includes(kind)) {
       const reason = `left out by kind ${kind}`;
       return { name, status: "skipped", ms: 0, reason };
@@ -197,6 +197,7 @@ export class Operation {
           ...{ operation, generation, kind, signal, dryRun },
           ...freeze && { freeze },
           ...span && { span },
+          ...workload && { workload },
         }),
     );
     span?.end();

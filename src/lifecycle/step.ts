@@ -8,6 +8,7 @@ import type {
   Outcome,
   RecoverRequest,
   Trigger,
+  WorkloadRequest,
 } from "./request.ts";
 import type { Span } from "./trace.ts";
 
@@ -35,6 +36,8 @@ export interface StepContext {
   readonly dryRun?: boolean;
   /** The span of the step, if the call is traced. */
   readonly span?: Span;
+  /** How the host wants the workload to be frozen, if not as configured. */
+  readonly workload?: WorkloadRequest;
 }
 
 /** The context of an undo or a repair. */

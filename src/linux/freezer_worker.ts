@@ -155,6 +155,7 @@ function thaw(libc: Libc, expired: boolean): Thawed {
 function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
   const thawed: string[] = [];
   const failed: string[] = [];
+  const left: MountedAt[] = [];
   for (const mount of mounts) {
     const { mountPoint } = mount;
     tell(mountPoint);
@@ -168,9 +169,10 @@ function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
       }
     } catch (error) {
       failed.push(messageOf(error));
+      left.push(mount);
     }
   }
-  return { thawed, failed };
+  return { thawed, failed, left };
 }
 
 /** Trims one filesystem; an error is a part of the result. */

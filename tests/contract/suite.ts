@@ -9,6 +9,7 @@ import { diskWrites } from "./disk_writes.ts";
 import { events } from "./events.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
+import { identity } from "./identity.ts";
 import { input } from "./input.ts";
 import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
@@ -29,6 +30,7 @@ export function contract(target: Target): void {
   rounds(target);
   kinds(target);
   recovery(target);
+  identity(target);
   promise(target);
   connections(target);
   callers(target);

@@ -1,31 +1,36 @@
 /**
- * The dialect of E2B's host.
+ * The dialect of E2B's host, which freezes the workload before a pause and calls /init after it.
  * @module
  */
-import type { Context, Next } from "hono";
-import type { Bindings } from "../../connections/exchange.ts";
-import type { DialectRoute } from "../../http/routes/route.ts";
 import type { Dialect, DialectContext } from "../dialect.ts";
-import { health, metricsRoute } from "./state.ts";
-import { ENVD_VERSION } from "./version.ts";
+import { freeze, freezeDisks, thawDisks, unfreeze } from "./freeze.ts";
+import { initHandler } from "./init.ts";
+import { hashReader } from "./mmds.ts";
+import { e2bRoute, type Plain, type Request } from "./route.ts";
+import { health, metricsHandler } from "./state.ts";
+import { AccessToken } from "./token.ts";
 
 /** Makes the dialect. */
-export function e2bDialect(_context: DialectContext): Dialect {
-  const routes: readonly DialectRoute[] = [
-    { method: "GET", path: "/health", handler: health },
-    { method: "GET", path: "/metrics", handler: metricsRoute() },
+export function e2bDialect(context: DialectContext): Dialect {
+  const { lifecycle, libc, config } = context;
+  const token = new AccessToken(hashReader(config.e2bMetadata));
+  const post = (path: string, handler: Plain["handler"]): Plain => ({
+    ...{ method: "POST", path, handler },
+  });
+  const routes: readonly Plain[] = [
+    { method: "GET", path: "/health", open: true, handler: health },
+    { method: "GET", path: "/metrics", handler: metricsHandler() },
+    post("/freeze", (c) => freeze(c, lifecycle)),
+    post("/unfreeze", (c) => unfreeze(c, lifecycle)),
+    post("/fsfreeze", (c) => freezeDisks(c, lifecycle)),
+    post("/fsthaw", (c) => thawDisks(c, lifecycle)),
+    // Loaded only if it is used.
+    post("/collapse", async (c: Request) => {
+      const { collapseOwn } = await import("../../memory/collapse.ts");
+      return c.json(collapseOwn(libc));
+    }),
+    // It checks the token that is in its body.
+    { ...post("/init", initHandler(context, token)), open: true },
   ];
-  return { routes: routes.map(withVersion) };
-}
-
-/** Puts the version into every reply of the route, errors too. */
-function withVersion({ handler, ...route }: DialectRoute): DialectRoute {
-  return {
-    ...route,
-    handler(c: Context<{ Bindings: Bindings }>, next: Next) {
-      c.header("x-envd-version", ENVD_VERSION);
-      c.header("cache-control", "no-store");
-      return handler(c, next);
-    },
-  };
+  return { routes: routes.map((route) => e2bRoute(context, token, route)) };
 }
