@@ -71,7 +71,7 @@ describe("a request", { skip }, () => {
   test("holds shorter than the configured hold", async () => {
     using disk = new TestDisk();
     const { step } = freezeStep([disk.mountPoint]);
-    const done = await step.quiesce(asking({ holdMs: 200 })) as Done;
+    const done = await step.quiesce(asking({ holdMs: 1500 })) as Done;
     await until("the thaw", () => disk.takesWrites());
     const thawed = await done.undo!(recoveryContext()) as Thawed;
     assert.equal(thawed.expired, true);
