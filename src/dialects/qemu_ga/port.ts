@@ -9,7 +9,7 @@ import process from "node:process";
 import { type Libc, requireSymbol } from "../../linux/libc.ts";
 import { IO_SIGNAL, openWithSignals } from "../../linux/signal_io.ts";
 import { errorText } from "../../util/errors.ts";
-import { portDevice } from "./find_port.ts";
+import { portDevice } from "../../linux/virtio_port.ts";
 
 /** Milliseconds between two attempts to open a port that is not there. */
 const OPEN_EVERY_MS = 1000;

@@ -10,7 +10,7 @@ import {
   users,
   usersIn,
 } from "../../../src/dialects/qemu_ga/facts.ts";
-import { portDevice } from "../../../src/dialects/qemu_ga/find_port.ts";
+import { portDevice } from "../../../src/linux/virtio_port.ts";
 import { shutDown } from "../../../src/dialects/qemu_ga/shutdown.ts";
 import { wallClock } from "../../../src/linux/clock.ts";
 import { loadLibc } from "../../../src/linux/libc.ts";

@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { resultUnless } from "../../util/errors.ts";
+import { resultUnless } from "../util/errors.ts";
 
 const LINKS = "/dev/virtio-ports";
 const CLASS = "/sys/class/virtio-ports";
