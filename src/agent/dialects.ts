@@ -31,6 +31,7 @@ export async function createDialects(
     {
       ...components,
       ...{ lifecycle: agent.lifecycle, newId: agent.newId, ready },
+      repaired: agent.repaired,
       log: logOf("dialects"),
       onError: failed("a dialect had an error"),
     },

@@ -12,8 +12,11 @@ import type { Runtime } from "../runtime/types.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 
 /** The parts of the agent that a dialect uses. */
-export interface DialectContext
-  extends Pick<Agent, "lifecycle" | "log" | "metrics" | "newId" | "tracker"> {
+export interface DialectContext extends
+  Pick<
+    Agent,
+    "lifecycle" | "log" | "metrics" | "newId" | "repaired" | "tracker"
+  > {
   readonly config: Config;
   readonly guard: Pick<Guard, "refusalOfDialect">;
   readonly libc: Libc;

@@ -26,6 +26,9 @@ export function qemuGaDialect(context: DialectContext): Dialect {
           freeze: new FilesystemFreeze({
             ...{ lifecycle, newId },
             leaseSeconds: config.lease,
+            thawedAtStart: context.repaired.some(({ kind }) =>
+              kind === "mounts"
+            ),
           }),
           async trim(minimum) {
             const freezer = new MountFreezer({

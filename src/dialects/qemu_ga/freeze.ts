@@ -21,6 +21,8 @@ export interface FreezeOptions {
   readonly newId: () => string;
   /** The lease of a freeze in seconds. */
   readonly leaseSeconds: number;
+  /** Whether this agent has thawed, at its start, what a killed agent had frozen. */
+  readonly thawedAtStart?: boolean;
 }
 
 /** The freeze of filesystems by this protocol; the lifecycle has its state. */
@@ -28,9 +30,12 @@ export class FilesystemFreeze {
   readonly #options: FreezeOptions;
   /** The operation of the last freeze, until its thaw. */
   #operation: string | undefined;
+  /** A thaw that comes now is that of a freeze by a killed agent. */
+  #lost: boolean;
 
   constructor(options: FreezeOptions) {
     this.#options = options;
+    this.#lost = options.thawedAtStart === true;
   }
 
   /** Whether any operation of the lifecycle keeps filesystems frozen. */
@@ -50,6 +55,7 @@ export class FilesystemFreeze {
     const { lifecycle, newId, leaseSeconds: lease } = this.#options;
     const id = newId();
     const freeze = { ...mounts && { mounts }, holdMs: lease * 1000 };
+    this.#lost = false;
     try {
       const operation = await lifecycle.prepare({
         ...{ operation: id, kind: "disk", lease, freeze },
@@ -72,6 +78,12 @@ export class FilesystemFreeze {
     const { lifecycle } = this.#options;
     const id = this.#operation;
     if (id === undefined) {
+      if (this.#lost) {
+        this.#lost = false;
+        throw new ProtocolError(
+          "Cannot confirm the freeze: the agent was killed, and the filesystems thawed at its next start",
+        );
+      }
       if (this.status === "thawed") return 0;
       throw new ProtocolError(
         "Cannot thaw the filesystems: another host's operation has frozen them",

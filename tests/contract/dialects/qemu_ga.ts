@@ -169,6 +169,34 @@ export function qemuGa(target: Target): void {
       await agent.health();
     });
 
+    test("an agent that is killed while the guest is frozen: the next one thaws, and says so", async () => {
+      const flags = [
+        ...["--dialects=qemu-ga", `--qemu-ga=${path}3`],
+        `--freeze-mounts=${disk.mountPoint}`,
+      ];
+      await using first = await TestAgent.start(target, flags);
+      await using own = await HostEnd.open(`${path}3`);
+      const frozen = await own.call(
+        "guest-fsfreeze-freeze",
+        undefined,
+        LIMIT_MS,
+      );
+      assert.deepEqual(frozen, { return: 1 });
+      first.kill("SIGKILL");
+      await until("its end", () => first.exitCode !== undefined);
+      await own.end();
+      await using _next = await TestAgent.start(target, [
+        ...[...flags, `--runtime-directory=${first.directory}`],
+      ]);
+      assert.ok(await disk.takesWrites());
+      await using host = await HostEnd.open(`${path}3`);
+      const { error } = await host.call(
+        ...["guest-fsfreeze-thaw", undefined, LIMIT_MS] as const,
+      );
+      assert.match(error.desc, /the agent was killed/);
+      assert.deepEqual(await host.call("guest-fsfreeze-thaw"), { return: 0 });
+    });
+
     test("a host that goes away while the guest is frozen: the lease thaws it", async () => {
       await using own = await TestAgent.start(target, [
         ...["--dialects=qemu-ga", `--qemu-ga=${path}2`, "--lease=3"],

@@ -104,6 +104,17 @@ describe("a freeze", () => {
     assert.equal(lifecycle.state, "running");
   });
 
+  test("by an agent that was killed: the first thaw is an error", async () => {
+    const { lifecycle } = rig();
+    const options = { lifecycle, leaseSeconds: 600, newId: () => "id" };
+    const freeze = new FilesystemFreeze({ ...options, thawedAtStart: true });
+    await assert.rejects(freeze.thaw(), /the agent was killed/);
+    assert.equal(await freeze.thaw(), 0);
+    const next = new FilesystemFreeze({ ...options, thawedAtStart: true });
+    assert.equal(await next.freeze(), 2);
+    assert.equal(await next.thaw(), 2);
+  });
+
   test("that cannot be thawed is an error with the reason", async () => {
     const { freeze } = rig({
       thaw() {

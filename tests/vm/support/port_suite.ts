@@ -52,6 +52,9 @@ export function portSuite(variant: Variant): void {
         await commands(machine, host);
         await clock(machine, host);
       }
+      // No other program of the guest, not even one of root, can write to the port.
+      const { code } = await machine.exec("echo x > /dev/vport*p*");
+      assert.notEqual(code, 0);
       // Without a host, a poll of the port would return at once for ever.
       await prepareSettled(machine);
       await rests(machine);
