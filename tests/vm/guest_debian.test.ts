@@ -25,6 +25,14 @@ import {
   startBench,
   transactions,
 } from "./support/debian_checks.ts";
+import {
+  assertTools,
+  identityOf,
+  mountedFiles,
+  onDisk,
+  useDhcp,
+  valuesOf,
+} from "./support/debian_identity.ts";
 import { Fleet, say } from "./support/fleet.ts";
 import { agentPid, assertRightTime, draws } from "./support/guest.ts";
 import { addHook, removeHook } from "./support/hooks.ts";
@@ -91,6 +99,65 @@ describe("a Debian guest with systemd and databases", () => {
       else fleet.keep(recoveredFork = fork);
     }
     assert.equal(new Set(drawn).size, 6, drawn.join(" "));
+  });
+
+  fleet.test("two forks at once share no part of an identity, and their disks stay", async () => {
+    const source = await fleet.copy();
+    await useDhcp(source);
+    const template = await identityOf(source);
+    const disk = await onDisk(source);
+    await prepareSettled(source);
+    const snapshot = await fleet.snapshot(source, "debian, for identities");
+    await fleet.kill(source);
+    const forks = [
+      await fleet.restore(snapshot),
+      await fleet.restore(snapshot),
+    ];
+    const identities = [template];
+    for (const fork of forks) {
+      await fork.cont();
+      const { steps } = await recover(fork, {
+        ...{ outcome: "restored", hostTime: Date.now() },
+        ...{ renew: ["all"], requireRenewed: true },
+      });
+      const { effect, ms } = stepOf(steps, "renew");
+      say(`renewed in ${Math.round(ms)} ms: ${JSON.stringify(effect)}`);
+      const items = effect?.items as { item: string; status: string }[];
+      assert.deepEqual(items.map(({ item, status }) => `${item} ${status}`), [
+        ...["machine-id renewed", "ssh-host-keys renewed", "boot-id renewed"],
+        ...["random-seed renewed", "dbus-id renewed", "cloud-init absent"],
+      ]);
+      await health(fork);
+      const identity = await identityOf(fork, template);
+      assert.equal(identity.dbusId, identity.machineId);
+      assert.deepEqual(
+        Object.keys(identity.keys),
+        Object.keys(template.keys),
+      );
+      identities.push(identity);
+    }
+    assert.equal(Object.keys(template.keys).length, 3);
+    const values = identities.flatMap(valuesOf);
+    assert.equal(new Set(values).size, values.length, values.join("\n"));
+    const [fork, other] = forks;
+    for (const [i, one] of forks.entries()) {
+      await assertTools(one, identities[i + 1]);
+      await assertUnitsUp(one);
+      assert.equal(await onDisk(one), disk);
+    }
+    await fleet.kill(other);
+    const mounts = await mountedFiles(fork);
+    // The next generation is another machine, with the same mounts. (RSA keys take long here.)
+    await prepareSettled(fork);
+    await recover(fork, {
+      outcome: "restored",
+      renew: ["machine-id", "boot-id", "random-seed"],
+    });
+    const { machineId, bootId, seed } = await identityOf(fork, identities[1]);
+    const all = [...values, machineId, bootId, seed];
+    assert.equal(new Set(all).size, all.length, all.join("\n"));
+    assert.deepEqual(await mountedFiles(fork), mounts);
+    assert.equal(await onDisk(fork), disk);
   });
 
   fleet.test("the lease, kill -9 while frozen, and a hook that uses up the memory", async () => {
