@@ -74,23 +74,17 @@ export class SecretTraces {
     let places = 0;
     let searched = 0;
     try {
-      for (const mapping of writableMappings()) {
-        for (const run of residentRuns(pagemap, mapping, pageBytes())) {
-          for (const [from, to] of without(run, search.range)) {
-            for (let at = from; at < to; at += CHUNK) {
-              if (signal.aborted) {
-                throw new Error("Cannot search all memory: no time is left");
-              }
-              const most = Math.min(CHUNK + longest, to - at);
-              const count = read(memory, work.subarray(0, most), at);
-              searched += Math.min(count, CHUNK);
-              for (const text of this.#texts) {
-                places += overwriteIn(memory, search, text, at, count);
-              }
-              await new Promise((resolve) => setImmediate(resolve));
-            }
-          }
+      for (const [at, end] of chunksOf(pagemap, search.range)) {
+        if (signal.aborted) {
+          throw new Error("Cannot search all memory: no time is left");
         }
+        const most = Math.min(CHUNK + longest, end - at);
+        const count = read(memory, work.subarray(0, most), at);
+        searched += Math.min(count, CHUNK);
+        for (const text of this.#texts) {
+          places += overwriteIn(memory, search, text, at, count);
+        }
+        await new Promise((resolve) => setImmediate(resolve));
       }
       this.#texts.length = 0;
       return { places, searched };
@@ -98,6 +92,20 @@ export class SecretTraces {
       work.fill(0);
       closeSync(memory);
       closeSync(pagemap);
+    }
+  }
+}
+
+/** Yields the addresses of chunks of memory, each with the end of the memory that is around it. */
+function* chunksOf(
+  pagemap: number,
+  own: readonly [number, number],
+): Generator<readonly [number, number]> {
+  for (const mapping of writableMappings()) {
+    for (const run of residentRuns(pagemap, mapping, pageBytes())) {
+      for (const [from, to] of without(run, own)) {
+        for (let at = from; at < to; at += CHUNK) yield [at, to];
+      }
     }
   }
 }
