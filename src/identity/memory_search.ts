@@ -11,18 +11,23 @@ import { type Libc, requireSymbol } from "../linux/libc.ts";
 const PIECE = 16;
 const APART = 1024;
 
-/** Searches in a buffer that has a chunk of memory, and behind it the text. */
+/** Searches in a buffer that has a chunk of memory, behind it the text, and then {@linkcode check}. */
 export class Search {
   readonly #libc: Libc;
   readonly #work: Uint8Array;
   readonly #textAt: number;
+  /** Room for a text that is read again, and as many zeros. */
+  readonly check: Uint8Array;
+  readonly zeros: Uint8Array;
   /** The addresses of the buffer. */
   readonly range: readonly [number, number];
 
   constructor(libc: Libc, work: Uint8Array, longest: number) {
     this.#libc = libc;
     this.#work = work;
-    this.#textAt = work.length - longest;
+    this.#textAt = work.length - 2 * longest;
+    this.check = work.subarray(work.length - longest);
+    this.zeros = new Uint8Array(longest);
     const from = Number(this.#memmem(0, 1, work.subarray(0, 0)));
     this.range = [from, from + work.length];
   }
@@ -33,14 +38,14 @@ export class Search {
   }
 
   /**
-   * Yields the ranges of the first bytes of the buffer that are a long part of the text, and clears
-   * them. `width` is the bytes of a character.
+   * Yields the ranges of the first bytes of the buffer that are a long part of the text, and where the
+   * part starts in it. Clears them. `width` is the bytes of a character.
    */
   *find(
     needle: Uint8Array,
     length: number,
     width: number,
-  ): Generator<readonly [number, number]> {
+  ): Generator<readonly [from: number, to: number, start: number]> {
     const work = this.#work;
     for (const offset of piecesOf(needle.length, APART * width)) {
       const piece = needle.subarray(offset, offset + PIECE);
@@ -62,7 +67,7 @@ export class Search {
           end++;
         }
         work.fill(0, from, to);
-        yield [from, to];
+        yield [from, to, start];
         at = to;
       }
     }

@@ -12,6 +12,11 @@ import { Search } from "./memory_search.ts";
 
 /** A text that is shorter could be a part of the agent's own memory. */
 const LEAST_TEXT = 8;
+/**
+ * The search is done again until it finds nothing: in the meantime, the engine may have moved a text
+ * to memory that was searched before.
+ */
+const MOST_PASSES = 4;
 /** Bytes that are read at a time. */
 const CHUNK = 1 << 20;
 
@@ -59,27 +64,30 @@ export class SecretTraces {
    * event loop continues between two chunks. Throws if the memory cannot be read or written.
    */
   async overwrite(signal: AbortSignal): Promise<Overwritten> {
+    if (this.#texts.length === 0) return { places: 0, searched: 0 };
     const longest = 2 *
       Math.max(0, ...this.#texts.map(({ mask }) => mask.length));
     // The texts that are searched for are in this buffer, too: it is left out of the search.
-    const work = new Uint8Array(CHUNK + 2 * longest);
+    const work = new Uint8Array(CHUNK + 3 * longest);
     const search = new Search(this.#libc, work, longest);
     const memory = openSync("/proc/self/mem", "r+");
     const pagemap = openSync("/proc/self/pagemap", "r");
     let places = 0;
     let searched = 0;
     try {
-      for (const [at, end] of chunksOf(pagemap, search.range)) {
-        if (signal.aborted) {
-          throw new Error("Cannot search all memory: no time is left");
+      for (let passes = 0; passes < MOST_PASSES; passes++) {
+        const before = places;
+        for (const [at, end] of chunksOf(pagemap, search.range)) {
+          if (signal.aborted) {
+            throw new Error("Cannot search all memory: no time is left");
+          }
+          const most = Math.min(CHUNK + longest, end - at);
+          const count = read(memory, work.subarray(0, most), at);
+          searched += Math.min(count, CHUNK);
+          places += this.#overwriteIn(memory, search, at, count);
+          await new Promise((resolve) => setImmediate(resolve));
         }
-        const most = Math.min(CHUNK + longest, end - at);
-        const count = read(memory, work.subarray(0, most), at);
-        searched += Math.min(count, CHUNK);
-        for (const text of this.#texts) {
-          places += overwriteIn(memory, search, text, at, count);
-        }
-        await new Promise((resolve) => setImmediate(resolve));
+        if (places === before) break;
       }
       this.#texts.length = 0;
       return { places, searched };
@@ -88,6 +96,19 @@ export class SecretTraces {
       closeSync(memory);
       closeSync(pagemap);
     }
+  }
+
+  #overwriteIn(
+    memory: number,
+    search: Search,
+    address: number,
+    length: number,
+  ): number {
+    return this.#texts.reduce(
+      (places, text) =>
+        places + overwriteIn(memory, search, text, address, length),
+      0,
+    );
   }
 }
 
@@ -120,12 +141,34 @@ function overwriteIn(
       needle[i * width] = byte ^ mask[i];
       if (width === 2) needle[i * width + 1] = 0;
     });
-    for (const [from, to] of search.find(needle, length, width)) {
-      if (write(memory, new Uint8Array(to - from), address + from)) places++;
+    for (const [from, to, start] of search.find(needle, length, width)) {
+      const part = needle.subarray(start, start + to - from);
+      if (overwriteAt(memory, search, part, address + from)) places++;
     }
     needle.fill(0);
   }
   return places;
+}
+
+/**
+ * Overwrites the part of a text at this address, if it is still there: since it was found, the engine
+ * may have put something else there. Nothing is allocated between the check and the write.
+ */
+function overwriteAt(
+  memory: number,
+  search: Search,
+  part: Uint8Array,
+  address: number,
+): boolean {
+  const { check, zeros } = search;
+  const { length } = part;
+  try {
+    if (readSync(memory, check, 0, length, address) !== length) return false;
+    for (let i = 0; i < length; i++) if (check[i] !== part[i]) return false;
+    return writeSync(memory, zeros, 0, length, address) === length;
+  } catch {
+    return false; // it was unmapped in the meantime
+  }
 }
 
 /** The parts of a range that are not in the other range. */
@@ -143,15 +186,6 @@ function read(memory: number, into: Uint8Array, address: number): number {
     return readSync(memory, into, 0, into.length, address);
   } catch {
     return 0;
-  }
-}
-
-/** Writes memory; false if it was unmapped in the meantime. */
-function write(memory: number, bytes: Uint8Array, address: number): boolean {
-  try {
-    return writeSync(memory, bytes, 0, bytes.length, address) === bytes.length;
-  } catch {
-    return false;
   }
 }
 
