@@ -31,6 +31,7 @@ const SYMBOLS = {
   send: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   recv: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   bind: { args: ["i32", "buffer", "u32"], result: "i32" },
+  socketpair: { args: ["i32", "i32", "i32", "buffer"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
   // servers and clients: listen(2), accept4(2), connect(2)
   listen: { args: ["i32", "i32"], result: "i32" },
@@ -66,6 +67,11 @@ const SYMBOLS = {
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },
   strdup: { args: ["buffer"], result: "pointer" },
+  // memmem(3), which returns the address of the bytes
+  memmem: {
+    args: ["buffer", "usize", "buffer", "usize"],
+    result: "pointer",
+  },
   // memory: malloc(3)
   malloc: { args: ["usize"], result: "pointer" },
   free: { args: ["pointer"], result: "void" },
