@@ -7,11 +7,11 @@ import { dashed, type ItemEffect, newUuid } from "./item.ts";
 
 const FILE = "/proc/sys/kernel/random/boot_id";
 
-/** Mounts another id over the file; the kernel's file cannot be written. */
+/** Mounts another id over the file, always: the kernel's file cannot be written, and is on no disk. */
 export async function renewBootId(guest: Guest): Promise<ItemEffect> {
   if (await guest.target(FILE) === undefined) {
     return { absent: `there is no ${FILE}` };
   }
-  await guest.replace(FILE, `${dashed(newUuid())}\n`);
+  await guest.replace(FILE, `${dashed(newUuid())}\n`, { onDisk: false });
   return {};
 }

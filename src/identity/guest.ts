@@ -78,13 +78,18 @@ export class Guest {
   /**
    * Gives an existing file new content. A file on a disk stays as it is, and a file in memory with
    * its owner and permissions is mounted over it, unless the disk is to be written. A file that
-   * is in memory already, as after an earlier restore, is written itself: mounts never stack.
+   * is in memory already, as after an earlier restore, is written itself: mounts never stack. The
+   * file of an item that no disk can have is given `onDisk: false`.
    */
-  async replace(file: string, content: string | Uint8Array): Promise<void> {
+  async replace(
+    file: string,
+    content: string | Uint8Array,
+    { onDisk = this.#options.onDisk } = {},
+  ): Promise<void> {
     const path = await nodeFsPromises().realpath(this.path(file));
     this.signal.throwIfAborted();
     const mount = mountOf(path, readMounts());
-    if (!this.onDisk) {
+    if (!onDisk) {
       if (IN_MEMORY.includes(mount.type)) await writeInPlace(path, content);
       else await this.#mountOver(path, content);
       return;
@@ -135,9 +140,9 @@ export class Guest {
 
   async #mountOver(path: string, content: string | Uint8Array): Promise<void> {
     const { libc, directory } = this.#options;
-    const { mkdir, stat } = nodeFsPromises();
+    const { mkdir, realpath, stat } = nodeFsPromises();
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (!isInMemory(directory)) {
+    if (!isInMemory(await realpath(directory))) {
       throw new Error(
         `Cannot renew ${path}: the runtime directory is on a disk; put it on tmpfs, or use renewOnDisk`,
       );

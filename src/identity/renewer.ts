@@ -38,28 +38,37 @@ export interface Renewal {
 /** Milliseconds that an item gets to stop at its limit: it kills its programs then. */
 const STOP_MS = 150;
 
+/** Items of which no disk has anything. */
+const NEVER_ON_DISK: readonly Renewable[] = ["boot-id"];
+
 /** Renews items, each once in a generation. */
 export class Renewer {
   readonly #options: RenewerOptions;
   #generation: number | undefined;
   readonly #results = new Map<Renewable, RenewedItem>();
+  /** The items that were renewed in memory only. */
+  readonly #inMemory = new Set<Renewable>();
 
   constructor(options: RenewerOptions) {
     this.#options = options;
   }
 
   /**
-   * Renews the items that were not renewed in this generation, all at once. Returns the items of
-   * this generation, also those of earlier calls. Never rejects: an item that fails says why, and
-   * the next call tries it again.
+   * Renews the items that were not renewed in this generation, all at once. An item that is in
+   * memory only is renewed again if the disk is to have it. Returns the items of this generation,
+   * also those of earlier calls. Never rejects: an item that fails says why, and the next call tries
+   * it again.
    */
   async renew(renewal: Renewal): Promise<readonly RenewedItem[]> {
-    const { items, generation, signal } = renewal;
-    if (generation !== this.#generation) this.#results.clear();
+    const { items, generation, onDisk, signal } = renewal;
+    if (generation !== this.#generation) {
+      this.#results.clear();
+      this.#inMemory.clear();
+    }
     this.#generation = generation;
     const due = items.filter((item) => {
       const { status = "failed" } = this.#results.get(item) ?? {};
-      return status === "failed";
+      return status === "failed" || (onDisk && this.#inMemory.has(item));
     });
     const control = new AbortController();
     const { limitMs } = this.#options;
@@ -100,7 +109,11 @@ export class Renewer {
     await Promise.all(due.map(async (item) => {
       const guest = new Guest({ libc, directory, root, onDisk, signal });
       const work = actions[item](guest, { machineId });
-      this.#results.set(item, await resultOf(item, work, signal));
+      const result = await resultOf(item, work, signal);
+      this.#results.set(item, result);
+      const isInMemory = !onDisk && result.status === "renewed" &&
+        !NEVER_ON_DISK.includes(item);
+      this.#inMemory[isInMemory ? "add" : "delete"](item);
     }));
   }
 }

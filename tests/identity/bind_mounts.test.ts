@@ -18,19 +18,24 @@ interface Result {
   second: State;
   after: { disk: string };
   third: State;
+  again: State;
+  fourth: State;
 }
 
 const skip = mountNamespaceProblem();
 const script = new URL("../support/namespace/renewal.ts", import.meta.url);
+/** The kernel's file is on no disk. */
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 /** dhclient replaces its file by rename(2), which no mount survives. */
 const KEPT = "/var/lib/dhcp/dhclient6.eth0.leases";
 
 describe("an identity in memory", { skip }, () => {
   test("two generations are new, mounts do not stack, and the disk stays as it is", () => {
-    const { before, first, second, after, third } = inMountNamespace<Result>(
-      script,
-    );
-    for (const { items } of [first, second, third]) {
+    const { before, first, second, after, ...onDisk } = inMountNamespace<
+      Result
+    >(script);
+    const { third, again, fourth } = onDisk;
+    for (const { items } of [first, second, third, again, fourth]) {
       assert.deepEqual(
         items.filter(({ status }) => status !== "renewed"),
         [],
@@ -38,10 +43,10 @@ describe("an identity in memory", { skip }, () => {
     }
     const files = Object.keys(before.contents).filter((file) => file !== KEPT);
     for (const file of files) {
-      const texts = [before, first, second, third]
+      const texts = [before, first, second, third, fourth]
         .map(({ contents }) => contents[file].text);
-      assert.equal(new Set(texts).size, 4, file);
-      const modes = [before, first, second, third]
+      assert.equal(new Set(texts).size, file === BOOT_ID ? 4 : 5, file);
+      const modes = [before, first, second, third, fourth]
         .map(({ contents }) => contents[file].mode);
       assert.equal(new Set(modes).size, 1, file);
     }
@@ -51,7 +56,12 @@ describe("an identity in memory", { skip }, () => {
     assert.deepEqual(first.mounts, files.toSorted());
     assert.deepEqual(second.mounts, first.mounts);
     assert.equal(after.disk, before.disk);
-    assert.deepEqual(third.mounts, []);
+    // A call that asks for the disk writes there what was in memory only, once.
+    for (const { mounts } of [third, again, fourth]) {
+      assert.deepEqual(mounts, [BOOT_ID]);
+    }
+    assert.equal(third.contents[BOOT_ID].text, second.contents[BOOT_ID].text);
+    assert.deepEqual(again, third);
   });
 
   test("a directory on a disk is refused, and nothing changes", () => {

@@ -3,7 +3,7 @@
  * namespace of its own.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -59,13 +59,23 @@ const before = { contents: contents(), disk: disk() };
 const first = { items: await renew(1), contents: contents(), mounts: own() };
 const second = { items: await renew(2), contents: contents(), mounts: own() };
 const after = { disk: disk() };
+// The same generation: what is in memory only is not on the disk yet.
 const third = {
-  items: memory ? await renew(3, true) : [],
+  items: memory ? await renew(2, true) : [],
   contents: contents(),
   mounts: own(),
-  machineId: readFileSync(join(root, "etc/machine-id"), "utf8"),
 };
-console.log(JSON.stringify({ before, first, second, after, third }));
+const again = {
+  items: memory ? await renew(2, true) : [],
+  ...{ contents: contents(), mounts: own() },
+};
+const fourth = {
+  items: memory ? await renew(3, true) : [],
+  ...{ contents: contents(), mounts: own() },
+};
+console.log(
+  JSON.stringify({ before, first, second, after, third, again, fourth }),
+);
 execFileSync("sh", ["-c", `umount ${directory} 2>/dev/null; true`]);
 for (const path of own()) execFileSync("umount", [join(root, path)]);
 rmSync(work, { recursive: true });
