@@ -11,6 +11,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeSync,
@@ -41,9 +42,10 @@ export class CredentialFiles {
 
   /** Whether secrets have been written since the last wipe, also by a killed agent. */
   get exist(): boolean {
-    const { directory } = this;
+    // The kernel's list has the path without links.
+    const path = resultUnless(["ENOENT"], () => realpathSync(this.directory));
     return readMounts().some(({ mountPoint, type }) =>
-      mountPoint === directory && type === "ramfs"
+      mountPoint === path && type === "ramfs"
     );
   }
 
@@ -69,7 +71,15 @@ export class CredentialFiles {
   wipe(): number {
     let count = 0;
     for (const name of readdirSync(this.directory)) {
-      if (overwrite(join(this.directory, name))) count++;
+      const file = openToOverwrite(join(this.directory, name));
+      if (file !== undefined) {
+        try {
+          overwrite(file);
+        } finally {
+          closeSync(file);
+        }
+        count++;
+      }
       rmSync(join(this.directory, name), { recursive: true, force: true });
     }
     unmount(this.#libc, this.directory);
@@ -90,31 +100,36 @@ export class CredentialFiles {
     } finally {
       closeSync(file);
     }
-    // The former content must not stay in memory that is free then.
-    overwrite(path);
-    renameSync(next, path);
+    // The former content must not stay in memory that is free then. It is overwritten when its file
+    // has no name any more: no program that opens the file reads zeros.
+    const former = openToOverwrite(path);
+    try {
+      renameSync(next, path);
+      if (former !== undefined) overwrite(former);
+    } finally {
+      if (former !== undefined) closeSync(former);
+    }
   }
 }
 
-/** Overwrites a file with zeros; false if there is no such file. */
-function overwrite(path: string): boolean {
+/** Opens a file; undefined if there is none with this path, or if it is no regular file. */
+function openToOverwrite(path: string): number | undefined {
   const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const file = resultUnless(
     ["ENOENT", "ELOOP", "EISDIR", "ENXIO"],
     () => openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK),
   );
-  if (file === undefined) return false;
-  try {
-    const stats = fstatSync(file);
-    if (!stats.isFile()) return false;
-    const zeros = new Uint8Array(Math.min(stats.size, CHUNK));
-    for (let at = 0; at < stats.size; at += zeros.length) {
-      const most = Math.min(zeros.length, stats.size - at);
-      writeSync(file, zeros, 0, most, at);
-    }
-    return true;
-  } finally {
-    closeSync(file);
+  if (file === undefined || fstatSync(file).isFile()) return file;
+  closeSync(file);
+  return undefined;
+}
+
+/** Overwrites an open file with zeros. */
+function overwrite(file: number): void {
+  const { size } = fstatSync(file);
+  const zeros = new Uint8Array(Math.min(size, CHUNK));
+  for (let at = 0; at < size; at += zeros.length) {
+    writeSync(file, zeros, 0, Math.min(zeros.length, size - at), at);
   }
 }
 

@@ -5,6 +5,7 @@
 import {
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -23,11 +24,16 @@ import { stepContext } from "../hooks.ts";
 import { realLibc } from "../libc.ts";
 
 const base = mkdtempSync(join(tmpdir(), "lull-credentials-"));
-const directory = join(base, "credentials");
+// A runtime directory by another name: the kernel's list of mounts has its real path.
+mkdirSync(join(base, "real"));
+symlinkSync("real", join(base, "link"));
+const directory = join(base, "link/credentials");
 const libc = await realLibc();
 const bytes = (text: string) => new TextEncoder().encode(text);
 const own = () =>
-  readMounts().filter(({ mountPoint }) => mountPoint === directory)
+  readMounts().filter(({ mountPoint }) =>
+    mountPoint === join(base, "real/credentials")
+  )
     .map(({ type }) => type);
 
 const outside = join(base, "outside");
