@@ -21,11 +21,14 @@ const REPAIR_OF = {
 type RepairField = keyof typeof REPAIR_OF;
 const REPAIR_FIELDS = Object.keys(REPAIR_OF) as RepairField[];
 
-/** The fields of a request that carry data. */
+const FIELDS: readonly Field[] = [
+  ...REPAIR_FIELDS,
+  ...["outcome", "requireEntropy", "requireRenewed"] as const,
+];
+
+/** The fields of a request that change something. */
 export function fieldsOf(request: RecoverRequest): Field[] {
-  return [...REPAIR_FIELDS, "outcome" as const].filter((field) =>
-    request[field] !== undefined
-  );
+  return FIELDS.filter((field) => request[field] !== undefined);
 }
 
 /** Whether the reports say that the random pool is new. */
@@ -141,10 +144,7 @@ export class DeferredRepairs {
     request: RecoverRequest,
     ended?: Promise<Recovery | undefined>,
   ): Promise<readonly Field[]> {
-    const empty = fieldsOf(request).length === 0 &&
-      request.requireEntropy === undefined &&
-      request.requireRenewed === undefined;
-    if (empty) return Promise.resolve([]);
+    if (fieldsOf(request).length === 0) return Promise.resolve([]);
     const applied = this.#queue.then(async () => {
       if (ended !== undefined && await ended === undefined) return [];
       // Each health check sends the time; the clock is set once.

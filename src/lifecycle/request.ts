@@ -140,7 +140,7 @@ export function forgetSecrets({ credentials, entropy }: RecoverRequest): void {
   for (const { data } of credentials?.values() ?? []) data.fill(0);
 }
 
-/** A field of a {@linkcode RecoverRequest} that carries data for the guest. */
+/** A field of a {@linkcode RecoverRequest} that changes something by itself: data, or a requirement. */
 export type Field =
   | "entropy"
   | "hostTime"
@@ -148,4 +148,6 @@ export type Field =
   | "renew"
   | "credentials"
   | "env"
-  | "outcome";
+  | "outcome"
+  | "requireEntropy"
+  | "requireRenewed";

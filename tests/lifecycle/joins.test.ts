@@ -133,10 +133,13 @@ describe("a recover that names an operation", () => {
     await lifecycle.prepare({ operation: "one" });
     await lifecycle.recover({ trigger: "health" });
     await lifecycle.prepare({ operation: "two" });
-    const request = { operation: "one", hostTime: 1 };
+    const request = {
+      ...{ operation: "one", hostTime: 1 },
+      ...{ requireEntropy: true, requireRenewed: true },
+    };
     assert.deepEqual(
       await lifecycle.recover({ trigger: "recover" }, request),
-      { notApplied: ["hostTime"] },
+      { notApplied: ["hostTime", "requireEntropy", "requireRenewed"] },
     );
     assert.equal(lifecycle.state, "quiesced");
     await lifecycle.recover({ trigger: "health" });
