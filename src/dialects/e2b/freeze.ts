@@ -65,7 +65,8 @@ export async function unfreeze(
 
 /**
  * POST /fsfreeze: prepares for a snapshot of the disks. If the guest is quiesced for another kind of
- * snapshot, it recovers first, and its workload is frozen again in the same way.
+ * snapshot, it recovers first, and its workload is frozen again in the same way. If no filesystem is
+ * frozen, the guest is as it was before the call.
  */
 export async function freezeDisks(
   c: Request,
@@ -83,9 +84,12 @@ export async function freezeDisks(
     workload: before?.call.workload ?? { counts: true },
   };
   const operation = await lifecycle.prepare(request);
-  settleAfterReply(c, lifecycle, operation);
   const { status, reason } = reportOf(operation.reports, "freeze-mounts") ?? {};
-  if (status === "done") return c.body(null, 204);
+  const isFrozen = status === "done";
+  // POST /fsthaw, which the host may call now, leaves a guest without frozen filesystems alone.
+  if (!isFrozen && before === undefined) await resume(c, lifecycle);
+  else settleAfterReply(c, lifecycle, operation);
+  if (isFrozen) return c.body(null, 204);
   throw new Refused(500, `Cannot freeze the filesystems: ${reason}`);
 }
 
