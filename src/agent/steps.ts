@@ -5,7 +5,7 @@
 import type { Hook } from "../hooks/hook.ts";
 import { repairOwed } from "../hooks/owed_repair.ts";
 import { findScripts } from "../hooks/scripts.ts";
-import { envFileOf, readEnvFile } from "../identity/env_file.ts";
+import { envFileOf, readHookVariables } from "../identity/env_file.ts";
 import { Journal, type Repairer } from "../lifecycle/journal.ts";
 import { type Parts, RENEW_MS } from "../lifecycle/plan.ts";
 import type { RecoveryContext, Step } from "../lifecycle/step.ts";
@@ -175,7 +175,7 @@ function scriptsOf(config: Components["config"]): Hook[] {
     directories: config.hookDirectories,
     limitMs: config.hookLimitMs,
     continueOn: config.hookContinue,
-    variables: () => readEnvFile(envFileOf(config.runtimeDirectory)),
+    variables: () => readHookVariables(envFileOf(config.runtimeDirectory)),
   });
 }
 

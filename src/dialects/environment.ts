@@ -1,16 +1,20 @@
 /**
- * The variables that a host sends for the workload: the recovery writes them to the file `env` of the
+ * The variables that a host sends for the workload: the recovery adds them to the file `env` of the
  * runtime directory.
  * @module
  */
-import {
-  envFileOf,
-  readEnvFile,
-  type Variables,
-} from "../identity/env_file.ts";
+import * as v from "valibot";
+import { canHold, type Variables } from "../identity/env_file.ts";
+import type { RecoverRequest } from "../lifecycle/request.ts";
+import { isJsonObject } from "../util/json_input.ts";
 
-/** The names that a shell and systemd accept. */
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** The schema of the variables. An error does not repeat their names, and no name is dropped. */
+export const EnvVars = v.nullish(v.custom<Variables>(
+  (value) =>
+    isJsonObject(value) &&
+    Object.values(value).every((text) => typeof text === "string"),
+  "texts by their names",
+));
 
 /** The user and the directory in which the host wants programs to run. */
 export interface Defaults {
@@ -20,30 +24,27 @@ export interface Defaults {
 
 /** The data of a recovery, and what it cannot have. */
 export interface Environment {
-  /** All variables, also the former ones; undefined if the host sent none. */
-  readonly env?: Variables;
-  /** The names of the variables that the file cannot have. */
-  readonly refused: readonly string[];
+  /** The variables, for the request; nothing if the host sent none. */
+  readonly data: Pick<RecoverRequest, "env" | "addsEnv">;
+  /** How many variables the file cannot have. */
+  readonly refused: number;
 }
 
-/** Adds the variables to those that are kept already. An empty default changes nothing. */
+/** Makes the data of a recovery that keeps all former variables. An empty default changes nothing. */
 export function environmentOf(
-  runtimeDirectory: string,
   variables: Variables | null | undefined,
   { defaultUser, defaultWorkdir }: Defaults,
 ): Environment {
-  const wanted = {
+  const wanted = Object.entries({
     ...variables,
     ...defaultUser ? { DEFAULT_USER: defaultUser } : {},
     ...defaultWorkdir ? { DEFAULT_WORKDIR: defaultWorkdir } : {},
+  });
+  const kept = wanted.filter(([name, value]) => canHold(name, value));
+  return {
+    data: kept.length > 0
+      ? { env: Object.fromEntries(kept), addsEnv: true }
+      : {},
+    refused: wanted.length - kept.length,
   };
-  const entries = Object.entries(wanted);
-  const canHave = ([name, value]: [string, string]) =>
-    NAME.test(name) && !value.includes("\0");
-  const kept = entries.filter(canHave);
-  const refused = entries.filter((entry) => !canHave(entry))
-    .map(([name]) => name);
-  if (kept.length === 0) return { refused };
-  const former = readEnvFile(envFileOf(runtimeDirectory));
-  return { env: { ...former, ...Object.fromEntries(kept) }, refused };
 }

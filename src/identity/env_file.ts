@@ -10,6 +10,19 @@ import { hasCode, resultUnless } from "../util/errors.ts";
 /** Variables by their names. */
 export type Variables = Readonly<Record<string, string>>;
 
+/** The names that a shell and systemd accept. */
+export const VARIABLE_NAME = "^[A-Za-z_][A-Za-z0-9_]{0,127}$";
+/** Text without control characters, except for tabs and line breaks: systemd refuses them. */
+export const VARIABLE_VALUE = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$";
+/** Hooks get these from Lull, or find their programs by them. */
+export const RESERVED_NAMES = "^(?:LULL_.*|PATH|TRACEPARENT)$";
+
+/** Whether the file can have this variable, so that each program reads the same value. */
+export function canHold(name: string, value: string): boolean {
+  return new RegExp(VARIABLE_NAME).test(name) &&
+    new RegExp(VARIABLE_VALUE).test(value) && value.isWellFormed();
+}
+
 /** The path of the file in the runtime directory. */
 export function envFileOf(runtimeDirectory: string): string {
   return join(runtimeDirectory, "env");
@@ -39,6 +52,14 @@ export function readEnvFile(path: string): Record<string, string> {
     [...found].map((
       [, name, quoted],
     ) => [name, quoted.replace(/\\([^])/g, "$1")]),
+  );
+}
+
+/** Reads the variables for hooks. The host of a dialect may have sent names that hooks get from Lull. */
+export function readHookVariables(path: string): Variables {
+  const reserved = new RegExp(RESERVED_NAMES);
+  return Object.fromEntries(
+    Object.entries(readEnvFile(path)).filter(([name]) => !reserved.test(name)),
   );
 }
 

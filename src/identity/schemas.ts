@@ -4,7 +4,13 @@
  * @module
  */
 import * as v from "valibot";
-import type { Variables } from "./env_file.ts";
+import {
+  canHold,
+  RESERVED_NAMES,
+  VARIABLE_NAME,
+  VARIABLE_VALUE,
+  type Variables,
+} from "./env_file.ts";
 import { type Credential, RENEWABLE } from "../lifecycle/request.ts";
 import { isJsonObject, stated } from "../util/json_input.ts";
 
@@ -132,11 +138,6 @@ function credentialsOf(
 
 /** The most variables that one call may bring. */
 const MOST_VARIABLES = 256;
-const VARIABLE_NAME = "^[A-Za-z_][A-Za-z0-9_]{0,127}$";
-/** Hooks get these from Lull, or find their programs by them. */
-const RESERVED_NAMES = "^(?:LULL_.*|PATH|TRACEPARENT)$";
-/** Text without control characters, except for tabs and line breaks: systemd refuses them. */
-const VARIABLE_VALUE = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$";
 
 const ENV_WORDS =
   `at most ${MOST_VARIABLES} texts without control characters, by names of A-Z a-z 0-9 _, ` +
@@ -161,8 +162,8 @@ function isEnv(value: unknown): boolean {
   const entries = Object.entries(value);
   return entries.length <= MOST_VARIABLES &&
     entries.every(([name, text]) =>
-      matches(VARIABLE_NAME, name) && !matches(RESERVED_NAMES, name) &&
-      matches(VARIABLE_VALUE, text)
+      typeof text === "string" && canHold(name, text) &&
+      !matches(RESERVED_NAMES, name)
     );
 }
 

@@ -132,6 +132,8 @@ export interface RecoverRequest extends Call {
   readonly credentials?: ReadonlyMap<string, Credential>;
   /** The variables of this fork, which are no secrets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether the former variables stay; otherwise `env` replaces them. */
+  readonly addsEnv?: boolean;
 }
 
 /** Overwrites the secrets of a request that was applied: the garbage of this process must not have them. */

@@ -13,7 +13,7 @@ import type { RecoverRequest } from "../../lifecycle/request.ts";
 import { errorText } from "../../util/errors.ts";
 import { isJsonObject } from "../../util/json_input.ts";
 import type { DialectContext } from "../dialect.ts";
-import { environmentOf } from "../environment.ts";
+import { type Environment, environmentOf, EnvVars } from "../environment.ts";
 import { failIfLeft } from "./freeze.ts";
 import { Refused, type Request } from "./route.ts";
 import { clockData, parseTimestamp } from "./timestamp.ts";
@@ -31,7 +31,7 @@ const InitBody = v.pipe(
     accessToken: Text,
     defaultUser: Text,
     defaultWorkdir: Text,
-    envVars: v.nullish(v.record(v.string(), v.string("a text"))),
+    envVars: EnvVars,
     timestamp: v.nullish(v.pipe(
       v.string("a time of RFC 3339"),
       v.check(
@@ -45,12 +45,12 @@ const InitBody = v.pipe(
 
 type InitBody = v.InferOutput<typeof InitBody>;
 
-/** What became of the data of a call. */
+/** What becomes of the data of a call. */
 interface Kept {
   /** The names of the fields that are not applied. */
-  readonly notApplied: string[];
-  /** All variables, for the recovery. */
-  readonly env?: RecoverRequest["env"];
+  readonly notApplied: Set<string>;
+  /** The variables, for the recovery. */
+  readonly data?: Environment["data"];
 }
 
 /** Makes the handler. Between two calls it knows only the last timestamp. */
@@ -68,23 +68,23 @@ export function initHandler(
     const time = body.timestamp ? parseTimestamp(body.timestamp) : undefined;
     const isStale = time !== undefined && last !== undefined && time.ns <= last;
     if (!isStale) last = time?.ns ?? last;
-    const { notApplied, env }: Kept = isStale
-      ? { notApplied: [] }
+    const { notApplied, data }: Kept = isStale
+      ? { notApplied: new Set() }
       : keepData(context, body);
     const request: RecoverRequest = {
       ...await beginCall(c, "recover"),
       ...!isStale && time && clockData(time, receivedAt),
-      env,
+      ...data,
     };
     // A call whose caller has gone goes on here, and the next attempt joins the recovery.
     const { recovery, notApplied: late } = await lifecycle.recover(
       { trigger: "recover" },
       request,
     );
-    if (late.includes("hostTime")) notApplied.push("timestamp");
-    if (late.includes("env")) notApplied.push("envVars");
-    if (notApplied.length > 0) {
-      c.header("lull-not-applied", notApplied.join(", "));
+    if (late.includes("hostTime")) notApplied.add("timestamp");
+    if (late.includes("env")) notApplied.add("envVars");
+    if (notApplied.size > 0) {
+      c.header("lull-not-applied", [...notApplied].join(", "));
     }
     const audit = auditOf(recovery ?? lifecycle.lastRecovery);
     if (audit !== undefined) c.header("x-envd-freeze-audit", audit);
@@ -111,10 +111,19 @@ function keepData(
   const { envVars, defaultUser, defaultWorkdir, ...others } = body;
   const { accessToken: _, timestamp: __, volumeMounts: ___, ...kept } = others;
   const given = Object.entries(kept).filter(([, value]) => value != null);
-  const notApplied = [
+  const { data, refused } = environmentOf(envVars, {
+    ...{ defaultUser, defaultWorkdir },
+  });
+  const notApplied = new Set([
+    ...refused > 0 ? ["envVars"] : [],
     ...["caBundle", "hyperloopIP"].filter((name) => kept[name]),
     ...given.some(([name]) => !KNOWN.includes(name)) ? ["others"] : [],
-  ];
+  ]);
+  if (refused > 0) {
+    log.warn("variables of the host were not kept: no program can read them", {
+      count: refused,
+    });
+  }
   try {
     if (given.length > 0) {
       const path = join(runtimeDirectory, KEPT_FILE);
@@ -122,21 +131,14 @@ function keepData(
       writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 });
       renameSync(`${path}.new`, path);
     }
-    const { env, refused } = environmentOf(runtimeDirectory, envVars, {
-      ...{ defaultUser, defaultWorkdir },
-    });
-    if (refused.length === 0) return { notApplied, env };
-    log.warn("variables of the host were not kept: no program can read them", {
-      count: refused.length,
-    });
-    return { notApplied: ["envVars", ...notApplied], env };
   } catch (error) {
     // The guest thaws nevertheless.
     log.error("the data of the host could not be kept", {
       error: errorText(error),
     });
-    return { notApplied: [...new Set(["envVars", ...notApplied, "others"])] };
+    notApplied.add("others");
   }
+  return { notApplied, data };
 }
 
 /** The kept fields that E2B's host sends today. Only these names may be in a reply. */

@@ -11,13 +11,13 @@ import { readBody } from "../../http/routes/input.ts";
 import { problem, ProblemError } from "../../http/routes/problem.ts";
 import { fields } from "../../util/json_input.ts";
 import type { Dialect, DialectContext } from "../dialect.ts";
-import { environmentOf } from "../environment.ts";
+import { environmentOf, EnvVars } from "../environment.ts";
 import { memoryUse } from "../usage.ts";
 
 /** The body of POST /init. */
 const InitBody = fields({
   defaultUser: v.nullish(v.string("a text")),
-  envVars: v.nullish(v.record(v.string(), v.string("a text"))),
+  envVars: EnvVars,
 });
 
 /** Makes the dialect. */
@@ -38,26 +38,22 @@ export function wrennDialect(context: DialectContext): Dialect {
  */
 async function init(
   c: Context<{ Bindings: Bindings }>,
-  { config, guard, lifecycle, log }: DialectContext,
+  { guard, lifecycle, log }: DialectContext,
 ): Promise<Response> {
   const refusal = guard.refusalOfDialect(callOf(c));
   if (refusal !== undefined) {
     return problem(c, lifecycle, new ProblemError(refusal));
   }
   const { envVars, ...defaults } = await readBody(c, InitBody);
-  const { env, refused } = environmentOf(
-    config.runtimeDirectory,
-    envVars,
-    defaults,
-  );
-  if (refused.length > 0) {
+  const { data, refused } = environmentOf(envVars, defaults);
+  if (refused > 0) {
     log.warn("variables of the host were not kept: no program can read them", {
-      count: refused.length,
+      count: refused,
     });
     c.header("lull-not-applied", "envVars");
   }
   const { notApplied } = await lifecycle.recover({ trigger: "recover" }, {
-    ...{ env, requestId: c.get("requestId") },
+    ...{ ...data, requestId: c.get("requestId") },
   });
   if (notApplied.length > 0) {
     throw new ProblemError("fields-not-applied", { fields: ["envVars"] });
@@ -73,8 +69,8 @@ async function metrics(c: Context, next: Next): Promise<Response | void> {
   return c.json({ mem_used: memoryUse().used });
 }
 
-/** Whether the caller says that it accepts OpenMetrics, or the text format of Prometheus. */
-function asksForOpenMetrics(accept: string | undefined): boolean {
-  return accept !== undefined &&
-    /\b(?:application\/openmetrics-text|text\/plain)\b/i.test(accept);
+/** Whether the caller accepts OpenMetrics, or the text format of Prometheus, and names no JSON. */
+function asksForOpenMetrics(accept = ""): boolean {
+  return /\b(?:application\/openmetrics-text|text\/plain)\b/i.test(accept) &&
+    !/\bapplication\/json\b/i.test(accept);
 }

@@ -160,7 +160,11 @@ export function e2bHost(target: Target): void {
       const body = { timestamp: at(), lifecycleID: "a", envVars: { A: "1" } };
       const reply = await init(agent, body);
       assert.equal(reply.status, 204);
-      assert.equal(reply.headers.get("lull-not-applied"), "envVars, others");
+      assert.equal(reply.headers.get("lull-not-applied"), "others");
+      assert.equal(
+        readFileSync(join(agent.directory, "env"), "utf8"),
+        'A="1"\n',
+      );
       assert.equal((await agent.status()).state, "running");
       const line = await until(
         "the line in the log",

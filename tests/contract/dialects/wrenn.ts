@@ -4,8 +4,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, test } from "node:test";
 import { type Target, TestAgent } from "../../support/agent.ts";
+import { script, temporary } from "../../support/hooks.ts";
 import { ask } from "../../support/raw.ts";
 import { secondPort } from "./framework.ts";
 
@@ -53,6 +55,81 @@ export function wrenn(target: Target): void {
       }
     });
 
+    test("init keeps each variable as it was sent, or says that it did not", async () => {
+      await using agent = await TestAgent.start(target, FLAGS);
+      const init = (text: string) => agent.ask("POST", "/init", text);
+      const kept = () => readFileSync(join(agent.directory, "env"), "utf8");
+      // Names that mean something to JavaScript.
+      const odd = '{"__proto__":"1","constructor":"2","prototype":"3"}';
+      const reply = await init(`{"envVars":${odd}}`);
+      assert.equal(reply.headers.get("lull-not-applied"), undefined);
+      assert.equal(kept(), '__proto__="1"\nconstructor="2"\nprototype="3"\n');
+      // No file has half a character, and systemd refuses control characters.
+      for (const value of ["\\ud800", "\\u0000", "\\u001b[0m"]) {
+        const body = `{"envVars":{"A":"${value}","B":"b"}}`;
+        const reply = await init(body);
+        assert.equal(reply.status, 204);
+        assert.equal(reply.headers.get("lull-not-applied"), "envVars", value);
+        assert.match(kept(), /^B="b"$/m);
+        assert.doesNotMatch(kept(), /^A=/m, value);
+      }
+      // No reply repeats a name that the caller chose.
+      const wrong = await init('{"envVars":{"SECRET":1}}');
+      assert.equal(wrong.status, 400);
+      assert.doesNotMatch(wrong.body, /SECRET/);
+    });
+
+    test("init calls at the same time lose no variable of each other", async () => {
+      const hooks = temporary();
+      script(join(hooks.path, "slow"), "#!/bin/sh\nsleep 0.3\n");
+      await using agent = await TestAgent.start(target, [
+        ...[...FLAGS, "--health-recovers=never"],
+        `--hook-directories=${hooks.path}`,
+      ]);
+      await agent.settle();
+      const names = ["A", "B", "C"];
+      const replies = await Promise.all(
+        names.map((name) =>
+          agent.ask(
+            "POST",
+            "/init",
+            JSON.stringify({ envVars: { [name]: "1" } }),
+          )
+        ),
+      );
+      assert.deepEqual(replies.map(({ status }) => status), [204, 204, 204]);
+      const lines = readFileSync(join(agent.directory, "env"), "utf8").trim();
+      assert.deepEqual(
+        lines.split("\n").sort(),
+        names.map((name) => `${name}="1"`),
+      );
+      hooks.remove();
+    });
+
+    test("hooks get the variables, but for those of Lull and PATH", async () => {
+      const hooks = temporary();
+      const said = join(hooks.path, "said");
+      script(
+        join(hooks.path, "hook"),
+        `#!/bin/sh\necho "$1|$LULL_OUTCOME|$TRACEPARENT|$PATH|$REGION" >> ${said}\n`,
+      );
+      await using agent = await TestAgent.start(target, [
+        ...[...FLAGS, `--hook-directories=${hooks.path}`],
+      ]);
+      const envVars = {
+        ...{ LULL_OUTCOME: "x", TRACEPARENT: "x", PATH: "/nowhere" },
+        REGION: "north",
+      };
+      const body = JSON.stringify({ envVars });
+      assert.equal((await agent.ask("POST", "/init", body)).status, 204);
+      assert.equal((await agent.ask("POST", "/snapshot/prepare")).status, 204);
+      assert.equal(
+        readFileSync(said, "utf8"),
+        `freeze|||${process.env.PATH}|north\n`,
+      );
+      hooks.remove();
+    });
+
     test("init recovers a guest that health does not recover", async () => {
       await using agent = await TestAgent.start(target, [
         ...FLAGS,
@@ -71,9 +148,20 @@ export function wrenn(target: Target): void {
       assert.equal(reply.status, 200);
       const { mem_used } = reply.json<{ mem_used: number }>();
       assert.ok(Number.isInteger(mem_used) && mem_used > 2 ** 20, reply.body);
-      for (const accept of ["application/openmetrics-text", "text/plain"]) {
+      const accepted = {
+        "application/openmetrics-text": /openmetrics/,
+        "text/plain": /openmetrics/,
+        // Prometheus.
+        "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1":
+          /openmetrics/,
+        "*/*": /json/,
+        "application/json": /json/,
+        // Clients in JavaScript, which take any text if there is no JSON.
+        "application/json, text/plain, */*": /json/,
+      };
+      for (const [accept, type] of Object.entries(accepted)) {
         const { headers } = await agent.ask("GET", "/metrics", "", { accept });
-        assert.match(headers.get("content-type")!, /openmetrics/, accept);
+        assert.match(headers.get("content-type")!, type, accept);
       }
     });
 
