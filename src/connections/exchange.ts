@@ -7,6 +7,8 @@ import type { Peer } from "../runtime/types.ts";
 /** One request and its reply. Routes add actions that run when the caller has the reply. */
 export class Exchange {
   readonly peer: Peer | undefined;
+  /** performance.now() when the request arrived. A route may run later: a POST waits for the warm-up. */
+  readonly receivedAt: number;
   /** True while the body of the request is arriving. */
   receiving = false;
   /** True if the caller said that this reply is the last on its connection. */
@@ -15,8 +17,9 @@ export class Exchange {
   isLast = false;
   readonly #after: (() => void)[] = [];
 
-  constructor(peer: Peer | undefined) {
+  constructor(peer: Peer | undefined, receivedAt = performance.now()) {
     this.peer = peer;
+    this.receivedAt = receivedAt;
   }
 
   /** Adds an action that runs when the caller has acknowledged the reply or is gone. */

@@ -69,46 +69,57 @@ export class CredentialFiles {
 
   /** Overwrites all files with zeros, removes them and their filesystem. Returns their number. */
   wipe(): number {
-    let count = 0;
-    for (const name of readdirSync(this.directory)) {
-      const file = openToOverwrite(join(this.directory, name));
-      if (file !== undefined) {
-        try {
-          overwrite(file);
-        } finally {
-          closeSync(file);
-        }
-        count++;
-      }
-      rmSync(join(this.directory, name), { recursive: true, force: true });
-    }
+    const erased = readdirSync(this.directory).filter((name) =>
+      erase(join(this.directory, name))
+    );
     unmount(this.#libc, this.directory);
-    return count;
+    return erased.length;
   }
 
   #write(name: string, credential: Credential): void {
     const { data, uid = 0, gid = 0, mode = FILE_MODE } = credential;
     const path = join(this.directory, name);
     const next = join(this.directory, `.${name}.new`);
-    rmSync(next, { force: true });
+    erase(next); // of a killed agent
     const { O_WRONLY, O_CREAT, O_EXCL } = constants;
     const file = openSync(next, O_WRONLY | O_CREAT | O_EXCL, FILE_MODE);
     try {
       writeAll(file, data);
       fchmodSync(file, mode);
       fchownSync(file, uid, gid);
+      replace(path, next);
+    } catch (error) {
+      erase(next);
+      throw error;
     } finally {
       closeSync(file);
     }
-    // The former content must not stay in memory that is free then. It is overwritten when its file
-    // has no name any more: no program that opens the file reads zeros.
-    const former = openToOverwrite(path);
-    try {
-      renameSync(next, path);
-      if (former !== undefined) overwrite(former);
-    } finally {
-      if (former !== undefined) closeSync(former);
-    }
+  }
+}
+
+/**
+ * Renames the next file to the path. The former content must not stay in memory that is free then. It
+ * is overwritten when its file has no name any more: no program that opens the file reads zeros.
+ */
+function replace(path: string, next: string): void {
+  const former = openToOverwrite(path);
+  try {
+    renameSync(next, path);
+    if (former !== undefined) overwrite(former);
+  } finally {
+    if (former !== undefined) closeSync(former);
+  }
+}
+
+/** Overwrites a file and removes it, or removes what else has this path. False if it was no file. */
+function erase(path: string): boolean {
+  const file = openToOverwrite(path);
+  try {
+    if (file !== undefined) overwrite(file);
+    rmSync(path, { recursive: true, force: true });
+    return file !== undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 

@@ -39,6 +39,8 @@ function start(steps: FakeStep[]) {
   };
   const app = createApp(agent);
   return {
+    app,
+    lifecycle,
     lines,
     metrics,
     refuse: (why: Refusal) => void (refusal = why),
@@ -134,4 +136,27 @@ test("what the agent asks itself is neither counted nor logged", async () => {
   assert.equal((await call("GET", "/health")).status, 200);
   assert.equal(requests(), "1");
   assert.deepEqual(lines, ["request"]);
+});
+
+test("the host's time is as old as the call, also if the call waited before its route", async () => {
+  const { lifecycle, app } = start([]);
+  const seen: (number | undefined)[] = [];
+  lifecycle.recover = (_, request = {}) => {
+    seen.push(request.receivedAt);
+    return Promise.resolve({ notApplied: [] });
+  };
+  // As a call that waited for the warm-up.
+  const exchange = new Exchange(undefined, performance.now() - 300);
+  const body = '{"hostTime":"2026-01-01T00:00:00Z"}';
+  const recover = new Request("http://lull/snapshot/recover", {
+    method: "POST",
+    headers: { "content-length": String(body.length) },
+    body,
+  });
+  const headers = { "lull-host-time": "2026-01-01T00:00:00Z" };
+  const health = new Request("http://lull/health", { headers });
+  for (const request of [recover, health]) {
+    assert.equal((await app.fetch(request, { exchange })).status, 200);
+  }
+  assert.deepEqual(seen, [exchange.receivedAt, exchange.receivedAt]);
 });

@@ -42,6 +42,8 @@ describe("the credentials of a fork", () => {
         now: "second",
         mounts: ["ramfs"],
       });
+      assert.match(result.failed.failure, /Cannot write a credential: EISDIR/);
+      assert.deepEqual(result.failed.names, ["taken", "token"]);
       assert.deepEqual(result.nothing, {
         skipped: "there were no credentials",
       });

@@ -61,7 +61,7 @@ export function initHandler(
   const { lifecycle } = context;
   let last: bigint | undefined;
   return async (c) => {
-    const receivedAt = performance.now();
+    const { receivedAt } = c.env.exchange;
     const body = await readBody(c, InitBody);
     const shown = body.accessToken || c.req.header("x-access-token");
     if (!await token.take(shown)) throw new ProblemError("token-needed");

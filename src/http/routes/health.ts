@@ -45,7 +45,7 @@ export async function health(
 }
 
 function readTime(c: Context<{ Bindings: Bindings }>): RecoverRequest {
-  const receivedAt = performance.now();
+  const { receivedAt } = c.env.exchange;
   const hostTime = readHeader(c, HOST_TIME, HostTimeHeader);
   return hostTime === undefined ? {} : { hostTime, receivedAt };
 }

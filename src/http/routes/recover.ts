@@ -20,7 +20,7 @@ export async function recover(
   c: Context<{ Bindings: Bindings }>,
   { lifecycle }: Agent,
 ): Promise<Response> {
-  const receivedAt = performance.now();
+  const { receivedAt } = c.env.exchange;
   readQuery(c, NoQuery);
   const call = await beginCall(c, "recover");
   const body = await readBody(c, RecoverBody);

@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -54,6 +55,16 @@ const replaced = {
   mounts: own(),
 };
 closeSync(open);
+// A directory in the place of the file: what could not be put there is not left beside it.
+mkdirSync(join(directory, "taken"));
+let failure = "";
+try {
+  first.write(new Map([["taken", { data: bytes("third") }]]));
+} catch (error) {
+  failure = String(error);
+}
+const failed = { failure, names: readdirSync(directory).sort() };
+rmdirSync(join(directory, "taken"));
 symlinkSync(outside, join(directory, "link"));
 
 // Another agent, which knows nothing of them.
@@ -67,7 +78,7 @@ const left = readSync(held, into, 0, into.length, 0);
 const memory = await other.wipeMemory.quiesce(stepContext());
 const again = await other.wipe.quiesce(stepContext());
 console.log(JSON.stringify({
-  ...{ replaced, nothing, wiped, memory, again },
+  ...{ replaced, failed, nothing, wiped, memory, again },
   zeros: into.subarray(0, left).every((byte) => byte === 0) ? left : -1,
   mounts: own(),
   names: existsSync(directory) ? readdirSync(directory) : [],
