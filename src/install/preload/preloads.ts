@@ -93,11 +93,13 @@ export function settingsOf(
   const { variable } = PRELOADS[name];
   if (variable === undefined) return {};
   const manager = managerConfig(variable);
+  // If two files set one variable, systemd takes the last one: node-openssl has the flags of node, too.
+  const file = `${name === "node-openssl" ? 51 : 50}-lull-preload-${name}.conf`;
   return {
     [`/etc/profile.d/lull-preload-${name}.sh`]: profileScript(variable),
     ...hasSystemd && {
-      [`/etc/systemd/system.conf.d/50-lull-preload-${name}.conf`]: manager,
-      [`/etc/systemd/user.conf.d/50-lull-preload-${name}.conf`]: manager,
+      [`/etc/systemd/system.conf.d/${file}`]: manager,
+      [`/etc/systemd/user.conf.d/${file}`]: manager,
     },
   };
 }

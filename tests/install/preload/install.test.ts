@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { PreloadName } from "../../../src/config/preloads.ts";
@@ -85,6 +91,18 @@ describe("an install of preloads", () => {
       "etc/profile.d/lull-preload-node.sh",
       SCRIPT,
     ]);
+  });
+
+  test("both preloads of Node together: services get the flags of both", () => {
+    const root = tree(SYSTEMD);
+    preload(root, "node", "node-openssl");
+    // Of two files that set one variable, systemd takes the last one in this order.
+    const last = readdirSync(join(root, "etc/systemd/system.conf.d")).sort()
+      .at(-1)!;
+    assert.match(
+      read(root, join("etc/systemd/system.conf.d", last)),
+      /"NODE_OPTIONS=--require=\S+ --openssl-config=\S+"/,
+    );
   });
 
   test("of Deno says with which flag its programs start", () => {
