@@ -7,10 +7,12 @@ import process from "node:process";
 import { hasCode } from "../util/errors.ts";
 import { nodeCrypto, nodeFsPromises } from "../util/lazy_builtins.ts";
 import type { Guest } from "./guest.ts";
-import { type ItemEffect, newUuid } from "./item.ts";
+import type { ItemEffect } from "./item.ts";
 
 const DIRECTORY = "/etc/ssh";
 const TYPES = ["ed25519", "ecdsa", "rsa"];
+/** The directory in memory where the keys are made; a later renewal removes what a killed agent left. */
+export const SCRATCH = "ssh-host-keys";
 const PID_FILE = "/run/sshd.pid";
 
 /**
@@ -25,7 +27,8 @@ export async function renewSshHostKeys(
   const types = TYPES.filter((type) => names.includes(nameOf(type)));
   if (types.length === 0) return { absent: `${DIRECTORY} has no host key` };
   const { mkdir, rm } = nodeFsPromises();
-  const directory = join(scratch, `ssh-${newUuid()}`);
+  const directory = join(scratch, SCRATCH);
+  await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true, mode: 0o700 });
   try {
     const made = await Promise.all(

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import { Renewer } from "../../src/identity/renewer.ts";
+import { SCRATCH } from "../../src/identity/ssh_host_keys.ts";
 import type { RenewedItem } from "../../src/lifecycle/reports.ts";
 import { RENEWABLE, type Renewable } from "../../src/lifecycle/request.ts";
 import { temporary } from "../support/hooks.ts";
@@ -111,6 +112,17 @@ describe("the items of a machine's identity, on the disk", () => {
       /^SHA256:[A-Za-z0-9+/]{43}$/,
     );
     assert.equal(fileAt(root, "/etc/ssh/ssh_host_rsa_key"), undefined);
+  });
+
+  test("keys that a killed agent made and put nowhere are removed", async () => {
+    const { root, renew } = guest();
+    makeHostKeys(root, ["ed25519"]);
+    const scratch = join(`${root}-memory`, SCRATCH);
+    mkdirSync(scratch, { recursive: true });
+    writeFileSync(join(scratch, "ssh_host_ed25519_key"), "a key");
+    const [{ status, reason }] = await renew(["ssh-host-keys"]);
+    assert.equal(status, "renewed", reason);
+    assert.deepEqual(readdirSync(`${root}-memory`), []);
   });
 
   test("what the guest does not have is absent, and is not made", async () => {
