@@ -9,7 +9,7 @@ import { callOf } from "../../http/guard.ts";
 import { ProblemError } from "../../http/routes/problem.ts";
 import type { DialectRoute } from "../../http/routes/route.ts";
 import { PrepareFailed } from "../../lifecycle/recovery.ts";
-import { Ending } from "../../lifecycle/errors.ts";
+import { Ending, OtherKind } from "../../lifecycle/errors.ts";
 import { messageOf } from "../../util/errors.ts";
 import { PROBLEMS } from "../../util/problem.ts";
 import type { DialectContext } from "../dialect.ts";
@@ -59,8 +59,8 @@ export function e2bRoute(
         }
         return await handler(c);
       } catch (error) {
-        const { status, message } = refusedBy(error);
-        if (status === 500) {
+        const { status, message, logged } = refusedBy(error);
+        if (logged) {
           log.error("request failed", {
             request: c.get("requestId"),
             error: messageOf(error),
@@ -73,9 +73,17 @@ export function e2bRoute(
   };
 }
 
-/** The status and the message of an error. A message never contains the caller's input. */
-function refusedBy(error: unknown): { status: number; message: string } {
-  if (error instanceof Refused) return error;
+/**
+ * The status and the message of an error, and whether its cause is in this guest. A message never
+ * contains the caller's input.
+ */
+function refusedBy(
+  error: unknown,
+): { status: number; message: string; logged?: boolean } {
+  if (error instanceof Refused) {
+    const { status, message } = error;
+    return { status, message, logged: status === 500 };
+  }
   if (error instanceof ProblemError) {
     const [status, title] = PROBLEMS[error.kind];
     const wrong = error.more.errors?.map(({ path, expected }) =>
@@ -84,8 +92,13 @@ function refusedBy(error: unknown): { status: number; message: string } {
     return { status, message: wrong?.join("; ") ?? title };
   }
   if (error instanceof PrepareFailed) {
+    return { status: 500, message: error.message, logged: true };
+  }
+  // Another host has begun a prepare for another kind of snapshot meanwhile.
+  if (error instanceof OtherKind) {
     return { status: 500, message: error.message };
   }
   if (error instanceof Ending) return { status: 503, message: error.message };
-  return { status: 500, message: "the agent failed; its log says more" };
+  const message = "the agent failed; its log says more";
+  return { status: 500, message, logged: true };
 }
