@@ -4,6 +4,7 @@
  * @module
  */
 import { onRecovered } from "./on_recovered.ts";
+import { RequirementFile } from "./requirements.ts";
 import { createSteps } from "./steps.ts";
 import type { Evidence } from "../lifecycle/reports.ts";
 import { lookForEvidence } from "../evidence/check.ts";
@@ -28,8 +29,14 @@ export function createLifecycle(components: Components): AgentLifecycle {
   const whole = plan(createSteps(components), config);
   const evidence = () => lookForEvidence(observer);
   const atPrepare: (() => void)[] = [];
+  const requirements = new RequirementFile(
+    config.runtimeDirectory,
+    failed("the next agent will not know what the host requires"),
+  );
   const lifecycle = new Lifecycle({
     plan: whole,
+    required: requirements.read(),
+    onRequired: (required) => requirements.keep(required),
     leaseSeconds: config.lease,
     kind: config.snapshotKind,
     newId: randomId,

@@ -4,9 +4,16 @@
  * random numbers, its own addresses, and the outcome that the host knows.
  * @module
  */
+import type { LifecycleOptions } from "./options.ts";
 import type { PlannedRepair, RepairName } from "./plan.ts";
 import type { Recovery, RenewedItem, StepReport } from "./reports.ts";
-import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
+import type {
+  Field,
+  Outcome,
+  RecoverRequest,
+  Requirements,
+  Trigger,
+} from "./request.ts";
 import { run } from "./run.ts";
 
 /** The repair that applies a field. */
@@ -59,8 +66,22 @@ export class DeferredRepairs {
   #identityRequired = false;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(repairs: readonly PlannedRepair[]) {
+  /** The requirements as they were told last. */
+  #told: Requirements;
+  readonly #onRequired: LifecycleOptions["onRequired"];
+
+  constructor(
+    repairs: readonly PlannedRepair[],
+    {
+      required = { entropy: false, identity: false },
+      onRequired,
+    }: Pick<LifecycleOptions, "required" | "onRequired"> = {},
+  ) {
     this.#repairs = new Map(repairs.map((repair) => [repair.name, repair]));
+    this.#entropyRequired = required.entropy;
+    this.#identityRequired = required.identity;
+    this.#told = required;
+    this.#onRequired = onRequired;
   }
 
   /** Reports of the repairs after the last recovery; of each repair, the last attempt. */
@@ -97,6 +118,26 @@ export class DeferredRepairs {
       this.#items.every(({ status }) => status !== "failed");
   }
 
+  /** Tells what a recovery requires before its repairs run, for the agent after a kill. */
+  require({ requireEntropy, requireRenewed }: RecoverRequest): void {
+    this.#tell({
+      entropy: requireEntropy ?? this.lacksEntropy,
+      identity: requireRenewed ?? this.lacksIdentity,
+    });
+  }
+
+  #tell(required: Requirements): void {
+    const { entropy, identity } = this.#told;
+    if (required.entropy === entropy && required.identity === identity) return;
+    this.#told = required;
+    this.#onRequired?.(required);
+  }
+
+  /** Tells which of the requirements are not met. */
+  #tellMissing(): void {
+    this.#tell({ entropy: this.lacksEntropy, identity: this.lacksIdentity });
+  }
+
   /**
    * Starts over with a new recovery. Returns the fields of its request that its
    * repairs could not apply. The requirements of entropy and of a new identity remain until
@@ -115,6 +156,7 @@ export class DeferredRepairs {
     this.#entropyRequired = request.requireEntropy ?? lacksEntropy;
     this.#items = itemsOf(reportOf("renew"));
     this.#identityRequired = request.requireRenewed ?? lacksIdentity;
+    this.#tellMissing();
     return REPAIR_FIELDS.filter((field) =>
       request[field] !== undefined &&
       !this.#isApplied(field, reportOf(REPAIR_OF[field]))
@@ -159,6 +201,7 @@ export class DeferredRepairs {
   async #apply(request: RecoverRequest): Promise<Field[]> {
     this.#entropyRequired = request.requireEntropy ?? this.#entropyRequired;
     this.#identityRequired = request.requireRenewed ?? this.#identityRequired;
+    this.#tellMissing();
     const failed: Field[] = [];
     for (const field of REPAIR_FIELDS) {
       if (request[field] === undefined) continue;
@@ -170,6 +213,7 @@ export class DeferredRepairs {
       else if (field === "hostTime") this.#clockSet = true;
       else if (field === "entropy") this.#reseeded = true;
     }
+    this.#tellMissing();
     if (!await this.#applyOutcome(request)) failed.push("outcome");
     return failed;
   }

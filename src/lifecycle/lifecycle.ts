@@ -32,7 +32,7 @@ export class Lifecycle {
   constructor(options: LifecycleOptions) {
     this.#options = options;
     this.#plan = options.dryRun ? dryRunOf(options.plan) : options.plan;
-    this.deferred = new DeferredRepairs(this.#plan.repairs);
+    this.deferred = new DeferredRepairs(this.#plan.repairs, options);
     this.#lease = new Lease(() => this.#expire(), { onJump: options.onJump });
     this.#generation = options.generation ?? 0;
   }
@@ -207,6 +207,7 @@ export class Lifecycle {
     if (cause !== undefined) operation.abort(cause);
     this.#lease.stop();
     this.#options.onLeave?.(operation, request);
+    if (state === "recovering") this.deferred.require(request);
     const done = Promise.resolve().then(() =>
       this.#undo(state, operation, cause?.trigger ?? "failure", request)
     );

@@ -5,7 +5,7 @@
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
-import type { Call, Kind } from "./request.ts";
+import type { Call, Kind, Requirements } from "./request.ts";
 
 /** What the lifecycle needs. */
 export interface LifecycleOptions {
@@ -21,6 +21,10 @@ export interface LifecycleOptions {
   readonly newId: () => string;
   /** The current generation, which the next recovery increases; 0 if not given. */
   readonly generation?: number;
+  /** What hosts required of a former agent, which ended before it was met. */
+  readonly required?: Requirements;
+  /** Called with each change of what is required and not met, before the repairs run; must not throw. */
+  readonly onRequired?: (required: Requirements) => void;
   /** Looks for evidence of a restore since the prepare. */
   readonly evidence?: () => Promise<Evidence | undefined>;
   /** Called before the first step of a prepare; an error fails the prepare. */

@@ -105,6 +105,14 @@ export interface Credential {
   readonly mode?: number;
 }
 
+/** What a host requires before the guest counts as healthy, and what is not there yet. */
+export interface Requirements {
+  /** A new random pool. */
+  readonly entropy: boolean;
+  /** A new identity. */
+  readonly identity: boolean;
+}
+
 /** The request of a recovery. */
 export interface RecoverRequest extends Call {
   /** The id of the operation to recover; any operation if not given. */

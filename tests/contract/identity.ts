@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { type Target, TestAgent } from "../support/agent.ts";
 import { script, temporary } from "../support/hooks.ts";
 import { mountNamespaceProblem } from "../support/mount_namespace.ts";
+import { until } from "../support/until.ts";
 import { refused } from "./refused.ts";
 
 /** Runs a program in a mount namespace of its own, with its runtime directory on a tmpfs. */
@@ -91,6 +92,25 @@ export function identity(target: Target): void {
         }
       }
       assert.equal(existsSync(secrets()), false);
+    });
+
+    test("what the host requires outlives a killed agent", async () => {
+      await using first = await TestAgent.start(target);
+      const withdrawn = '{"requireRenewed":false}';
+      const recover = (of: TestAgent, body: string) =>
+        of.ask("POST", "/snapshot/recover", body);
+      const required = '{"requireRenewed":true}';
+      await first.settle();
+      assert.equal((await recover(first, required)).status, 503);
+      first.kill("SIGKILL");
+      await until("its end", () => first.exitCode !== undefined);
+      await using next = await TestAgent.start(target, [
+        `--runtime-directory=${first.directory}`,
+      ]);
+      assert.equal((await next.health()).status, 503);
+      assert.equal((await recover(next, withdrawn)).status, 200);
+      assert.equal((await next.health()).status, 200);
+      assert.ok(!readdirSync(first.directory).includes("required"));
     });
 
     test("variables are in the file and in the environment of hooks", {

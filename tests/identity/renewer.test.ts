@@ -121,7 +121,7 @@ describe("the items of a machine's identity, on the disk", () => {
     mkdirSync(scratch, { recursive: true });
     writeFileSync(join(scratch, "ssh_host_ed25519_key"), "a key");
     const [{ status, reason }] = await renew(["ssh-host-keys"]);
-    assert.equal(status, "renewed", reason);
+    assert.equal(status, "renewed", String(reason));
     assert.deepEqual(readdirSync(`${root}-memory`), []);
   });
 

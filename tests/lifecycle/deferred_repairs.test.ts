@@ -303,3 +303,40 @@ test("the next recovery begins with an empty list", async () => {
   deferred.begin(recovery(), {});
   assert.equal(deferred.reports.length, 0);
 });
+
+test("what is required and not met is told, before the repairs that may meet it", async () => {
+  const told: string[] = [];
+  const deferred = new DeferredRepairs(
+    [{
+      name: "entropy",
+      limitMs: 1000,
+      repair: () => {
+        told.push("repair");
+        return { reseeded: true };
+      },
+    }],
+    { onRequired: (required) => void told.push(JSON.stringify(required)) },
+  );
+  const missing = '{"entropy":true,"identity":false}';
+  const nothing = '{"entropy":false,"identity":false}';
+  deferred.require({ requireEntropy: true });
+  assert.deepEqual(told.splice(0), [missing]);
+  deferred.begin(recovery({ reseeded: false }), { requireEntropy: true });
+  assert.deepEqual(told.splice(0), []);
+  await deferred.applyLate("recover", { entropy: ENTROPY });
+  assert.deepEqual(told.splice(0), ["repair", nothing]);
+  await deferred.applyLate("recover", { requireRenewed: true });
+  assert.deepEqual(told.splice(0), ['{"entropy":false,"identity":true}']);
+  await deferred.applyLate("recover", { requireRenewed: false });
+  assert.deepEqual(told.splice(0), [nothing]);
+});
+
+test("what was required of a killed agent is required of the next one", async () => {
+  const required = { entropy: true, identity: true };
+  const deferred = new DeferredRepairs([], { required });
+  assert.ok(deferred.lacksEntropy && deferred.lacksIdentity);
+  deferred.begin(recovery({ reseeded: true }), {});
+  assert.ok(!deferred.lacksEntropy && deferred.lacksIdentity);
+  await deferred.applyLate("recover", { requireRenewed: false });
+  assert.ok(!deferred.lacksIdentity);
+});
