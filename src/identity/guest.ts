@@ -128,6 +128,9 @@ export class Guest {
           },
         )
       );
+      // A program that asks a question fails, and does not wait for an answer until the limit.
+      child.stdin?.on("error", () => {});
+      child.stdin?.end();
       const kill = () => void child.kill("SIGKILL");
       signal.addEventListener("abort", kill);
     });

@@ -7,12 +7,13 @@ import process from "node:process";
 import { hasCode } from "../util/errors.ts";
 import { nodeCrypto, nodeFsPromises } from "../util/lazy_builtins.ts";
 import type { Guest } from "./guest.ts";
-import type { ItemEffect } from "./item.ts";
+import { type ItemEffect, newUuid } from "./item.ts";
+import { unlessMissing } from "./replace_file.ts";
 
 const DIRECTORY = "/etc/ssh";
 const TYPES = ["ed25519", "ecdsa", "rsa"];
-/** The directory in memory where the keys are made; a later renewal removes what a killed agent left. */
-export const SCRATCH = "ssh-host-keys";
+/** The names of the directories in memory where keys are made. */
+export const SCRATCH = "ssh-";
 const PID_FILE = "/run/sshd.pid";
 
 /**
@@ -26,9 +27,14 @@ export async function renewSshHostKeys(
   const names = await guest.list(DIRECTORY);
   const types = TYPES.filter((type) => names.includes(nameOf(type)));
   if (types.length === 0) return { absent: `${DIRECTORY} has no host key` };
-  const { mkdir, rm } = nodeFsPromises();
-  const directory = join(scratch, SCRATCH);
-  await rm(directory, { recursive: true, force: true });
+  const { mkdir, readdir, rm } = nodeFsPromises();
+  // Each renewal has a directory of its own: a program that a killed agent has left may still write
+  // into the former one.
+  for (const name of await unlessMissing(readdir(scratch)) ?? []) {
+    if (!name.startsWith(SCRATCH)) continue;
+    await rm(join(scratch, name), { recursive: true, force: true });
+  }
+  const directory = join(scratch, `${SCRATCH}${newUuid()}`);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   try {
     const made = await Promise.all(

@@ -7,7 +7,7 @@ import { Renewer } from "../../src/identity/renewer.ts";
 import { SCRATCH } from "../../src/identity/ssh_host_keys.ts";
 import type { RenewedItem } from "../../src/lifecycle/reports.ts";
 import { RENEWABLE, type Renewable } from "../../src/lifecycle/request.ts";
-import { temporary } from "../support/hooks.ts";
+import { script, temporary } from "../support/hooks.ts";
 import {
   fileAt,
   FILES,
@@ -117,7 +117,7 @@ describe("the items of a machine's identity, on the disk", () => {
   test("keys that a killed agent made and put nowhere are removed", async () => {
     const { root, renew } = guest();
     makeHostKeys(root, ["ed25519"]);
-    const scratch = join(`${root}-memory`, SCRATCH);
+    const scratch = join(`${root}-memory`, `${SCRATCH}former`);
     mkdirSync(scratch, { recursive: true });
     writeFileSync(join(scratch, "ssh_host_ed25519_key"), "a key");
     const [{ status, reason }] = await renew(["ssh-host-keys"]);
@@ -210,6 +210,25 @@ describe("the items of a machine's identity, on the disk", () => {
       fileAt(root, "/etc/ssh/ssh_host_ed25519_key.pub")?.text,
       former,
     );
+  });
+
+  test("a program that asks a question gets no answer, and fails at once", async () => {
+    const { root, renew } = guest();
+    makeHostKeys(root, ["ed25519"]);
+    const programs = join(root, "programs");
+    mkdirSync(programs);
+    script(
+      join(programs, "ssh-keygen"),
+      "#!/bin/sh\nread answer && exit 0\necho 'no answer' >&2; exit 1\n",
+    );
+    const { PATH } = process.env;
+    process.env.PATH = `${programs}:${PATH}`;
+    try {
+      const [{ reason }] = await renew(["ssh-host-keys"]);
+      assert.equal(reason, "Cannot run ssh-keygen: no answer");
+    } finally {
+      process.env.PATH = PATH;
+    }
   });
 
   test("at its limit, an item fails, its program ends, and its files stay", async () => {
