@@ -89,7 +89,7 @@ export function createSteps(components: Components): Parts {
     parallelism: parallelismStep(libc),
     entropy: entropyRepair({
       libc,
-      kernelReseeded: () => restoredAt() !== undefined,
+      kernelReseeded: () => observer.kernelReseeded,
     }),
     clock: clockRepair({
       libc,

@@ -157,7 +157,7 @@ export interface Evidence {
   readonly restored: boolean;
   readonly paused: boolean;
   readonly sources: readonly {
-    readonly name: "vmgenid" | "rtc" | "ptp";
+    readonly name: "vmgenid" | "vmclock" | "rtc" | "ptp";
     readonly available: boolean;
     readonly reason?: string;
     readonly finding?: string;

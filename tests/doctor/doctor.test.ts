@@ -20,6 +20,7 @@ const { diagnose, quiet } = doctorIn(base);
 const NAMES = [
   "hypervisor",
   "vmgenid",
+  "vmclock",
   "rtc",
   "ptp",
   "hardware-random",
