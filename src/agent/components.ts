@@ -12,6 +12,7 @@ import { Listeners } from "../http/listeners.ts";
 import { Metrics } from "../http/metrics.ts";
 import { TokenFile } from "../http/token.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import type { Repair, Step } from "../lifecycle/step.ts";
 import { HostClockFinder } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
 import { isLocalAddress } from "../linux/local_addresses.ts";
@@ -34,6 +35,8 @@ export interface ComponentsOptions {
   /** The modules of the workers that forward ports and freeze mounts. */
   readonly forwarderUrl: URL;
   readonly freezerUrl: URL;
+  /** The step and repair of the mailbox; not given if none is configured. */
+  readonly mailbox?: Step & Repair;
   /** The lifecycle, which is made from the components and exists once the agent listens. */
   readonly lifecycle: () => Pick<Lifecycle, "state" | "recover">;
 }
@@ -60,7 +63,7 @@ export function createComponents(options: ComponentsOptions) {
   });
   const hostClocks = new HostClockFinder(libc);
   return {
-    ...{ runtime, config, libc, freezerUrl },
+    ...{ runtime, config, libc, freezerUrl, mailbox: options.mailbox },
     ...{ queue, listeners, ownPorts, tracker, hostClocks },
     /** Work on timers: runs while the guest runs, and stops while it is quiesced. */
     sweeper: {

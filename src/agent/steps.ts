@@ -35,8 +35,11 @@ import { zeroStep } from "../steps/zero.ts";
 import { resetConnections } from "../steps/reset_connections.ts";
 import { thawWorkload, workloadStep } from "../steps/workload.ts";
 
+/** The parts of the plan; the mailbox is one only if it is configured. */
+type ConfiguredParts = Omit<Parts, "mailbox"> & Partial<Parts>;
+
 /** Makes all steps and repairs. */
-export function createSteps(components: Components): Parts {
+export function createSteps(components: Components): ConfiguredParts {
   const { runtime, config, libc, tracker, sweeper, ports, observer, queue } =
     components;
   const restoredAt = () => observer.forkSeenAt;
@@ -76,7 +79,10 @@ export function createSteps(components: Components): Parts {
     "workload-connections": config.resetConnections
       ? reset.record
       : turnedOff("resetConnections=false"),
-    evidence: evidenceStep(observer, components.recover, queue),
+    ...components.mailbox === undefined ? {} : { mailbox: components.mailbox },
+    evidence: evidenceStep(observer, components.recover, queue, {
+      isAlone: components.mailbox !== undefined,
+    }),
     "late-connections": lateConnectionsStep(tracker),
     "idle-collector": idleCollectorStep(components.idle, queue),
     collect: collectStep((signal) => runtime.collect(signal)),

@@ -10,6 +10,7 @@ import { examine, type Finding } from "./check.ts";
 import { imageChecks } from "./image.ts";
 import { kernelChecks } from "./kernel.ts";
 import { machineChecks } from "./machine.ts";
+import { mailboxChecks } from "./mailbox.ts";
 import { vsockChecks } from "./vsock.ts";
 
 const CHECKS = [
@@ -17,6 +18,7 @@ const CHECKS = [
   ...kernelChecks,
   ...imageChecks,
   ...vsockChecks,
+  ...mailboxChecks,
 ];
 
 /** The parsed command line of `lull doctor`. */

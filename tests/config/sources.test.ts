@@ -55,6 +55,7 @@ describe("precedence", () => {
       freezeAllMounts: false,
       snapshotKind: "diff",
       publishWorkingSet: true,
+      mailbox: "mmds",
       clockToleranceMs: 0,
       resetConnections: false,
       dropCaches: "all",
