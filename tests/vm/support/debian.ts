@@ -54,7 +54,9 @@ export function ensureDebian(say: (line: string) => void): void {
   try {
     say(`vm-deps: debootstrap ${RELEASE}`);
     const tree = join(work, "tree");
-    run("debootstrap", [
+    // In a mount namespace: debootstrap's mount of /proc goes with it, whatever ends it.
+    run("unshare", [
+      ...["--mount", "--fork", "--kill-child", "debootstrap"],
       ...["--variant=minbase", `--include=${PACKAGES.join(",")}`],
       ...[RELEASE, tree],
     ]);
