@@ -25,6 +25,7 @@ const ORDER: readonly string[] = [
   "connections",
   "ports",
   "network",
+  "identity",
   "mailbox",
   "evidence",
   "memory",

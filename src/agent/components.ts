@@ -7,6 +7,7 @@ import { Sweeper } from "../connections/sweeper.ts";
 import { ConnectionTracker } from "../connections/tracker.ts";
 import { EvidenceObserver } from "../evidence/observer.ts";
 import { makePrograms } from "../hooks/make_programs.ts";
+import { ReadySocket } from "../hooks/ready_socket.ts";
 import { Guard } from "../http/guard.ts";
 import { Listeners } from "../http/listeners.ts";
 import { Metrics } from "../http/metrics.ts";
@@ -106,6 +107,7 @@ export function createComponents(options: ComponentsOptions) {
     ),
     generationFile: new GenerationFile(config.runtimeDirectory),
     ...makePrograms(config, () => lifecycle().state === "running"),
+    ready: new ReadySocket(libc, config.runtimeDirectory),
     metrics: new Metrics(),
     /** Recovers, if there is evidence of a restore and the host has not called. */
     recover() {

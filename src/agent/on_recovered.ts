@@ -2,6 +2,7 @@
  * What the agent does after a recovery, or after a prepare that failed and was undone.
  * @module
  */
+import type { ReadySocket } from "../hooks/ready_socket.ts";
 import type { HookRegistry } from "../hooks/registry.ts";
 import type { Guard } from "../http/guard.ts";
 import type { Metrics } from "../http/metrics.ts";
@@ -20,6 +21,7 @@ interface OnRecoveredOptions {
   readonly atPrepare: (action: () => void) => void;
   readonly program: Pick<WorkingSet, "record">;
   readonly registry: Pick<HookRegistry, "save">;
+  readonly ready: Pick<ReadySocket, "isDue" | "release">;
   readonly generationFile: Pick<GenerationFile, "ready">;
   /** Writes the log lines that were kept while the guest was quiesced. */
   readonly releaseLog: () => void;
@@ -41,6 +43,7 @@ export function onRecovered(
     queue,
     program,
     registry,
+    ready,
     generationFile,
     atPrepare,
     ...options
@@ -51,6 +54,11 @@ export function onRecovered(
     const held = operation.quiescedMs !== undefined;
     metrics.ended(operation, recovery);
     guard.forget();
+    if (held && ready.isDue) {
+      const { generation, outcome, operation } = recovery;
+      // In a turn of its own, after the reply to the caller of the recovery.
+      setTimeout(() => ready.release({ generation, outcome, operation }));
+    }
     atPrepare(() => {
       metrics.count();
       if (held) program.record();

@@ -103,6 +103,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ runtime, log, registry: components.registry },
     path: config.hooksSocket,
   });
+  try {
+    components.ready.open();
+  } catch (error) {
+    failed("no program can wait for a recovery")(error);
+  }
   shutDownOnSignal(components, { lifecycle, hooksSocket });
   logAddresses(components);
   // Without a service manager that waits for it, this code is not loaded.

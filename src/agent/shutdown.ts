@@ -44,13 +44,14 @@ export function shutDownOnSignal(
 
 /** Closes what is still open. If a part of this fails, the process ends nevertheless. */
 async function close(
-  { queue, ports, listeners }: Components,
+  { queue, ports, listeners, ready }: Components,
   hooksSocket: HooksSocket | undefined,
 ): Promise<void> {
   queue.flush();
   await ports?.stop().catch(failed("the forwarder did not stop"));
   try {
     hooksSocket?.close();
+    ready.close();
     listeners.stop();
   } catch (error) {
     failed("a server did not stop")(error);

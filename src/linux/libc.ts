@@ -42,6 +42,8 @@ const SYMBOLS = {
   epoll_wait: { args: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { args: ["u32", "i32"], result: "i32" },
   eventfd_write: { args: ["i32", "usize"], result: "i32" },
+  // poll(2)
+  poll: { args: ["buffer", "usize", "i32"], result: "i32" },
   // read(2), which needs no exception for EAGAIN
   read: { args: ["i32", "buffer", "usize"], result: "i32" },
   // clocks: clock_gettime(2); the struct is two 64-bit numbers

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { until } from "../support/until.ts";
-import { LIMIT, prepareSettled, recovered, stepOf } from "./support/agent.ts";
+import {
+  LIMIT,
+  prepareSettled,
+  recovered,
+  status,
+  stepOf,
+} from "./support/agent.ts";
 import { Fleet, KEEP_MEMORY } from "./support/fleet.ts";
 
 const DEVICE = "/dev/vdc";
@@ -35,6 +41,10 @@ describe("a machine with a mailbox", () => {
     // A program that keeps the disk open: its pages stay in the page cache.
     const show = `head -c 64 ${DEVICE} | tr -d '\\0'`;
     await source.sh(`sleep 1000 <${DEVICE} >/dev/null 2>&1 & ${show}`);
+    await source.sh("lull ready >/run/identity 2>&1 </dev/null &");
+    await until("a ready workload", async () => {
+      return (await status(source)).ready === 1;
+    }, LIMIT);
     const { steps } = await prepareSettled(source);
     assert.deepEqual(stepOf(steps, "mailbox").effect, {
       source: DEVICE,
@@ -64,6 +74,19 @@ describe("a machine with a mailbox", () => {
       assert.match(shown, new RegExp(`^${name}\n`));
       assert.match(shown, new RegExp(`inet 10\\.0\\.2\\.${21 + i}/24`));
       assert.doesNotMatch(shown, /10\.0\.2\.15/);
+      const identity = JSON.parse(
+        await until("the workload", () => fork.sh("cat /run/identity"), LIMIT),
+      );
+      assert.equal(identity.hostname, name);
+      assert.equal(identity.outcome, "restored");
+      assert.equal(identity.generation, report.generation);
+      const own = { interface: "eth0", address: `10.0.2.${21 + i}/24` };
+      assert.deepEqual(
+        identity.addresses.filter(({ address }: typeof own) =>
+          address.startsWith("10.")
+        ),
+        [own],
+      );
       // A usual read gets what the page cache had before the snapshot.
       assert.match(await fork.sh(show), /"template"/);
     }

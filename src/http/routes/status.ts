@@ -35,6 +35,7 @@ export function status(
     late: late.length > 0 ? late : undefined,
     repaired: repaired.length > 0 ? repaired : undefined,
     owedThaws: agent.owed?.names.length ? agent.owed.names : undefined,
+    ready: agent.ready?.count || undefined,
     ports: ports?.status(),
     workingSet: settled && guard.mayReadMemory(callOf(c))
       ? workingSet?.()
