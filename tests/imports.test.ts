@@ -15,6 +15,7 @@ const ORDER: readonly string[] = [
   "release",
   "agent",
   "warm_up",
+  "dialects",
   "cli",
   "client",
   "http",

@@ -11,6 +11,7 @@ import type { Log } from "../log/mod.ts";
 import type { WorkingSet } from "../memory/working_set.ts";
 import type { GenerationFile } from "../steps/generation.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { errorText } from "../util/errors.ts";
 
 /** The parts of the agent that a recovery concerns. */
 interface OnRecoveredOptions {
@@ -57,7 +58,13 @@ export function onRecovered(
     if (held && ready.isDue) {
       const { generation, outcome, operation } = recovery;
       // In a turn of its own, after the reply to the caller of the recovery.
-      setTimeout(() => ready.release({ generation, outcome, operation }));
+      setTimeout(() => {
+        ready.release({ generation, outcome, operation }).catch((error) =>
+          log.error("programs that waited for the recovery got no identity", {
+            error: errorText(error),
+          })
+        );
+      });
     }
     atPrepare(() => {
       metrics.count();

@@ -6,7 +6,7 @@
  */
 import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { identityOf } from "../identity/this_fork.ts";
+import { envFileOf, readEnvFile } from "../identity/env_file.ts";
 import type { Recovery } from "../lifecycle/reports.ts";
 import { checked, type Libc, requireSymbol } from "../linux/libc.ts";
 import { hungUp } from "../linux/poll.ts";
@@ -41,6 +41,7 @@ export type RecoveredFork = Pick<
 export class ReadySocket {
   readonly #libc: Libc;
   readonly #path: string;
+  readonly #envFile: string;
   #listener: number | undefined;
   /** The descriptors of the connections that were taken and not yet released. */
   #waiting: number[] = [];
@@ -52,6 +53,7 @@ export class ReadySocket {
   constructor(libc: Libc, runtimeDirectory: string) {
     this.#libc = libc;
     this.#path = join(runtimeDirectory, READY_SOCKET);
+    this.#envFile = envFileOf(runtimeDirectory);
   }
 
   /**
@@ -105,22 +107,33 @@ export class ReadySocket {
     return this.#due.length > 0;
   }
 
-  /** Sends the identity of this fork to the programs of this recovery, and lets them go on. */
-  release(recovered: RecoveredFork): void {
-    const { send, shutdown } = this.#calls("send", "shutdown");
-    const text = `${JSON.stringify(identityOf(recovered))}\n`;
-    const bytes = new TextEncoder().encode(text);
-    const flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  /**
+   * Sends the identity of this fork to the programs of this recovery, and lets them go on. If the
+   * identity cannot be read, rejects, and the programs see an end without data.
+   */
+  async release(recovered: RecoveredFork): Promise<void> {
     const due = this.#due;
     this.#due = [];
     this.#waiting = this.#waiting.filter((fd) => !due.includes(fd));
-    // The buffer of a new connection has room for it. A program that has ended needs no reply.
-    for (const fd of due) {
-      send(fd, bytes, BigInt(bytes.length), flags);
+    const { send, shutdown } = this.#calls("send", "shutdown");
+    try {
+      const bytes = await this.#identity(recovered);
+      const flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+      // The buffer of a new connection has room for it. A program that has ended needs no reply.
+      for (const fd of due) send(fd, bytes, BigInt(bytes.length), flags);
+    } finally {
       // Not close(2): Bun's clients drop what they have not read when the connection is gone.
-      shutdown(fd, SHUT_WR);
+      for (const fd of due) shutdown(fd, SHUT_WR);
+      this.#replied.push(...due);
     }
-    this.#replied.push(...due);
+  }
+
+  /** The identity as a line of JSON. Its code is loaded if a program waits. */
+  async #identity(recovered: RecoveredFork): Promise<Uint8Array> {
+    const { identityOf } = await import("../identity/this_fork.ts");
+    const identity = identityOf(recovered, readEnvFile(this.#envFile));
+    const text = `${JSON.stringify(identity)}\n`;
+    return new TextEncoder().encode(text);
   }
 
   /** Stops listening. Programs that wait see the end of the connection. */

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
+import type { Variables } from "./env_file.ts";
 
 const MACHINE_ID = "/etc/machine-id";
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
@@ -22,10 +23,15 @@ export type ForkIdentity<T> = T & {
   readonly bootId?: string;
   /** The addresses, except for those of the loopback interface. */
   readonly addresses: readonly OwnAddress[];
+  /** The variables that the host gave this fork; not given if there are none. */
+  readonly env?: Variables;
 };
 
 /** Reads the identity that this machine has now, and adds it to the facts of the recovery. */
-export function identityOf<T extends object>(recovered: T): ForkIdentity<T> {
+export function identityOf<T extends object>(
+  recovered: T,
+  env: Variables = {},
+): ForkIdentity<T> {
   const machineId = lineOf(MACHINE_ID);
   const bootId = lineOf(BOOT_ID);
   return {
@@ -34,6 +40,7 @@ export function identityOf<T extends object>(recovered: T): ForkIdentity<T> {
     ...machineId === undefined ? {} : { machineId },
     ...bootId === undefined ? {} : { bootId },
     addresses: addresses(),
+    ...Object.keys(env).length === 0 ? {} : { env },
   };
 }
 

@@ -5,7 +5,12 @@
 import type { Operation, UndoContext } from "./operation.ts";
 import type { PlannedRepair } from "./plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
-import type { Field, Outcome, RecoverRequest } from "./request.ts";
+import {
+  type Field,
+  forgetSecrets,
+  type Outcome,
+  type RecoverRequest,
+} from "./request.ts";
 import { messageOf, since } from "../util/errors.ts";
 
 /** The result of a call to recover. */
@@ -67,11 +72,16 @@ export async function leave(
   // The undo of a failed prepare is a part of the prepare.
   const { trace } = held ? options.request : operation.call;
   let context = contextOf(options.request);
+  let secrets: RecoverRequest = {};
   const steps = await operation.undo(
     repairs ?? [],
     context,
-    (found) => context = contextOf(completed(context.request, found.request)),
+    (found) => {
+      secrets = found.request;
+      return context = contextOf(completed(context.request, found.request));
+    },
   );
+  forgetSecrets(secrets);
   trace?.end();
   const { outcome, request } = context;
   const recovery = {

@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, before, beforeEach, describe, test } from "node:test";
 import { READY_SOCKET, ReadySocket } from "../../src/hooks/ready_socket.ts";
+import { envFileOf, writeEnvFile } from "../../src/identity/env_file.ts";
 import type { Libc } from "../../src/linux/libc.ts";
 import { temporary } from "../support/hooks.ts";
 import { realLibc } from "../support/libc.ts";
@@ -57,12 +58,15 @@ describe("programs that have reached their point", () => {
     assert.equal(ready.isDue, false);
     ready.begin();
     assert.equal(ready.isDue, true);
-    ready.release(FIRST);
+    writeEnvFile(envFileOf(directory.path), { NAME: "fork 1" });
+    await ready.release(FIRST);
     assert.equal(ready.isDue, false);
     assert.equal(ready.count, 0);
     for (const program of programs) {
-      const { generation, outcome, operation, bootId } = await program.got();
+      const { generation, outcome, operation, bootId, env } = await program
+        .got();
       assert.deepEqual({ generation, outcome, operation }, FIRST);
+      assert.deepEqual(env, { NAME: "fork 1" });
       assert.equal(typeof bootId, "string");
     }
     ready.begin();
@@ -75,12 +79,12 @@ describe("programs that have reached their point", () => {
     ready.begin();
     const late = new Program(path);
     await count(2);
-    ready.release(FIRST);
+    await ready.release(FIRST);
     assert.equal((await early.got()).generation, 4);
     assert.equal(ready.count, 1);
     assert.equal(late.text, "");
     ready.begin();
-    ready.release({ ...FIRST, generation: 5 });
+    await ready.release({ ...FIRST, generation: 5 });
     assert.equal((await late.got()).generation, 5);
   });
 
@@ -101,7 +105,7 @@ describe("programs that have reached their point", () => {
     const program = new Program(path);
     await count(1);
     ready.begin();
-    ready.release(FIRST);
+    await ready.release(FIRST);
     await program.got();
     await until("the end", () => ready.count === 0 && open() === idle);
   });
@@ -111,7 +115,7 @@ describe("programs that have reached their point", () => {
     program.socket.end();
     await count(1);
     ready.begin();
-    ready.release(FIRST);
+    await ready.release(FIRST);
     assert.equal((await program.got()).generation, 4);
   });
 
