@@ -37,11 +37,18 @@ describe("an agent with a mailbox", { skip: namespaceProblem() }, () => {
       assert.equal(first.recovery.outcome, "restored");
       assert.deepEqual(stepOf(first, "mailbox").effect, {
         source,
-        fields: ["outcome", "hostTime", "entropy", "network"],
+        fields: [
+          ...["outcome", "hostTime", "entropy", "network"],
+          ...["credentials", "env"],
+        ],
       });
+      assert.equal(first.env, 'FORK="one"\n');
+      assert.equal(first.secret, "fork-1's own");
       assert.deepEqual(stepOf(first, "entropy").effect.sources, ["request"]);
       assert.equal(stepOf(first, "network").status, "done");
 
+      // The prepare has removed the secret, and the known content does not bring it back.
+      assert.equal(known.secret, "");
       assert.equal(known.prepare.status, "skipped");
       assert.match(stepOf(known, "mailbox").reason, /is known$/);
       assert.equal(stepOf(known, "network").status, "skipped");

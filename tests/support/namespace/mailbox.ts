@@ -3,7 +3,13 @@
  * MMDS, a stand-in for it. The argument names the kind of mailbox.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -19,6 +25,9 @@ export interface Round {
   readonly recovery: any;
   readonly hostname: string;
   readonly addresses: string[];
+  /** The file of the fork's variables, and that of its secret; empty if there is none. */
+  readonly env: string;
+  readonly secret: string;
 }
 
 const { kind }: { kind: "file" | "mmds" } = JSON.parse(process.argv[2]);
@@ -47,6 +56,10 @@ function put(content: unknown): void {
   else writeFileSync(path, `${JSON.stringify(content)}\n\0\0\0`);
 }
 
+function textOf(file: string): string {
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
+
 async function round(agent: TestAgent, content?: unknown): Promise<Round> {
   const prepared = (await agent.settle()).json<PrepareReportDocument>();
   const prepare = prepared.steps
@@ -57,6 +70,10 @@ async function round(agent: TestAgent, content?: unknown): Promise<Round> {
   const shown = ip("-4", "-o", "address", "show", "dev", "eth0");
   return {
     ...{ prepare, recovery },
+    env: textOf(`${agent.directory}/env`),
+    secret: textOf(
+      `/proc/${agent.pid}/root${agent.directory}/credentials/token`,
+    ),
     hostname: readFileSync("/proc/sys/kernel/hostname", "utf8").trim(),
     addresses: [...shown.matchAll(/inet (\S+)/g)].map(([, address]) => address),
   };
@@ -67,15 +84,23 @@ const identity = (n: number) => ({
   address: `10.0.2.${20 + n}/24`,
   hostname: `fork-${n}`,
 });
-const agent = await TestAgent.start(runtimeName(), [
-  `--mailbox=${kind === "file" ? path : "mmds"}`,
-]);
+const agent = await TestAgent.start(
+  runtimeName(),
+  [
+    `--mailbox=${kind === "file" ? path : "mmds"}`,
+    // The agent mounts a filesystem for the secrets.
+  ],
+  {},
+  ["unshare", "--mount"],
+);
 try {
   const rounds = [
     await round(agent), // nothing in it, neither before nor after
     await round(agent, {
       ...{ network: identity(1), outcome: "restored" },
       entropy: btoa("0123456789abcdef0123456789abcdef"),
+      env: { FORK: "one" },
+      credentials: { token: { data: btoa("fork-1's own") } },
       hostTime: Date.now() + 1000,
     }),
     await round(agent), // the content of the last round is still there
