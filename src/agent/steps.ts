@@ -58,6 +58,7 @@ export function createSteps(components: Components): ConfiguredParts {
   const credentials = credentialSteps({
     libc,
     directory: credentialsDirectory(config.runtimeDirectory),
+    zeroBytes: config.zeroMemoryMib * 2 ** 20,
   });
   return {
     hooks: hooksStep({
@@ -97,6 +98,7 @@ export function createSteps(components: Components): ConfiguredParts {
     "late-connections": lateConnectionsStep(tracker),
     "idle-collector": idleCollectorStep(components.idle, queue),
     collect: collectStep((signal) => runtime.collect(signal)),
+    "wipe-memory": credentials.wipeMemory,
     zero: zeroStep(libc, {
       ...pageOutOf(components),
       // JavaScriptCore has memory for a reply after each collection.
@@ -112,6 +114,8 @@ export function createSteps(components: Components): ConfiguredParts {
       libc,
       toleranceMs: config.clockToleranceMs,
       hostClock: () => components.hostClocks.last,
+      defer: (action) => queue.defer(action),
+      onError: components.onError,
     }),
     network: networkRepair(libc),
     renew: renewRepair({

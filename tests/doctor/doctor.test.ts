@@ -42,6 +42,7 @@ const NAMES = [
   "forward-address",
   "vsock",
   "mailbox",
+  "guest-agent-port",
 ];
 
 describe("doctor", () => {
