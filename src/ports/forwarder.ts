@@ -10,6 +10,7 @@ import { resetOnClose } from "../linux/socket_option.ts";
 import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
 import type { PortLog } from "./log.ts";
 import type { PortsEffect, WorkerCommand, WorkerEvent } from "./messages.ts";
+import { Steerings } from "./steerings.ts";
 import type { Targets } from "./scanner.ts";
 
 /** How long the worker may take to close everything, in milliseconds. */
@@ -26,6 +27,8 @@ export interface ForwarderOptions {
   readonly log: PortLog;
   /** Milliseconds, 200 by default, that the worker may take to close everything. */
   readonly stopLimitMs?: number;
+  /** False to listen on each port, as on a kernel that cannot steer clients to one socket. */
+  readonly steer?: boolean;
 }
 
 /** A port that is forwarded, or that could not be forwarded yet. */
@@ -41,6 +44,7 @@ export interface ForwardedPort {
 export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #ports = new Map<number, ForwardedPort>();
+  readonly #steerings: Steerings;
   #worker: RuntimeWorker | undefined;
   #dying: Promise<void> = Promise.resolve();
   #stopping: Promise<PortsEffect> | undefined;
@@ -48,6 +52,7 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
+    this.#steerings = new Steerings(options);
   }
 
   /** All ports to forward, with their state, in the order of their numbers. */
@@ -85,6 +90,11 @@ export class Forwarder {
       this.#stopping = undefined;
     });
     return this.#stopping;
+  }
+
+  /** Removes what the kernel has of the forwarder; must be called after `stop`. */
+  dispose(): void {
+    this.#steerings[Symbol.dispose]();
   }
 
   #forward(port: number, targets: readonly string[]): void {
@@ -132,6 +142,9 @@ export class Forwarder {
         requireSymbol(libc, "close")(fd);
       },
     });
+    const { forwardAddress: address } = this.#options;
+    const command = this.#steerings.commandFor(address);
+    if (command !== undefined) worker.post(command);
     return worker;
   }
 

@@ -12,7 +12,13 @@ import type {
   ListenModule,
   RelayedConnection,
 } from "./listen.ts";
-import type { ForwardCommand, WorkerCommand, WorkerEvent } from "./messages.ts";
+import type {
+  ForwardCommand,
+  SteerCommand,
+  WorkerCommand,
+  WorkerEvent,
+} from "./messages.ts";
+import { SharedListener } from "./shared_listener.ts";
 
 interface ForwardedPort {
   readonly listener: Listening;
@@ -22,15 +28,21 @@ interface ForwardedPort {
 const scope = workerScope<WorkerCommand, WorkerEvent>();
 const ports = new Map<number, ForwardedPort>();
 const connections = new Set<RelayedConnection>();
+/** The sockets of the addresses whose clients the kernel steers. */
+const shared = new Map<string, SharedListener>();
 const loading = loadListen();
 let stopping: (() => void) | undefined;
 
 // All commands wait for the same promise, so they keep their order.
 scope.onmessage = async ({ data: command }) => {
-  const { listen } = await loading;
+  const module = await loading;
   if (command.kind === "stop") stop();
+  else if (command.kind === "steer") steer(module, command);
   else if (command.kind === "unforward") unforward(command.port);
-  else forward(listen, command);
+  else {
+    const listener = shared.get(command.address);
+    forward(listener?.listen ?? module.listen, command);
+  }
 };
 
 const { descriptors } = await loading;
@@ -41,6 +53,17 @@ async function loadListen(): Promise<ListenModule> {
   return runtimeName() === "bun"
     ? await import("./relay/bun/listen.ts")
     : await import("./relay/deno/listen.ts");
+}
+
+function steer(
+  { listen, loadLibc }: ListenModule,
+  { address, ports, sockets }: SteerCommand,
+): void {
+  const listener = new SharedListener({
+    ...{ libc: loadLibc(), address, steered: { ports, sockets } },
+    listen: (host, forPort) => listen({ address: host, port: 0, forPort }),
+  });
+  shared.set(address, listener);
 }
 
 function forward(

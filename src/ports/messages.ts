@@ -2,6 +2,7 @@
  * The messages between the forwarder and its worker.
  * @module
  */
+import type { SteeredAddress } from "./steering.ts";
 
 /** Listen on the port; if that is so already, use these targets from now on. */
 export interface ForwardCommand {
@@ -11,9 +12,16 @@ export interface ForwardCommand {
   readonly targets: readonly string[];
 }
 
+/** Let the kernel steer the clients of an address; sent before the first port of the address. */
+export interface SteerCommand extends SteeredAddress {
+  readonly kind: "steer";
+  readonly address: string;
+}
+
 /** From the forwarder to its worker. */
 export type WorkerCommand =
   | ForwardCommand
+  | SteerCommand
   /** Stop listening on the port; open connections continue. */
   | { readonly kind: "unforward"; readonly port: number }
   /** Close everything, then send `stopped`. */

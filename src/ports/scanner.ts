@@ -8,6 +8,7 @@ import { isLoopback } from "../linux/ip.ts";
 import { errorText, hasCode } from "../util/errors.ts";
 import { type PortLog, ScanErrors } from "./log.ts";
 import { parseListening } from "./proc_net.ts";
+import { SHARED_ADDRESS } from "./shared_listener.ts";
 
 /** Port to the loopback addresses that listen on it, IPv4 first. */
 export type Targets = ReadonlyMap<number, readonly string[]>;
@@ -49,6 +50,7 @@ export class Scanner implements PortScanner {
       for (const { address, port } of parseListening(table.read())) {
         if (!isLoopback(address) || own.includes(port)) continue;
         if (address === this.#options.forwardAddress) continue;
+        if (address === SHARED_ADDRESS) continue;
         const targets = ports.get(port);
         if (targets === undefined) ports.set(port, [address]);
         else if (!targets.includes(address)) targets.push(address);

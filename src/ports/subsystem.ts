@@ -78,6 +78,11 @@ export class PortSubsystem {
     return this.#stopping;
   }
 
+  /** Removes what the kernel has of the forwarder; must be called after the last `stop`. */
+  dispose(): void {
+    this.#forwarder.dispose();
+  }
+
   /** The ports that were found, and which of them are forwarded. */
   status(): PortStatus {
     const state = this.#run === undefined
