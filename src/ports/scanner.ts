@@ -21,8 +21,8 @@ export interface PortScanner {
 
 /** How to scan. */
 export interface ScannerOptions {
-  /** The address of the forwarder's own listeners, which are not the workload's. */
-  readonly forwardAddress: string;
+  /** The addresses of the forwarder's own listeners, which are not the workload's. */
+  readonly forwardAddresses: readonly string[];
   /** Ports of Lull itself, which are never forwarded. */
   readonly ownPorts: () => readonly number[];
   readonly log: PortLog;
@@ -48,7 +48,7 @@ export class Scanner implements PortScanner {
     for (const table of this.#tables) {
       for (const { address, port } of parseListening(table.read())) {
         if (!isLoopback(address) || own.includes(port)) continue;
-        if (address === this.#options.forwardAddress) continue;
+        if (this.#options.forwardAddresses.includes(address)) continue;
         const targets = ports.get(port);
         if (targets === undefined) ports.set(port, [address]);
         else if (!targets.includes(address)) targets.push(address);

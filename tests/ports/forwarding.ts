@@ -39,7 +39,7 @@ export class Forwarding {
 
   make(workerUrl: URL, stopLimitMs?: number): Forwarder {
     return new Forwarder({
-      forwardAddress: FORWARD_ADDRESS,
+      forwardAddresses: [FORWARD_ADDRESS],
       workerUrl,
       runtime: this.threads.runtime,
       libc: this.threads.libc,

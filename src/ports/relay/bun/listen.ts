@@ -8,7 +8,7 @@ import type { Listening, ListenOptions } from "../../listen.ts";
 
 /** Listens on a port; throws if that is impossible. */
 export function listen(options: ListenOptions): Listening {
-  const { address, port, targets, onConnection, onEnd } = options;
+  const { address, port, onConnection, onEnd } = options;
   const listener = Bun.listen<Accepted>({
     hostname: address,
     port,
@@ -18,7 +18,12 @@ export function listen(options: ListenOptions): Listening {
     socket: {
       ...CLIENT_HANDLERS,
       open(client) {
-        const relay = new BunRelay(client, port, targets(), () => onEnd(relay));
+        const relay = new BunRelay(client, {
+          ...{ port, counter: options.counter },
+          targets: options.targets(),
+          proxyProtocol: options.proxyProtocol(),
+          onEnd: () => onEnd(relay),
+        });
         onConnection(relay);
       },
     },

@@ -75,12 +75,12 @@ class Listener implements Listening {
     } catch {
       return; // the number of the descriptor is too high, and it is closed
     }
-    const { port, targets, onConnection, onEnd } = this.#options;
+    const { port, counter, targets, proxyProtocol, onConnection, onEnd } =
+      this.#options;
     const relay = new DenoRelay({
-      poller,
-      client,
-      port,
+      ...{ poller, client, port, counter },
       targets: targets(),
+      proxyProtocol: proxyProtocol(),
       onEnd() {
         onEnd(relay);
         for (const accept of waitingForDescriptors) poller.soon(accept);
