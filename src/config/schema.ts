@@ -4,12 +4,20 @@
  * @module
  */
 import * as v from "valibot";
-import { LISTEN_FORM, parseListen } from "./address.ts";
+import { PORT_RANGE, PORT_RANGES_FORM } from "../util/port_ranges.ts";
+import {
+  FORWARD_ADDRESS_FORM,
+  isForwardAddress,
+  LISTEN_FORM,
+  parseListen,
+  UNIX_PORT,
+  UNIX_PORT_FORM,
+} from "./address.ts";
 import {
   boolean,
   integer,
-  ipv4,
   listOf,
+  listOrOne,
   objects,
   oneOf,
   oneOfCapitals,
@@ -23,6 +31,10 @@ const pathOrEmpty = text(
   "an absolute path or an empty value",
 );
 const name = text(/^[^\0]+$/, "a name");
+const portRanges = listOf(
+  v.pipe(v.string(), v.regex(PORT_RANGE)),
+  PORT_RANGES_FORM,
+);
 
 /** All options, each with its kind, its default and its description. */
 export const configSchema = v.strictObject({
@@ -60,14 +72,39 @@ export const configSchema = v.strictObject({
     "Milliseconds between two scans for listening ports.",
   ),
   forwardAddress: option(
-    ipv4(),
-    "169.254.0.21",
-    "Address on which ports of the loopback interface are made available.",
+    listOrOne(isForwardAddress, FORWARD_ADDRESS_FORM),
+    ["169.254.0.21"],
+    "Addresses on which ports of the loopback interface are made available.",
   ),
   forwardPorts: option(
     boolean(),
     true,
     "Forward ports that listen on the loopback interface.",
+  ),
+  forwardInclude: option(
+    portRanges,
+    [],
+    "Ports that may be forwarded; all ports if none is given.",
+  ),
+  forwardExclude: option(
+    portRanges,
+    [],
+    "Ports that are never forwarded.",
+  ),
+  forwardUdp: option(
+    boolean(),
+    false,
+    "Forward UDP ports of the loopback interface, too.",
+  ),
+  forwardUnix: option(
+    listOf(v.pipe(v.string(), v.regex(UNIX_PORT)), UNIX_PORT_FORM),
+    [],
+    "Unix sockets to forward, each from a port of the forward addresses.",
+  ),
+  forwardProxyProtocol: option(
+    portRanges,
+    [],
+    "Ports whose servers expect the PROXY protocol, version 2, and get it.",
   ),
   lease: option(
     integer(1, 86_400),

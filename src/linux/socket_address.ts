@@ -6,6 +6,9 @@ import type { Peer } from "../runtime/types.ts";
 import { formatIp, parseIp } from "./ip.ts";
 import { AF_INET, AF_INET6, AF_UNIX, AF_VSOCK } from "./socket_constants.ts";
 
+/** The bytes of a path in a `sockaddr_un`, with the 0 after it. */
+const UNIX_PATH_BYTES = 108;
+
 /** The bytes of the largest address that the kernel gives (sockaddr_storage). */
 export const SOCKET_ADDRESS_BYTES = 128;
 
@@ -79,6 +82,18 @@ export function socketAddress(
   bytes.set([family & 255, family >> 8, port >> 8, port & 255]);
   bytes.set(ip, offset);
   return { family, bytes };
+}
+
+/** Makes the `sockaddr_un` of a path; undefined if the path is too long (unix(7)). */
+export function unixAddress(
+  path: string,
+): { readonly family: number; readonly bytes: Uint8Array } | undefined {
+  const name = new TextEncoder().encode(path);
+  if (name.length >= UNIX_PATH_BYTES) return undefined;
+  const bytes = new Uint8Array(2 + name.length + 1);
+  bytes.set([AF_UNIX & 255, AF_UNIX >> 8]);
+  bytes.set(name, 2);
+  return { family: AF_UNIX, bytes };
 }
 
 export function readFamily(bytes: Uint8Array): number {

@@ -3,62 +3,72 @@
  * delays a prepare or a health check. forwarder.ts starts it.
  * @module
  */
-import { errorText } from "../util/errors.ts";
 import { runtimeName } from "../runtime/mod.ts";
 import { workerHello, workerScope } from "../runtime/worker_scope.ts";
-import type {
-  Listen,
-  Listening,
-  ListenModule,
-  RelayedConnection,
-} from "./listen.ts";
+import { Counter } from "./counts.ts";
+import type { Listen, ListenModule, RelayedConnection } from "./listen.ts";
 import type {
   ForwardCommand,
+  Protocol,
   SteerCommand,
   WorkerCommand,
   WorkerEvent,
 } from "./messages.ts";
 import { SharedListener } from "./shared_listener.ts";
-
-interface ForwardedPort {
-  readonly listener: Listening;
-  targets: readonly string[];
-}
+import { type Connections, WorkerPort } from "./worker_port.ts";
 
 const scope = workerScope<WorkerCommand, WorkerEvent>();
-const ports = new Map<number, ForwardedPort>();
-const connections = new Set<RelayedConnection>();
+const ports = new Map<number, WorkerPort>();
+const open = new Set<RelayedConnection>();
+const totals = new Counter();
 /** The sockets of the addresses whose clients the kernel steers. */
 const shared = new Map<string, SharedListener>();
-const loading = loadListen();
+const loading = loadTcp();
 let stopping: (() => void) | undefined;
+/** The command that is being obeyed. Each command waits for the one before it. */
+let last: Promise<void> = Promise.resolve();
 
-// All commands wait for the same promise, so they keep their order.
-scope.onmessage = async ({ data: command }) => {
-  const module = await loading;
-  if (command.kind === "stop") stop();
-  else if (command.kind === "steer") steer(module, command);
-  else if (command.kind === "unforward") unforward(command.port);
-  else {
-    const listener = shared.get(command.address);
-    forward(listener?.listen ?? module.listen, command);
-  }
+const connections: Connections = {
+  begin: (connection) => void open.add(connection),
+  end(connection) {
+    open.delete(connection);
+    reportIfStopped();
+  },
+};
+
+scope.onmessage = ({ data: command }) => {
+  last = last.then(() => obey(command));
 };
 
 const { descriptors } = await loading;
 scope.postMessage(workerHello(descriptors?.flags));
 
+async function obey(command: WorkerCommand): Promise<void> {
+  switch (command.kind) {
+    case "steer":
+      return await steer(command);
+    case "forward":
+      return await forward(command);
+    case "unforward":
+      return unforward(command.port);
+    case "count":
+      return count();
+    case "stop":
+      return stop();
+  }
+}
+
 /** Loads the relay of this runtime, and only that one. */
-async function loadListen(): Promise<ListenModule> {
+async function loadTcp(): Promise<ListenModule> {
   return runtimeName() === "bun"
     ? await import("./relay/bun/listen.ts")
     : await import("./relay/deno/listen.ts");
 }
 
-function steer(
-  { listen, loadLibc }: ListenModule,
+async function steer(
   { address, ports, sockets }: SteerCommand,
-): void {
+): Promise<void> {
+  const { listen, loadLibc } = await loading;
   const listener = new SharedListener({
     ...{ libc: loadLibc(), address, steered: { ports, sockets } },
     listen: (host, forPort) => listen({ address: host, port: 0, forPort }),
@@ -66,49 +76,53 @@ function steer(
   shared.set(address, listener);
 }
 
-function forward(
-  listen: Listen,
-  { address, port, targets }: ForwardCommand,
-): void {
-  const known = ports.get(port);
-  if (known !== undefined) {
-    known.targets = targets;
-    return;
-  }
-  try {
-    const listener = listen({
-      address,
-      port,
-      targets: () => forwarded.targets,
-      onConnection: (connection) => connections.add(connection),
-      onEnd(connection) {
-        connections.delete(connection);
-        reportIfStopped();
-      },
-    });
-    const forwarded: ForwardedPort = { listener, targets };
-    ports.set(port, forwarded);
-    scope.postMessage({ kind: "listening", port });
-  } catch (error) {
-    scope.postMessage({ kind: "failed", port, reason: errorText(error) });
-  }
+/** Loads the relay of a protocol. */
+async function load(protocol: Protocol): Promise<Listen> {
+  if (protocol === "udp") return (await import("./relay/udp.ts")).listen;
+  const { listen } = await loading;
+  return (options) => (shared.get(options.address)?.listen ?? listen)(options);
+}
+
+async function forward(command: ForwardCommand): Promise<void> {
+  const { port, protocol } = command;
+  const listen = await load(protocol);
+  const known = ports.get(port) ??
+    new WorkerPort(port, listen, connections, totals);
+  ports.set(port, known);
+  const failures = await known.set(command);
+  const { addresses } = known;
+  scope.postMessage({ kind: "forwarded", port, addresses, failures });
 }
 
 function unforward(port: number): void {
-  ports.get(port)?.listener.close();
+  ports.get(port)?.close();
   ports.delete(port);
 }
 
+function count(): void {
+  scope.postMessage({
+    kind: "counted",
+    ports: new Map(
+      [...ports].map(([port, { counter }]) => [port, counter.now]),
+    ),
+    totals: totals.now,
+  });
+}
+
 function stop(): void {
-  const effect = { ports: ports.size, connections: connections.size };
+  const listening = [...ports.values()].filter(({ addresses }) =>
+    addresses.length > 0
+  );
+  const effect = { ports: listening.length, connections: open.size };
   for (const port of ports.keys()) unforward(port);
-  stopping = () => scope.postMessage({ kind: "stopped", effect });
-  for (const connection of connections) connection.reset();
+  stopping = () =>
+    scope.postMessage({ kind: "stopped", effect, totals: totals.now });
+  for (const connection of open) connection.reset();
   reportIfStopped();
 }
 
 function reportIfStopped(): void {
-  if (connections.size > 0) return;
+  if (open.size > 0) return;
   stopping?.();
   stopping = undefined;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Libc } from "../linux/libc.ts";
+import type { Counter } from "./counts.ts";
 import type { Descriptors } from "./relay/descriptors.ts";
 
 /** Two connections: from a client, and to its target. */
@@ -21,6 +22,10 @@ export interface ListenOptions {
   readonly port: number;
   /** The addresses to dial, in this order; called for each client. */
   readonly targets: () => readonly string[];
+  /** Whether each target first gets the header of the PROXY protocol; called for each client. */
+  readonly proxyProtocol: () => boolean;
+  /** Counts the bytes. */
+  readonly counter: Pick<Counter, "received" | "sent">;
   readonly onConnection: (connection: RelayedConnection) => void;
   /** Both sockets of this connection are closed. */
   readonly onEnd: (connection: RelayedConnection) => void;
@@ -43,8 +48,8 @@ export interface Listening {
   readonly fd?: number;
 }
 
-/** Listens; throws if that is impossible. */
-export type Listen = (options: ListenOptions) => Listening;
+/** Listens; throws or rejects if that is impossible. */
+export type Listen = (options: ListenOptions) => Listening | Promise<Listening>;
 
 /** The exports of each runtime's module. */
 export interface ListenModule {

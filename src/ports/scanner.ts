@@ -16,14 +16,16 @@ export type Targets = ReadonlyMap<number, readonly string[]>;
 /** Finds the ports to forward; tests pass their own. */
 export interface PortScanner {
   scan(): Targets | Promise<Targets>;
+  /** Whether a socket listened on that port of an address, or on all addresses, in the last scan. */
+  isTaken?(address: string, port: number): boolean;
   /** Closes the descriptors of the scanner; a later scan opens them again. */
   close(): void;
 }
 
 /** How to scan. */
 export interface ScannerOptions {
-  /** The address of the forwarder's own listeners, which are not the workload's. */
-  readonly forwardAddress: string;
+  /** The addresses of the forwarder's own listeners, which are not the workload's. */
+  readonly forwardAddresses: readonly string[];
   /** Ports of Lull itself, which are never forwarded. */
   readonly ownPorts: () => readonly number[];
   readonly log: PortLog;
@@ -35,6 +37,8 @@ export interface ScannerOptions {
 export class Scanner implements PortScanner {
   readonly #options: ScannerOptions;
   readonly #tables: Table[];
+  /** `ADDRESS PORT` of each socket that listens on more than loopback. */
+  #others = new Set<string>();
 
   constructor(options: ScannerOptions) {
     this.#options = options;
@@ -44,13 +48,17 @@ export class Scanner implements PortScanner {
 
   /** Reads both tables. A table that cannot be read is logged once and is empty. */
   scan(): Map<number, string[]> {
+    const { forwardAddresses } = this.#options;
     const own = this.#options.ownPorts();
     const ports = new Map<number, string[]>();
+    this.#others = new Set();
     for (const table of this.#tables) {
       for (const { address, port } of parseListening(table.read())) {
-        if (!isLoopback(address) || own.includes(port)) continue;
-        if (address === this.#options.forwardAddress) continue;
-        if (address === SHARED_ADDRESS) continue;
+        if (own.includes(port) || address === SHARED_ADDRESS) continue;
+        if (!isLoopback(address) || forwardAddresses.includes(address)) {
+          this.#others.add(`${address} ${port}`);
+          continue;
+        }
         const targets = ports.get(port);
         if (targets === undefined) ports.set(port, [address]);
         else if (!targets.includes(address)) targets.push(address);
@@ -59,6 +67,11 @@ export class Scanner implements PortScanner {
     // In this order, IPv4 comes before IPv6, and 127.0.0.1 before other IPv4 addresses.
     for (const targets of ports.values()) targets.sort();
     return ports;
+  }
+
+  isTaken(address: string, port: number): boolean {
+    const all = address.includes(":") ? "::" : "0.0.0.0";
+    return [address, all].some((one) => this.#others.has(`${one} ${port}`));
   }
 
   close(): void {

@@ -25,16 +25,21 @@ export class Steerings implements Disposable {
     this.#options = options;
   }
 
+  /** Whether the kernel steers the clients of this address. */
+  has(address: string): boolean {
+    if (!this.#addresses.has(address)) {
+      this.#addresses.set(address, this.#open(address));
+    }
+    return this.#addresses.get(address) !== undefined;
+  }
+
   /**
    * The first command to a worker that forwards this address; undefined if the kernel cannot steer
    * its clients, which is logged once.
    */
   commandFor(address: string): SteerCommand | undefined {
-    if (!this.#addresses.has(address)) {
-      this.#addresses.set(address, this.#open(address));
-    }
-    const steering = this.#addresses.get(address);
-    if (steering === undefined) return undefined;
+    if (!this.has(address)) return undefined;
+    const steering = this.#addresses.get(address)!;
     const { ports, sockets } = steering;
     return { kind: "steer", address, ports, sockets };
   }

@@ -45,8 +45,23 @@ describe("a wrong value names the option, the value and what was expected", () =
     ["--port", "", "a whole number from 0 to 65535"],
     ["--scan-interval-ms", "99", "a whole number from 100 to 60000"],
     ["--scan-interval-ms", "60001", "a whole number from 100 to 60000"],
-    ["--forward-address", "::1", "an IPv4 address"],
-    ["--forward-address", "256.1.1.1", "an IPv4 address"],
+    ...["fe80::1", "febf::1", "256.1.1.1", "fd00::2/64"].map((value) => [
+      "--forward-address",
+      value,
+      "a list of IP addresses other than link-local ones of IPv6",
+    ]),
+    ...["0", "65536", "80-", "a"].map((value) => [
+      "--forward-include",
+      value,
+      "a list of ports and ranges, like 3000 or 8000-8999",
+    ]),
+    ...["run/a.sock=80", "/a.sock", "/a.sock=0", `/${"a".repeat(107)}=80`].map(
+      (value) => [
+        "--forward-unix",
+        value,
+        "a list of PATH=PORT, with the absolute path of a socket",
+      ],
+    ),
     ["--forward-ports", "yes", "true or false"],
     ["--lease", "0", "a whole number from 1 to 86400"],
     ["--lease", "86401", "a whole number from 1 to 86400"],

@@ -62,7 +62,7 @@ describe("Forwarder", () => {
     let free = false;
     await rig.forwarder.stop();
     rig.forwarder = new Forwarder({
-      forwardAddress: FORWARD_ADDRESS,
+      forwardAddresses: [FORWARD_ADDRESS],
       workerUrl: WORKER_URL,
       libc,
       runtime: {

@@ -42,7 +42,7 @@ export class Forwarding {
   make(workerUrl: URL, stopLimitMs?: number, steer = true): Forwarder {
     const forwarder = new Forwarder({
       steer,
-      forwardAddress: FORWARD_ADDRESS,
+      forwardAddresses: [FORWARD_ADDRESS],
       workerUrl,
       runtime: this.threads.runtime,
       libc: this.threads.libc,

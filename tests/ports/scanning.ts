@@ -49,7 +49,7 @@ export class Scanning {
   make(overrides: Partial<PortSubsystemOptions>): PortSubsystem {
     const options: PortSubsystemOptions = {
       scanIntervalMs: 10,
-      forwardAddress: FORWARD_ADDRESS,
+      forwardAddresses: [FORWARD_ADDRESS],
       ownPorts: () => this.own,
       workerUrl: WORKER_URL,
       runtime: this.threads.runtime,

@@ -35,8 +35,13 @@ export function listen(
           ? options.forPort(client.localPort)
           : options;
         if (own === undefined) return client.terminate();
-        const { port, targets, onConnection, onEnd } = own;
-        const relay = new BunRelay(client, port, targets(), () => onEnd(relay));
+        const { port, counter, onConnection, onEnd } = own;
+        const relay = new BunRelay(client, {
+          ...{ port, counter },
+          targets: own.targets(),
+          proxyProtocol: own.proxyProtocol(),
+          onEnd: () => onEnd(relay),
+        });
         onConnection(relay);
       },
     },

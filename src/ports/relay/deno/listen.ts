@@ -99,12 +99,12 @@ class Listener implements Required<Listening> {
       resetOnClose(libc, client);
       return disown(client);
     }
-    const { port, targets, onConnection, onEnd } = chosen;
+    const { port, counter, targets, proxyProtocol, onConnection, onEnd } =
+      chosen;
     const relay = new DenoRelay({
-      poller,
-      client,
-      port,
+      ...{ poller, client, port, counter },
       targets: targets(),
+      proxyProtocol: proxyProtocol(),
       onEnd() {
         onEnd(relay);
         for (const accept of waitingForDescriptors) poller.soon(accept);

@@ -1,0 +1,28 @@
+/**
+ * The part of the configuration that says which ports are forwarded, and how.
+ * @module
+ */
+import type { Config } from "../config/mod.ts";
+import type { PortSubsystemOptions } from "../ports/subsystem.ts";
+import { contains, parsePortRange } from "../util/port_ranges.ts";
+
+/** Makes the options of the port subsystem that follow from the configuration. */
+export function portOptions(config: Config): Pick<
+  PortSubsystemOptions,
+  | "forwardAddresses"
+  | "forwardUdp"
+  | "forwardUnix"
+  | "proxyProtocol"
+  | "rules"
+  | "scanIntervalMs"
+> {
+  const proxied = config.forwardProxyProtocol.map(parsePortRange);
+  return {
+    forwardAddresses: config.forwardAddress,
+    forwardUdp: config.forwardUdp,
+    forwardUnix: config.forwardUnix,
+    proxyProtocol: (port) => contains(proxied, port),
+    rules: { include: config.forwardInclude, exclude: config.forwardExclude },
+    scanIntervalMs: config.scanIntervalMs,
+  };
+}
