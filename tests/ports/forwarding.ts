@@ -17,7 +17,7 @@ import {
 
 /** A forwarder, the servers behind it, and the threads of its workers. */
 export class Forwarding {
-  readonly #made: Forwarder[] = [];
+  readonly made: Forwarder[] = [];
   readonly servers: TestServer[] = [];
   readonly log = new RecordedLog();
   readonly threads: Awaited<ReturnType<typeof watchedRuntime>>;
@@ -35,7 +35,7 @@ export class Forwarding {
 
   async end(): Promise<void> {
     await this.forwarder.stop();
-    for (const forwarder of this.#made) forwarder.dispose();
+    for (const forwarder of this.made) forwarder.dispose();
     for (const server of this.servers) await server.close();
   }
 
@@ -49,7 +49,7 @@ export class Forwarding {
       log: this.log,
       stopLimitMs,
     });
-    this.#made.push(forwarder);
+    this.made.push(forwarder);
     return forwarder;
   }
 

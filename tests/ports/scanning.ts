@@ -72,6 +72,7 @@ export class Scanning {
       ...options,
       scanner: {
         scan: () => new Map([...scanner.scan()].filter(([p]) => mine.has(p))),
+        isTaken: (address, port) => scanner.isTaken(address, port),
         close: () => scanner.close(),
       },
     });
