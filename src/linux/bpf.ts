@@ -175,7 +175,7 @@ function call(
 ): number {
   const syscall = requireSymbol(libc, "syscall");
   const size = BigInt(ATTRIBUTE_BYTES);
-  const result = syscall(SYS_BPF, command, attributes, size, 0n);
+  const result = syscall(SYS_BPF, command, attributes, size, 0n, 0n);
   return checked(libc, result, action, on);
 }
 

@@ -73,7 +73,7 @@ const SYMBOLS = {
   memmove: { args: ["buffer", "usize", "usize"], result: "pointer" },
   // calls without a function in every C library: syscall(2)
   syscall: {
-    args: ["usize", "usize", "usize", "usize", "usize"],
+    args: ["usize", "usize", "usize", "usize", "usize", "usize"],
     result: "i32",
   },
   // native threads for calls that block: pthread_create(3), pthread_tryjoin_np(3), dlsym(3)
