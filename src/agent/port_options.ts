@@ -12,6 +12,7 @@ export function portOptions(config: Config): Pick<
   | "forwardAddresses"
   | "forwardUdp"
   | "forwardUnix"
+  | "maxConnections"
   | "proxyProtocol"
   | "rules"
   | "scanIntervalMs"
@@ -21,6 +22,7 @@ export function portOptions(config: Config): Pick<
     forwardAddresses: config.forwardAddress,
     forwardUdp: config.forwardUdp,
     forwardUnix: config.forwardUnix,
+    maxConnections: config.forwardMaxConnections,
     proxyProtocol: (port) => contains(proxied, port),
     rules: { include: config.forwardInclude, exclude: config.forwardExclude },
     scanIntervalMs: config.scanIntervalMs,

@@ -106,6 +106,11 @@ export const configSchema = v.strictObject({
     [],
     "Ports whose servers expect the PROXY protocol, version 2, and get it.",
   ),
+  forwardMaxConnections: option(
+    integer(1, 1_000_000),
+    1024,
+    "Forwarded connections that each port may have at the same time.",
+  ),
   lease: option(
     integer(1, 86_400),
     600,

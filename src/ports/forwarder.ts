@@ -38,6 +38,8 @@ export interface ForwarderOptions {
   readonly protocol?: Protocol;
   /** Whether the targets of a port expect the PROXY protocol; none does if not given. */
   readonly proxyProtocol?: (port: number) => boolean;
+  /** How many connections each port may have; no limit if not given. */
+  readonly maxConnections?: number;
   /** The module forwarder_worker.ts, at the place where the build has put it. */
   readonly workerUrl: URL;
   readonly runtime: Pick<Runtime, "startWorker">;
@@ -133,6 +135,7 @@ export class Forwarder {
         ...{ kind: "forward", protocol, addresses: free, taken, port },
         targets: list,
         proxyProtocol: proxyProtocol?.(port) ?? false,
+        maxConnections: this.#options.maxConnections ?? Infinity,
       });
     }
   }

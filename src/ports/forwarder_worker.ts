@@ -15,6 +15,7 @@ import type {
   WorkerEvent,
 } from "./messages.ts";
 import { SharedListener } from "./shared_listener.ts";
+import { keepAlive, VanishedClients } from "./vanished_clients.ts";
 import { type Connections, WorkerPort } from "./worker_port.ts";
 
 const scope = workerScope<WorkerCommand, WorkerEvent>();
@@ -28,8 +29,13 @@ let stopping: (() => void) | undefined;
 /** The command that is being obeyed. Each command waits for the one before it. */
 let last: Promise<void> = Promise.resolve();
 
+const vanished = new VanishedClients(open, () => loading);
+
 const connections: Connections = {
-  begin: (connection) => void open.add(connection),
+  begin(connection) {
+    open.add(connection);
+    vanished.watch();
+  },
   end(connection) {
     open.delete(connection);
     reportIfStopped();
@@ -69,9 +75,14 @@ async function steer(
   { address, ports, sockets }: SteerCommand,
 ): Promise<void> {
   const { listen, loadLibc } = await loading;
+  const libc = loadLibc();
   const listener = new SharedListener({
-    ...{ libc: loadLibc(), address, steered: { ports, sockets } },
-    listen: (host, forPort) => listen({ address: host, port: 0, forPort }),
+    ...{ libc, address, steered: { ports, sockets } },
+    listen(host, forPort) {
+      const listening = listen({ address: host, port: 0, forPort });
+      keepAlive(libc, listening.fd);
+      return listening;
+    },
   });
   shared.set(address, listener);
 }
@@ -79,8 +90,14 @@ async function steer(
 /** Loads the relay of a protocol. */
 async function load(protocol: Protocol): Promise<Listen> {
   if (protocol === "udp") return (await import("./relay/udp.ts")).listen;
-  const { listen } = await loading;
-  return (options) => (shared.get(options.address)?.listen ?? listen)(options);
+  const { listen, loadLibc } = await loading;
+  return (options) => {
+    const listener = shared.get(options.address);
+    if (listener !== undefined) return listener.listen(options);
+    const listening = listen(options);
+    keepAlive(loadLibc(), listening.fd);
+    return listening;
+  };
 }
 
 async function forward(command: ForwardCommand): Promise<void> {

@@ -9,6 +9,8 @@ import type { Descriptors } from "./relay/descriptors.ts";
 
 /** Two connections: from a client, and to its target. */
 export interface RelayedConnection {
+  /** The socket of a TCP client while it is open. */
+  readonly clientFd?: number | undefined;
   /**
    * Resets both connections. A connection that ends in the middle must not look complete, and a
    * connection that is reset leaves no state in the kernel.
@@ -24,6 +26,8 @@ export interface ListenOptions {
   readonly targets: () => readonly string[];
   /** Whether each target first gets the header of the PROXY protocol; called for each client. */
   readonly proxyProtocol: () => boolean;
+  /** Whether the port has as many connections as it may have; asked for each client. */
+  readonly isFull: () => boolean;
   /** Counts the bytes. */
   readonly counter: Pick<Counter, "received" | "sent">;
   readonly onConnection: (connection: RelayedConnection) => void;

@@ -19,6 +19,8 @@ export interface ForwardCommand {
   readonly targets: readonly string[];
   /** Whether the targets expect the PROXY protocol. */
   readonly proxyProtocol: boolean;
+  /** How many connections may be open at the same time. */
+  readonly maxConnections: number;
 }
 
 /** Let the kernel steer the clients of an address; sent before the first port of the address. */

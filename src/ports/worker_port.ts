@@ -23,6 +23,7 @@ export class WorkerPort {
   readonly #listeners = new Map<string, Listening>();
   #targets: readonly string[] = [];
   #proxyProtocol = false;
+  #maxConnections = Infinity;
 
   constructor(
     port: number,
@@ -48,6 +49,7 @@ export class WorkerPort {
   async set(command: ForwardCommand): Promise<ListenFailure[]> {
     this.#targets = command.targets;
     this.#proxyProtocol = command.proxyProtocol;
+    this.#maxConnections = command.maxConnections;
     for (const [address, listener] of this.#listeners) {
       if (command.addresses.includes(address)) continue;
       listener.close();
@@ -79,6 +81,7 @@ export class WorkerPort {
       address,
       port: this.#port,
       counter: this.counter,
+      isFull: () => this.counter.open >= this.#maxConnections,
       targets: () => this.#targets,
       proxyProtocol: () => this.#proxyProtocol,
       onConnection: (connection) => {

@@ -34,7 +34,7 @@ export function listen(
         const own = "forPort" in options
           ? options.forPort(client.localPort)
           : options;
-        if (own === undefined) return client.terminate();
+        if (own === undefined || own.isFull()) return client.terminate();
         const { port, counter, onConnection, onEnd } = own;
         const relay = new BunRelay(client, {
           ...{ port, counter },

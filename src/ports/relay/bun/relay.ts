@@ -139,6 +139,12 @@ export class BunRelay implements RelayedConnection {
     void this.#dial();
   }
 
+  get clientFd(): number | undefined {
+    // The types of Bun do not have it.
+    const socket = this.#client.socket as unknown as { readonly fd: number };
+    return this.#client.closed ? undefined : socket.fd;
+  }
+
   reset(): void {
     // A target that is being dialled is closed as soon as it is connected.
     if (this.#target.socket === undefined) this.#target.closed = true;

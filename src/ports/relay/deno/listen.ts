@@ -95,7 +95,7 @@ class Listener implements Required<Listening> {
       return; // the number of the descriptor is too high, and it is closed
     }
     const chosen = this.#optionsFor(client);
-    if (chosen === undefined) {
+    if (chosen === undefined || chosen.isFull()) {
       resetOnClose(libc, client);
       return disown(client);
     }

@@ -66,6 +66,10 @@ export class DenoRelay implements RelayedConnection {
     else this.#end("reset");
   }
 
+  get clientFd(): number | undefined {
+    return this.#over ? undefined : this.#client.fd;
+  }
+
   reset(): void {
     this.#end("reset");
   }
