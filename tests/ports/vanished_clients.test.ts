@@ -10,7 +10,7 @@ test(
   },
   async () => {
     const script = new URL(
-      "../support/namespace/forwarding.ts",
+      "../support/namespace/vanishing.ts",
       import.meta.url,
     );
     const { connected, tookMs, left } = await inNamespace<{

@@ -1,5 +1,5 @@
 /**
- * The other machine of forwarding.ts: it opens connections to the guest, and at a command its link
+ * The other machine of vanishing.ts: it opens connections to the guest, and at a command its link
  * goes down. Runs in a namespace of its own.
  */
 import { once } from "node:events";

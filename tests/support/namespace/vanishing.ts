@@ -19,7 +19,7 @@ const ADDRESS = "10.0.2.15";
 
 const peer = spawn("unshare", [
   "-n",
-  ...commandFor(new URL("./clients.ts", import.meta.url)),
+  ...commandFor(new URL("./vanishing_clients.ts", import.meta.url)),
 ], { stdio: ["pipe", "pipe", "inherit"] });
 await once(peer.stdout, "data");
 ip("link set lo up");
@@ -77,7 +77,19 @@ await until(
 const tookMs = performance.now() - start;
 // Longer than the limit of a client that has vanished.
 await sleep(Math.max(0, 32_000 - tookMs));
-await until("no descriptor", () => descriptors() <= before).catch(() => console.error(before, descriptors(), readdirSync("/proc/self/fd").map((f) => { try { return readlinkSync("/proc/self/fd/" + f); } catch { return ""; } }).join(" ")));
+await until("no descriptor", () => descriptors() <= before).catch(() =>
+  console.error(
+    before,
+    descriptors(),
+    readdirSync("/proc/self/fd").map((f) => {
+      try {
+        return readlinkSync("/proc/self/fd/" + f);
+      } catch {
+        return "";
+      }
+    }).join(" "),
+  )
+);
 const left = await open();
 reader.destroy();
 await forwarder.stop();
