@@ -58,6 +58,10 @@ export class Finder {
     return { tcp: await this.#withUnix(tcp), udp: await this.#udp() };
   }
 
+  /** Whether a program of the guest itself listens on a port of a forward address, by the last look. */
+  readonly isTaken = (address: string, port: number): boolean =>
+    this.#scanner.isTaken?.(address, port) ?? false;
+
   /** Closes the descriptors of the scanner; a later scan opens them again. */
   close(): void {
     this.#scanner.close();

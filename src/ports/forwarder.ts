@@ -22,6 +22,7 @@ import type {
   WorkerEvent,
 } from "./messages.ts";
 import type { PortLog } from "./log.ts";
+import { Steerings } from "./steerings.ts";
 import type { Targets } from "./scanner.ts";
 
 /** How long the worker may take to close everything, in milliseconds. */
@@ -44,6 +45,8 @@ export interface ForwarderOptions {
   readonly log: PortLog;
   /** Milliseconds, 200 by default, that the worker may take to close everything. */
   readonly stopLimitMs?: number;
+  /** False to listen on each port, as on a kernel that cannot steer clients to one socket. */
+  readonly steer?: boolean;
   /** Called for each port that is forwarded from now on, or no longer. */
   readonly onChange?: (change: PortChange) => void;
 }
@@ -59,6 +62,9 @@ export interface PortCounts {
 export class Forwarder {
   readonly protocol: Protocol;
   readonly #options: ForwarderOptions;
+  readonly #steerings: Steerings;
+  /** The addresses of which the worker has been told. */
+  readonly #steered = new Set<string>();
   readonly #table: PortTable;
   #worker: RuntimeWorker | undefined;
   #dying: Promise<void> = Promise.resolve();
@@ -72,6 +78,8 @@ export class Forwarder {
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.protocol = options.protocol ?? "tcp";
+    const steer = this.protocol === "tcp" && options.steer !== false;
+    this.#steerings = new Steerings({ ...options, steer });
     this.#table = new PortTable(options);
   }
 
@@ -87,11 +95,13 @@ export class Forwarder {
 
   /**
    * Forwards these ports and no others, from these addresses. The worker gets only the changes, and
-   * tries again to listen where it could not listen before.
+   * tries again to listen where it could not listen before. Clients of an address that is taken are
+   * not steered away from the program that listens there.
    */
   set(
     targets: Targets,
     addresses: readonly string[] = this.#options.forwardAddresses,
+    isTaken: (address: string, port: number) => boolean = () => false,
   ): void {
     if (this.#stopping !== undefined) {
       throw new Error("Cannot forward ports: the forwarder is being stopped");
@@ -103,7 +113,11 @@ export class Forwarder {
     const { protocol } = this;
     const { proxyProtocol } = this.#options;
     for (const [port, list] of targets) {
-      if (!this.#table.want(port, list, addresses)) continue;
+      const taken = addresses.filter((address) =>
+        this.#steerings.has(address) && isTaken(address, port)
+      );
+      const free = addresses.filter((address) => !taken.includes(address));
+      if (!this.#table.want(port, list, free)) continue;
       try {
         this.#worker ??= this.#startWorker();
       } catch (error) {
@@ -112,8 +126,10 @@ export class Forwarder {
         this.#table.forwarded(port, [], failures);
         continue;
       }
+      for (const address of free) this.#steer(address);
       this.#post({
-        ...{ kind: "forward", protocol, addresses, port, targets: list },
+        ...{ kind: "forward", protocol, addresses: free, taken, port },
+        targets: list,
         proxyProtocol: proxyProtocol?.(port) ?? false,
       });
     }
@@ -152,6 +168,11 @@ export class Forwarder {
     return this.#stopping;
   }
 
+  /** Removes what the kernel has of the forwarder; must be called after `stop`. */
+  dispose(): void {
+    this.#steerings[Symbol.dispose]();
+  }
+
   /** Does nothing without a worker: then nothing is forwarded. */
   #post(command: WorkerCommand): void {
     this.#worker?.post(command);
@@ -171,7 +192,16 @@ export class Forwarder {
         requireSymbol(libc, "close")(fd);
       },
     });
+    this.#steered.clear();
     return worker;
+  }
+
+  /** Tells the worker once if the kernel steers the clients of the address. */
+  #steer(address: string): void {
+    if (this.#steered.has(address)) return;
+    this.#steered.add(address);
+    const command = this.#steerings.commandFor(address);
+    if (command !== undefined) this.#post(command);
   }
 
   #onEvent(event: WorkerEvent): void {

@@ -6,19 +6,23 @@
 import { runtimeName } from "../runtime/mod.ts";
 import { workerHello, workerScope } from "../runtime/worker_scope.ts";
 import { Counter } from "./counts.ts";
-import type { ListenModule, RelayedConnection } from "./listen.ts";
+import type { Listen, ListenModule, RelayedConnection } from "./listen.ts";
 import type {
   ForwardCommand,
   Protocol,
+  SteerCommand,
   WorkerCommand,
   WorkerEvent,
 } from "./messages.ts";
+import { SharedListener } from "./shared_listener.ts";
 import { type Connections, WorkerPort } from "./worker_port.ts";
 
 const scope = workerScope<WorkerCommand, WorkerEvent>();
 const ports = new Map<number, WorkerPort>();
 const open = new Set<RelayedConnection>();
 const totals = new Counter();
+/** The sockets of the addresses whose clients the kernel steers. */
+const shared = new Map<string, SharedListener>();
 const loading = loadTcp();
 let stopping: (() => void) | undefined;
 const greeting = loading.then(({ descriptors }) =>
@@ -43,6 +47,8 @@ await greeting;
 
 async function obey(command: WorkerCommand): Promise<void> {
   switch (command.kind) {
+    case "steer":
+      return await steer(command);
     case "forward":
       return await forward(command);
     case "unforward":
@@ -61,14 +67,27 @@ async function loadTcp(): Promise<ListenModule> {
     : await import("./relay/deno/listen.ts");
 }
 
+async function steer(
+  { address, ports, sockets }: SteerCommand,
+): Promise<void> {
+  const { listen, loadLibc } = await loading;
+  const listener = new SharedListener({
+    ...{ libc: loadLibc(), address, steered: { ports, sockets } },
+    listen: (host, forPort) => listen({ address: host, port: 0, forPort }),
+  });
+  shared.set(address, listener);
+}
+
 /** Loads the relay of a protocol. */
-async function load(protocol: Protocol): Promise<ListenModule> {
-  return protocol === "tcp" ? await loading : await import("./relay/udp.ts");
+async function load(protocol: Protocol): Promise<Listen> {
+  if (protocol === "udp") return (await import("./relay/udp.ts")).listen;
+  const { listen } = await loading;
+  return (options) => (shared.get(options.address)?.listen ?? listen)(options);
 }
 
 async function forward(command: ForwardCommand): Promise<void> {
   const { port, protocol } = command;
-  const { listen } = await load(protocol);
+  const listen = await load(protocol);
   const known = ports.get(port) ??
     new WorkerPort(port, listen, connections, totals);
   ports.set(port, known);

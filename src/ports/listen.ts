@@ -3,6 +3,7 @@
  * relaying the bytes of its connections.
  * @module
  */
+import type { Libc } from "../linux/libc.ts";
 import type { Counter } from "./counts.ts";
 import type { Descriptors } from "./relay/descriptors.ts";
 
@@ -30,10 +31,21 @@ export interface ListenOptions {
   readonly onEnd: (connection: RelayedConnection) => void;
 }
 
+/** One socket that gets the clients of many ports. */
+export interface SharedListenOptions {
+  readonly address: string;
+  /** Chosen by the kernel if it is 0. */
+  readonly port: number;
+  /** The options for a client of that port; a client of any other port is reset. */
+  readonly forPort: (port: number) => ListenOptions | undefined;
+}
+
 /** A listener on a port. */
 export interface Listening {
   /** Accepts no more clients; open connections continue. */
   close(): void;
+  /** The socket that listens, if it is for this port alone. */
+  readonly fd?: number;
 }
 
 /** Listens; throws or rejects if that is impossible. */
@@ -41,7 +53,11 @@ export type Listen = (options: ListenOptions) => Listening | Promise<Listening>;
 
 /** The exports of each runtime's module. */
 export interface ListenModule {
-  readonly listen: Listen;
+  readonly listen: (
+    options: ListenOptions | SharedListenOptions,
+  ) => Required<Listening>;
+  /** The C library of the worker's thread. */
+  readonly loadLibc: () => Libc;
   /** Given if the module opens descriptors that stay open when its thread ends. */
   readonly descriptors?: Descriptors;
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Counts } from "./counts.ts";
+import type { SteeredAddress } from "./steering.ts";
 
 /** The protocol of a forwarded port. */
 export type Protocol = "tcp" | "udp";
@@ -12,15 +13,24 @@ export interface ForwardCommand {
   readonly kind: "forward";
   readonly protocol: Protocol;
   readonly addresses: readonly string[];
+  /** The addresses on whose port a program of the guest listens itself. */
+  readonly taken: readonly string[];
   readonly port: number;
   readonly targets: readonly string[];
   /** Whether the targets expect the PROXY protocol. */
   readonly proxyProtocol: boolean;
 }
 
+/** Let the kernel steer the clients of an address; sent before the first port of the address. */
+export interface SteerCommand extends SteeredAddress {
+  readonly kind: "steer";
+  readonly address: string;
+}
+
 /** From the forwarder to its worker. */
 export type WorkerCommand =
   | ForwardCommand
+  | SteerCommand
   /** Stop listening on the port; open connections continue. */
   | { readonly kind: "unforward"; readonly port: number }
   /** Send `counted`. */

@@ -8,6 +8,7 @@ import { isLoopback } from "../linux/ip.ts";
 import { errorText, hasCode } from "../util/errors.ts";
 import { type PortLog, ScanErrors } from "./log.ts";
 import { parseListening } from "./proc_net.ts";
+import { SHARED_ADDRESS } from "./shared_listener.ts";
 
 /** Port to the loopback addresses that listen on it, IPv4 first. */
 export type Targets = ReadonlyMap<number, readonly string[]>;
@@ -15,6 +16,8 @@ export type Targets = ReadonlyMap<number, readonly string[]>;
 /** Finds the ports to forward; tests pass their own. */
 export interface PortScanner {
   scan(): Targets | Promise<Targets>;
+  /** Whether a socket listened on that port of an address, or on all addresses, in the last scan. */
+  isTaken?(address: string, port: number): boolean;
   /** Closes the descriptors of the scanner; a later scan opens them again. */
   close(): void;
 }
@@ -34,6 +37,8 @@ export interface ScannerOptions {
 export class Scanner implements PortScanner {
   readonly #options: ScannerOptions;
   readonly #tables: Table[];
+  /** `ADDRESS PORT` of each socket that listens on more than loopback. */
+  #others = new Set<string>();
 
   constructor(options: ScannerOptions) {
     this.#options = options;
@@ -43,12 +48,17 @@ export class Scanner implements PortScanner {
 
   /** Reads both tables. A table that cannot be read is logged once and is empty. */
   scan(): Map<number, string[]> {
+    const { forwardAddresses } = this.#options;
     const own = this.#options.ownPorts();
     const ports = new Map<number, string[]>();
+    this.#others = new Set();
     for (const table of this.#tables) {
       for (const { address, port } of parseListening(table.read())) {
-        if (!isLoopback(address) || own.includes(port)) continue;
-        if (this.#options.forwardAddresses.includes(address)) continue;
+        if (own.includes(port) || address === SHARED_ADDRESS) continue;
+        if (!isLoopback(address) || forwardAddresses.includes(address)) {
+          this.#others.add(`${address} ${port}`);
+          continue;
+        }
         const targets = ports.get(port);
         if (targets === undefined) ports.set(port, [address]);
         else if (!targets.includes(address)) targets.push(address);
@@ -57,6 +67,11 @@ export class Scanner implements PortScanner {
     // In this order, IPv4 comes before IPv6, and 127.0.0.1 before other IPv4 addresses.
     for (const targets of ports.values()) targets.sort();
     return ports;
+  }
+
+  isTaken(address: string, port: number): boolean {
+    const all = address.includes(":") ? "::" : "0.0.0.0";
+    return [address, all].some((one) => this.#others.has(`${one} ${port}`));
   }
 
   close(): void {

@@ -117,6 +117,11 @@ export class PortSubsystem {
     return this.#stopping;
   }
 
+  /** Removes what the kernel has of the forwarder; must be called after the last `stop`. */
+  dispose(): void {
+    this.#tcp.dispose();
+  }
+
   /**
    * Chooses the ports by other rules from now on, also after later starts. Resolves when the ports
    * have been chosen again; at once while it is stopped, when this does no work.
@@ -194,7 +199,7 @@ export class PortSubsystem {
     const found = this.#resting ? NOTHING : await this.#finder.find();
     if (this.#run !== run) return;
     this.#addresses = addresses;
-    this.#tcp.set(found.tcp, addresses);
+    this.#tcp.set(found.tcp, addresses, this.#finder.isTaken);
     this.#udp?.set(found.udp, addresses);
   }
 

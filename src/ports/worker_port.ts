@@ -53,7 +53,10 @@ export class WorkerPort {
       listener.close();
       this.#listeners.delete(address);
     }
-    const failures: ListenFailure[] = [];
+    const failures: ListenFailure[] = command.taken.map((address) => ({
+      address,
+      reason: "EADDRINUSE",
+    }));
     for (const address of command.addresses) {
       if (this.#listeners.has(address)) continue;
       try {

@@ -34,11 +34,13 @@ describe("Forwarder", () => {
   function make(
     options: Partial<ConstructorParameters<typeof Forwarder>[0]>,
   ): Forwarder {
-    return rig.forwarder = new Forwarder({
+    rig.forwarder = new Forwarder({
       ...{ forwardAddresses: [FORWARD_ADDRESS], workerUrl: WORKER_URL },
       ...{ ...rig.threads, log: rig.log, stopLimitMs: STOP_LIMIT_MS },
       ...options,
     });
+    rig.made.push(rig.forwarder);
+    return rig.forwarder;
   }
 
   it("listens on several addresses, and on those that are left", async () => {
@@ -63,7 +65,7 @@ describe("Forwarder", () => {
     const taker = new TestServer(() => {});
     await taker.listen(SECOND, port);
     try {
-      make({ forwardAddresses: [FORWARD_ADDRESS, SECOND] });
+      make({ forwardAddresses: [FORWARD_ADDRESS, SECOND], steer: false });
       await rig.forward(port, "127.0.0.1");
       assert.equal(rig.forwarder.ports[0].error, "EADDRINUSE");
       assert.equal(await ask(port, "one"), "one and that was all");

@@ -21,6 +21,7 @@ import {
 
 /** A subsystem, a server that it may find, and the threads of its workers. */
 export class Scanning {
+  readonly #made: PortSubsystem[] = [];
   readonly server = new TestServer(echoAfterEnd);
   readonly log = new RecordedLog();
   own: number[] = [];
@@ -41,6 +42,7 @@ export class Scanning {
 
   async end(): Promise<void> {
     await this.ports.stop();
+    for (const ports of this.#made) ports.dispose();
     await this.server.close();
   }
 
@@ -57,13 +59,20 @@ export class Scanning {
       stopLimitMs: STOP_LIMIT_MS,
       ...overrides,
     };
-    if ("scanner" in overrides) return new PortSubsystem(options);
+    const ports = this.#make(options, "scanner" in overrides);
+    this.#made.push(ports);
+    return ports;
+  }
+
+  #make(options: PortSubsystemOptions, scans: boolean): PortSubsystem {
+    if (scans) return new PortSubsystem(options);
     const scanner = new Scanner(options);
     const { mine } = this;
     return new PortSubsystem({
       ...options,
       scanner: {
         scan: () => new Map([...scanner.scan()].filter(([p]) => mine.has(p))),
+        isTaken: (address, port) => scanner.isTaken(address, port),
         close: () => scanner.close(),
       },
     });
