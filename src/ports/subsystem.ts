@@ -4,7 +4,7 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
-import { formatIp, parseIp } from "../linux/ip.ts";
+import { canonicalIp } from "../linux/ip.ts";
 import { errorText } from "../util/errors.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { ForwardedPort, PortChange } from "./forwarded_ports.ts";
@@ -230,15 +230,9 @@ function onInterface(): (address: string) => boolean {
     if (address.startsWith("127.")) return true;
     listed ??= new Set(
       Object.values(networkInterfaces()).flatMap((addresses = []) =>
-        addresses.map((one) => canonical(one.address))
+        addresses.map((one) => canonicalIp(one.address))
       ),
     );
-    return listed.has(canonical(address));
+    return listed.has(canonicalIp(address));
   };
-}
-
-/** The address as the kernel lists it. */
-function canonical(address: string): string {
-  const bytes = parseIp(address);
-  return bytes === undefined ? address : formatIp(bytes);
 }
