@@ -49,6 +49,8 @@ export interface ForwarderOptions {
   readonly steer?: boolean;
   /** Called for each port that is forwarded from now on, or no longer. */
   readonly onChange?: (change: PortChange) => void;
+  /** Called when the worker has died, and no port is forwarded any more. */
+  readonly onDeath?: () => void;
 }
 
 /** The counts of a forwarder. */
@@ -226,6 +228,7 @@ export class Forwarder {
     this.#options.log.warn(`Cannot go on forwarding: ${error.message}`);
     this.#forget();
     this.#onStopped?.(undefined);
+    this.#options.onDeath?.();
     this.#dying = worker.terminate().catch((reason) => {
       this.#options.log.warn(errorText(reason));
     });

@@ -1,31 +1,43 @@
 /**
- * The port subsystem: scans for ports of the workload at an interval, and forwards the ports that it
- * finds.
+ * The port subsystem: scans for ports of the workload when the kernel reports a change, otherwise at
+ * an interval, and forwards the ports that it finds.
  * @module
  */
-import { networkInterfaces } from "node:os";
-import { canonicalIp } from "../linux/ip.ts";
 import { errorText } from "../util/errors.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import type { Runtime } from "../runtime/types.ts";
 import type { ForwardedPort, PortChange } from "./forwarded_ports.ts";
 import { type Counts, sumOf } from "./counts.ts";
-import { Finder, type FinderOptions } from "./finder.ts";
+import { Finder, type FinderOptions, type Found } from "./finder.ts";
 import { Forwarder, type ForwarderOptions } from "./forwarder.ts";
+import { onInterface } from "./interfaces.ts";
+import { ListenWatch, type ListenWatchOptions } from "./listen_watch.ts";
 import { ScanErrors } from "./log.ts";
 import type { PortsEffect } from "./messages.ts";
 import type { PortRules } from "./rules.ts";
+import { type ScanResult, ScanTimer } from "./scan_timer.ts";
+
+/**
+ * Milliseconds from a recovery to the ports that were forwarded before it: the reply is sent first.
+ */
+const RESUME_MS = 5;
 
 /**
  * How to find and forward ports. Nothing is forwarded while no interface has a forward address.
  */
 export interface PortSubsystemOptions
-  extends Omit<ForwarderOptions, "protocol" | "onChange">, FinderOptions {
-  /** From the end of one scan to the next, in milliseconds. */
+  extends
+    Omit<ForwarderOptions, "protocol" | "onChange" | "onDeath" | "runtime">,
+    FinderOptions {
+  /** From one scan to the next if the kernel does not report changes, in milliseconds. */
   readonly scanIntervalMs: number;
   /** Defers the first scan, so that the caller of a recovery does not wait for it. */
   readonly queue: Pick<DeferredQueue, "defer">;
   /** Whether an interface has the address; replaces the question to the kernel. */
   readonly hasAddress?: (address: string) => boolean;
+  readonly runtime: Pick<Runtime, "startWorker" | "watchDescriptor">;
+  /** Replaces the kernel's reports of sockets that listen. */
+  readonly openReports?: ListenWatchOptions["open"];
 }
 
 /** What is found while no interface has a forward address. */
@@ -49,10 +61,16 @@ export class PortSubsystem {
   readonly #watchers = new Set<(change: PortChange) => void>();
   /** The forward addresses that an interface has. */
   #addresses: readonly string[] = [];
+  /** The same, and after a stop those before it. */
+  #known: readonly string[] = [];
   /** One object per start: a scan of an earlier run then has no effect. */
   #run: object | undefined;
   #resting = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #scans: ScanTimer;
+  readonly #watch: ListenWatch;
+  /** What the last scan found; the next start forwards it without a scan. */
+  #last: Found | undefined;
+  #resuming: ReturnType<typeof setTimeout> | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #stopping: Promise<PortsEffect> | undefined;
 
@@ -63,10 +81,16 @@ export class PortSubsystem {
     const onChange = (change: PortChange) => {
       for (const watcher of this.#watchers) watcher(change);
     };
-    this.#tcp = new Forwarder({ ...options, onChange });
+    this.#scans = new ScanTimer(options.scanIntervalMs);
+    const { log, libc, runtime, openReports: open } = options;
+    const onEvent = () => this.#scans.changed();
+    this.#watch = new ListenWatch({ log, libc, runtime, open, onEvent });
+    // The next scan forwards all ports by another worker.
+    const onDeath = () => this.#scans.retry();
+    this.#tcp = new Forwarder({ ...options, onChange, onDeath });
     this.#udp = options.forwardUdp
       ? new Forwarder({
-        ...{ ...options, onChange, protocol: "udp" },
+        ...{ ...options, onChange, onDeath, protocol: "udp" },
         proxyProtocol: undefined,
       })
       : undefined;
@@ -96,11 +120,18 @@ export class PortSubsystem {
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** Starts scanning in a later turn, after a `stop` that is under way. */
+  /**
+   * Starts in a later turn, after a `stop` that is under way. The ports that were forwarded before
+   * that stop are forwarded first, without a scan.
+   */
   start(): void {
     if (this.#run !== undefined) return;
     const run = this.#run = {};
-    this.#options.queue.defer(() => this.#begin(run));
+    this.#scans.start(() => this.#begin(run));
+    if (this.#last !== undefined) {
+      this.#resuming = setTimeout(() => this.#resume(run), RESUME_MS);
+    }
+    this.#options.queue.defer(() => this.#first(run));
   }
 
   /**
@@ -110,7 +141,9 @@ export class PortSubsystem {
    */
   stop(signal?: AbortSignal): Promise<PortsEffect> {
     this.#run = undefined;
-    clearTimeout(this.#timer);
+    clearTimeout(this.#resuming);
+    this.#scans.stop();
+    this.#watch.pause();
     this.#stopping ??= this.#stop(signal).finally(() => {
       this.#stopping = undefined;
     });
@@ -120,6 +153,7 @@ export class PortSubsystem {
   /** Removes what the kernel has of the forwarder; must be called after the last `stop`. */
   dispose(): void {
     this.#tcp.dispose();
+    this.#watch.dispose();
   }
 
   /**
@@ -129,9 +163,8 @@ export class PortSubsystem {
   async setRules(rules: PortRules): Promise<void> {
     this.#finder.rules = rules;
     const run = this.#run;
-    if (run === undefined) return;
-    clearTimeout(this.#timer);
-    await this.#begin(run);
+    if (run === undefined) this.#last = undefined;
+    else await this.#begin(run);
   }
 
   /** The ports that were found, and which of them are forwarded. */
@@ -171,6 +204,26 @@ export class PortSubsystem {
     };
   }
 
+  /** Forwards what was forwarded before the last stop. */
+  async #resume(run: object): Promise<void> {
+    const found = this.#last;
+    await Promise.allSettled([this.#stopping]);
+    // A scan may have been faster.
+    if (this.#run !== run || found === undefined) return;
+    if (this.#addresses.length === 0) this.#forward(found, this.#known);
+  }
+
+  /** The first scan, unless the kernel knows that nothing has changed since the last stop. */
+  async #first(run: object): Promise<void> {
+    if (this.#run !== run) return;
+    const isNew = this.#watch.start();
+    if (isNew || this.#last === undefined) return await this.#begin(run);
+    clearTimeout(this.#resuming);
+    await this.#resume(run);
+    if (this.#run !== run) return;
+    this.#scans.ended({ tookMs: 0, changed: true, next: this.#next() });
+  }
+
   #begin(run: object): Promise<void> {
     // One scan after the other, also if the rules change before the first one.
     return this.#ticking = this.#ticking.then(() => this.#tick(run));
@@ -180,16 +233,35 @@ export class PortSubsystem {
     // The caller of stop gets its error.
     await Promise.allSettled([this.#stopping]);
     if (this.#run !== run) return;
+    this.#scans.begin();
+    const before = this.#last;
+    const start = performance.now();
+    let next: ScanResult["next"] = "guessed";
     try {
       await this.#scan(run);
       this.#errors.clear();
+      next = this.#next();
     } catch (error) {
       this.#errors.report(`Cannot scan for ports: ${errorText(error)}`);
     }
     if (this.#run !== run) return;
-    const { scanIntervalMs } = this.#options;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#begin(run), scanIntervalMs);
+    this.#scans.ended({
+      tookMs: performance.now() - start,
+      changed: !isSame(before, this.#last),
+      next,
+    });
+  }
+
+  /** How the next change will be noticed. */
+  #next(): ScanResult["next"] {
+    const { forwardUdp, forwardUnix = [], forwardAddresses } = this.#options;
+    if (forwardUdp || forwardUnix.length > 0) return "polled";
+    const isSettled = this.#watch.isActive &&
+      this.#addresses.length === forwardAddresses.length &&
+      this.#tcp.ports.every(({ listening, error }) =>
+        listening && error === undefined
+      );
+    return isSettled ? "reported" : "guessed";
   }
 
   async #scan(run: object): Promise<void> {
@@ -198,7 +270,12 @@ export class PortSubsystem {
     this.#rest(addresses);
     const found = this.#resting ? NOTHING : await this.#finder.find();
     if (this.#run !== run) return;
-    this.#addresses = addresses;
+    this.#last = this.#resting ? undefined : found;
+    this.#forward(found, addresses);
+  }
+
+  #forward(found: Found, addresses: readonly string[]): void {
+    this.#addresses = this.#known = addresses;
     this.#tcp.set(found.tcp, addresses, this.#finder.isTaken);
     this.#udp?.set(found.udp, addresses);
   }
@@ -220,19 +297,9 @@ export class PortSubsystem {
   }
 }
 
-/**
- * Asks whether an interface has an address. The kernel accepts all addresses of 127.0.0.0/8 on
- * loopback, but lists only one of them.
- */
-function onInterface(): (address: string) => boolean {
-  let listed: Set<string> | undefined;
-  return (address) => {
-    if (address.startsWith("127.")) return true;
-    listed ??= new Set(
-      Object.values(networkInterfaces()).flatMap((addresses = []) =>
-        addresses.map((one) => canonicalIp(one.address))
-      ),
-    );
-    return listed.has(canonicalIp(address));
-  };
+/** Whether two scans have found the same. */
+function isSame(a: Found | undefined, b: Found | undefined): boolean {
+  const text = (found?: Found) =>
+    found && JSON.stringify([[...found.tcp], [...found.udp]]);
+  return text(a) === text(b);
 }

@@ -16,6 +16,7 @@ import {
   echoAfterEnd,
   FORWARD_ADDRESS,
   noIpv6,
+  readText,
   TestServer,
 } from "./net.ts";
 import { Scanning } from "./scanning.ts";
@@ -78,8 +79,7 @@ describe("steering", { skip: SKIP }, () => {
     await until("the port", () => rig.listening(port));
     const client = await dial(port, "::1");
     client.end("six");
-    const [text] = await client.toArray();
-    assert.equal(String(text), "six and that was all");
+    assert.equal(await readText(client), "six and that was all");
   });
 
   it("leaves clients to a program that listens on the forward address itself", async () => {
