@@ -3,6 +3,7 @@
  * @module
  */
 import type { Config } from "../config/mod.ts";
+import { canonicalIp } from "../linux/ip.ts";
 import type { PortSubsystemOptions } from "../ports/subsystem.ts";
 import { contains, parsePortRange } from "../util/port_ranges.ts";
 
@@ -19,7 +20,7 @@ export function portOptions(config: Config): Pick<
 > {
   const proxied = config.forwardProxyProtocol.map(parsePortRange);
   return {
-    forwardAddresses: config.forwardAddress,
+    forwardAddresses: [...new Set(config.forwardAddress.map(canonicalIp))],
     forwardUdp: config.forwardUdp,
     forwardUnix: config.forwardUnix,
     maxConnections: config.forwardMaxConnections,

@@ -7,6 +7,7 @@ import type { CallCommandName } from "../config/call_commands.ts";
 import { since } from "../util/errors.ts";
 import { conformance } from "./conformance.ts";
 import type { CommandContext } from "./context.ts";
+import { ports } from "./ports.ts";
 import { samplesOf } from "./samples.ts";
 import { stepTable, table } from "./table.ts";
 import { wait, watch } from "./watch.ts";
@@ -22,6 +23,7 @@ export const COMMANDS: Readonly<Record<CallCommandName, Run>> = {
   status,
   watch,
   wait,
+  ports,
   metrics,
   conformance,
 };

@@ -5,6 +5,7 @@
  */
 import type { Operation } from "../lifecycle/operation.ts";
 import type { Recovery, StepReport } from "../lifecycle/reports.ts";
+import type { Counts } from "../ports/counts.ts";
 import { type ProblemKind, PROBLEMS } from "../util/problem.ts";
 import { VERSION } from "../version.ts";
 import { Histograms } from "./histograms.ts";
@@ -20,6 +21,8 @@ export interface Gauges {
   readonly resident: number;
   /** The name of the runtime. */
   readonly runtime: string;
+  /** Undefined if the agent forwards no ports. */
+  readonly forwarding?: { readonly ports: number; readonly counts: Counts };
 }
 
 /** An operation that has ended and is not in the histograms yet. */
@@ -175,6 +178,9 @@ export class Metrics {
       ...family("lull_resident_bytes", "gauge", "Memory of the agent.", [
         ["", gauges.resident],
       ]),
+      ...gauges.forwarding === undefined
+        ? []
+        : forwardingFamilies(gauges.forwarding),
       "# EOF",
       "",
     ].join("\n");
@@ -191,6 +197,39 @@ export class Metrics {
       );
     }
   }
+}
+
+/** All ports together: a label for each port would grow without end. */
+function forwardingFamilies(
+  { ports, counts }: NonNullable<Gauges["forwarding"]>,
+): string[] {
+  const { connections, open, bytesIn, bytesOut } = counts;
+  return [
+    ...family("lull_forwarded_ports", "gauge", "Ports that are forwarded.", [
+      ["", ports],
+    ]),
+    ...family(
+      "lull_forwarded_connections",
+      "counter",
+      "Connections to forwarded ports, and clients of UDP ports.",
+      [["_total", connections]],
+    ),
+    ...family(
+      "lull_forwarded_open_connections",
+      "gauge",
+      "Those that are open now.",
+      [["", open]],
+    ),
+    ...family(
+      "lull_forwarded_bytes",
+      "counter",
+      "Bytes of forwarded ports: in from clients, out to clients.",
+      [
+        ['_total{direction="in"}', bytesIn],
+        ['_total{direction="out"}', bytesOut],
+      ],
+    ),
+  ];
 }
 
 function family(

@@ -26,8 +26,11 @@ const totals = new Counter();
 const shared = new Map<string, SharedListener>();
 const loading = loadTcp();
 let stopping: (() => void) | undefined;
-/** The command that is being obeyed. Each command waits for the one before it. */
-let last: Promise<void> = Promise.resolve();
+const greeting = loading.then(({ descriptors }) =>
+  scope.postMessage(workerHello(descriptors?.flags))
+);
+/** The last command. Each command waits for the one before it, and the first for the greeting. */
+let last: Promise<void> = greeting;
 
 const vanished = new VanishedClients(open, () => loading);
 
@@ -46,8 +49,7 @@ scope.onmessage = ({ data: command }) => {
   last = last.then(() => obey(command));
 };
 
-const { descriptors } = await loading;
-scope.postMessage(workerHello(descriptors?.flags));
+await greeting;
 
 async function obey(command: WorkerCommand): Promise<void> {
   switch (command.kind) {

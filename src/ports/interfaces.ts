@@ -3,7 +3,7 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
-import { formatIp, parseIp } from "../linux/ip.ts";
+import { canonicalIp } from "../linux/ip.ts";
 
 /**
  * Asks whether an interface has an address. The kernel accepts all addresses of 127.0.0.0/8 on
@@ -15,15 +15,9 @@ export function onInterface(): (address: string) => boolean {
     if (address.startsWith("127.")) return true;
     listed ??= new Set(
       Object.values(networkInterfaces()).flatMap((addresses = []) =>
-        addresses.map((one) => canonical(one.address))
+        addresses.map((one) => canonicalIp(one.address))
       ),
     );
-    return listed.has(canonical(address));
+    return listed.has(canonicalIp(address));
   };
-}
-
-/** The address as the kernel lists it. */
-function canonical(address: string): string {
-  const bytes = parseIp(address);
-  return bytes === undefined ? address : formatIp(bytes);
 }

@@ -7,6 +7,7 @@ import { errorText } from "../util/errors.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { ForwardedPort, PortChange } from "./forwarded_ports.ts";
+import { type Counts, sumOf } from "./counts.ts";
 import { Finder, type FinderOptions, type Found } from "./finder.ts";
 import { Forwarder, type ForwarderOptions } from "./forwarder.ts";
 import { onInterface } from "./interfaces.ts";
@@ -174,6 +175,16 @@ export class PortSubsystem {
       ? "resting"
       : "running";
     return { state, ports: this.#tcp.ports };
+  }
+
+  /** How many ports are forwarded, and the counts of all of them since the start of the agent. */
+  async counts(): Promise<{ readonly ports: number; readonly counts: Counts }> {
+    const all = await Promise.all(this.forwarders.map((one) => one.counts()));
+    const entries = this.forwarders.flatMap((one) => one.entries);
+    return {
+      ports: entries.filter(({ addresses }) => addresses.length > 0).length,
+      counts: all.map(({ totals }) => totals).reduce(sumOf),
+    };
   }
 
   async #stop(signal?: AbortSignal): Promise<PortsEffect> {

@@ -12,6 +12,7 @@ import { input } from "./input.ts";
 import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
 import { observability } from "./observability.ts";
+import { ports } from "./ports.ts";
 import { process } from "./process.ts";
 import { promise } from "./promise.ts";
 import { recovery } from "./recovery.ts";
@@ -34,6 +35,7 @@ export function contract(target: Target): void {
   limits(target);
   events(target);
   forwarding(target);
+  ports(target);
   workingSet(target);
   diskWrites(target);
   faults(target);

@@ -8,6 +8,7 @@ import type * as v from "valibot";
 import type * as client from "../../src/client/mod.ts";
 import type * as documents from "../../src/http/routes/documents.ts";
 import type {
+  PortRulesBody,
   PrepareBody,
   RecoverBody,
 } from "../../src/http/routes/schemas.ts";
@@ -54,9 +55,19 @@ test("the type check finds the types equal to those of the schemas", () => {
     true satisfies Same<client.RecoveryReport, reports.Recovery>,
     true satisfies Same<client.StateEvent, documents.StateEventDocument>,
     true satisfies Same<client.Problem, documents.ProblemDocument>,
+    true satisfies Same<client.PortList, documents.PortListDocument>,
+    true satisfies Same<client.PortEvent, documents.PortEventDocument>,
+    true satisfies Same<
+      client.PortRulesReply,
+      documents.PortRulesReplyDocument
+    >,
+    true satisfies Same<
+      client.PortRulesOptions,
+      v.InferInput<typeof PortRulesBody>
+    >,
   ];
   // What differs from a schema is no `true`, in either direction.
   false satisfies Same<{ a: string }, { a: string; b?: number }>;
   false satisfies Same<{ a: "x" | "y" }, { a: "x" }>;
-  assert.equal(equal.length, 9);
+  assert.equal(equal.length, 13);
 });

@@ -14,6 +14,10 @@ import {
 } from "../../lifecycle/reports.ts";
 import {
   Health,
+  PortEvent,
+  PortList,
+  PortRules,
+  PortRulesReply,
   PrepareReport,
   Problem,
   RecoverReply,
@@ -29,6 +33,10 @@ export const SHARED = {
   Evidence,
   Health,
   NetworkIdentity,
+  PortEvent,
+  PortList,
+  PortRules,
+  PortRulesReply,
   PrepareReport,
   Problem,
   RecoverReply,

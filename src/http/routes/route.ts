@@ -31,7 +31,7 @@ export interface Link {
 
 /** One route. A GET route also serves HEAD; the reply to any other method is 405. */
 export interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
   /** The name of the call in clients that are generated from the OpenAPI document. */
   readonly operationId: string;
@@ -58,7 +58,7 @@ export function problemsOf(route: Route): ProblemKind[] {
   const { method, query, headers, body, open, problems = [] } = route;
   const kinds: ProblemKind[] = ["method-not-allowed", "internal", ...problems];
   if (!open) kinds.push("token-needed");
-  if (method === "POST") kinds.push("browser-call", "guest-call");
+  if (method !== "GET") kinds.push("browser-call", "guest-call");
   if (query ?? headers ?? body) kinds.push("invalid-input");
   if (body) kinds.push("body-timeout", "body-too-large");
   return kinds;
