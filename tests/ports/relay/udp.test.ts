@@ -52,6 +52,7 @@ describe("the UDP relay", () => {
       ...{ address, port, counter },
       targets: () => [target],
       proxyProtocol: () => false,
+      isFull: () => false,
       onConnection: (connection) => {
         counter.begin();
         open.add(connection);
