@@ -92,6 +92,13 @@ export class Forwarder {
     return this.#table.ports;
   }
 
+  /** Whether a port of a forward address is bound, because the kernel does not steer its clients. */
+  get holdsPorts(): boolean {
+    return this.#table.entries.some(({ addresses }) =>
+      addresses.some((address) => !this.#steerings.has(address))
+    );
+  }
+
   /** The same with everything that is known about each. */
   get entries(): PortEntry[] {
     return this.#table.entries;

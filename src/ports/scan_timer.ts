@@ -14,12 +14,10 @@ const FOLLOW_MS = 20;
 /** Milliseconds between scans while the kernel reports changes: a report may be lost. */
 const SAFETY_MS = 30_000;
 /**
- * The shortest pause after a scan, and how much longer than the scan it is: scans take 5 % of a CPU.
- * The kernel also reports sockets of other network namespaces (containers): each scan that finds no
- * change doubles the pause, up to the longest one.
+ * The shortest pause after a scan, and how much longer than the scan it is: scans take 5 % of a CPU at
+ * most. The kernel also reports the sockets of other network namespaces (containers).
  */
 const PAUSE_MS = 5;
-const LONGEST_PAUSE_MS = 160;
 const PAUSE_FACTOR = 20;
 /** The interval after a change, and the longest one, as factors of the configured one. */
 const FAST = 1 / 4;
@@ -45,7 +43,6 @@ export class ScanTimer {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #due = Infinity;
   #notBefore = 0;
-  #pauseMs = PAUSE_MS;
   #waitMs: number;
   #follow = false;
 
@@ -87,10 +84,7 @@ export class ScanTimer {
   /** A scan has ended. */
   ended({ tookMs, changed, next }: ScanResult): void {
     const now = performance.now();
-    this.#pauseMs = changed
-      ? PAUSE_MS
-      : Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
-    this.#notBefore = now + Math.max(this.#pauseMs, tookMs * PAUSE_FACTOR);
+    this.#notBefore = now + Math.max(PAUSE_MS, tookMs * PAUSE_FACTOR);
     this.#waitMs = changed
       ? this.#intervalMs * FAST
       : Math.min(this.#waitMs * 2, this.#intervalMs * SLOW);

@@ -28,7 +28,7 @@ const RESUME_MS = 5;
 export interface PortSubsystemOptions
   extends
     Omit<ForwarderOptions, "protocol" | "onChange" | "onDeath" | "runtime">,
-    FinderOptions {
+    Omit<FinderOptions, "libc"> {
   /** From one scan to the next if the kernel does not report changes, in milliseconds. */
   readonly scanIntervalMs: number;
   /** Defers the first scan, so that the caller of a recovery does not wait for it. */
@@ -256,6 +256,8 @@ export class PortSubsystem {
   #next(): ScanResult["next"] {
     const { forwardUdp, forwardUnix = [], forwardAddresses } = this.#options;
     if (forwardUdp || forwardUnix.length > 0) return "polled";
+    // A listener on a port must go soon after the port of the workload.
+    if (!this.#watch.isActive && this.#tcp.holdsPorts) return "polled";
     const isSettled = this.#watch.isActive &&
       this.#addresses.length === forwardAddresses.length &&
       this.#tcp.ports.every(({ listening, error }) =>

@@ -54,25 +54,6 @@ test("without reports, the interval is short after a change and becomes long", (
   }
 });
 
-test("reports that lead to no change are scanned less often", () => {
-  const { waits, restore } = recordedTimers();
-  try {
-    const timer = new ScanTimer(1000);
-    timer.start(() => {});
-    for (let scan = 0; scan < 8; scan++) {
-      timer.begin();
-      timer.ended({ tookMs: 0, changed: false, next: "reported" });
-    }
-    timer.begin();
-    timer.changed();
-    timer.stop();
-    const last = waits.at(-1)!;
-    assert.ok(last > 150 && last <= 160, `${last}`);
-  } finally {
-    restore();
-  }
-});
-
 test("a scan that takes long is followed by a long pause", () => {
   const { waits, restore } = recordedTimers();
   try {
