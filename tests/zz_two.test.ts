@@ -1,3 +1,0 @@
-import process from "node:process";
-import { observability } from "./contract/observability.ts";
-observability(process.env.TARGET as "bun");
