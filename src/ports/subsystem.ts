@@ -230,6 +230,8 @@ export class PortSubsystem {
   }
 
   async #tick(run: object): Promise<void> {
+    // A stop waits for the scans of its run: such a scan must not wait for the stop.
+    if (this.#run !== run) return;
     // The caller of stop gets its error.
     await Promise.allSettled([this.#stopping]);
     if (this.#run !== run) return;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { PortList } from "../../../src/client/mod.ts";
 import { until } from "../../support/until.ts";
 import { health, LIMIT, prepareSettled, RawConnection } from "./agent.ts";
 import { restoreAndCheck } from "./checks.ts";
@@ -104,12 +105,31 @@ export function trafficSuite(fleet: Fleet): void {
         }
       }, LIMIT);
     }
+    /** What GET /ports says about that port. */
+    async function listed(machine: Machine) {
+      const reply = await machine.fetch("/ports");
+      const { rules, ports }: PortList = await reply.json();
+      const [{ since, bytesOut, processes }] = ports;
+      const at = Date.parse(since ?? "");
+      return { rules, since: at, bytesOut, server: processes[0] };
+    }
     async function listeners(machine: Machine): Promise<string[]> {
       const all = await sockets(machine);
       return all.filter((one) => one.port === 8000 && one.state === 10)
         .map((one) => one.address).sort();
     }
     assert.equal(await page(source), "page\n");
+    const rules = { include: ["8000"], exclude: ["9000-9999"] };
+    const set = await source.fetch("/ports", {
+      method: "PUT",
+      body: JSON.stringify(rules),
+    });
+    assert.deepEqual(await set.json(), { rules, applied: true });
+    assert.equal(await page(source), "page\n");
+    const before = await listed(source);
+    assert.deepEqual(before.rules, rules);
+    assert.deepEqual(before.server, { pid: Number(server), name: "httpd" });
+    assert.ok(before.bytesOut >= "page\n".length);
     assert.deepEqual(await listeners(source), ["127.0.0.1", "169.254.0.21"]);
     const agent = await agentPid(source);
 
@@ -123,6 +143,10 @@ export function trafficSuite(fleet: Fleet): void {
       generation + 1,
     );
     assert.equal(await page(fork), "page\n");
+    const after = await listed(fork);
+    assert.deepEqual(after.rules, rules);
+    assert.deepEqual(after.server, before.server);
+    assert.ok(after.since > before.since, "it is forwarded again");
     assert.equal(await agentPid(fork), agent);
     assert.equal((await fork.exec(`test -d /proc/${server}`)).code, 0);
     await fleet.kill(fork);
