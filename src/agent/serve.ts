@@ -77,7 +77,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const lifecycle: Lifecycle = made.lifecycle;
   const selfCall = new SelfCall(libc, components.ownPorts);
   const warmUp = createWarmUp(components, made, selfCall);
-  const app = createApp({
+  const agent = {
     ...{ ...components, lifecycle, repaired, newId: randomId },
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
@@ -88,9 +88,24 @@ export async function serve(options: ServeOptions): Promise<void> {
     healthMayRecover: () =>
       config.healthRecovers === "always" ||
       (config.healthRecovers === "restored" && wasPaused(components.observer)),
-  });
+  };
+  // Without a dialect, this code is not loaded.
+  const dialects = config.dialects.length > 0
+    ? await (await import("./dialects.ts")).createDialects(
+      components,
+      agent,
+      async () => {
+        components.idle.worked();
+        await warmUp.ended();
+      },
+    )
+    : undefined;
+  const app = dialects?.app ?? createApp(agent);
 
-  await listen(components, { app, warmUp, selfCall });
+  await listen(components, {
+    ...{ app, warmUp, selfCall },
+    dialectApps: dialects?.apps,
+  });
   components.sweeper.start();
   components.ports?.start();
   components.idle.worked();
@@ -99,7 +114,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ runtime, log, registry: components.registry },
     path: config.hooksSocket,
   });
-  shutDownOnSignal(components, { lifecycle, hooksSocket });
+  const closeDialects = await dialects?.open();
+  shutDownOnSignal(components, { lifecycle, hooksSocket, closeDialects });
   logAddresses(components);
   // Without a service manager that waits for it, this code is not loaded.
   if (process.env.NOTIFY_SOCKET) {

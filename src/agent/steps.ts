@@ -5,8 +5,9 @@
 import type { Hook } from "../hooks/hook.ts";
 import { repairOwed } from "../hooks/owed_repair.ts";
 import { findScripts } from "../hooks/scripts.ts";
+import { envFileOf, readEnvFile } from "../identity/env_file.ts";
 import { Journal, type Repairer } from "../lifecycle/journal.ts";
-import type { Parts } from "../lifecycle/plan.ts";
+import { type Parts, RENEW_MS } from "../lifecycle/plan.ts";
 import type { RecoveryContext, Step } from "../lifecycle/step.ts";
 import { prefaultHeap } from "../memory/prefault_heap.ts";
 import { pageOutFiles, readAhead } from "../memory/working_set.ts";
@@ -19,7 +20,9 @@ import type { Components } from "./components.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
 import { connectionsStep, lateConnectionsStep } from "../steps/connections.ts";
+import { credentialSteps } from "../steps/credentials.ts";
 import { entropyRepair } from "../steps/entropy.ts";
+import { envRepair } from "../steps/env.ts";
 import { evidenceStep } from "../steps/evidence.ts";
 import { filesystemStep } from "../steps/filesystem.ts";
 import { freezeMountsStep } from "../steps/freeze_mounts.ts";
@@ -31,9 +34,11 @@ import { memoryStep } from "../steps/memory.ts";
 import { networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
 import { portsStep } from "../steps/ports.ts";
+import { renewRepair } from "../steps/renew.ts";
 import { zeroStep } from "../steps/zero.ts";
 import { resetConnections } from "../steps/reset_connections.ts";
-import { thawWorkload, workloadStep } from "../steps/workload.ts";
+import { thawWorkload } from "../steps/frozen_workload.ts";
+import { workloadStep } from "../steps/workload.ts";
 
 /** Makes all steps and repairs. */
 export function createSteps(components: Components): Parts {
@@ -47,6 +52,11 @@ export function createSteps(components: Components): Parts {
     ownPorts: components.ownPorts,
     restoredAt,
   });
+  const credentials = credentialSteps({
+    libc,
+    directory: credentialsDirectory(config.runtimeDirectory),
+    zeroBytes: config.zeroMemoryMib * 2 ** 20,
+  });
   return {
     hooks: hooksStep({
       hooks: () => [...scriptsOf(config), ...components.registry.hooks()],
@@ -57,6 +67,7 @@ export function createSteps(components: Components): Parts {
     ports: portsStep(ports),
     workload: workloadStep({
       cgroups: config.workloadCgroup,
+      kept: config.workloadExcept,
       limitMs: config.workloadLimitMs,
       journal,
     }),
@@ -71,6 +82,7 @@ export function createSteps(components: Components): Parts {
       freezer: () => startFreezer(components),
       onError: components.onError,
     }),
+    "wipe-credentials": credentials.wipe,
     memory: memoryStep(config),
     connections: connectionsStep(tracker, sweeper, queue),
     "workload-connections": config.resetConnections
@@ -80,6 +92,7 @@ export function createSteps(components: Components): Parts {
     "late-connections": lateConnectionsStep(tracker),
     "idle-collector": idleCollectorStep(components.idle, queue),
     collect: collectStep((signal) => runtime.collect(signal)),
+    "wipe-memory": credentials.wipeMemory,
     zero: zeroStep(libc, {
       ...pageOutOf(components),
       // JavaScriptCore has memory for a reply after each collection.
@@ -95,8 +108,17 @@ export function createSteps(components: Components): Parts {
       libc,
       toleranceMs: config.clockToleranceMs,
       hostClock: () => components.hostClocks.last,
+      defer: (action) => queue.defer(action),
+      onError: components.onError,
     }),
     network: networkRepair(libc),
+    renew: renewRepair({
+      libc,
+      directory: `${config.runtimeDirectory}/identity`,
+      limitMs: RENEW_MS,
+    }),
+    credentials: credentials.repair,
+    env: envRepair(envFileOf(config.runtimeDirectory)),
     "reset-connections": reset.reset,
     generation: generationRepair(components.generationFile),
   };
@@ -136,6 +158,13 @@ function startFreezer(
   return new MountFreezer({ runtime, workerUrl: freezerUrl });
 }
 
+/** The directory of the secrets. An agent with another runtime directory has them in that one. */
+function credentialsDirectory(runtimeDirectory: string): string {
+  return runtimeDirectory === "/run/lull"
+    ? "/run/credentials/lull"
+    : `${runtimeDirectory}/credentials`;
+}
+
 /** The directory of the journal. */
 export function journalDirectory(runtimeDirectory: string): string {
   return `${runtimeDirectory}/journal`;
@@ -146,6 +175,7 @@ function scriptsOf(config: Components["config"]): Hook[] {
     directories: config.hookDirectories,
     limitMs: config.hookLimitMs,
     continueOn: config.hookContinue,
+    variables: () => readEnvFile(envFileOf(config.runtimeDirectory)),
   });
 }
 

@@ -6,6 +6,7 @@ import { rmSync } from "node:fs";
 import { LISTEN_FORM, parseListen } from "../config/address.ts";
 import { addressText } from "../runtime/server.ts";
 import type {
+  FetchHandler,
   ListenAddress,
   Runtime,
   RuntimeServer,
@@ -50,6 +51,8 @@ export interface ListenersOptions
    * socket is 0.
    */
   readonly onAppeared?: (address: string, port: number) => void;
+  /** What answers on this address, if it is not `fetch`: a dialect's own listener. */
+  readonly fetchAt?: (at: ListenAddress) => FetchHandler | undefined;
 }
 
 /** The servers. Before {@linkcode open} there are none. */
@@ -107,10 +110,11 @@ export class Listeners implements Listening {
   /** Undefined if the machine does not have the address. */
   async #listen(
     at: ListenAddress,
-    { fetch, onError, onListenAgain, directory }: ListenersOptions,
+    { fetchAt, onError, onListenAgain, directory, ...all }: ListenersOptions,
   ): Promise<Open | undefined> {
     let server: RuntimeServer;
     try {
+      const fetch = fetchAt?.(at) ?? all.fetch;
       const options = { fetch, onError, onListenAgain, directory };
       server = await this.#runtime.serve({ ...at, ...options });
     } catch (error) {

@@ -55,6 +55,8 @@ const HOOKS_END_MS = 4000;
 const CGROUP_WRITES_MS = 500;
 /** Milliseconds to find mounts, to thaw them, and to give up a thread that is stuck. */
 const BESIDE_FREEZE_MS = 14_000;
+/** Milliseconds that each item of the identity may take: an emulated processor makes RSA keys slowly. */
+export const RENEW_MS = 45_000;
 /** Milliseconds to thaw mounts, and to give up a thread that is stuck. */
 const THAW_MOUNTS_MS = 8000;
 
@@ -87,6 +89,14 @@ const BEFORE_REPLY = [
     onFailure: "abort",
     limitMs: ({ freezeHoldMs }) => freezeHoldMs + BESIDE_FREEZE_MS,
     stopMs: THAW_MOUNTS_MS,
+  },
+  // no secret of this fork is in the snapshot; last of the steps that can abort the prepare, which
+  // cannot bring the secrets back
+  {
+    step: "wipe-credentials",
+    kinds: MEMORY,
+    onFailure: "abort",
+    limitMs: 5000,
   },
   // what can be read again is not in the snapshot
   { step: "memory", kinds: FULL, onFailure: "continue", limitMs: 10_000 },
@@ -136,6 +146,13 @@ const SETTLE = [
   },
   // no garbage; free memory is returned to the kernel
   { step: "collect", kinds: FULL, onFailure: "continue", limitMs: 15_000 },
+  // nothing is left of the secrets of this fork; for kind diff, also no free memory that had them
+  {
+    step: "wipe-memory",
+    kinds: MEMORY,
+    onFailure: "continue",
+    limitMs: 60_000,
+  },
   // free memory is zeroed, and the agent's program is paged out
   {
     step: "zero",
@@ -162,6 +179,12 @@ const REPAIRS = [
   { repair: "clock", limitMs: 5000, inDryRun: true },
   // addresses and names are this fork's
   { repair: "network", limitMs: 5000 },
+  // ids and keys are this fork's
+  { repair: "renew", limitMs: RENEW_MS + 5000 },
+  // the secrets of this fork are in their files
+  { repair: "credentials", limitMs: 5000 },
+  // programs can read this fork's variables
+  { repair: "env", limitMs: 5000 },
   // no stale connection
   { repair: "reset-connections", limitMs: 5000, inDryRun: true },
   // programs can see the restore

@@ -2,7 +2,14 @@
  * Defines steps and repairs. Their order, policies and limits are in plan.ts.
  * @module
  */
-import type { Kind, Outcome, RecoverRequest, Trigger } from "./request.ts";
+import type {
+  FreezeRequest,
+  Kind,
+  Outcome,
+  RecoverRequest,
+  Trigger,
+  WorkloadRequest,
+} from "./request.ts";
 import type { Span } from "./trace.ts";
 
 export type { Kind, Outcome, RecoverRequest, Trigger } from "./request.ts";
@@ -18,6 +25,8 @@ export interface StepContext {
   readonly generation: number;
   /** The kind of snapshot that the guest prepares for. */
   readonly kind: Kind;
+  /** How filesystems are frozen, if the request says it. */
+  readonly freeze?: FreezeRequest;
   /**
    * Aborted at the step's limit, and when its operation is aborted or overtaken.
    * The step must then end soon. If it throws, it must have undone its own part.
@@ -27,6 +36,8 @@ export interface StepContext {
   readonly dryRun?: boolean;
   /** The span of the step, if the call is traced. */
   readonly span?: Span;
+  /** How the host wants the workload to be frozen, if not as configured. */
+  readonly workload?: WorkloadRequest;
 }
 
 /** The context of an undo or a repair. */

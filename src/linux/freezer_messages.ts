@@ -4,6 +4,7 @@
  */
 import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
+import type { Trimmed } from "./trim.ts";
 
 /** A command to the worker. */
 export type FreezerCommand =
@@ -19,7 +20,13 @@ export type FreezerCommand =
   /** Thaw the mounts that this worker froze. */
   | { readonly kind: "thaw" }
   /** Thaw mounts that another worker, or an agent that was killed, froze. */
-  | { readonly kind: "rescue"; readonly mounts: readonly MountedAt[] };
+  | { readonly kind: "rescue"; readonly mounts: readonly MountedAt[] }
+  /** Tell the disks of these mounts which ranges of at least `minimum` bytes are free. */
+  | {
+    readonly kind: "trim";
+    readonly mounts: readonly MountedAt[];
+    readonly minimum: number;
+  };
 
 /** The result of a freeze, by mount points. */
 export interface FrozenMounts {
@@ -30,14 +37,20 @@ export interface FrozenMounts {
   readonly unsupported: readonly string[];
 }
 
-/** The result of a rescue: mount points that were thawed, and reasons of the failures. */
-export interface Rescued {
+/** The mount points that were thawed, and reasons of the failures. */
+interface Tried {
   readonly thawed: readonly string[];
   readonly failed: readonly string[];
 }
 
+/** The result of a rescue. */
+export interface Rescued extends Tried {
+  /** The mounts that could not be thawed. */
+  readonly left: readonly MountedAt[];
+}
+
 /** The result of the thaw of the mounts that the worker froze. */
-export interface Thawed extends Rescued {
+export interface Thawed extends Tried {
   readonly [key: string]: unknown;
   /** Another program had thawed them before. */
   readonly notFrozen: readonly string[];
@@ -52,6 +65,7 @@ export interface FreezerResults {
   readonly freeze: FrozenMounts;
   readonly thaw: Thawed;
   readonly rescue: Rescued;
+  readonly trim: readonly Trimmed[];
 }
 
 /** The kind of a command. */

@@ -26,6 +26,7 @@ import {
 } from "./fsfreeze.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import { realPath } from "./real_paths.ts";
+import { trimFilesystem, type Trimmed } from "./trim.ts";
 
 const scope = workerScope<FreezerCommand, FreezerEvent>();
 const loading = loadRuntime().then(loadLibc);
@@ -61,6 +62,8 @@ function run(
       return thaw(libc, false);
     case "rescue":
       return rescue(libc, command.mounts);
+    case "trim":
+      return command.mounts.map((mount) => trim(libc, mount, command.minimum));
   }
 }
 
@@ -152,6 +155,7 @@ function thaw(libc: Libc, expired: boolean): Thawed {
 function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
   const thawed: string[] = [];
   const failed: string[] = [];
+  const left: MountedAt[] = [];
   for (const mount of mounts) {
     const { mountPoint } = mount;
     tell(mountPoint);
@@ -165,7 +169,24 @@ function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
       }
     } catch (error) {
       failed.push(messageOf(error));
+      left.push(mount);
     }
   }
-  return { thawed, failed };
+  return { thawed, failed, left };
+}
+
+/** Trims one filesystem; an error is a part of the result. */
+function trim(libc: Libc, mount: MountedAt, minimum: number): Trimmed {
+  const { mountPoint: path } = mount;
+  tell(path);
+  try {
+    const fd = openMount(mount);
+    try {
+      return trimFilesystem(libc, fd, path, minimum);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    return { path, error: messageOf(error) };
+  }
 }

@@ -27,6 +27,7 @@ export const MODULES = [
   "ports",
   "connections",
   "memory",
+  "dialects",
 ] as const;
 
 /** A logger's name. */

@@ -22,8 +22,21 @@ const LEFT_OUT = {
   full: [],
   diff: ["memory", "collect", "zero"],
   disk: [
-    ...["ports", "memory", "connections", "workload-connections"],
-    ...["late-connections", "idle-collector", "collect", "zero", "parallelism"],
+    ...[
+      "ports",
+      "wipe-credentials",
+      "memory",
+      "connections",
+      "workload-connections",
+    ],
+    ...[
+      "late-connections",
+      "idle-collector",
+      "collect",
+      "wipe-memory",
+      "zero",
+      "parallelism",
+    ],
   ],
 } as const;
 

@@ -42,6 +42,7 @@ const NAMES = [
   "port-steering",
   "port-reports",
   "vsock",
+  "guest-agent-port",
 ];
 
 describe("doctor", () => {

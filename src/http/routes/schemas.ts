@@ -7,6 +7,13 @@ import * as v from "valibot";
 import { asText, fields } from "../../util/json_input.ts";
 import { PORT_RANGE, PORT_RANGES_FORM } from "../../util/port_ranges.ts";
 import { KINDS } from "../../lifecycle/request.ts";
+import {
+  Credentials,
+  Env,
+  Renew,
+  RenewOnDisk,
+  RequireRenewed,
+} from "../../identity/schemas.ts";
 import { NetworkIdentity } from "../../network/identity.ts";
 import { ENTROPY_BYTES } from "../../steps/entropy.ts";
 
@@ -175,6 +182,11 @@ export const RecoverBody = fields({
     ),
   )),
   network: v.optional(NetworkIdentity),
+  renew: v.optional(Renew),
+  renewOnDisk: v.optional(RenewOnDisk),
+  requireRenewed: v.optional(RequireRenewed),
+  credentials: v.optional(Credentials),
+  env: v.optional(Env),
 });
 
 /** The most entries of a list of ports. */

@@ -8,9 +8,11 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, guestDir } from "./paths.ts";
@@ -22,7 +24,7 @@ const RELEASE = "bookworm";
 
 const PACKAGES = [
   ...["systemd-sysv", "udev", "dbus", "iproute2", "busybox-static"],
-  ...["postgresql", "redis-server", "python3-minimal"],
+  ...["postgresql", "redis-server", "python3-minimal", "openssh-server"],
 ];
 
 /** What a guest of a test does not need, and makes the image and the copies of it larger. */
@@ -42,10 +44,15 @@ const MASKED = [
 ];
 
 const base = join(cacheDir, "debian");
+/** What the base was made of: a base of other packages is made again. */
+const stamp = `${base}.stamp`;
+const CONTENT = `${[RELEASE, ...PACKAGES].join("\n")}\n`;
 
 /** Puts a Debian into the cache. Takes minutes, once. */
 export function ensureDebian(say: (line: string) => void): void {
-  if (existsSync(base)) return;
+  if (existsSync(base) && existsSync(stamp)) {
+    if (readFileSync(stamp, "utf8") === CONTENT) return;
+  }
   if (process.getuid?.() !== 0) {
     throw new Error("Cannot make a Debian guest: debootstrap needs root");
   }
@@ -54,7 +61,9 @@ export function ensureDebian(say: (line: string) => void): void {
   try {
     say(`vm-deps: debootstrap ${RELEASE}`);
     const tree = join(work, "tree");
-    run("debootstrap", [
+    // In a mount namespace: debootstrap's mount of /proc goes with it, whatever ends it.
+    run("unshare", [
+      ...["--mount", "--fork", "--kill-child", "debootstrap"],
       ...["--variant=minbase", `--include=${PACKAGES.join(",")}`],
       ...[RELEASE, tree],
     ]);
@@ -62,7 +71,9 @@ export function ensureDebian(say: (line: string) => void): void {
       rmSync(join(tree, path), { recursive: true, force: true });
     }
     makeBench(tree);
+    rmSync(base, { recursive: true, force: true });
     renameSync(tree, base);
+    writeFileSync(stamp, CONTENT);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -87,7 +98,7 @@ rm -rf /run/postgresql /tmp/log`;
 
 /** The inputs of the image beside those of every image. */
 export function debianInputs(): string[] {
-  return [join(base, "var/lib/dpkg/status")];
+  return [stamp, join(base, "var/lib/dpkg/status")];
 }
 
 /** Makes the tree of the guest, in which dpkg installs the package of the agent. */
