@@ -10,6 +10,7 @@ import { contains, parsePortRange } from "../util/port_ranges.ts";
 /** Makes the options of the port subsystem that follow from the configuration. */
 export function portOptions(config: Config): Pick<
   PortSubsystemOptions,
+  | "always"
   | "forwardAddresses"
   | "forwardUdp"
   | "forwardUnix"
@@ -18,8 +19,10 @@ export function portOptions(config: Config): Pick<
   | "rules"
   | "scanIntervalMs"
 > {
+  const always = config.forwardAlways.map(parsePortRange);
   const proxied = config.forwardProxyProtocol.map(parsePortRange);
   return {
+    always,
     forwardAddresses: [...new Set(config.forwardAddress.map(canonicalIp))],
     forwardUdp: config.forwardUdp,
     forwardUnix: config.forwardUnix,

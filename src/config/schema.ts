@@ -69,7 +69,7 @@ export const configSchema = v.strictObject({
   scanIntervalMs: option(
     integer(100, 60_000),
     1000,
-    "Milliseconds between two scans for listening ports.",
+    "Milliseconds between two scans for ports, for what the kernel does not report.",
   ),
   forwardAddress: option(
     listOrOne(isForwardAddress, FORWARD_ADDRESS_FORM),
@@ -90,6 +90,11 @@ export const configSchema = v.strictObject({
     portRanges,
     [],
     "Ports that are never forwarded.",
+  ),
+  forwardAlways: option(
+    portRanges,
+    [],
+    "Ports to forward also if no program listens on them, such as those of containers.",
   ),
   forwardUdp: option(
     boolean(),

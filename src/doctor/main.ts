@@ -10,12 +10,14 @@ import { examine, type Finding } from "./check.ts";
 import { imageChecks } from "./image.ts";
 import { kernelChecks } from "./kernel.ts";
 import { machineChecks } from "./machine.ts";
+import { portChecks } from "./ports.ts";
 import { vsockChecks } from "./vsock.ts";
 
 const CHECKS = [
   ...machineChecks,
   ...kernelChecks,
   ...imageChecks,
+  ...portChecks,
   ...vsockChecks,
 ];
 

@@ -3,6 +3,7 @@
  * name, UDP ports. Code for unix sockets and UDP is loaded only if they are turned on.
  * @module
  */
+import type { PortRange } from "../util/port_ranges.ts";
 import { type PortRules, RuleSet } from "./rules.ts";
 import {
   type PortScanner,
@@ -16,6 +17,8 @@ import type { UnixSockets } from "./unix_sockets.ts";
 export interface FinderOptions extends Omit<ScannerOptions, "paths"> {
   /** The rules until the host sets others; all ports if not given. */
   readonly rules?: PortRules;
+  /** Ports that are forwarded to 127.0.0.1 also if no program listens on them. */
+  readonly always?: readonly PortRange[];
   /** Whether UDP ports are forwarded. */
   readonly forwardUdp?: boolean;
   /** `PATH=PORT` of each unix socket to forward. */
@@ -54,8 +57,9 @@ export class Finder {
 
   /** Looks once. */
   async find(): Promise<Found> {
-    const tcp = this.#rules.select(await this.#scanner.scan());
-    return { tcp: await this.#withUnix(tcp), udp: await this.#udp() };
+    const found = this.#withAlways(await this.#scanner.scan());
+    const tcp = await this.#withUnix(this.#rules.select(found));
+    return { tcp, udp: await this.#udp() };
   }
 
   /** Whether a program of the guest itself listens on a port of a forward address, by the last look. */
@@ -65,6 +69,22 @@ export class Finder {
   /** Closes the descriptors of the scanner; a later scan opens them again. */
   close(): void {
     this.#scanner.close();
+  }
+
+  /** Rules of the packet filter (containers) may answer on a port without a socket. */
+  #withAlways(found: Targets): Targets {
+    const { always = [] } = this.#options;
+    if (always.length === 0) return found;
+    const own = this.#options.ownPorts();
+    const all = new Map(found);
+    for (const { first, last } of always) {
+      for (let port = first; port <= last; port++) {
+        if (!all.has(port) && !own.includes(port)) {
+          all.set(port, ["127.0.0.1"]);
+        }
+      }
+    }
+    return all;
   }
 
   /** A unix socket has priority over a listener on the same port. */

@@ -61,6 +61,11 @@ export class PortTable {
       .map(([port, entry]) => ({ port, ...entry }));
   }
 
+  /** Whether the test is true for a port. */
+  some(test: (entry: Readonly<Entry>) => boolean): boolean {
+    return this.#entries.values().some(test);
+  }
+
   /** All ports in their order, for the status. */
   get ports(): ForwardedPort[] {
     return this.entries.map(({ port, targets, addresses, error }) => ({

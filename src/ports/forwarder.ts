@@ -16,6 +16,7 @@ import {
   PortTable,
 } from "./forwarded_ports.ts";
 import type {
+  PortCommand,
   PortsEffect,
   Protocol,
   WorkerCommand,
@@ -94,8 +95,15 @@ export class Forwarder {
 
   /** Whether a port of a forward address is bound, because the kernel does not steer its clients. */
   get holdsPorts(): boolean {
-    return this.#table.entries.some(({ addresses }) =>
+    return this.#table.some(({ addresses }) =>
       addresses.some((address) => !this.#steerings.has(address))
+    );
+  }
+
+  /** Whether each port is forwarded wherever it is to be. */
+  get isSettled(): boolean {
+    return !this.#table.some(({ addresses, error }) =>
+      addresses.length === 0 || error !== undefined
     );
   }
 
@@ -121,7 +129,7 @@ export class Forwarder {
       this.#table.remove(port);
       this.#post({ kind: "unforward", port });
     }
-    const { protocol } = this;
+    const commands: PortCommand[] = [];
     const { proxyProtocol } = this.#options;
     for (const [port, list] of targets) {
       const taken = addresses.filter((address) =>
@@ -138,13 +146,14 @@ export class Forwarder {
         continue;
       }
       for (const address of free) this.#steer(address);
-      this.#post({
-        ...{ kind: "forward", protocol, addresses: free, taken, port },
-        targets: list,
+      commands.push({
+        ...{ addresses: free, taken, port, targets: list },
         proxyProtocol: proxyProtocol?.(port) ?? false,
         maxConnections: this.#options.maxConnections ?? Infinity,
       });
     }
+    if (commands.length === 0) return;
+    this.#post({ kind: "forward", protocol: this.protocol, ports: commands });
   }
 
   /**
@@ -219,11 +228,10 @@ export class Forwarder {
   #onEvent(event: WorkerEvent): void {
     switch (event.kind) {
       case "forwarded":
-        return this.#table.forwarded(
-          event.port,
-          event.addresses,
-          event.failures,
-        );
+        for (const { port, addresses, failures } of event.ports) {
+          this.#table.forwarded(port, addresses, failures);
+        }
+        return;
       case "counted":
         this.#counted = event;
         return this.#onCounted.forEach((done) => done());

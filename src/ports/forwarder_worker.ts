@@ -9,6 +9,7 @@ import { Counter } from "./counts.ts";
 import type { Listen, ListenModule, RelayedConnection } from "./listen.ts";
 import type {
   ForwardCommand,
+  PortResult,
   Protocol,
   SteerCommand,
   WorkerCommand,
@@ -102,15 +103,21 @@ async function load(protocol: Protocol): Promise<Listen> {
   };
 }
 
-async function forward(command: ForwardCommand): Promise<void> {
-  const { port, protocol } = command;
+async function forward(
+  { protocol, ports: commands }: ForwardCommand,
+): Promise<void> {
   const listen = await load(protocol);
-  const known = ports.get(port) ??
-    new WorkerPort(port, listen, connections, totals);
-  ports.set(port, known);
-  const failures = await known.set(command);
-  const { addresses } = known;
-  scope.postMessage({ kind: "forwarded", port, addresses, failures });
+  const results: PortResult[] = [];
+  for (const command of commands) {
+    const { port } = command;
+    const known = ports.get(port) ??
+      new WorkerPort(port, listen, connections, totals);
+    ports.set(port, known);
+    const failures = await known.set(command);
+    results.push({ port, addresses: known.addresses, failures });
+  }
+  for (const listener of shared.values()) listener.flush();
+  scope.postMessage({ kind: "forwarded", ports: results });
 }
 
 function unforward(port: number): void {
@@ -133,6 +140,7 @@ function stop(): void {
     addresses.length > 0
   );
   const effect = { ports: listening.length, connections: open.size };
+  for (const listener of shared.values()) listener.end();
   for (const port of ports.keys()) unforward(port);
   stopping = () =>
     scope.postMessage({ kind: "stopped", effect, totals: totals.now });

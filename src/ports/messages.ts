@@ -9,9 +9,7 @@ import type { SteeredAddress } from "./steering.ts";
 export type Protocol = "tcp" | "udp";
 
 /** Listen on the port of these addresses and of no others, and use these targets from now on. */
-export interface ForwardCommand {
-  readonly kind: "forward";
-  readonly protocol: Protocol;
+export interface PortCommand {
   readonly addresses: readonly string[];
   /** The addresses on whose port a program of the guest listens itself. */
   readonly taken: readonly string[];
@@ -21,6 +19,13 @@ export interface ForwardCommand {
   readonly proxyProtocol: boolean;
   /** How many connections may be open at the same time. */
   readonly maxConnections: number;
+}
+
+/** Do this for each of these ports. */
+export interface ForwardCommand {
+  readonly kind: "forward";
+  readonly protocol: Protocol;
+  readonly ports: readonly PortCommand[];
 }
 
 /** Let the kernel steer the clients of an address; sent before the first port of the address. */
@@ -46,16 +51,18 @@ export interface ListenFailure {
   readonly reason: string;
 }
 
+/** What has come of a port. */
+export interface PortResult {
+  readonly port: number;
+  /** The addresses on which the worker listens. */
+  readonly addresses: readonly string[];
+  readonly failures: readonly ListenFailure[];
+}
+
 /** From the worker to the forwarder. */
 export type WorkerEvent =
-  | {
-    /** The answer to `forward`. */
-    readonly kind: "forwarded";
-    readonly port: number;
-    /** The addresses on which the worker listens. */
-    readonly addresses: readonly string[];
-    readonly failures: readonly ListenFailure[];
-  }
+  /** The answer to `forward`. */
+  | { readonly kind: "forwarded"; readonly ports: readonly PortResult[] }
   | {
     readonly kind: "counted";
     readonly ports: ReadonlyMap<number, Counts>;

@@ -29,6 +29,8 @@ export class SharedListener {
   readonly #steered: SteeredAddress;
   readonly #ports = new Map<number, ListenOptions>();
   readonly #set = new Uint8Array(PORT_SET_BYTES);
+  /** Whether the kernel knows the set. */
+  #isTold = true;
   #socket: Listening | undefined;
   #writer: MapWriter | undefined;
 
@@ -48,19 +50,34 @@ export class SharedListener {
       : SHARED_ADDRESS;
   }
 
-  /** Gets the clients of one port; throws if the kernel does not steer them. */
+  /** Gets the clients of one port from the next `flush` on; throws if that is impossible. */
   readonly listen: Listen = (options) => {
     const { port } = options;
+    this.#open();
     this.#ports.set(port, options);
-    try {
-      this.#open();
-      this.#steer(port, true);
-    } catch (error) {
-      this.#close(port);
-      throw error;
-    }
+    this.#mark(port, true);
     return { close: () => this.#close(port) };
   };
+
+  /** Tells the kernel which ports are steered: once for many ports. */
+  flush(): void {
+    if (this.#isTold) return;
+    this.#writer?.set(0, this.#set);
+    this.#isTold = true;
+  }
+
+  /** Ends all ports. */
+  end(): void {
+    this.#ports.clear();
+    this.#set.fill(0);
+    this.#isTold = false;
+    this.flush();
+    // The kernel removes a socket that is closed from its map.
+    this.#socket?.close();
+    this.#socket = undefined;
+    this.#writer?.[Symbol.dispose]();
+    this.#writer = undefined;
+  }
 
   #open(): void {
     if (this.#socket !== undefined) return;
@@ -72,21 +89,17 @@ export class SharedListener {
     writer.set(0, u64(BigInt(socket.fd)));
   }
 
-  #steer(port: number, steered: boolean): void {
+  #mark(port: number, steered: boolean): void {
     const bit = 1 << (port & 7);
     if (steered) this.#set[port >> 3] |= bit;
     else this.#set[port >> 3] &= ~bit;
-    this.#writer?.set(0, this.#set);
+    this.#isTold = false;
   }
 
   #close(port: number): void {
     if (!this.#ports.delete(port)) return;
-    this.#steer(port, false);
-    if (this.#ports.size > 0) return;
-    // The kernel removes a socket that is closed from its map.
-    this.#socket?.close();
-    this.#socket = undefined;
-    this.#writer?.[Symbol.dispose]();
-    this.#writer = undefined;
+    this.#mark(port, false);
+    if (this.#ports.size === 0) this.end();
+    else this.flush();
   }
 }

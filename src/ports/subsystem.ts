@@ -262,9 +262,7 @@ export class PortSubsystem {
     if (!this.#watch.isActive && this.#tcp.holdsPorts) return "polled";
     const isSettled = this.#watch.isActive &&
       this.#addresses.length === forwardAddresses.length &&
-      this.#tcp.ports.every(({ listening, error }) =>
-        listening && error === undefined
-      );
+      this.#tcp.isSettled;
     return isSettled ? "reported" : "guessed";
   }
 

@@ -6,7 +6,7 @@
 import { errorText } from "../util/errors.ts";
 import { Counter } from "./counts.ts";
 import type { Listen, Listening, RelayedConnection } from "./listen.ts";
-import type { ForwardCommand, ListenFailure } from "./messages.ts";
+import type { ListenFailure, PortCommand } from "./messages.ts";
 
 /** The connections of all ports. */
 export interface Connections {
@@ -46,7 +46,7 @@ export class WorkerPort {
    * Listens on these addresses and no others, for these targets. Resolves with the addresses on
    * which it could not listen.
    */
-  async set(command: ForwardCommand): Promise<ListenFailure[]> {
+  async set(command: PortCommand): Promise<ListenFailure[]> {
     this.#targets = command.targets;
     this.#proxyProtocol = command.proxyProtocol;
     this.#maxConnections = command.maxConnections;

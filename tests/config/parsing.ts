@@ -56,6 +56,7 @@ export const defaults = {
   forwardUdp: false,
   forwardUnix: [],
   forwardProxyProtocol: [],
+  forwardAlways: [],
   forwardMaxConnections: 1024,
   forwardPorts: true,
   lease: 600,

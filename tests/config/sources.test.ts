@@ -34,6 +34,7 @@ describe("precedence", () => {
       forwardUdp: true,
       forwardUnix: ["/run/app.sock=8000"],
       forwardProxyProtocol: ["8000"],
+      forwardAlways: ["9000"],
       forwardMaxConnections: 7,
       forwardPorts: false,
       lease: 86_400,
