@@ -27,6 +27,7 @@ export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDTIMEO = 21;
+export const SO_ATTACH_FILTER = 26;
 export const SO_ACCEPTCONN = 30;
 
 /** Options of a TCP socket, linux/tcp.h, tcp(7). */

@@ -37,6 +37,8 @@ const BPF_RB_NO_WAKEUP = 1n;
 
 /** Tells about changes between `start` and `pause`. */
 export class ListenEvents implements Disposable {
+  /** Every change is told. */
+  readonly isComplete = true;
   readonly #libc: Libc;
   readonly #onEvent: () => void;
   readonly #descriptors: number[] = [];

@@ -5,14 +5,17 @@
 import { errorText } from "../util/errors.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Runtime } from "../runtime/types.ts";
+import { CloseEvents } from "./close_events.ts";
 import { ListenEvents } from "./listen_events.ts";
 import type { PortLog } from "./log.ts";
 
 /** What the port subsystem needs of the reports. */
-export type ListenReports = Pick<
-  ListenEvents,
-  "start" | "pause" | typeof Symbol.dispose
->;
+export interface ListenReports extends Disposable {
+  /** Whether new sockets are reported, and not only those that are closed. */
+  readonly isComplete: boolean;
+  start(): boolean;
+  pause(): void;
+}
 
 /** Opens the reports; throws if the kernel has none. */
 export type OpenListenReports = (callbacks: {
@@ -40,9 +43,10 @@ export class ListenWatch {
     this.#options = options;
   }
 
-  /** Whether the kernel reports changes. */
-  get isActive(): boolean {
-    return this.#reports !== undefined;
+  /** What the kernel reports. */
+  get reports(): "changes" | "closes" | "nothing" {
+    if (this.#reports === undefined) return "nothing";
+    return this.#reports.isComplete ? "changes" : "closes";
   }
 
   /** Starts the reports. False if the kernel knows that nothing has changed since `pause`. */
@@ -65,16 +69,18 @@ export class ListenWatch {
   }
 
   #open(): void {
-    const { libc, runtime, onEvent } = this.#options;
-    const open = this.#options.open ??
-      ((callbacks) => new ListenEvents({ libc, runtime, ...callbacks }));
+    const { libc, runtime, onEvent, open } = this.#options;
+    const onError = (error: unknown) => this.#onFailed(error);
+    const options = { libc, runtime, onEvent, onError };
     try {
-      this.#reports = open({
-        onEvent,
-        onError: (error) => this.#onFailed(error),
-      });
+      this.#reports = open?.(options) ?? new ListenEvents(options);
     } catch (error) {
       this.#onFailed(error);
+      try {
+        this.#reports = new CloseEvents(options);
+      } catch (error) {
+        this.#onFailed(error);
+      }
     }
   }
 

@@ -14,10 +14,11 @@ const FOLLOW_MS = 20;
 /** Milliseconds between scans while the kernel reports changes: a report may be lost. */
 const SAFETY_MS = 30_000;
 /**
- * The shortest pause after a scan, and how much longer than the scan it is: scans take 5 % of a CPU at
- * most. The kernel also reports the sockets of other network namespaces (containers).
+ * The pause after a scan is 20 times as long as the scan, between these bounds: many reports in a row
+ * take 5 % of a CPU. The kernel also reports the sockets of other network namespaces (containers).
  */
 const PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 100;
 const PAUSE_FACTOR = 20;
 /** The interval after a change, and the longest one, as factors of the configured one. */
 const FAST = 1 / 4;
@@ -84,7 +85,8 @@ export class ScanTimer {
   /** A scan has ended. */
   ended({ tookMs, changed, next }: ScanResult): void {
     const now = performance.now();
-    this.#notBefore = now + Math.max(PAUSE_MS, tookMs * PAUSE_FACTOR);
+    const pauseMs = Math.max(PAUSE_MS, tookMs * PAUSE_FACTOR);
+    this.#notBefore = now + Math.min(pauseMs, LONGEST_PAUSE_MS);
     this.#waitMs = changed
       ? this.#intervalMs * FAST
       : Math.min(this.#waitMs * 2, this.#intervalMs * SLOW);

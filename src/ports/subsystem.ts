@@ -259,8 +259,9 @@ export class PortSubsystem {
     const { forwardUdp, forwardUnix = [], forwardAddresses } = this.#options;
     if (forwardUdp || forwardUnix.length > 0) return "polled";
     // A listener on a port must go soon after the port of the workload.
-    if (!this.#watch.isActive && this.#tcp.holdsPorts) return "polled";
-    const isSettled = this.#watch.isActive &&
+    const { reports } = this.#watch;
+    if (reports === "nothing" && this.#tcp.holdsPorts) return "polled";
+    const isSettled = reports === "changes" &&
       this.#addresses.length === forwardAddresses.length &&
       this.#tcp.isSettled;
     return isSettled ? "reported" : "guessed";

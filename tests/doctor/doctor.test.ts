@@ -39,6 +39,8 @@ const NAMES = [
   "hooks",
   "hooks-socket",
   "forward-address",
+  "port-steering",
+  "port-reports",
   "vsock",
 ];
 
