@@ -88,7 +88,7 @@ export const configSchema = v.strictObject({
   scanIntervalMs: option(
     integer(100, 60_000),
     1000,
-    "Milliseconds between two scans for ports, for what the kernel does not report.",
+    "Milliseconds between two scans for ports that the kernel does not report.",
   ),
   forwardAddress: option(
     listOrOne(isForwardAddress, FORWARD_ADDRESS_FORM),
@@ -113,7 +113,7 @@ export const configSchema = v.strictObject({
   forwardAlways: option(
     portRanges,
     [],
-    "Ports to forward also if no program listens on them, such as those of containers.",
+    "Ports to forward even if no program listens on them (containers).",
   ),
   forwardUdp: option(
     boolean(),

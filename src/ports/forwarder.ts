@@ -29,7 +29,7 @@ import type { Targets } from "./scanner.ts";
 /** How long the worker may take to close everything, in milliseconds. */
 const STOP_LIMIT_MS = 200;
 /** How long the worker may take to count, in milliseconds. */
-const COUNT_LIMIT_MS = 200;
+const COUNT_LIMIT_MS = 1000;
 
 /** How to forward. */
 export interface ForwarderOptions {

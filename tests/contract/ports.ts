@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { LullClient, type PortEvent } from "../../src/client/mod.ts";
 import { FORWARD_ADDRESS, type Target, TestAgent } from "../support/agent.ts";
 import { temporary } from "../support/hooks.ts";
+import { silence } from "../support/silence.ts";
 import { until } from "../support/until.ts";
 import { refused } from "./refused.ts";
 
@@ -15,6 +16,9 @@ const SECOND = FORWARD_ADDRESS.replace(
   /^127\.(\d+)/,
   (_, n) => `127.${Number(n) + 100}`,
 );
+
+/** Milliseconds without a wakeup. */
+const SILENCE_MS = 1000;
 
 /** A server that sends back what it gets. */
 async function echo(on: net.ListenOptions): Promise<net.Server> {
@@ -174,6 +178,7 @@ export function ports(target: Target): void {
       });
       assert.equal((await agent.status()).state, "quiesced");
       assert.equal((await client.ports()).state, "stopped");
+      await silence(agent.pid, SILENCE_MS);
       await agent.health();
       await until(
         "the ports to be back",
@@ -335,6 +340,8 @@ export function ports(target: Target): void {
         assert.equal(await through(unixPort, "unix", host), undefined);
       }
       assert.equal(await datagram(udpPort, "udp"), undefined);
+      // The mapping of the client before had a timer.
+      await silence(agent.pid, SILENCE_MS);
       assert.equal((await agent.status()).state, "quiesced");
       await agent.health();
       await allForwarded();

@@ -144,10 +144,12 @@ export function trafficSuite(fleet: Fleet): void {
     });
     assert.deepEqual(await set.json(), { rules, applied: true });
     assert.equal(await page(source), "page\n");
-    const before = await listed(source);
+    const before = await until("the bytes to be counted", async () => {
+      const now = await listed(source);
+      return now.bytesOut >= "page\n".length ? now : undefined;
+    }, LIMIT);
     assert.deepEqual(before.rules, rules);
     assert.deepEqual(before.server, { pid: Number(server), name: "httpd" });
-    assert.ok(before.bytesOut >= "page\n".length);
     assert.deepEqual(await listeners(source), ["127.0.0.1", SHARED_ADDRESS]);
     const agent = await agentPid(source);
 
