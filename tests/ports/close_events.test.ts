@@ -22,7 +22,7 @@ describe("the kernel's reports of closed listeners", () => {
     rig.ports = rig.make({
       steer: false,
       // The scans are far apart: only a report leads to one.
-      scanIntervalMs: 8000,
+      scanIntervalMs: 40_000,
       openReports: (callbacks) =>
         new CloseEvents({ libc, runtime, ...callbacks }),
     });
@@ -33,7 +33,7 @@ describe("the kernel's reports of closed listeners", () => {
     await rig.server.close();
     await until("the port to be released", () => refused(port));
     const ms = performance.now() - start;
-    assert.ok(ms < 1000, `${ms} ms`);
+    assert.ok(ms < 5000, `${ms} ms`);
   });
 
   it("do not wake this process for connections, nor while they pause", async () => {

@@ -4,11 +4,11 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readlinkSync } from "node:fs";
 import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Forwarder } from "../../../src/ports/forwarder.ts";
 import { loadRuntime } from "../../../src/runtime/mod.ts";
+import { descriptorsOf } from "../descriptors.ts";
 import { realLibc } from "../libc.ts";
 import { until } from "../until.ts";
 import { ip } from "./ip.ts";
@@ -57,9 +57,8 @@ reader.write("stream");
 await once(reader, "data");
 reader.pause();
 await until("its connection", async () => await open() === 1);
-/** The runtime opens some of its own now and then. */
-const SLACK = 4;
-const descriptors = () => readdirSync("/proc/self/fd").length - SLACK;
+/** The sockets of this process. */
+const descriptors = () => descriptorsOf((path) => path.startsWith("socket:"));
 const before = descriptors();
 
 peer.stdin.write(JSON.stringify({ address: ADDRESS, port, count: COUNT }));
@@ -77,19 +76,7 @@ await until(
 const tookMs = performance.now() - start;
 // Longer than the limit of a client that has vanished.
 await sleep(Math.max(0, 32_000 - tookMs));
-await until("no descriptor", () => descriptors() <= before).catch(() =>
-  console.error(
-    before,
-    descriptors(),
-    readdirSync("/proc/self/fd").map((f) => {
-      try {
-        return readlinkSync("/proc/self/fd/" + f);
-      } catch {
-        return "";
-      }
-    }).join(" "),
-  )
-);
+await until("no socket", () => descriptors() <= before);
 const left = await open();
 reader.destroy();
 await forwarder.stop();
