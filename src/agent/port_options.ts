@@ -4,7 +4,7 @@
  */
 import type { Config } from "../config/mod.ts";
 import { canonicalIp } from "../linux/ip.ts";
-import type { PortSubsystemOptions } from "../ports/subsystem.ts";
+import type { PortSubsystemOptions } from "../ports/subsystem_options.ts";
 import { contains, parsePortRange } from "../util/port_ranges.ts";
 
 /** Makes the options of the port subsystem that follow from the configuration. */

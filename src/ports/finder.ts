@@ -104,3 +104,10 @@ export class Finder {
     return this.#rules.select(findUdpServers(this.#options, this.#rules));
   }
 }
+
+/** Whether two scans have found the same. */
+export function isSame(a: Found | undefined, b: Found | undefined): boolean {
+  const text = (found?: Found) =>
+    found && JSON.stringify([[...found.tcp], [...found.udp]]);
+  return text(a) === text(b);
+}

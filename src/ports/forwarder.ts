@@ -5,13 +5,12 @@
  */
 import { endEarly } from "../util/within.ts";
 import { errorText } from "../util/errors.ts";
-import { type Libc, requireSymbol } from "../linux/libc.ts";
+import { requireSymbol } from "../linux/libc.ts";
 import { resetOnClose } from "../linux/socket_option.ts";
-import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
+import type { RuntimeWorker } from "../runtime/types.ts";
 import { type Counts, NO_COUNTS, sumOf } from "./counts.ts";
 import {
   type ForwardedPort,
-  type PortChange,
   type PortEntry,
   PortTable,
 } from "./forwarded_ports.ts";
@@ -22,7 +21,7 @@ import type {
   WorkerCommand,
   WorkerEvent,
 } from "./messages.ts";
-import type { PortLog } from "./log.ts";
+import type { ForwarderOptions } from "./forwarder_options.ts";
 import { Steerings } from "./steerings.ts";
 import type { Targets } from "./scanner.ts";
 
@@ -30,31 +29,6 @@ import type { Targets } from "./scanner.ts";
 const STOP_LIMIT_MS = 200;
 /** How long the worker may take to count, in milliseconds. */
 const COUNT_LIMIT_MS = 1000;
-
-/** How to forward. */
-export interface ForwarderOptions {
-  /** The addresses to forward from. */
-  readonly forwardAddresses: readonly string[];
-  /** TCP if not given. */
-  readonly protocol?: Protocol;
-  /** Whether the targets of a port expect the PROXY protocol; none does if not given. */
-  readonly proxyProtocol?: (port: number) => boolean;
-  /** How many connections each port may have; no limit if not given. */
-  readonly maxConnections?: number;
-  /** The module forwarder_worker.ts, at the place where the build has put it. */
-  readonly workerUrl: URL;
-  readonly runtime: Pick<Runtime, "startWorker">;
-  readonly libc: Libc;
-  readonly log: PortLog;
-  /** Milliseconds, 200 by default, that the worker may take to close everything. */
-  readonly stopLimitMs?: number;
-  /** False to listen on each port, as on a kernel that cannot steer clients to one socket. */
-  readonly steer?: boolean;
-  /** Called for each port that is forwarded from now on, or no longer. */
-  readonly onChange?: (change: PortChange) => void;
-  /** Called when the worker has died, and no port is forwarded any more. */
-  readonly onDeath?: () => void;
-}
 
 /** The counts of a forwarder. */
 export interface PortCounts {

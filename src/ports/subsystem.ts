@@ -4,51 +4,25 @@
  * @module
  */
 import { errorText } from "../util/errors.ts";
-import type { DeferredQueue } from "../util/deferred_queue.ts";
-import type { Runtime } from "../runtime/types.ts";
-import type { ForwardedPort, PortChange } from "./forwarded_ports.ts";
+import type { PortChange } from "./forwarded_ports.ts";
 import { type Counts, sumOf } from "./counts.ts";
-import { Finder, type FinderOptions, type Found } from "./finder.ts";
-import { Forwarder, type ForwarderOptions } from "./forwarder.ts";
+import { Finder, type Found, isSame } from "./finder.ts";
+import { Forwarder } from "./forwarder.ts";
 import { onInterface } from "./interfaces.ts";
-import { ListenWatch, type ListenWatchOptions } from "./listen_watch.ts";
+import { ListenWatch } from "./listen_watch.ts";
 import { ScanErrors } from "./log.ts";
 import type { PortsEffect } from "./messages.ts";
 import type { PortRules } from "./rules.ts";
 import { type ScanResult, ScanTimer } from "./scan_timer.ts";
+import type { PortStatus, PortSubsystemOptions } from "./subsystem_options.ts";
 
 /**
  * Milliseconds from a recovery to the ports that were forwarded before it: the reply is sent first.
  */
 const RESUME_MS = 5;
 
-/**
- * How to find and forward ports. Nothing is forwarded while no interface has a forward address.
- */
-export interface PortSubsystemOptions
-  extends
-    Omit<ForwarderOptions, "protocol" | "onChange" | "onDeath" | "runtime">,
-    Omit<FinderOptions, "libc"> {
-  /** From one scan to the next if the kernel does not report changes, in milliseconds. */
-  readonly scanIntervalMs: number;
-  /** Defers the first scan, so that the caller of a recovery does not wait for it. */
-  readonly queue: Pick<DeferredQueue, "defer">;
-  /** Whether an interface has the address; replaces the question to the kernel. */
-  readonly hasAddress?: (address: string) => boolean;
-  readonly runtime: Pick<Runtime, "startWorker" | "watchDescriptor">;
-  /** Replaces the kernel's reports of sockets that listen. */
-  readonly openReports?: ListenWatchOptions["open"];
-}
-
 /** What is found while no interface has a forward address. */
 const NOTHING = { tcp: new Map(), udp: new Map() } as const;
-
-/** The state of the subsystem. */
-export interface PortStatus {
-  /** `resting`: started, but no interface has a forward address. */
-  readonly state: "running" | "stopped" | "resting";
-  readonly ports: readonly ForwardedPort[];
-}
 
 /** Scans and forwards between `start` and `stop`; both may be called many times. */
 export class PortSubsystem {
@@ -298,11 +272,4 @@ export class PortSubsystem {
         } now`,
     );
   }
-}
-
-/** Whether two scans have found the same. */
-function isSame(a: Found | undefined, b: Found | undefined): boolean {
-  const text = (found?: Found) =>
-    found && JSON.stringify([[...found.tcp], [...found.udp]]);
-  return text(a) === text(b);
 }

@@ -3,10 +3,8 @@
  * @module
  */
 import { Scanner } from "../../src/ports/scanner.ts";
-import {
-  PortSubsystem,
-  type PortSubsystemOptions,
-} from "../../src/ports/subsystem.ts";
+import { PortSubsystem } from "../../src/ports/subsystem.ts";
+import type { PortSubsystemOptions } from "../../src/ports/subsystem_options.ts";
 import { deferred } from "../support/deferred.ts";
 import { until } from "../support/until.ts";
 import {
