@@ -5,10 +5,11 @@
  */
 import type { Operation } from "../lifecycle/operation.ts";
 import type { Recovery, StepReport } from "../lifecycle/reports.ts";
-import type { Counts } from "../ports/counts.ts";
 import { type ProblemKind, PROBLEMS } from "../util/problem.ts";
 import { VERSION } from "../version.ts";
+import { type Forwarding, forwardingFamilies } from "./forwarding_metrics.ts";
 import { Histograms } from "./histograms.ts";
+import { family } from "./metric_family.ts";
 
 /** The content type of OpenMetrics 1.0. */
 export const OPEN_METRICS =
@@ -22,7 +23,7 @@ export interface Gauges {
   /** The name of the runtime. */
   readonly runtime: string;
   /** Undefined if the agent forwards no ports. */
-  readonly forwarding?: { readonly ports: number; readonly counts: Counts };
+  readonly forwarding?: Forwarding;
 }
 
 /** An operation that has ended and is not in the histograms yet. */
@@ -197,50 +198,4 @@ export class Metrics {
       );
     }
   }
-}
-
-/** All ports together: a label for each port would grow without end. */
-function forwardingFamilies(
-  { ports, counts }: NonNullable<Gauges["forwarding"]>,
-): string[] {
-  const { connections, open, bytesIn, bytesOut } = counts;
-  return [
-    ...family("lull_forwarded_ports", "gauge", "Ports that are forwarded.", [
-      ["", ports],
-    ]),
-    ...family(
-      "lull_forwarded_connections",
-      "counter",
-      "Connections to forwarded ports, and clients of UDP ports.",
-      [["_total", connections]],
-    ),
-    ...family(
-      "lull_forwarded_open_connections",
-      "gauge",
-      "Those that are open now.",
-      [["", open]],
-    ),
-    ...family(
-      "lull_forwarded_bytes",
-      "counter",
-      "Bytes of forwarded ports: in from clients, out to clients.",
-      [
-        ['_total{direction="in"}', bytesIn],
-        ['_total{direction="out"}', bytesOut],
-      ],
-    ),
-  ];
-}
-
-function family(
-  name: string,
-  type: "counter" | "gauge" | "histogram" | "info",
-  help: string,
-  samples: readonly (readonly (string | number)[])[],
-): string[] {
-  return [
-    `# TYPE ${name} ${type}`,
-    `# HELP ${name} ${help}`,
-    ...samples.map(([suffix, value]) => `${name}${suffix} ${value}`),
-  ];
 }

@@ -7,11 +7,8 @@ import { fileURLToPath } from "node:url";
 import { writeFileSync } from "node:fs";
 import { componentsOf } from "../http/routes/json_schema.ts";
 import { SHARED } from "../http/routes/openapi_replies.ts";
-import {
-  PortRulesBody,
-  PrepareBody,
-  RecoverBody,
-} from "../http/routes/schemas.ts";
+import { PortRulesBody } from "../http/routes/port_schemas.ts";
+import { PrepareBody, RecoverBody } from "../http/routes/schemas.ts";
 import { TraceReport } from "../lifecycle/reports.ts";
 
 /** The file that has the types. */

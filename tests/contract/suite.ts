@@ -9,6 +9,7 @@ import { diskWrites } from "./disk_writes.ts";
 import { events } from "./events.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
+import { forwardingWays } from "./forwarding_ways.ts";
 import { identity } from "./identity.ts";
 import { input } from "./input.ts";
 import { kinds } from "./kinds.ts";
@@ -39,6 +40,7 @@ export function contract(target: Target): void {
   events(target);
   forwarding(target);
   ports(target);
+  forwardingWays(target);
   workingSet(target);
   diskWrites(target);
   faults(target);

@@ -7,8 +7,9 @@ import { test } from "node:test";
 import type * as v from "valibot";
 import type * as client from "../../src/client/mod.ts";
 import type * as documents from "../../src/http/routes/documents.ts";
+import type * as portDocuments from "../../src/http/routes/port_documents.ts";
+import type { PortRulesBody } from "../../src/http/routes/port_schemas.ts";
 import type {
-  PortRulesBody,
   PrepareBody,
   RecoverBody,
 } from "../../src/http/routes/schemas.ts";
@@ -55,11 +56,11 @@ test("the type check finds the types equal to those of the schemas", () => {
     true satisfies Same<client.RecoveryReport, reports.Recovery>,
     true satisfies Same<client.StateEvent, documents.StateEventDocument>,
     true satisfies Same<client.Problem, documents.ProblemDocument>,
-    true satisfies Same<client.PortList, documents.PortListDocument>,
-    true satisfies Same<client.PortEvent, documents.PortEventDocument>,
+    true satisfies Same<client.PortList, portDocuments.PortListDocument>,
+    true satisfies Same<client.PortEvent, portDocuments.PortEventDocument>,
     true satisfies Same<
       client.PortRulesReply,
-      documents.PortRulesReplyDocument
+      portDocuments.PortRulesReplyDocument
     >,
     true satisfies Same<
       client.PortRulesOptions,

@@ -5,7 +5,8 @@
 import type { Context } from "hono";
 import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
 import type { PortSubsystem } from "../../ports/subsystem.ts";
-import type { PortEventDocument, StateEventDocument } from "./documents.ts";
+import type { StateEventDocument } from "./documents.ts";
+import type { PortEventDocument } from "./port_documents.ts";
 
 /** Milliseconds after which a client is to connect again: in a guest that runs, and otherwise. */
 const RETRY_MS = { running: 100, otherwise: 2000 } as const;

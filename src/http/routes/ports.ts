@@ -6,10 +6,13 @@ import type { Context } from "hono";
 import type { Bindings } from "../../connections/exchange.ts";
 import { listPorts } from "../../ports/port_list.ts";
 import type { Agent } from "../context.ts";
-import type { PortListDocument, PortRulesReplyDocument } from "./documents.ts";
+import type {
+  PortListDocument,
+  PortRulesReplyDocument,
+} from "./port_documents.ts";
 import { readBody } from "./input.ts";
 import { ProblemError } from "./problem.ts";
-import { PortRulesBody } from "./schemas.ts";
+import { PortRulesBody } from "./port_schemas.ts";
 
 /** Replies with the ports that are forwarded, and everything about each; changes nothing. */
 export async function ports(

@@ -12,11 +12,11 @@ import {
   CALL_HEADERS,
   HostTimeHeader,
   NoQuery,
-  PortRulesBody,
   PrepareBody,
   PrepareQuery,
   RecoverBody,
 } from "./schemas.ts";
+import { PortRulesBody } from "./port_schemas.ts";
 import { status } from "./status.ts";
 
 const JSON_TYPE = "application/json";
