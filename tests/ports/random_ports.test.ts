@@ -1,5 +1,5 @@
 /**
- * 1,000 ports open and close at random. LULL_TEST_RANDOM_SECONDS makes it longer than 10 s.
+ * 1,000 ports open and close at random. RANDOM_PORTS_SECONDS makes it longer than 10 s.
  */
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -10,7 +10,7 @@ const SCRIPT = new URL(
   "../support/namespace/random_ports.ts",
   import.meta.url,
 );
-const SECONDS = Number(process.env.LULL_TEST_RANDOM_SECONDS ?? 10);
+const SECONDS = Number(process.env.RANDOM_PORTS_SECONDS ?? 10);
 
 interface Result {
   readonly changes: number;
