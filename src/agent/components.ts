@@ -23,6 +23,7 @@ import { IdleCollector } from "../memory/idle_collector.ts";
 import { WorkingSet } from "../memory/working_set.ts";
 import { PortSubsystem } from "../ports/subsystem.ts";
 import type { Runtime } from "../runtime/types.ts";
+import { portOptions } from "./port_options.ts";
 import { GenerationFile } from "../steps/generation.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 
@@ -94,8 +95,7 @@ export function createComponents(options: ComponentsOptions) {
     ports: config.forwardPorts
       ? new PortSubsystem({
         ...{ queue, ownPorts, runtime, libc, log: logOf("ports") },
-        scanIntervalMs: config.scanIntervalMs,
-        forwardAddress: config.forwardAddress,
+        ...portOptions(config),
         workerUrl: options.forwarderUrl,
       })
       : undefined,

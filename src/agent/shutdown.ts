@@ -51,6 +51,7 @@ async function close(
 ): Promise<void> {
   queue.flush();
   await ports?.stop().catch(failed("the forwarder did not stop"));
+  ports?.dispose();
   try {
     closeDialects?.();
     hooksSocket?.close();

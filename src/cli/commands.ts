@@ -9,6 +9,7 @@ import { ConfigError, refuseValue } from "../config/error.ts";
 import { errorText, since } from "../util/errors.ts";
 import { conformance } from "./conformance.ts";
 import type { CommandContext } from "./context.ts";
+import { ports } from "./ports.ts";
 import { samplesOf } from "./samples.ts";
 import { stepTable, table } from "./table.ts";
 import { wait, watch } from "./watch.ts";
@@ -24,6 +25,7 @@ export const COMMANDS: Readonly<Record<CallCommandName, Run>> = {
   status,
   watch,
   wait,
+  ports,
   metrics,
   conformance,
 };

@@ -111,6 +111,18 @@ export const callCommands = {
       ...callFlags,
     },
   },
+  ports: {
+    description: "Print the forwarded ports, or first set the rules for them.",
+    configured: false,
+    flags: {
+      include: {
+        value: "LIST",
+        description: "Ports that may be forwarded, like 3000,8000-8999.",
+      },
+      exclude: { value: "LIST", description: "Ports that are not forwarded." },
+      ...callFlags,
+    },
+  },
   metrics: {
     description: "Print the metrics.",
     configured: false,

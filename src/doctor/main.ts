@@ -12,12 +12,14 @@ import { imageChecks } from "./image.ts";
 import { kernelChecks } from "./kernel.ts";
 import { machineChecks } from "./machine.ts";
 import { mailboxChecks } from "./mailbox.ts";
+import { portChecks } from "./ports.ts";
 import { vsockChecks } from "./vsock.ts";
 
 const CHECKS = [
   ...machineChecks,
   ...kernelChecks,
   ...imageChecks,
+  ...portChecks,
   ...vsockChecks,
   ...mailboxChecks,
   ...guestAgentPortChecks,

@@ -19,7 +19,16 @@ export interface Agent {
   readonly lifecycle: Lifecycle;
   readonly runtime: Pick<Runtime, "name" | "version">;
   readonly tracker: Pick<ConnectionTracker, "keepAlive">;
-  readonly ports?: Pick<PortSubsystem, "status">;
+  readonly ports?: Pick<
+    PortSubsystem,
+    | "addresses"
+    | "counts"
+    | "forwarders"
+    | "rules"
+    | "setRules"
+    | "status"
+    | "watch"
+  >;
   readonly metrics: Metrics;
   /** The changes that a killed agent left, and that this one undid at its start. */
   readonly repaired: readonly Repaired[];

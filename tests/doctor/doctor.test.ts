@@ -40,6 +40,8 @@ const NAMES = [
   "hooks",
   "hooks-socket",
   "forward-address",
+  "port-steering",
+  "port-reports",
   "vsock",
   "mailbox",
   "guest-agent-port",
