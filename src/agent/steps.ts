@@ -108,6 +108,8 @@ export function createSteps(components: Components): Parts {
       libc,
       toleranceMs: config.clockToleranceMs,
       hostClock: () => components.hostClocks.last,
+      defer: (action) => queue.defer(action),
+      onError: components.onError,
     }),
     network: networkRepair(libc),
     renew: renewRepair({

@@ -43,8 +43,12 @@ const SYMBOLS = {
   epoll_wait: { args: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { args: ["u32", "i32"], result: "i32" },
   eventfd_write: { args: ["i32", "usize"], result: "i32" },
+  // fcntl(2): the commands that Lull uses have an int as their third argument
+  fcntl: { args: ["i32", "i32", "i32"], result: "i32" },
   // read(2), which needs no exception for EAGAIN
   read: { args: ["i32", "buffer", "usize"], result: "i32" },
+  // write(2), which says how much was written: Deno's writeSync tries again by itself
+  write: { args: ["i32", "buffer", "usize"], result: "i32" },
   // clocks: clock_gettime(2); the struct is two 64-bit numbers
   clock_gettime: { args: ["i32", "buffer"], result: "i32" },
   clock_settime: { args: ["i32", "buffer"], result: "i32" },

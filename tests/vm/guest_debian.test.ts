@@ -3,6 +3,7 @@ import { describe } from "node:test";
 import type { ProblemDocument } from "../../src/http/routes/documents.ts";
 import { until } from "../support/until.ts";
 import {
+  configure,
   health,
   LIMIT,
   prepare,
@@ -202,5 +203,47 @@ describe("a Debian guest with systemd and databases", () => {
     await health(machine);
     await assertRecovered(machine, generation + 1);
     await fleet.kill(machine);
+  });
+
+  fleet.test("all cgroups freeze but those of the agent and of systemd's daemons", async () => {
+    const machine = await booted(fleet);
+    await configure(machine, {
+      workloadCgroup: ["all"],
+      // It runs what the test asks for.
+      workloadExcept: ["system.slice/helper.service"],
+      ...{ forwardPorts: false, dropCaches: "off", zeroMemoryMib: 0 },
+    });
+    const { generation } = await health(machine);
+    const { steps } = await prepareSettled(machine);
+    const { effect } = stepOf(steps, "workload");
+    say(`frozen: ${JSON.stringify(effect)}`);
+    const frozen = [
+      ...["work.slice", "user.slice", "system.slice/system-postgresql.slice"],
+      "system.slice/systemd-logind.service",
+    ];
+    const running = [
+      ...["init.scope", "system.slice", "system.slice/lull.service"],
+      ...["dbus", "systemd-journald", "systemd-networkd", "helper"].map(
+        (name) => `system.slice/${name}.service`,
+      ),
+    ];
+    const states = await machine.sh(
+      `cd /sys/fs/cgroup; for name in ${[...frozen, ...running].join(" ")}; ` +
+        "do echo $name $(sed -n 's/^frozen //p' $name/cgroup.events); done",
+    );
+    assert.deepEqual(states.trim().split("\n"), [
+      ...frozen.map((name) => `${name} 1`),
+      ...running.map((name) => `${name} 0`),
+    ]);
+    const before = (await counts(machine)).length;
+    const { steps: undone } = await recover(machine, { outcome: "resumed" });
+    assert.equal(stepOf(undone, "workload").status, "done");
+    assert.equal((await health(machine)).generation, generation + 1);
+    await until(
+      "counts",
+      async () => (await counts(machine)).length > before + 3,
+      LIMIT,
+    );
+    await assertUnitsUp(machine);
   });
 });

@@ -28,6 +28,7 @@ const MOST = 3;
 const LONGEST = [
   ...["guest_debian", "lifecycle_deno", "lifecycle_bun", "workload", "kinds"],
   ...["vsock_deno", "workload_deno", "guest_arm64_16k", "guest_musl", "disk"],
+  ...["libvirt", "qemu_ga"],
 ];
 
 /** Lines that are told again with a failure. */
