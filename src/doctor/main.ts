@@ -11,6 +11,7 @@ import { guestAgentPortChecks } from "./guest_agent_port.ts";
 import { imageChecks } from "./image.ts";
 import { kernelChecks } from "./kernel.ts";
 import { machineChecks } from "./machine.ts";
+import { mailboxChecks } from "./mailbox.ts";
 import { vsockChecks } from "./vsock.ts";
 
 const CHECKS = [
@@ -18,6 +19,7 @@ const CHECKS = [
   ...kernelChecks,
   ...imageChecks,
   ...vsockChecks,
+  ...mailboxChecks,
   ...guestAgentPortChecks,
 ];
 
