@@ -17,6 +17,8 @@ const SWITCHED_ON = [
   ...["lifecycle/trace.ts", "memory/published_set.ts"],
   ...["dialects/", "agent/dialects.ts", "memory/collapse.ts"],
   ...["steps/workload_tree.ts", "linux/cgroup_tree.ts"],
+  ...["identity/renewer.ts", "identity/guest.ts", "identity/credentials.ts"],
+  ...["identity/traces.ts", "linux/mount.ts", "linux/receive_buffers.ts"],
 ];
 
 const preload = fileURLToPath(
