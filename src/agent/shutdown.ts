@@ -46,7 +46,7 @@ export function shutDownOnSignal(
 
 /** Closes what is still open. If a part of this fails, the process ends nevertheless. */
 async function close(
-  { queue, ports, listeners }: Components,
+  { queue, ports, listeners, ready }: Components,
   { hooksSocket, closeDialects }: Omit<ShutdownOptions, "lifecycle">,
 ): Promise<void> {
   queue.flush();
@@ -55,6 +55,7 @@ async function close(
   try {
     closeDialects?.();
     hooksSocket?.close();
+    ready.close();
     listeners.stop();
   } catch (error) {
     failed("a server did not stop")(error);

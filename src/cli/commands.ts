@@ -151,6 +151,7 @@ function statusText(document: Status): string {
   const { state, settled, generation, version, runtime, operation, lease } =
     document;
   const { lastRecovery, owedThaws } = document;
+  const { ready } = document;
   const rows = [
     ["state", settled ? `${state}, settled` : state],
     ["generation", String(generation)],
@@ -164,6 +165,7 @@ function statusText(document: Status): string {
     const { outcome, trigger, ms } = lastRecovery;
     rows.push(["last recovery", `${outcome}, by ${trigger}, in ${ms} ms`]);
   }
+  if (ready !== undefined) rows.push(["ready", `${ready} programs wait`]);
   if (owedThaws !== undefined) rows.push(["owed thaws", owedThaws.join(", ")]);
   const steps = state === "running" ? undefined : operation?.steps;
   return [

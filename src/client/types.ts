@@ -131,6 +131,8 @@ export interface Status {
   readonly repaired?: readonly Repaired[];
   /** Hooks whose thaw failed. A program gets it when it registers again. */
   readonly owedThaws?: readonly string[];
+  /** Number of programs that have reached the point where the snapshot may be taken (lull ready). Not given if there is none. */
+  readonly ready?: number;
   /** Memory that a recovery needs, after the settle, with --publish-working-set. Only for callers outside of the guest that may prepare. */
   readonly workingSet?: {
     /** Bytes of a page. */
@@ -203,7 +205,7 @@ export interface Evidence {
   readonly restored: boolean;
   readonly paused: boolean;
   readonly sources: readonly {
-    readonly name: "vmgenid" | "rtc" | "ptp";
+    readonly name: "vmgenid" | "vmclock" | "rtc" | "ptp";
     readonly available: boolean;
     readonly reason?: string;
     readonly finding?: string;

@@ -104,7 +104,10 @@ export const callCommands = {
     description: "Wait until the guest has a state.",
     configured: false,
     flags: {
-      for: { value: "STATE", description: "running, quiesced or settled." },
+      for: {
+        value: "STATE",
+        description: "running, ready, quiesced or settled.",
+      },
       ...callFlags,
     },
   },

@@ -215,6 +215,11 @@ export const configSchema = v.strictObject({
     false,
     "Freeze filesystems even if the agent itself may need them.",
   ),
+  mailbox: option(
+    text(/^(\/[^\0]*|mmds)?$/, "an absolute path, mmds, or an empty value"),
+    "",
+    "File, device or metadata service whose content appears with a restore.",
+  ),
   clockToleranceMs: option(
     integer(0, 3_600_000),
     50,

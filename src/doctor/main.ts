@@ -11,6 +11,7 @@ import { guestAgentPortChecks } from "./guest_agent_port.ts";
 import { imageChecks } from "./image.ts";
 import { kernelChecks } from "./kernel.ts";
 import { machineChecks } from "./machine.ts";
+import { mailboxChecks } from "./mailbox.ts";
 import { portChecks } from "./ports.ts";
 import { vsockChecks } from "./vsock.ts";
 
@@ -20,6 +21,7 @@ const CHECKS = [
   ...imageChecks,
   ...portChecks,
   ...vsockChecks,
+  ...mailboxChecks,
   ...guestAgentPortChecks,
 ];
 

@@ -3,6 +3,7 @@
  * @module
  */
 import type { ConnectionTracker } from "../connections/tracker.ts";
+import type { ReadySocket } from "../hooks/ready_socket.ts";
 import type { OwedThaws } from "../hooks/owed_thaws.ts";
 import type { Repaired } from "../lifecycle/reports.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
@@ -33,6 +34,8 @@ export interface Agent {
   readonly repaired: readonly Repaired[];
   /** The thaws that are owed to hooks. */
   readonly owed?: Pick<OwedThaws, "names">;
+  /** The programs that have reached the point where the snapshot may be taken. */
+  readonly ready?: Pick<ReadySocket, "count">;
   /** Makes ids for requests. */
   readonly newId: () => string;
   readonly log: Log;

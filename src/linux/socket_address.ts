@@ -6,9 +6,6 @@ import type { Peer } from "../runtime/types.ts";
 import { formatIp, parseIp } from "./ip.ts";
 import { AF_INET, AF_INET6, AF_UNIX, AF_VSOCK } from "./socket_constants.ts";
 
-/** The bytes of a path in a `sockaddr_un`, with the 0 after it. */
-const UNIX_PATH_BYTES = 108;
-
 /** The bytes of the largest address that the kernel gives (sockaddr_storage). */
 export const SOCKET_ADDRESS_BYTES = 128;
 
@@ -84,16 +81,22 @@ export function socketAddress(
   return { family, bytes };
 }
 
-/** Makes the `sockaddr_un` of a path; undefined if the path is too long (unix(7)). */
-export function unixAddress(
-  path: string,
-): { readonly family: number; readonly bytes: Uint8Array } | undefined {
-  const name = new TextEncoder().encode(path);
-  if (name.length >= UNIX_PATH_BYTES) return undefined;
-  const bytes = new Uint8Array(2 + name.length + 1);
-  bytes.set([AF_UNIX & 255, AF_UNIX >> 8]);
-  bytes.set(name, 2);
-  return { family: AF_UNIX, bytes };
+/** The bytes of `sun_path`, unix(7). */
+export const UNIX_PATH_BYTES = 108;
+
+/**
+ * Makes the `sockaddr_un` of an absolute path, which ends with a zero byte, or of `@` and an abstract
+ * name, which begins with one. Undefined for any other name, and for one that is too long.
+ */
+export function unixAddress(name: string): Uint8Array | undefined {
+  const path = new TextEncoder().encode(
+    name.startsWith("@") ? `\0${name.slice(1)}` : `${name}\0`,
+  );
+  if (!/^[/@]./.test(name) || path.length > UNIX_PATH_BYTES) return undefined;
+  const address = new Uint8Array(2 + path.length);
+  address[0] = AF_UNIX;
+  address.set(path, 2);
+  return address;
 }
 
 export function readFamily(bytes: Uint8Array): number {

@@ -13,6 +13,7 @@ import { temporary } from "../support/hooks.ts";
 const SWITCHED_ON = [
   ...["release/", "cli/", "client/", "doctor/", "install/"],
   ...["runtime/bun/vsock/", "http/routes/events.ts", "http/routes/openapi"],
+  ...["mailbox/", "agent/mailbox.ts", "steps/mailbox.ts"],
   ...["lifecycle/trace.ts", "memory/published_set.ts"],
   ...["dialects/", "agent/dialects.ts", "memory/collapse.ts"],
   ...["steps/workload_tree.ts", "linux/cgroup_tree.ts"],

@@ -88,6 +88,7 @@ export const defaults = {
   freezeAllMounts: true,
   snapshotKind: "full",
   publishWorkingSet: false,
+  mailbox: "",
   clockToleranceMs: 50,
   resetConnections: true,
   dropCaches: "pagecache",

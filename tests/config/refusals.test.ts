@@ -163,7 +163,7 @@ describe("what is unknown is an error", () => {
   test("a command, or a word after it", () => {
     assert.equal(
       refused(["bake"]),
-      'Cannot run "bake": expected a command (serve, install, doctor, prepare, recover, health, status, watch, wait, ports, metrics, conformance)',
+      'Cannot run "bake": expected a command (serve, install, doctor, ready, prepare, recover, health, status, watch, wait, ports, metrics, conformance)',
     );
     assert.match(refused(["toString"]), /^Cannot run "toString"/);
     assert.equal(

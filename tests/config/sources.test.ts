@@ -66,6 +66,7 @@ describe("precedence", () => {
       freezeAllMounts: false,
       snapshotKind: "diff",
       publishWorkingSet: true,
+      mailbox: "mmds",
       clockToleranceMs: 0,
       resetConnections: false,
       dropCaches: "all",

@@ -10,7 +10,11 @@ import {
   socketAddress,
   unixAddress,
 } from "../../../linux/socket_address.ts";
-import { IPPROTO_TCP, TCP_NODELAY } from "../../../linux/socket_constants.ts";
+import {
+  AF_UNIX,
+  IPPROTO_TCP,
+  TCP_NODELAY,
+} from "../../../linux/socket_constants.ts";
 import { resetOnClose, setSocketOption } from "../../../linux/socket_option.ts";
 import type { Counter } from "../../counts.ts";
 import type { RelayedConnection } from "../../listen.ts";
@@ -88,8 +92,8 @@ export class DenoRelay implements RelayedConnection {
     const path = unixPathOf(host);
     const address = path === undefined
       ? socketAddress(host, port)
-      : unixAddress(path);
-    if (address === undefined) return false;
+      : { family: AF_UNIX, bytes: unixAddress(path) };
+    if (address?.bytes === undefined) return false;
     const { family, bytes } = address;
     let target: Endpoint;
     try {
