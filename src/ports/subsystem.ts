@@ -195,7 +195,8 @@ export class PortSubsystem {
     clearTimeout(this.#resuming);
     await this.#resume(run);
     if (this.#run !== run) return;
-    this.#scans.ended({ tookMs: 0, changed: true, next: this.#next() });
+    // A fork that forwards nothing does not scan: a scan touches pages.
+    this.#scans.ended({ tookMs: 0, changed: false, next: this.#next() });
   }
 
   #begin(run: object): Promise<void> {
