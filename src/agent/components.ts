@@ -35,7 +35,7 @@ export interface ComponentsOptions {
   readonly forwarderUrl: URL;
   readonly freezerUrl: URL;
   /** The lifecycle, which is made from the components and exists once the agent listens. */
-  readonly lifecycle: () => Pick<Lifecycle, "state" | "recover">;
+  readonly lifecycle: () => Pick<Lifecycle, "state" | "recover" | "deferred">;
 }
 
 /** The components of the agent. */
@@ -109,6 +109,8 @@ export function createComponents(options: ComponentsOptions) {
       lifecycle().recover({ trigger: "evidence" })
         .catch(failed("the recovery failed"));
     },
+    /** Runs work of a repair that has to wait for its reply, before the next prepare. */
+    later: (work: () => Promise<void>) => lifecycle().deferred.later(work),
     /** Gets errors that occur after the end of their step. */
     onError: failed("a step failed after its end"),
   };

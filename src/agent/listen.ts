@@ -2,12 +2,13 @@
  * Opens the listeners of the agent. Each request goes through the connection tracker to the app.
  * @module
  */
-import { addressesOf } from "../http/listeners.ts";
+import { addressesOf, mayMove } from "../http/listen_addresses.ts";
 import type { createApp } from "../http/app.ts";
 import { logOf } from "../log/mod.ts";
 import { VERSION } from "../version.ts";
 import type { SelfCall } from "../warm_up/self_call.ts";
 import type { WarmUp } from "../warm_up/warm_up.ts";
+import type { ListenAddress } from "../runtime/types.ts";
 import { type Components, failed } from "./components.ts";
 
 /** What replies to requests, and what each request concerns. */
@@ -22,7 +23,7 @@ export async function listen(
   { config, listeners, tracker, idle, runtime }: Components,
   { app, warmUp, selfCall }: ListenOptions,
 ): Promise<void> {
-  await listeners.open(addressesOf(config), {
+  await listeners.open(await placesOf(config), {
     onError: failed("the server had an error"),
     onListenAgain: () => tracker.listen(),
     directory: config.runtimeDirectory,
@@ -40,6 +41,24 @@ export async function listen(
     }),
   });
   tracker.listen();
+}
+
+/** The addresses of the configuration; those that have moved with the machine's identity, there. */
+async function placesOf(
+  config: Components["config"],
+): Promise<readonly ListenAddress[]> {
+  const addresses = addressesOf(config);
+  if (!addresses.some(mayMove)) return addresses;
+  try {
+    const { movedAddresses } = await import("../network/moved_addresses.ts");
+    const moves = movedAddresses(config.runtimeDirectory);
+    return addresses.map((at) =>
+      "host" in at ? { ...at, host: moves.get(at.host) ?? at.host } : at
+    );
+  } catch (error) {
+    failed("the addresses that have moved cannot be read")(error);
+    return addresses;
+  }
 }
 
 /** Logs the addresses that the agent listens on, and those that the machine does not have yet. */

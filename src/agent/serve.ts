@@ -84,6 +84,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     workingSet: config.publishWorkingSet
       ? await workingSetOf(components)
       : undefined,
+    async replyWay(exchange) {
+      const { replyWay } = await import("../connections/reply_way.ts");
+      return replyWay(libc, () => components.tracker.list(), exchange);
+    },
     tokenNeeded: config.tokenFile !== "",
     healthMayRecover: () =>
       config.healthRecovers === "always" ||

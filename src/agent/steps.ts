@@ -28,7 +28,7 @@ import { generationRepair } from "../steps/generation.ts";
 import { hooksStep } from "../steps/hooks.ts";
 import { idleCollectorStep } from "../steps/idle_collector.ts";
 import { memoryStep } from "../steps/memory.ts";
-import { networkRepair } from "../steps/network.ts";
+import { finishNetwork, networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
 import { portsStep } from "../steps/ports.ts";
 import { zeroStep } from "../steps/zero.ts";
@@ -96,7 +96,16 @@ export function createSteps(components: Components): Parts {
       toleranceMs: config.clockToleranceMs,
       hostClock: () => components.hostClocks.last,
     }),
-    network: networkRepair(libc),
+    network: networkRepair({
+      ...networkOptions(components),
+      ...{ journal, listeners: components.listeners },
+      later: components.later,
+      onDone: (what, facts) => logOf("network").info(what, facts),
+      onError: failureLogger(
+        logOf("network"),
+        "the former address could not be removed",
+      ),
+    }),
     "reset-connections": reset.reset,
     generation: generationRepair(components.generationFile),
   };
@@ -104,9 +113,9 @@ export function createSteps(components: Components): Parts {
 
 /** Makes the functions that undo the changes of a killed agent, by kind of change. */
 export function createRepairers(
-  { config, registry, owed, runtime, freezerUrl }: Pick<
+  { config, registry, owed, runtime, freezerUrl, libc }: Pick<
     Components,
-    "config" | "registry" | "owed" | "runtime" | "freezerUrl"
+    "config" | "registry" | "owed" | "runtime" | "freezerUrl" | "libc"
   >,
 ): Record<string, Repairer> {
   const log = logOf("hooks");
@@ -126,8 +135,14 @@ export function createRepairers(
       ...{ owed, log },
     }),
     workload: thawWorkload(config.workloadLimitMs),
+    network: finishNetwork(networkOptions({ config, libc })),
     mounts: thawMounts(() => startFreezer({ runtime, freezerUrl })),
   };
+}
+
+function networkOptions({ config, libc }: Pick<Components, "config" | "libc">) {
+  const { forwardAddress, runtimeDirectory: directory } = config;
+  return { libc, forwardAddress, directory };
 }
 
 function startFreezer(

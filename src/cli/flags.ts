@@ -3,6 +3,7 @@
  * @module
  */
 import { ConfigError, refuseValue } from "../config/error.ts";
+import { isJsonObject } from "../util/json_input.ts";
 
 /** The flags of one command. */
 export class Flags {
@@ -49,17 +50,16 @@ export class Flags {
     refuseValue(`--${name}`, "a number of seconds above 0", text);
   }
 
-  /** A JSON object; undefined if the flag is not given. */
-  object(name: string): Record<string, unknown> | undefined {
+  /** A JSON object or a list of them; undefined if the flag is not given. */
+  objects(name: string): object | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     try {
       const value = JSON.parse(text);
-      if (value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-        return value;
-      }
+      const list = Array.isArray(value) ? value : [value];
+      if (list.length > 0 && list.every(isJsonObject)) return value;
     } catch { /* no JSON */ }
-    refuseValue(`--${name}`, "a JSON object", text);
+    refuseValue(`--${name}`, "a JSON object or a list of them", text);
   }
 
   /** The result of `make`; its TypeError says what is wrong with the flag. */

@@ -161,7 +161,7 @@ const REPAIRS = [
   // the wall clock is the host's
   { repair: "clock", limitMs: 5000, inDryRun: true },
   // addresses and names are this fork's
-  { repair: "network", limitMs: 5000 },
+  { repair: "network", limitMs: 15_000 },
   // no stale connection
   { repair: "reset-connections", limitMs: 5000, inDryRun: true },
   // programs can see the restore

@@ -52,6 +52,12 @@ const SYMBOLS = {
   // lseek(2), sethostname(2)
   lseek: { args: ["i32", "usize", "i32"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
+  // files that are mounted over those of /etc: mount(2), umount(2)
+  mount: {
+    args: ["buffer", "buffer", "buffer", "usize", "buffer"],
+    result: "i32",
+  },
+  umount2: { args: ["buffer", "i32"], result: "i32" },
   // directories that native threads open for syncfs(2): dirfd(3), closedir(3), strdup(3)
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },

@@ -6,7 +6,7 @@
 import * as v from "valibot";
 import { asText, fields } from "../../util/json_input.ts";
 import { KINDS } from "../../lifecycle/request.ts";
-import { NetworkIdentity } from "../../network/identity.ts";
+import { NetworkIdentities } from "../../network/identity.ts";
 import { ENTROPY_BYTES } from "../../steps/entropy.ts";
 
 /** The longest lease that a caller may ask for, in seconds: one day. */
@@ -173,5 +173,10 @@ export const RecoverBody = fields({
       "Reply with 503, to health checks too, until the random pool is new.",
     ),
   )),
-  network: v.optional(NetworkIdentity),
+  network: v.optional(v.pipe(
+    NetworkIdentities,
+    v.description(
+      "The addresses and names of this fork: of one interface, or a list for several.",
+    ),
+  )),
 });
