@@ -8,10 +8,12 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
 } from "node:fs";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { cacheDir, guestDir } from "./paths.ts";
 import { run } from "./run.ts";
@@ -23,6 +25,9 @@ const RELEASE = "bookworm";
 const PACKAGES = [
   ...["systemd-sysv", "udev", "dbus", "iproute2", "busybox-static"],
   ...["postgresql", "redis-server", "python3-minimal"],
+  // For the tests of the network identity. debootstrap does not find what polkitd needs.
+  ...["systemd-resolved", "network-manager", "isc-dhcp-client"],
+  "libpam-systemd",
 ];
 
 /** What a guest of a test does not need, and makes the image and the copies of it larger. */
@@ -41,7 +46,19 @@ const MASKED = [
   ...["e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer"],
 ];
 
-const base = join(cacheDir, "debian");
+/** Units of packages that only some tests start. */
+const DISABLED = [
+  ...["NetworkManager", "NetworkManager-wait-online", "systemd-resolved"],
+  ...["NetworkManager-dispatcher", "ModemManager"],
+];
+
+/** Another list of packages is another base: what was made from an older list is made anew. */
+const base = join(cacheDir, `debian-${fingerprintOf([RELEASE, ...PACKAGES])}`);
+
+function fingerprintOf(words: readonly string[]): string {
+  const hash = createHash("sha256").update(words.join(" "));
+  return hash.digest("hex").slice(0, 12);
+}
 
 /** Puts a Debian into the cache. Takes minutes, once. */
 export function ensureDebian(say: (line: string) => void): void {
@@ -64,9 +81,18 @@ export function ensureDebian(say: (line: string) => void): void {
       rmSync(join(tree, path), { recursive: true, force: true });
     }
     makeBench(tree);
+    removeStale();
     renameSync(tree, base);
   } finally {
     rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Removes the bases of other lists. */
+function removeStale(): void {
+  for (const name of readdirSync(cacheDir)) {
+    if (!/^debian(?:-[0-9a-f]{12})?$/.test(name)) continue;
+    rmSync(join(cacheDir, name), { recursive: true, force: true });
   }
 }
 
@@ -111,6 +137,18 @@ export function buildDebianTree(tree: string, deb: string): void {
     const folder = own ? "/etc/systemd/system" : "/usr/lib/systemd/system";
     symlinkSync(join(folder, name), join(wants, name));
   }
+  for (const unit of DISABLED) {
+    for (const folder of ["multi-user", "sysinit", "network-online"]) {
+      const name = `etc/systemd/system/${folder}.target.wants/${unit}.service`;
+      rmSync(join(tree, name), { force: true });
+    }
+  }
+  // Otherwise it has link-local addresses and profiles of its own for each interface.
+  addText(
+    tree,
+    "/etc/NetworkManager/conf.d/test.conf",
+    "[main]\nno-auto-default=*\nplugins=keyfile\n",
+  );
   for (const name of MASKED) {
     symlinkSync("/dev/null", join(tree, "etc/systemd/system", name));
   }
