@@ -160,8 +160,8 @@ const REPAIRS = [
   { repair: "entropy", limitMs: 5000, inDryRun: true },
   // the wall clock is the host's
   { repair: "clock", limitMs: 5000, inDryRun: true },
-  // addresses and names are this fork's
-  { repair: "network", limitMs: 15_000 },
+  // addresses and names are this fork's, and the programs that manage the interfaces know it
+  { repair: "network", limitMs: 30_000 },
   // no stale connection
   { repair: "reset-connections", limitMs: 5000, inDryRun: true },
   // programs can see the restore

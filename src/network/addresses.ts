@@ -86,6 +86,9 @@ export function renewDerived(work: Work, former: Uint8Array, mac: Uint8Array) {
   for (const one of network.addresses.list(link.index)) {
     if (!derivesFrom(one, former)) continue;
     const fresh = derivedFrom(one, mac);
+    // The former one first: networkd waits for a link-local address that comes after it.
+    if (one.address === work.replyOver) work.lost.push(one);
+    else network.addresses.remove(one);
     network.addresses.restore(fresh);
     done.push({
       what: one.global ? "IPv6 address of the MAC" : "link-local address",
@@ -94,7 +97,5 @@ export function renewDerived(work: Work, former: Uint8Array, mac: Uint8Array) {
         network.addresses.remove(fresh);
       },
     });
-    if (one.address === work.replyOver) work.lost.push(one);
-    else network.addresses.remove(one);
   }
 }

@@ -5,15 +5,27 @@
  * lease back that others use, and some remove the address.
  * @module
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { hasCode, messageOf, resultUnless } from "../util/errors.ts";
 import type { Facts } from "./facts.ts";
 import type { Process } from "./processes.ts";
-import { type Budget, runProgram } from "./program.ts";
+import { type Budget, findProgram, runProgram } from "./program.ts";
 
 /** Milliseconds for one call of systemctl. */
-const CALL_MS = 3000;
+const CALL_MS = 5000;
+
+/** Settings of units until the next boot (systemd.unit(5)); those in /etc keep their priority. */
+const DROP_INS = "/run/systemd/system";
+const DROP_IN =
+  `# Lull: this machine is a fork, and the host has given its address.
+[Unit]
+# Never true: a start is skipped, and is no failure.
+ConditionPathExists=!/
+[Service]
+Restart=no
+SuccessExitStatus=SIGKILL
+`;
 
 /** A DHCP client of an interface. */
 export interface DhcpClient {
@@ -94,20 +106,23 @@ export async function tellDhcpClients(
   return { told, notManaged };
 }
 
-/** Stops a client; a service of its own is masked until the next boot, so that none starts it. */
+/** Stops a client. If it is a service, its start is skipped until the next boot. */
 async function stop(
   name: string,
   pid: number,
   budget: Budget,
 ): Promise<string> {
-  const unit = unitOf(name, pid);
-  const systemctl = (...args: string[]) =>
-    runProgram(["systemctl", ...args], budget.left(CALL_MS));
-  if (unit !== undefined) await systemctl("mask", "--runtime", unit);
+  const unit = await unitOf(pid, budget);
+  if (unit === undefined) {
+    kill(pid);
+    return `${name}: stopped without a release`;
+  }
+  const directory = `${DROP_INS}/${unit}.d`;
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(`${directory}/50-lull.conf`, DROP_IN);
+  await runProgram(["systemctl", "daemon-reload"], budget.left(CALL_MS));
   kill(pid);
-  if (unit === undefined) return `${name}: stopped without a release`;
-  await systemctl("reset-failed", unit).catch(() => {});
-  return `${name}: stopped without a release, and ${unit} masked until the next boot`;
+  return `${name}: stopped without a release, and ${unit} does not start until the next boot`;
 }
 
 function kill(pid: number): void {
@@ -118,12 +133,20 @@ function kill(pid: number): void {
   }
 }
 
-/** The service that is there for this client only; undefined if there is none. */
-function unitOf(name: string, pid: number): string | undefined {
+/** The service of systemd whose main process this is; undefined if there is none. */
+async function unitOf(
+  pid: number,
+  budget: Budget,
+): Promise<string | undefined> {
   const text = resultUnless(
     ["ENOENT", "ESRCH"],
     () => readFileSync(`/proc/${pid}/cgroup`, "utf8"),
   );
   const unit = /\/([^/\n]+\.service)\s*$/m.exec(text ?? "")?.[1];
-  return unit?.startsWith(name) ? unit : undefined;
+  if (unit === undefined || findProgram("systemctl") === undefined) return;
+  const main = await runProgram(
+    ["systemctl", "show", "--property=MainPID", "--value", unit],
+    budget.left(CALL_MS),
+  );
+  return Number(main) === pid ? unit : undefined;
 }

@@ -46,7 +46,10 @@ export function factsOf(
     addresses: all.filter((one) =>
       (one.family === AF_INET || one.global) && one.permanent
     ),
-    routes: routesOf(network, link).filter(({ isLeased }) => !isLeased),
+    // The routes of a lease that ends stay: the host may have given no others.
+    routes: routesOf(network, link).filter(({ isLeased, family }) =>
+      !isLeased || (family === AF_INET ? given4 : given6)
+    ),
     gateway6: gatewaysIn(identity).some((one) => one.includes(":")),
     leased4: !given4 && leased(AF_INET),
     leased6: !given6 && leased(AF_INET6),

@@ -13,17 +13,14 @@ import { listOf } from "./contradictions.ts";
 import { dhcpClientsOf, tellDhcpClients } from "./dhcp_clients.ts";
 import { type Facts, factsOf } from "./facts.ts";
 import { changesLink, findLink } from "./link.ts";
-import {
-  isManagedByNetworkManager,
-  tellNetworkManager,
-} from "./network_manager.ts";
+import { profileOf, tellNetworkManager } from "./network_manager.ts";
 import { networkdState, tellNetworkd } from "./networkd.ts";
 import { networkProcesses, type Process } from "./processes.ts";
 import { Budget } from "./program.ts";
 import { runsResolved, tellResolved } from "./resolved.ts";
 
 /** Milliseconds for all programs together. */
-const BUDGET_MS = 12_000;
+const BUDGET_MS = 25_000;
 
 /** ifupdown's list of the interfaces that it has configured. */
 const IFSTATE = "/run/network/ifstate";
@@ -47,13 +44,51 @@ export async function tellManagers(
   if (identities.length === 0) return {};
   const budget = new Budget(BUDGET_MS);
   const processes = networkProcesses();
+  const all = identities.flatMap((one) => readFacts(libc, one) ?? []);
+  const runs = (program: string) =>
+    processes.some(({ name }) => name === program);
+  const byNetworkd = !runs("systemd-network") ? [] : all.flatMap((facts) => {
+    const state = networkdState(facts.link.index);
+    return state === undefined ? [] : [{ facts, state }];
+  });
+  const networkd = await tellNetworkd(byNetworkd, budget);
   const managers: Managed[] = [];
-  for (const identity of identities) {
-    const facts = readFacts(libc, identity);
-    if (facts === undefined) continue;
-    managers.push(await tellOne(facts, processes, budget));
+  for (const facts of all) {
+    const { name, index } = facts.link;
+    const result = networkd.get(name);
+    const profile = runs("NetworkManager") ? profileOf(index) : undefined;
+    if (result !== undefined) {
+      managers.push(await report(name, "systemd-networkd", () => result));
+    } else if (profile !== undefined) {
+      const tell = () => tellNetworkManager(facts, profile, budget);
+      managers.push(await report(name, "NetworkManager", tell));
+    } else managers.push(await tellOthers(facts, processes, budget));
   }
   return { managers };
+}
+
+/** The report of an interface that one program manages. */
+async function report(
+  name: string,
+  manager: string,
+  tell: () => Promise<string[]> | string[] | Error,
+): Promise<Managed> {
+  const [told, notManaged] = await resultOf(manager, tell);
+  return { interface: name, manager, told, notManaged };
+}
+
+/** What the program was told, and why it could not be told. */
+async function resultOf(
+  program: string,
+  tell: () => Promise<string[]> | string[] | Error,
+): Promise<[told: string[], notManaged: string[]]> {
+  try {
+    const told = await tell();
+    if (told instanceof Error) throw told;
+    return [told.map((what) => `${program}: ${what}`), []];
+  } catch (error) {
+    return [[], [`${program}: ${messageOf(error)}`]];
+  }
 }
 
 function concernsManagers(identity: NetworkIdentity): boolean {
@@ -73,42 +108,15 @@ function readFacts(libc: Libc, identity: NetworkIdentity): Facts | undefined {
   }
 }
 
-async function tellOne(
+/** The report of an interface that neither networkd nor NetworkManager manages. */
+async function tellOthers(
   facts: Facts,
   processes: readonly Process[],
   budget: Budget,
 ): Promise<Managed> {
-  const { link: { name, index }, identity } = facts;
-  const runs = (program: string) =>
-    processes.some((process) => process.name === program);
-  const told: string[] = [];
-  const notManaged: string[] = [];
-  const tell = async (program: string, call: () => Promise<string[]>) => {
-    try {
-      told.push(...(await call()).map((what) => `${program}: ${what}`));
-    } catch (error) {
-      notManaged.push(`${program}: ${messageOf(error)}`);
-    }
-  };
-  const report = (manager: string) => ({
-    ...{ interface: name, manager, told, notManaged },
-  });
-
-  const state = runs("systemd-network") ? networkdState(index) : undefined;
-  if (state !== undefined) {
-    const program = "systemd-networkd";
-    await tell(program, () => tellNetworkd(facts, state, budget));
-    return report(program);
-  }
-  if (runs("NetworkManager") && isManagedByNetworkManager(index)) {
-    const program = "NetworkManager";
-    await tell(program, () => tellNetworkManager(facts, budget));
-    return report(program);
-  }
+  const { link: { name }, identity } = facts;
   const clients = dhcpClientsOf(processes, name);
-  const dhcp = await tellDhcpClients(clients, facts, budget);
-  told.push(...dhcp.told);
-  notManaged.push(...dhcp.notManaged);
+  const { told, notManaged } = await tellDhcpClients(clients, facts, budget);
   const hasIfupdown = isOfIfupdown(name);
   if (hasIfupdown && changesLink(identity)) {
     notManaged.push(
@@ -116,9 +124,13 @@ async function tellOne(
     );
   }
   if (runsResolved(processes)) {
-    await tell("systemd-resolved", () => tellResolved(name, identity, budget));
+    const tell = () => tellResolved(name, identity, budget);
+    const [done, failed] = await resultOf("systemd-resolved", tell);
+    told.push(...done);
+    notManaged.push(...failed);
   }
-  return report(hasIfupdown ? "ifupdown" : clients[0]?.name ?? "none");
+  const manager = hasIfupdown ? "ifupdown" : clients[0]?.name ?? "none";
+  return { interface: name, manager, told, notManaged };
 }
 
 /** Whether ifupdown has configured the interface. */

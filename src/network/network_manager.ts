@@ -15,20 +15,22 @@ const DEVICES = "/run/NetworkManager/devices";
 const PROFILES = "/run/NetworkManager/system-connections";
 
 /** Milliseconds for a call of nmcli, and for the activation of a profile. */
-const CALL_MS = 3000;
-const UP_MS = 8000;
+const CALL_MS = 8000;
+const UP_MS = 15_000;
 
-/** Whether NetworkManager manages the interface. */
-export function isManagedByNetworkManager(index: number): boolean {
+/** The id of the profile of an interface that NetworkManager manages; undefined for others. */
+export function profileOf(index: number): string | undefined {
   const file = join(DEVICES, String(index));
-  if (!existsSync(file)) return false;
+  if (!existsSync(file)) return undefined;
   const text = readFileSync(file, "utf8");
-  return /^connection-uuid=/m.test(text) && !/^managed=false/m.test(text);
+  if (/^managed=false/m.test(text)) return undefined;
+  return /^connection-uuid=(\S+)/m.exec(text)?.[1];
 }
 
 /** Tells NetworkManager; returns what it was told. Rejects if it could not be told. */
 export async function tellNetworkManager(
   facts: Facts,
+  active: string,
   budget: Budget,
 ): Promise<string[]> {
   const { link: { name }, identity } = facts;
@@ -38,20 +40,20 @@ export async function tellNetworkManager(
     runProgram(["nmcli", ...args], budget.left(CALL_MS));
   // Servers of a lease go with the lease.
   const servers = identity.dns ?? await serversOf(call, name);
-  const active = await call("-g", "GENERAL.CON-UUID", "device", "show", name);
   const uuid = uuidOf(id);
   mkdirSync(PROFILES, { recursive: true });
   writeFileSync(file, profile(facts, { id, uuid, servers }), { mode: 0o600 });
   await call("connection", "load", file);
-  const isActive = active.trim() === uuid;
-  if (isActive) await call("device", "reapply", name);
-  else {
-    await runProgram(
-      ["nmcli", "--wait", "7", "connection", "up", "uuid", uuid],
-      budget.left(UP_MS),
-    );
+  // Reapplying keeps the interface up, and cannot change the MAC address.
+  if (active === uuid && identity.mac === undefined) {
+    await call("device", "reapply", name);
+    return [file, "nmcli device reapply"];
   }
-  return [file, isActive ? "nmcli device reapply" : "nmcli connection up"];
+  await runProgram(
+    ["nmcli", "--wait", "14", "connection", "up", "uuid", uuid],
+    budget.left(UP_MS),
+  );
+  return [file, "nmcli connection up"];
 }
 
 async function serversOf(

@@ -22,7 +22,7 @@ const FILES = "/run/systemd/network";
 const MARK = "# Lull: the identity of this fork";
 
 /** Milliseconds for `networkctl`, and until networkd has configured the interface. */
-const CALL_MS = 4000;
+const CALL_MS = 8000;
 const CONFIGURED_MS = 3000;
 
 /** What networkd says of an interface. */
@@ -42,28 +42,71 @@ export function networkdState(index: number): LinkState | undefined {
   return state.get("ADMIN_STATE") === "unmanaged" ? undefined : state;
 }
 
-/** Tells networkd; returns what it was told. Rejects if it could not be told. */
+/** An interface that networkd manages. */
+export interface NetworkdLink {
+  readonly facts: Facts;
+  readonly state: LinkState;
+}
+
+/**
+ * Tells networkd all interfaces that it manages at once. Returns what it was told of each, or why it
+ * could not be told.
+ */
 export async function tellNetworkd(
-  facts: Facts,
-  state: LinkState,
+  links: readonly NetworkdLink[],
   budget: Budget,
-): Promise<string[]> {
-  const { name, index } = facts.link;
-  const file = join(FILES, `0-lull-${name}.network`);
-  mkdirSync(FILES, { recursive: true });
-  writeFileSync(`${file}.new`, networkFile(imageFile(state), facts, state));
-  renameSync(`${file}.new`, file);
-  await runProgram(["networkctl", "reload"], budget.left(CALL_MS));
-  const now = () => networkdState(index) ?? new Map();
-  const isDone = () =>
-    now().get("NETWORK_FILE") === file &&
-    now().get("ADMIN_STATE") === "configured";
-  await waitFor(isDone, budget.left(CONFIGURED_MS));
-  const used = now().get("NETWORK_FILE");
-  if (used !== file) {
-    throw new Error(`systemd-networkd uses ${used}, and not ${file}`);
+): Promise<ReadonlyMap<string, string[] | Error>> {
+  let reloaded: string | Error = "as before";
+  try {
+    mkdirSync(FILES, { recursive: true });
+    const isNew = links.map((link) => write(link)).includes(true);
+    if (isNew) {
+      await runProgram(["networkctl", "reload"], budget.left(CALL_MS));
+      reloaded = "networkctl reload";
+    }
+    await waitFor(
+      () => links.every((link) => isConfigured(link)),
+      budget.left(CONFIGURED_MS),
+    );
+  } catch (error) {
+    reloaded = error as Error;
   }
-  return [file, `networkctl reload (${now().get("ADMIN_STATE")})`];
+  return new Map(links.map((link) => [
+    link.facts.link.name,
+    reloaded instanceof Error ? reloaded : resultOf(link, reloaded),
+  ]));
+}
+
+/** Writes the file of an interface; false if the file has the text already. */
+function write({ facts, state }: NetworkdLink): boolean {
+  const file = fileOf(facts);
+  const text = networkFile(imageFile(state), facts, state);
+  if (readText(file) === text && state.get("NETWORK_FILE") === file) {
+    return false;
+  }
+  writeFileSync(`${file}.new`, text);
+  renameSync(`${file}.new`, file);
+  return true;
+}
+
+function fileOf({ link: { name } }: Facts): string {
+  return join(FILES, `0-lull-${name}.network`);
+}
+
+function isConfigured({ facts }: NetworkdLink): boolean {
+  const state = networkdState(facts.link.index);
+  return state?.get("NETWORK_FILE") === fileOf(facts) &&
+    state.get("ADMIN_STATE") === "configured";
+}
+
+function resultOf({ facts }: NetworkdLink, reloaded: string): string[] | Error {
+  const file = fileOf(facts);
+  const state = networkdState(facts.link.index);
+  const used = state?.get("NETWORK_FILE");
+  if (used === file) {
+    return [file, `${reloaded} (${state?.get("ADMIN_STATE")})`];
+  }
+  return new Error(`it uses ${used ?? "no file"}, and not ${file}`);
 }
 
 /** The text of the file that networkd uses for the interface, with its drop-ins. */
@@ -84,24 +127,23 @@ export function networkFile(
   state: LinkState = new Map(),
 ): string {
   const { link, identity, given4, given6, gateway6, addresses, routes } = facts;
-  const dns = identity.dns ??
-    // The servers of a lease go with it.
-    (given4 || given6
-      ? state.get("DNS")?.split(" ").filter(Boolean)
-      : undefined);
+  // The servers of a lease go with it, and those of an earlier identity with its file.
+  const isLast = given4 || given6 ||
+    state.get("NETWORK_FILE") === fileOf(facts);
+  const now = (key: string) =>
+    isLast ? state.get(key)?.split(" ").filter(Boolean) : undefined;
+  const dns = identity.dns ?? now("DNS");
+  const search = identity.search ?? now("DOMAINS");
   const lines = [
-    ...["[Match]", `Name=${link.name}`, "", withoutMatch(image).trim(), MARK],
+    ...["[Match]", `Name=${link.name}`, "", kept(image).trim(), MARK],
     "[Link]",
     ...identity.mac ? [`MACAddress=${identity.mac}`] : [],
     ...identity.mtu ? [`MTUBytes=${identity.mtu}`] : [],
     "[Network]",
     `DHCP=${dhcpOf(image, given4, given6)}`,
     // An empty value removes what the image has.
-    ...["Address=", "Gateway="],
     ...dns ? ["DNS=", ...dns.map((one) => `DNS=${one}`)] : [],
-    ...identity.search
-      ? ["Domains=", `Domains=${identity.search.join(" ")}`]
-      : [],
+    ...search ? ["Domains=", `Domains=${search.join(" ")}`] : [],
     ...addresses.flatMap(({ address, prefix }) => [
       ...["[Address]", `Address=${address}/${prefix}`],
       "DuplicateAddressDetection=none",
@@ -121,13 +163,16 @@ export function networkFile(
   return `${lines.join("\n")}\n`;
 }
 
-/** The text without its sections `Match`, which may match other interfaces, too. */
-function withoutMatch(text: string): string {
-  let skips = false;
+/**
+ * The settings of the image that stay: all but the section `Match`, which may match other interfaces,
+ * too, and the addresses and routes, of which the kernel has those that are right.
+ */
+function kept(text: string): string {
+  let section = "";
   return text.split("\n").filter((line) => {
-    const section = /^\s*\[(\w+)\]/.exec(line)?.[1];
-    if (section !== undefined) skips = section === "Match";
-    return !skips;
+    section = /^\s*\[(\w+)\]/.exec(line)?.[1] ?? section;
+    if (["Match", "Address", "Route"].includes(section)) return false;
+    return section !== "Network" || !/^\s*(?:Address|Gateway)\s*=/.test(line);
   }).join("\n");
 }
 

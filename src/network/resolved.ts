@@ -9,7 +9,7 @@ import type { NetworkIdentity } from "../lifecycle/request.ts";
 import { type Budget, runProgram } from "./program.ts";
 import type { Process } from "./processes.ts";
 
-const CALL_MS = 3000;
+const CALL_MS = 5000;
 
 /** Whether systemd-resolved runs. */
 export function runsResolved(processes: readonly Process[]): boolean {

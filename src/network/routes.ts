@@ -40,13 +40,23 @@ export function keepRoutes(
   for (const route of routes) {
     if (isDropped(route)) continue;
     const isStale = lost.some(({ address }) => address === route.source);
-    try {
-      network.routes.restore(isStale ? withoutSource(route) : route);
-    } catch (error) {
-      // The gateway is unreachable, or the machine no longer has the source address of the route.
-      if (!hasCode(error, "ENETUNREACH", "EHOSTUNREACH", "EINVAL")) throw error;
+    const ways = isStale
+      ? [withoutSource(route)]
+      : [route, withoutSource(route)];
+    if (!ways.some((way) => isRestored(network, way))) {
       note(done, `route by ${route.gateway ?? "the link"} lost`);
     }
+  }
+}
+
+/** False if the gateway is unreachable, or if the machine no longer has the source address. */
+function isRestored(network: Network, route: LinkRoute): boolean {
+  try {
+    network.routes.restore(route);
+    return true;
+  } catch (error) {
+    if (!hasCode(error, "ENETUNREACH", "EHOSTUNREACH", "EINVAL")) throw error;
+    return false;
   }
 }
 

@@ -55,6 +55,9 @@ Address=10.0.2.15/24
 
 [Link]
 RequiredForOnline=no
+
+[Route]
+Gateway=10.0.2.2
 `;
 
   it("has the file of the image for one interface, and then the identity", () => {
@@ -65,7 +68,6 @@ Name=eth0
 
 [Network]
 DHCP=yes
-Address=10.0.2.15/24
 
 [Link]
 RequiredForOnline=no
@@ -75,8 +77,6 @@ MACAddress=02:00:00:00:00:77
 MTUBytes=1400
 [Network]
 DHCP=no
-Address=
-Gateway=
 DNS=
 DNS=10.0.7.53
 Domains=

@@ -26,7 +26,7 @@ const MOST = 3;
 
 /** Above a minute each. */
 const LONGEST = [
-  "guest_debian",
+  ...["guest_debian_network", "guest_debian"],
   ...["lifecycle_deno", "lifecycle_bun", "workload", "disk", "workload_deno"],
 ];
 
@@ -74,7 +74,7 @@ function testFiles(
     .filter((name) =>
       kinds.length === 0
         ? !name.startsWith(GUEST_FILE)
-        : kinds.some((kind) => name === fileOf(kind))
+        : kinds.some((kind) => filesOf(kind).includes(name))
     )
     .filter((name) =>
       parts.length === 0 || parts.some((part) => name.includes(part))
@@ -83,8 +83,11 @@ function testFiles(
     .map((name) => join(folder, name));
 }
 
-function fileOf(kind: GuestKind): string {
-  return `${GUEST_FILE}${kind.replaceAll("-", "_")}.test.ts`;
+/** The files of a kind of guest; two run at once. */
+function filesOf(kind: GuestKind): string[] {
+  const file = `${GUEST_FILE}${kind.replaceAll("-", "_")}`;
+  const more = kind === "debian" ? [`${file}_network`] : [];
+  return [file, ...more].map((name) => `${name}.test.ts`);
 }
 
 /** The failures among a file's lines, each with the lines before it. */

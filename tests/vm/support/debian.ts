@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { guestKernel, VETH_MODULE } from "./kernel.ts";
 import { cacheDir, guestDir } from "./paths.ts";
 import { run } from "./run.ts";
 import { addFile, addText } from "./tree.ts";
@@ -128,6 +129,8 @@ export function buildDebianTree(tree: string, deb: string): void {
   cpSync(join(guestDir, "debian"), tree, { recursive: true });
   const helper = "/srv/helper/cgi-bin/exec";
   addFile(tree, helper, join(guestDir, "exec.sh"), 0o755);
+  const veth = `${VETH_MODULE}.ko`;
+  addFile(tree, `/srv/${veth}`, join(guestKernel().modules, veth));
   addText(tree, "/etc/hostname", "guest\n");
   addText(tree, "/etc/hosts", "127.0.0.1 localhost guest\n");
   const wants = join(tree, "etc/systemd/system/multi-user.target.wants");
