@@ -19,7 +19,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis observability client-test \
 	build deno-compile release release-version release-deps release-test check fmt client-types \
-	bench bench-vm vm-deps vsock-device vm-test vm-guests ci clean
+	bench bench-vm vm-deps vsock-device vm-test vm-guests vm-all ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -238,6 +238,10 @@ vm-test: build $(foreach guest,$(GUEST),$(GUEST_BINARY_$(guest))) ## Run the tes
 vm-guests: ## Run one round in a machine of each kind of guest.
 	@$(MAKE) --no-print-directory vm-test GUEST=all
 
+# In one run, so that no CPU idles at the end of the first half.
+vm-all: ## Run vm-test and vm-guests.
+	@$(MAKE) --no-print-directory vm-test GUEST='glibc all'
+
 # A failure prints the commands, a seed, a path and a replayPath. Given to the same
 # target as MODEL_SEED, MODEL_PATH and MODEL_REPLAY, they repeat the failure.
 model: build ## Run 5,000 random commands on Deno, Bun and the binary; compare them with the model.
@@ -280,13 +284,12 @@ soak: build ## Run storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the mo
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
-# With --keep-going, one run shows all that fails. release-deps comes first: without it,
-# tests of documents and packages would be skipped. vsock-device is left out: see
-# CONTRIBUTING.
+# With --keep-going, one run shows all that fails. release-deps and vsock-device come
+# before the tests that would be skipped without them.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
 	@$(MAKE) --keep-going --no-print-directory check release-deps test contract-binary endurance schemathesis \
-	  observability client-test faults storm model release-test vm-test vm-guests
+	  observability client-test faults storm model release-test vsock-device vm-all
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist

@@ -27,6 +27,11 @@ try {
       console.log(VERSION);
       break;
     }
+    case "envd-version": {
+      const { ENVD_VERSION } = await import("./src/dialects/e2b/version.ts");
+      console.log(ENVD_VERSION);
+      break;
+    }
     case "install": {
       const { runInstall } = await import("./src/install/main.ts");
       process.exitCode = runInstall(parsed);

@@ -34,8 +34,9 @@ test("every step of the plan is named, in the order of the plan", () => {
   const files = [...beforeReply, ...settle]
     .map(({ name }) => `steps/${name.replaceAll("-", "_")}.ts`)
     .map((path) =>
-      // Two steps share their file with another step or repair.
+      // Three steps share their file with another step or repair.
       path.replace("late_connections", "connections")
+        .replace("wipe_credentials", "credentials")
         .replace("workload_connections", "reset_connections")
     );
   assert.deepEqual(

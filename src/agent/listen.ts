@@ -3,17 +3,19 @@
  * @module
  */
 import { addressesOf, mayMove } from "../http/listen_addresses.ts";
-import type { createApp } from "../http/app.ts";
+import type { App } from "../http/app.ts";
 import { logOf } from "../log/mod.ts";
+import type { FetchHandler, ListenAddress } from "../runtime/types.ts";
 import { VERSION } from "../version.ts";
 import type { SelfCall } from "../warm_up/self_call.ts";
 import type { WarmUp } from "../warm_up/warm_up.ts";
-import type { ListenAddress } from "../runtime/types.ts";
 import { type Components, failed } from "./components.ts";
 
 /** What replies to requests, and what each request concerns. */
 export interface ListenOptions {
-  readonly app: ReturnType<typeof createApp>;
+  readonly app: App;
+  /** The apps of the dialects' own listeners, if there are any. */
+  readonly dialectApps?: ReadonlyMap<ListenAddress, App>;
   readonly warmUp: Pick<WarmUp, "ended" | "replied">;
   readonly selfCall: Pick<SelfCall, "isFrom">;
 }
@@ -21,9 +23,19 @@ export interface ListenOptions {
 /** Listens on all addresses of the configuration; rejects with a StartError if that fails. */
 export async function listen(
   { config, listeners, tracker, idle, runtime }: Components,
-  { app, warmUp, selfCall }: ListenOptions,
+  { app, dialectApps, warmUp, selfCall }: ListenOptions,
 ): Promise<void> {
-  await listeners.open(await placesOf(config), {
+  const fetchOf = (app: App): FetchHandler =>
+    tracker.wrap(async (request, exchange) => {
+      idle.worked();
+      if (request.method === "POST") await warmUp.ended();
+      const isSelfCall = selfCall.isFrom(exchange.peer);
+      const response = await app.fetch(request, { exchange, isSelfCall });
+      warmUp.replied();
+      return response;
+    });
+  const addresses = [...await placesOf(config), ...dialectApps?.keys() ?? []];
+  await listeners.open(addresses, {
     onError: failed("the server had an error"),
     onListenAgain: () => tracker.listen(),
     directory: config.runtimeDirectory,
@@ -31,14 +43,11 @@ export async function listen(
       tracker.listen();
       logListening(runtime, [address], port);
     },
-    fetch: tracker.wrap(async (request, exchange) => {
-      idle.worked();
-      if (request.method === "POST") await warmUp.ended();
-      const isSelfCall = selfCall.isFrom(exchange.peer);
-      const response = await app.fetch(request, { exchange, isSelfCall });
-      warmUp.replied();
-      return response;
-    }),
+    fetch: fetchOf(app),
+    fetchAt(at) {
+      const own = dialectApps?.get(at);
+      return own && fetchOf(own);
+    },
   });
   tracker.listen();
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import type { Exchange } from "../connections/exchange.ts";
 import { wasPaused } from "../evidence/check.ts";
 import { listenForPrograms } from "../hooks/programs.ts";
 import { createApp } from "../http/app.ts";
@@ -77,14 +78,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   const lifecycle: Lifecycle = made.lifecycle;
   const selfCall = new SelfCall(libc, components.ownPorts);
   const warmUp = createWarmUp(components, made, selfCall);
-  const app = createApp({
+  const agent = {
     ...{ ...components, lifecycle, repaired, newId: randomId },
     log: logOf("http"),
     bodyLimitBytes: config.bodyLimitBytes,
     workingSet: config.publishWorkingSet
       ? await workingSetOf(components)
       : undefined,
-    async replyWay(exchange) {
+    async replyWay(exchange: Exchange) {
       const { replyWay } = await import("../connections/reply_way.ts");
       return replyWay(libc, () => components.tracker.list(), exchange);
     },
@@ -92,9 +93,17 @@ export async function serve(options: ServeOptions): Promise<void> {
     healthMayRecover: () =>
       config.healthRecovers === "always" ||
       (config.healthRecovers === "restored" && wasPaused(components.observer)),
-  });
+  };
+  // Without a dialect, this code is not loaded.
+  const dialects = config.dialects.length > 0
+    ? await (await import("./dialects.ts")).createDialects(components, agent)
+    : undefined;
+  const app = dialects?.app ?? createApp(agent);
 
-  await listen(components, { app, warmUp, selfCall });
+  await listen(components, {
+    ...{ app, warmUp, selfCall },
+    dialectApps: dialects?.apps,
+  });
   components.sweeper.start();
   components.ports?.start();
   components.idle.worked();
@@ -103,7 +112,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ runtime, log, registry: components.registry },
     path: config.hooksSocket,
   });
-  shutDownOnSignal(components, { lifecycle, hooksSocket });
+  const closeDialects = await dialects?.open();
+  shutDownOnSignal(components, { lifecycle, hooksSocket, closeDialects });
   logAddresses(components);
   // Without a service manager that waits for it, this code is not loaded.
   if (process.env.NOTIFY_SOCKET) {

@@ -12,6 +12,8 @@ import { type Components, failed } from "./components.ts";
 interface ShutdownOptions {
   readonly lifecycle: Pick<Lifecycle, "end" | "state">;
   readonly hooksSocket: HooksSocket | undefined;
+  /** Closes the transports of dialects. */
+  readonly closeDialects: (() => void) | undefined;
 }
 
 /**
@@ -20,7 +22,7 @@ interface ShutdownOptions {
  */
 export function shutDownOnSignal(
   components: Components,
-  { lifecycle, hooksSocket }: ShutdownOptions,
+  { lifecycle, ...open }: ShutdownOptions,
 ): void {
   const { tracker } = components;
   let ending = false;
@@ -32,7 +34,7 @@ export function shutDownOnSignal(
         tracker.beginEnd();
         await lifecycle.end(signal);
         await tracker.replied();
-        await close(components, hooksSocket);
+        await close(components, open);
       } catch (error) {
         failed("the agent did not end as it should")(error);
       }
@@ -45,11 +47,12 @@ export function shutDownOnSignal(
 /** Closes what is still open. If a part of this fails, the process ends nevertheless. */
 async function close(
   { queue, ports, listeners }: Components,
-  hooksSocket: HooksSocket | undefined,
+  { hooksSocket, closeDialects }: Omit<ShutdownOptions, "lifecycle">,
 ): Promise<void> {
   queue.flush();
   await ports?.stop().catch(failed("the forwarder did not stop"));
   try {
+    closeDialects?.();
     hooksSocket?.close();
     listeners.stop();
   } catch (error) {

@@ -5,8 +5,9 @@
 import type { Hook } from "../hooks/hook.ts";
 import { repairOwed } from "../hooks/owed_repair.ts";
 import { findScripts } from "../hooks/scripts.ts";
+import { envFileOf, readEnvFile } from "../identity/env_file.ts";
 import { Journal, type Repairer } from "../lifecycle/journal.ts";
-import type { Parts } from "../lifecycle/plan.ts";
+import { type Parts, RENEW_MS } from "../lifecycle/plan.ts";
 import type { RecoveryContext, Step } from "../lifecycle/step.ts";
 import { prefaultHeap } from "../memory/prefault_heap.ts";
 import { pageOutFiles, readAhead } from "../memory/working_set.ts";
@@ -19,7 +20,9 @@ import type { Components } from "./components.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
 import { connectionsStep, lateConnectionsStep } from "../steps/connections.ts";
+import { credentialSteps } from "../steps/credentials.ts";
 import { entropyRepair } from "../steps/entropy.ts";
+import { envRepair } from "../steps/env.ts";
 import { evidenceStep } from "../steps/evidence.ts";
 import { filesystemStep } from "../steps/filesystem.ts";
 import { freezeMountsStep } from "../steps/freeze_mounts.ts";
@@ -31,9 +34,11 @@ import { memoryStep } from "../steps/memory.ts";
 import { finishNetwork, networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
 import { portsStep } from "../steps/ports.ts";
+import { renewRepair } from "../steps/renew.ts";
 import { zeroStep } from "../steps/zero.ts";
 import { resetConnections } from "../steps/reset_connections.ts";
-import { thawWorkload, workloadStep } from "../steps/workload.ts";
+import { thawWorkload } from "../steps/frozen_workload.ts";
+import { workloadStep } from "../steps/workload.ts";
 
 /** Makes all steps and repairs. */
 export function createSteps(components: Components): Parts {
@@ -47,6 +52,10 @@ export function createSteps(components: Components): Parts {
     ownPorts: components.ownPorts,
     restoredAt,
   });
+  const credentials = credentialSteps({
+    libc,
+    directory: credentialsDirectory(config.runtimeDirectory),
+  });
   return {
     hooks: hooksStep({
       hooks: () => [...scriptsOf(config), ...components.registry.hooks()],
@@ -57,6 +66,7 @@ export function createSteps(components: Components): Parts {
     ports: portsStep(ports),
     workload: workloadStep({
       cgroups: config.workloadCgroup,
+      kept: config.workloadExcept,
       limitMs: config.workloadLimitMs,
       journal,
     }),
@@ -71,6 +81,7 @@ export function createSteps(components: Components): Parts {
       freezer: () => startFreezer(components),
       onError: components.onError,
     }),
+    "wipe-credentials": credentials.wipe,
     memory: memoryStep(config),
     connections: connectionsStep(tracker, sweeper, queue),
     "workload-connections": config.resetConnections
@@ -106,6 +117,13 @@ export function createSteps(components: Components): Parts {
         "the former address could not be removed",
       ),
     }),
+    renew: renewRepair({
+      libc,
+      directory: `${config.runtimeDirectory}/identity`,
+      limitMs: RENEW_MS,
+    }),
+    credentials: credentials.repair,
+    env: envRepair(envFileOf(config.runtimeDirectory)),
     "reset-connections": reset.reset,
     generation: generationRepair(components.generationFile),
   };
@@ -151,6 +169,13 @@ function startFreezer(
   return new MountFreezer({ runtime, workerUrl: freezerUrl });
 }
 
+/** The directory of the secrets. An agent with another runtime directory has them in that one. */
+function credentialsDirectory(runtimeDirectory: string): string {
+  return runtimeDirectory === "/run/lull"
+    ? "/run/credentials/lull"
+    : `${runtimeDirectory}/credentials`;
+}
+
 /** The directory of the journal. */
 export function journalDirectory(runtimeDirectory: string): string {
   return `${runtimeDirectory}/journal`;
@@ -161,6 +186,7 @@ function scriptsOf(config: Components["config"]): Hook[] {
     directories: config.hookDirectories,
     limitMs: config.hookLimitMs,
     continueOn: config.hookContinue,
+    variables: () => readEnvFile(envFileOf(config.runtimeDirectory)),
   });
 }
 

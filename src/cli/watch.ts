@@ -7,12 +7,16 @@ import type { LullClient } from "../client/mod.ts";
 import { sleep } from "../util/wait.ts";
 import type { CommandContext } from "./context.ts";
 
-/**
- * Milliseconds until the next question: after the state of a guest that runs, and of one that is
- * quiesced. A question wakes a quiesced guest.
- */
+/** Milliseconds until the next question to a guest that runs. */
 const RUNNING_MS = 100;
+
+/**
+ * Milliseconds until the first question to a quiesced guest, and the longest time between two. A
+ * question wakes the guest, so each waits twice as long as the one before. A question to a paused
+ * guest waits on the host, and is answered after the restore.
+ */
 const QUIESCED_MS = 2000;
+const LONGEST_QUIESCED_MS = 30_000;
 
 /** Milliseconds until the next look at a guest that prepares, and the longest such pause. */
 const FIRST_LOOK_MS = 20;
@@ -26,6 +30,7 @@ export async function watch(context: CommandContext): Promise<boolean> {
     : AbortSignal.timeout(timeoutMs);
   let before = "";
   let reached = false;
+  let quiesced = QUIESCED_MS;
   while (signal?.aborted !== true) {
     let state = "";
     try {
@@ -48,7 +53,13 @@ export async function watch(context: CommandContext): Promise<boolean> {
       // A machine that is paused or restored is away for a while.
       if (!reached || !(error instanceof UnreachableError)) throw error;
     }
-    await sleep(state === "running" ? RUNNING_MS : QUIESCED_MS, signal);
+    if (state === "running") {
+      quiesced = QUIESCED_MS;
+      await sleep(RUNNING_MS, signal);
+    } else {
+      await sleep(quiesced, signal);
+      quiesced = Math.min(2 * quiesced, LONGEST_QUIESCED_MS);
+    }
   }
   if (!reached) {
     throw new UnreachableError("Cannot watch: no event within the time limit");

@@ -29,6 +29,35 @@ export interface RecoverOptions {
   readonly requireEntropy?: boolean;
   /** The addresses and names of this fork: of one interface, or a list for several. */
   readonly network?: NetworkIdentity | readonly NetworkIdentity[];
+  /** Items of the machine's identity that this fork gets anew. An item that was renewed since the restore stays. */
+  readonly renew?: readonly (
+    | "machine-id"
+    | "ssh-host-keys"
+    | "boot-id"
+    | "random-seed"
+    | "dbus-id"
+    | "cloud-init"
+    | "all"
+  )[];
+  /** Write the new identity to the disk, so that it outlives a reboot. Without it, files in memory are mounted over the old ones. */
+  readonly renewOnDisk?: boolean;
+  /** Reply with 503, to health checks too, until every item of renew is renewed. */
+  readonly requireRenewed?: boolean;
+  /** Secrets of this fork, which become files in /run/credentials/lull by their names. The next prepare overwrites them. */
+  readonly credentials?: Readonly<
+    Record<string, {
+      /** The content, in base64. */
+      readonly data: string;
+      /** Owner of the file; the default is root. */
+      readonly uid?: number;
+      /** Group of the file; the default is root. */
+      readonly gid?: number;
+      /** Permissions, in octal digits; the default is 0600. */
+      readonly mode?: string;
+    }>
+  >;
+  /** Variables of this fork, which are no secrets: for hooks, and in the file env of the runtime directory. They replace all former ones. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The addresses and names of a fork. At least one beside the interface is given. */
@@ -89,6 +118,23 @@ export interface Status {
   readonly lastRecovery?: RecoveryReport;
   /** Repairs after the recovery, when the host sent its data. */
   readonly late?: readonly StepReport[];
+  /** The items of the identity that the host asked for since the last recovery. */
+  readonly renewal?: {
+    /** Health is refused until all items are done. */
+    readonly required: boolean;
+    readonly done: boolean;
+    readonly items: readonly {
+      readonly item:
+        | "machine-id"
+        | "ssh-host-keys"
+        | "boot-id"
+        | "random-seed"
+        | "dbus-id"
+        | "cloud-init";
+      readonly status: "renewed" | "absent" | "failed";
+      readonly reason?: string;
+    }[];
+  };
   readonly repaired?: readonly Repaired[];
   /** Hooks whose thaw failed. A program gets it when it registers again. */
   readonly owedThaws?: readonly string[];

@@ -41,6 +41,8 @@ export function helpText(
     "      Print this page.",
     "  --version",
     "      Print the version.",
+    "  -version",
+    "      Print the version of E2B's agent that the dialect e2b stands for.",
     ...options.flatMap(linesOf),
     "",
   ].join("\n");

@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { type CallCommandName, isCallCommand } from "./call_commands.ts";
 import type { CommandFlag } from "./command.ts";
 import { type CommandName, commands } from "./commands.ts";
+import { refuseRivals } from "./dialects.ts";
 import { ConfigError, refuse } from "./error.ts";
 import { helpText } from "./help.ts";
 import { optionsOf } from "./option.ts";
@@ -57,7 +58,9 @@ type Parsed =
     readonly flags: Readonly<Record<string, string | true>>;
   }
   | { readonly kind: "help"; readonly text: string }
-  | { readonly kind: "version" };
+  | { readonly kind: "version" }
+  /** The version of E2B's agent, which E2B's host asks for with one dash. */
+  | { readonly kind: "envd-version" };
 
 const defaultFile = "/etc/lull/config.json";
 const options = optionsOf(configSchema.entries);
@@ -72,6 +75,9 @@ export function parseConfig(
   env: Record<string, string | undefined>,
   readFile: ReadFile,
 ): Parsed {
+  if (args.length === 1 && args[0] === "-version") {
+    return { kind: "envd-version" };
+  }
   const { words, flags } = readArguments(options, args);
   const last = (name: string) => flags.findLast((flag) => flag.name === name);
   if (last("help")) {
@@ -186,10 +192,12 @@ function readConfig(
   readFile: ReadFile,
 ): Config {
   const path = file ? valueOf(file, "the path of a file") : defaultFile;
-  return v.parse(configSchema, {
+  const config = v.parse(configSchema, {
     ...fromCredentials(env, readFile),
     ...fromFile(options, path, readFile, file === undefined),
     ...fromEnvironment(options, env),
     ...flagged,
   });
+  refuseRivals(config.dialects);
+  return config;
 }

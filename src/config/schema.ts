@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { LISTEN_FORM, parseListen } from "./address.ts";
+import { DIALECT_FORM, parseDialect } from "./dialects.ts";
 import {
   boolean,
   integer,
@@ -43,6 +44,19 @@ export const configSchema = v.strictObject({
     ),
     [],
     "Addresses to listen on. If any are given, host and port are ignored.",
+  ),
+  dialects: option(
+    listOf(
+      v.pipe(v.string(), v.check((text) => parseDialect(text) !== undefined)),
+      DIALECT_FORM,
+    ),
+    [],
+    "Dialects of other hosts; NAME@ADDRESS has a listener of its own.",
+  ),
+  e2bMetadata: option(
+    text(/^(http:\/\/\S+)?$/, "an http: URL or an empty value"),
+    "http://169.254.169.254",
+    "Metadata service with the hash of E2B's token; empty: there is none.",
   ),
   guestCalls: option(
     oneOf(["refuse", "allow"]),
@@ -117,7 +131,12 @@ export const configSchema = v.strictObject({
   workloadCgroup: option(
     listOf(name, "cgroups, by name or path"),
     [],
-    "Cgroups that are frozen from the prepare to the recovery.",
+    "Cgroups that are frozen while quiesced; all: every one but the agent's.",
+  ),
+  workloadExcept: option(
+    listOf(name, "cgroups, by name or path"),
+    [],
+    "Cgroups that workload-cgroup=all leaves running, beside system daemons.",
   ),
   workloadLimitMs: option(
     integer(1, 600_000),

@@ -202,8 +202,9 @@ export const kernelChecks: readonly Check[] = [
  */
 function findFreezer(names: readonly string[]): string {
   const root = findCgroupRoot();
-  if (names.length > 0) {
-    const paths = names.map((name) => {
+  const named = names.filter((name) => name !== "all");
+  if (named.length > 0) {
+    const paths = named.map((name) => {
       const path = findCgroup(name, root);
       if (path !== undefined) return path;
       throw new Error(`there is no cgroup ${name} in ${root}`);
@@ -221,7 +222,9 @@ function findFreezer(names: readonly string[]): string {
     throw new Error(`the cgroups in ${root} cannot be frozen`);
   }
   requireDirectory(root);
-  return `${root}, no cgroup is configured`;
+  return named.length < names.length
+    ? `${root}, all cgroups but the agent's own`
+    : `${root}, no cgroup is configured`;
 }
 
 function entropyCount(libc: Libc): number {

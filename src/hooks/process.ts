@@ -5,6 +5,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
+import type { Variables } from "../identity/env_file.ts";
 import { withoutProtection } from "../linux/oom_score.ts";
 import { hasCode, since } from "../util/errors.ts";
 import { nodeChildProcess } from "../util/lazy_builtins.ts";
@@ -42,12 +43,13 @@ type ScriptResult = Omit<HookResult, "name" | "kind">;
  * background process of the script may hold the output pipes open: its later output
  * is read and dropped, so that it never writes into a closed pipe. If the script
  * fails or reaches its limit, its process group is killed; a process that called
- * setsid(2) survives. Never rejects.
+ * setsid(2) survives. `variables` reads those of this fork. Never rejects.
  */
 export async function runScript(
   path: string,
   event: HookEvent,
   limits: CallLimits,
+  variables: () => Variables = () => ({}),
 ): Promise<ScriptResult> {
   const start = performance.now();
   const output = new Output();
@@ -57,7 +59,8 @@ export async function runScript(
   ) => ({ status, ms: since(start), ...more, [OUTPUT]: output.text });
   let child: ChildProcess;
   try {
-    child = withoutProtection(() => launch(path, event));
+    const given = variables();
+    child = withoutProtection(() => launch(path, event, given));
   } catch (error) {
     return report("failed", {
       reached: false,
@@ -122,7 +125,11 @@ async function endOf(child: ChildProcess, limits: CallLimits): Promise<End> {
   return { kind: first.early, gone };
 }
 
-function launch(path: string, event: HookEvent): ChildProcess {
+function launch(
+  path: string,
+  event: HookEvent,
+  variables: Variables,
+): ChildProcess {
   const method = runMethodOf(path);
   const env: Record<string, string> = { PATH: searchPath() };
   for (const name of INHERITED) {
@@ -133,7 +140,7 @@ function launch(path: string, event: HookEvent): ChildProcess {
     cwd: "/",
     // setsid(2): the script gets its own session and therefore its own process group.
     detached: true,
-    env: { ...env, ...asEnvironment(event) },
+    env: { ...env, ...variables, ...asEnvironment(event) },
     stdio: ["ignore", "pipe", "pipe"] as ("ignore" | "pipe")[],
   };
   const byShell = () =>

@@ -6,6 +6,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { Variables } from "../identity/env_file.ts";
 import { errorText, hasCode } from "../util/errors.ts";
 import type { Hook, Policy } from "./hook.ts";
 import { runScript } from "./process.ts";
@@ -24,6 +25,8 @@ interface ScriptOptions {
   readonly limitMs: number;
   /** Names or paths of scripts whose failure does not abort the prepare. */
   readonly continueOn?: readonly string[];
+  /** Reads the variables of this fork, just before a call. */
+  readonly variables?: () => Variables;
 }
 
 /**
@@ -50,7 +53,7 @@ function scriptHook(path: string, options: ScriptOptions): Hook {
     policy,
     at: path,
     async call(event, limits) {
-      const ran = await runScript(path, event, limits);
+      const ran = await runScript(path, event, limits, options.variables);
       return { name, kind: "script", ...ran };
     },
   };

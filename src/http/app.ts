@@ -5,7 +5,7 @@
 import { Hono } from "hono";
 import { requestId } from "hono/request-id";
 import { problem, ProblemError } from "./routes/problem.ts";
-import { allowedMethods } from "./routes/route.ts";
+import { allowedMethods, type DialectRoute } from "./routes/route.ts";
 import { ROUTES } from "./routes/table.ts";
 import { Ending, OtherKind, OtherOperation } from "../lifecycle/errors.ts";
 import { since } from "../util/errors.ts";
@@ -13,7 +13,8 @@ import type { Bindings } from "../connections/exchange.ts";
 import type { Agent } from "./context.ts";
 import { callOf } from "./guard.ts";
 
-type App = Hono<{ Bindings: Bindings }>;
+/** The app that replies to requests. */
+export type App = Hono<{ Bindings: Bindings }>;
 
 declare module "hono" {
   interface ContextVariableMap {
@@ -30,8 +31,19 @@ const NAMING_PATHS = new Set(
   ROUTES.filter(({ namesOperation }) => namesOperation).map(({ path }) => path),
 );
 
+/** Which routes an app serves; without options all of Lull's own. */
+export interface AppOptions {
+  /** Routes of dialects. */
+  readonly dialects?: readonly DialectRoute[];
+  /** The paths of Lull's own routes that the app serves; all if not given. */
+  readonly paths?: readonly string[];
+}
+
 /** Makes the app that replies to every request; it does not listen. */
-export function createApp(agent: Agent): App {
+export function createApp(
+  agent: Agent,
+  { dialects = [], paths }: AppOptions = {},
+): App {
   const { lifecycle, metrics, log, newId } = agent;
   const app: App = new Hono();
   app.use(requestId({ generator: newId }));
@@ -40,6 +52,7 @@ export function createApp(agent: Agent): App {
     const { method, path } = c.req;
     const counts = !c.env.isSelfCall;
     if (counts) metrics.requested();
+    c.set("bodyLimitBytes", agent.bodyLimitBytes);
     await next();
     const operation = NAMING_PATHS.has(path)
       ? c.get("operation") ?? lifecycle.operation?.id
@@ -65,8 +78,14 @@ export function createApp(agent: Agent): App {
     };
     log[levelOf(method, status)]("request", fields);
   });
+  const own = paths === undefined
+    ? ROUTES
+    : ROUTES.filter(({ path }) => paths.includes(path));
+  // Before Lull's guard: its token guards its own routes only.
+  for (const { method, path, handler } of dialects) {
+    app.on(method, path, handler);
+  }
   app.use(async (c, next) => {
-    c.set("bodyLimitBytes", agent.bodyLimitBytes);
     const refusal = agent.guard.refusal(callOf(c));
     if (refusal === undefined) return await next();
     // RFC 9110, 11.6.1: a 401 names the authentication that it needs.
@@ -74,10 +93,10 @@ export function createApp(agent: Agent): App {
     return problem(c, lifecycle, new ProblemError(refusal));
   });
 
-  for (const { method, path, handler } of ROUTES) {
+  for (const { method, path, handler } of own) {
     app.on(method, path, (c) => handler(c, agent));
   }
-  for (const [path, allow] of allowedMethods(ROUTES)) {
+  for (const [path, allow] of allowedMethods([...own, ...dialects])) {
     app.all(path, (c) => {
       c.header("allow", allow);
       return problem(c, lifecycle, new ProblemError("method-not-allowed"));

@@ -57,6 +57,18 @@ export class Guard {
   }
 
   /**
+   * Why a call by a dialect that changes the agent's state is refused, or undefined. Lull's own token
+   * does not count: the dialect has its own.
+   */
+  refusalOfDialect(
+    { headers, peer }: Call,
+  ): Exclude<Refusal, "token-needed"> | undefined {
+    this.#asked = undefined;
+    if (isBrowser(headers)) return "browser-call";
+    return this.#isGuest(peer) ? "guest-call" : undefined;
+  }
+
+  /**
    * Whether a health check may recover a quiesced guest. A program in the guest that polls, or a page
    * in a browser, must not undo a prepare. A host may, even without the token, because hosts poll
    * without it.

@@ -5,6 +5,7 @@
 import { rmSync } from "node:fs";
 import { addressText } from "../runtime/server.ts";
 import type {
+  FetchHandler,
   ListenAddress,
   Runtime,
   RuntimeServer,
@@ -32,6 +33,8 @@ export interface ListenersOptions
    * socket is 0.
    */
   readonly onAppeared?: (address: string, port: number) => void;
+  /** What answers on this address, if it is not `fetch`: a dialect's own listener. */
+  readonly fetchAt?: (at: ListenAddress) => FetchHandler | undefined;
 }
 
 /** The servers. Before {@linkcode open} there are none. */
@@ -91,10 +94,11 @@ export class Listeners implements Listening {
   /** Undefined if the machine does not have the address. */
   async #listen(
     at: ListenAddress,
-    { fetch, onError, onListenAgain, directory }: ListenersOptions,
+    { fetchAt, onError, onListenAgain, directory, ...all }: ListenersOptions,
   ): Promise<Open | undefined> {
     let server: RuntimeServer;
     try {
+      const fetch = fetchAt?.(at) ?? all.fetch;
       const options = { fetch, onError, onListenAgain, directory };
       server = await this.#runtime.serve({ ...at, ...options });
     } catch (error) {
@@ -141,13 +145,17 @@ export class Listeners implements Listening {
       "host" in at && moves.has(at.host)
     );
     if (former.length + waits.length === 0) return undefined;
-    const to = former.map(({ at, server: { port } }) => ({
-      ...{ host: moves.get((at as { host: string }).host)!, port },
-    }));
-    for (const at of to) {
-      const open = await this.#listen(at, this.#options);
-      if (open === undefined) this.#waitFor(at, this.#options);
-      else this.#options.onAppeared?.(addressOf(open), open.server.port);
+    const to: ListenAddress[] = [];
+    for (const { at, server: { port } } of former) {
+      const host = moves.get((at as { host: string }).host)!;
+      // A dialect keeps its own answers.
+      const fetchAt = () => this.#options.fetchAt?.(at);
+      const options = { ...this.#options, fetchAt };
+      const moved = { host, port };
+      to.push(moved);
+      const open = await this.#listen(moved, options);
+      if (open === undefined) this.#waitFor(moved, options);
+      else options.onAppeared?.(addressOf(open), open.server.port);
     }
     return {
       moved: [...waits, ...to].map(addressText),

@@ -5,7 +5,7 @@
  * @module
  */
 import type { PlannedRepair, RepairName } from "./plan.ts";
-import type { Recovery, StepReport } from "./reports.ts";
+import type { Recovery, RenewedItem, StepReport } from "./reports.ts";
 import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
 import { run } from "./run.ts";
 
@@ -14,6 +14,9 @@ const REPAIR_OF = {
   entropy: "entropy",
   hostTime: "clock",
   network: "network",
+  renew: "renew",
+  credentials: "credentials",
+  env: "env",
 } as const satisfies Partial<Record<Field, RepairName>>;
 type RepairField = keyof typeof REPAIR_OF;
 const REPAIR_FIELDS = Object.keys(REPAIR_OF) as RepairField[];
@@ -32,6 +35,12 @@ export function wasReseeded(steps: readonly StepReport[]): boolean {
   );
 }
 
+/** The items of the identity in the report of their repair. */
+function itemsOf(report: StepReport | undefined): readonly RenewedItem[] {
+  const { items = [] } = report?.effect ?? {};
+  return items as readonly RenewedItem[];
+}
+
 /** Applies the data that arrives after the last recovery. */
 export class DeferredRepairs {
   readonly #repairs: ReadonlyMap<string, PlannedRepair>;
@@ -42,6 +51,9 @@ export class DeferredRepairs {
   #clockSet = false;
   #reseeded = false;
   #entropyRequired = false;
+  /** The items of the identity that the host asked for since the last recovery. */
+  #items: readonly RenewedItem[] = [];
+  #identityRequired = false;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(repairs: readonly PlannedRepair[]) {
@@ -63,15 +75,34 @@ export class DeferredRepairs {
     return this.#entropyRequired && !this.#reseeded;
   }
 
+  /** True while the host requires a new identity, and an item of it is missing. */
+  get lacksIdentity(): boolean {
+    return this.#identityRequired && !this.#isRenewed;
+  }
+
+  /** The items of the identity; undefined if the host neither asked for one nor requires any. */
+  get renewal():
+    | { required: boolean; done: boolean; items: readonly RenewedItem[] }
+    | undefined {
+    const required = this.#identityRequired;
+    if (!required && this.#items.length === 0) return undefined;
+    return { required, done: this.#isRenewed, items: this.#items };
+  }
+
+  get #isRenewed(): boolean {
+    return this.#items.length > 0 &&
+      this.#items.every(({ status }) => status !== "failed");
+  }
+
   /**
    * Starts over with a new recovery. Returns the fields of its request that its
-   * repairs could not apply. The requirement of entropy remains until it is met or
-   * withdrawn.
+   * repairs could not apply. The requirements of entropy and of a new identity remain until
+   * they are met or withdrawn.
    */
   begin(recovery: Recovery, request: RecoverRequest): Field[] {
     const reportOf = (name: string) =>
       recovery.steps.find((step) => step.name === name);
-    const { lacksEntropy } = this;
+    const { lacksEntropy, lacksIdentity } = this;
     this.undone(recovery);
     this.#network = reportOf("network")?.status === "done"
       ? request.network
@@ -79,6 +110,8 @@ export class DeferredRepairs {
     this.#clockSet = reportOf("clock")?.status === "done";
     this.#reseeded = wasReseeded(recovery.steps);
     this.#entropyRequired = request.requireEntropy ?? lacksEntropy;
+    this.#items = itemsOf(reportOf("renew"));
+    this.#identityRequired = request.requireRenewed ?? lacksIdentity;
     return REPAIR_FIELDS.filter((field) =>
       request[field] !== undefined &&
       !this.#isApplied(field, reportOf(REPAIR_OF[field]))
@@ -114,7 +147,8 @@ export class DeferredRepairs {
     ended?: Promise<Recovery | undefined>,
   ): Promise<readonly Field[]> {
     const empty = fieldsOf(request).length === 0 &&
-      request.requireEntropy === undefined;
+      request.requireEntropy === undefined &&
+      request.requireRenewed === undefined;
     if (empty) return Promise.resolve([]);
     const applied = this.#queue.then(async () => {
       if (ended !== undefined && await ended === undefined) return [];
@@ -129,15 +163,17 @@ export class DeferredRepairs {
 
   async #apply(request: RecoverRequest): Promise<Field[]> {
     this.#entropyRequired = request.requireEntropy ?? this.#entropyRequired;
+    this.#identityRequired = request.requireRenewed ?? this.#identityRequired;
     const failed: Field[] = [];
     for (const field of REPAIR_FIELDS) {
       if (request[field] === undefined) continue;
       if (field === "network" && this.#hasNetwork(request)) continue;
       const report = await this.#repair(REPAIR_OF[field], request);
+      if (field === "renew") this.#items = itemsOf(report);
       if (!this.#isApplied(field, report)) failed.push(field);
       else if (field === "network") this.#network = request.network;
       else if (field === "hostTime") this.#clockSet = true;
-      else this.#reseeded = true;
+      else if (field === "entropy") this.#reseeded = true;
     }
     if (!await this.#applyOutcome(request)) failed.push("outcome");
     return failed;

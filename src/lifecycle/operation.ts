@@ -76,7 +76,7 @@ export class Operation {
     readonly kind: Kind = "full",
     readonly dryRun = false,
     /** The call that began the operation. */
-    readonly call: Call = {},
+    readonly call: Call & Pick<PrepareRequest, "workload"> = {},
   ) {}
 
   /** Milliseconds since the operation began. */
@@ -178,6 +178,7 @@ export class Operation {
   ): Promise<StepReport> {
     const place = this.#places++;
     const { id: operation, generation, kind, dryRun } = this;
+    const { workload } = this.call;
     if (!row.kinds.includes(kind)) {
       const reason = `left out by kind ${kind}`;
       return { name, status: "skipped", ms: 0, reason };
@@ -195,6 +196,7 @@ export class Operation {
         quiesce({
           ...{ operation, generation, kind, signal, dryRun },
           ...span && { span },
+          ...workload && { workload },
         }),
     );
     span?.end();

@@ -55,6 +55,8 @@ const HOOKS_END_MS = 4000;
 const CGROUP_WRITES_MS = 500;
 /** Milliseconds to find mounts, to thaw them, and to give up a thread that is stuck. */
 const BESIDE_FREEZE_MS = 14_000;
+/** Milliseconds that each item of the identity may take: an emulated processor makes RSA keys slowly. */
+export const RENEW_MS = 45_000;
 /** Milliseconds to thaw mounts, and to give up a thread that is stuck. */
 const THAW_MOUNTS_MS = 8000;
 
@@ -87,6 +89,14 @@ const BEFORE_REPLY = [
     onFailure: "abort",
     limitMs: ({ freezeHoldMs }) => freezeHoldMs + BESIDE_FREEZE_MS,
     stopMs: THAW_MOUNTS_MS,
+  },
+  // no secret of this fork is in the snapshot; last of the steps that can abort the prepare, which
+  // cannot bring the secrets back
+  {
+    step: "wipe-credentials",
+    kinds: MEMORY,
+    onFailure: "abort",
+    limitMs: 5000,
   },
   // what can be read again is not in the snapshot
   { step: "memory", kinds: FULL, onFailure: "continue", limitMs: 10_000 },
@@ -162,6 +172,12 @@ const REPAIRS = [
   { repair: "clock", limitMs: 5000, inDryRun: true },
   // addresses and names are this fork's, and the programs that manage the interfaces know it
   { repair: "network", limitMs: 30_000 },
+  // ids and keys are this fork's
+  { repair: "renew", limitMs: RENEW_MS + 5000 },
+  // the secrets of this fork are in their files
+  { repair: "credentials", limitMs: 5000 },
+  // programs can read this fork's variables
+  { repair: "env", limitMs: 5000 },
   // no stale connection
   { repair: "reset-connections", limitMs: 5000, inDryRun: true },
   // programs can see the restore

@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from "valibot";
-import { KINDS, OUTCOMES, TRIGGERS } from "./request.ts";
+import { KINDS, OUTCOMES, RENEWABLE, TRIGGERS } from "./request.ts";
 
 /** A duration. */
 export const Milliseconds = v.pipe(v.number(), v.minValue(0));
@@ -75,6 +75,16 @@ export const Evidence = v.object({
   sources: v.pipe(v.array(EvidenceSource), v.readonly()),
 });
 export type Evidence = Readonly<v.InferOutput<typeof Evidence>>;
+
+/** The result of one item of the identity; src/identity/ renews them. */
+export const RenewedItem = v.looseObject({
+  item: v.picklist(RENEWABLE),
+  /** `absent`: this guest has no such item. */
+  status: v.picklist(["renewed", "absent", "failed"]),
+  /** Why the item is absent, or how it failed. */
+  reason: v.optional(v.string()),
+});
+export type RenewedItem = Readonly<v.InferOutput<typeof RenewedItem>>;
 
 /** The report of a recovery or of the undo of a failed prepare. */
 export const Recovery = v.object({

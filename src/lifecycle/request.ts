@@ -33,6 +33,20 @@ export const TRIGGERS = [
 ] as const;
 export type Trigger = typeof TRIGGERS[number];
 
+/** How a prepare freezes the workload, if a host asks for something else than the configuration. */
+export interface WorkloadRequest {
+  /** Freezes everything outside the agent's own chain of cgroups. */
+  readonly all?: boolean;
+  /** The largest number of cgroups to look at. */
+  readonly maxCgroups?: number;
+  /** Milliseconds to wait until the workload is frozen; the configured limit if it is shorter. */
+  readonly waitMs?: number;
+  /** Cgroups that do not freeze are counted in the effect, and do not fail the prepare. */
+  readonly counts?: boolean;
+  /** The recovery counts which cgroups were frozen, before it thaws them. */
+  readonly audit?: boolean;
+}
+
 /** The request of a prepare. */
 export interface PrepareRequest extends Call {
   /** The operation's id; the agent makes one if none is given. */
@@ -41,6 +55,7 @@ export interface PrepareRequest extends Call {
   readonly lease?: number;
   /** The kind of snapshot; the configured kind if none is given. */
   readonly kind?: Kind;
+  readonly workload?: WorkloadRequest;
 }
 
 /** The network identity of one interface. A field that is not given stays unchanged. */
@@ -70,6 +85,24 @@ export interface ReplyWay {
   afterLastReply(action: () => void): void;
 }
 
+/** The items of a machine's identity that a recovery can renew; src/identity/ has a file for each. */
+export const RENEWABLE = [
+  ...["machine-id", "ssh-host-keys", "boot-id", "random-seed"] as const,
+  ...["dbus-id", "cloud-init"] as const,
+] as const;
+export type Renewable = typeof RENEWABLE[number];
+
+/** A secret of this fork, as a file. */
+export interface Credential {
+  /** The content. It is overwritten when the call ends. */
+  readonly data: Uint8Array;
+  /** The owner of the file; root if not given. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** The permissions of the file; 0600 if not given. */
+  readonly mode?: number;
+}
+
 /** The request of a recovery. */
 export interface RecoverRequest extends Call {
   /** The id of the operation to recover; any operation if not given. */
@@ -89,7 +122,30 @@ export interface RecoverRequest extends Call {
   readonly network?: NetworkIdentity | readonly NetworkIdentity[];
   /** The way of the reply, if the call came over the network. */
   readonly reply?: ReplyWay;
+  /** The items of the machine's identity to renew. */
+  readonly renew?: readonly Renewable[];
+  /** Whether the new identity is written to the disk, and outlives a reboot. */
+  readonly renewOnDisk?: boolean;
+  /** Whether the guest counts as unhealthy until all items that the host names are renewed. */
+  readonly requireRenewed?: boolean;
+  /** The secrets of this fork, by their names. */
+  readonly credentials?: ReadonlyMap<string, Credential>;
+  /** The variables of this fork, which are no secrets. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Overwrites the secrets of a request that was applied: the garbage of this process must not have them. */
+export function forgetSecrets({ credentials, entropy }: RecoverRequest): void {
+  entropy?.fill(0);
+  for (const { data } of credentials?.values() ?? []) data.fill(0);
 }
 
 /** A field of a {@linkcode RecoverRequest} that carries data for the guest. */
-export type Field = "entropy" | "hostTime" | "network" | "outcome";
+export type Field =
+  | "entropy"
+  | "hostTime"
+  | "network"
+  | "renew"
+  | "credentials"
+  | "env"
+  | "outcome";

@@ -2,7 +2,13 @@
  * Defines steps and repairs. Their order, policies and limits are in plan.ts.
  * @module
  */
-import type { Kind, Outcome, RecoverRequest, Trigger } from "./request.ts";
+import type {
+  Kind,
+  Outcome,
+  RecoverRequest,
+  Trigger,
+  WorkloadRequest,
+} from "./request.ts";
 import type { Span } from "./trace.ts";
 
 export type { Kind, Outcome, RecoverRequest, Trigger } from "./request.ts";
@@ -27,6 +33,8 @@ export interface StepContext {
   readonly dryRun?: boolean;
   /** The span of the step, if the call is traced. */
   readonly span?: Span;
+  /** How the host wants the workload to be frozen, if not as configured. */
+  readonly workload?: WorkloadRequest;
 }
 
 /** The context of an undo or a repair. */

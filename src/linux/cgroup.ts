@@ -93,7 +93,7 @@ function otherHierarchy(name: string, root: string): string | undefined {
 }
 
 /** Returns the directory of a process's cgroup (/proc/PID/cgroup, cgroups(7)). */
-function cgroupOf(pid: string, root: string, proc: string): string {
+export function cgroupOf(pid: string, root: string, proc: string): string {
   const text = readFileSync(`${proc}/${pid}/cgroup`, "utf8");
   const path = /^0::(.*)$/m.exec(text)?.[1];
   if (path === undefined) {

@@ -30,14 +30,20 @@ export interface FrozenMounts {
   readonly unsupported: readonly string[];
 }
 
-/** The result of a rescue: mount points that were thawed, and reasons of the failures. */
-export interface Rescued {
+/** The mount points that were thawed, and reasons of the failures. */
+interface Tried {
   readonly thawed: readonly string[];
   readonly failed: readonly string[];
 }
 
+/** The result of a rescue. */
+export interface Rescued extends Tried {
+  /** The mounts that could not be thawed. */
+  readonly left: readonly MountedAt[];
+}
+
 /** The result of the thaw of the mounts that the worker froze. */
-export interface Thawed extends Rescued {
+export interface Thawed extends Tried {
   readonly [key: string]: unknown;
   /** Another program had thawed them before. */
   readonly notFrozen: readonly string[];

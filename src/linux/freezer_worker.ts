@@ -152,6 +152,7 @@ function thaw(libc: Libc, expired: boolean): Thawed {
 function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
   const thawed: string[] = [];
   const failed: string[] = [];
+  const left: MountedAt[] = [];
   for (const mount of mounts) {
     const { mountPoint } = mount;
     tell(mountPoint);
@@ -165,7 +166,8 @@ function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
       }
     } catch (error) {
       failed.push(messageOf(error));
+      left.push(mount);
     }
   }
-  return { thawed, failed };
+  return { thawed, failed, left };
 }

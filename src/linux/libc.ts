@@ -52,7 +52,7 @@ const SYMBOLS = {
   // lseek(2), sethostname(2)
   lseek: { args: ["i32", "usize", "i32"], result: "i32" },
   sethostname: { args: ["buffer", "usize"], result: "i32" },
-  // files that are mounted over those of /etc: mount(2), umount(2)
+  // mount(2), umount2(2)
   mount: {
     args: ["buffer", "buffer", "buffer", "usize", "buffer"],
     result: "i32",

@@ -28,6 +28,7 @@ export const MODULES = [
   "connections",
   "network",
   "memory",
+  "dialects",
 ] as const;
 
 /** A logger's name. */

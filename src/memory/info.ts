@@ -43,7 +43,8 @@ export function residentBytes(page = pageBytes()): number {
   return Number(text.split(" ")[1]) * page;
 }
 
-function kilobytes(text: string, name: string): number {
+/** Returns a counter of /proc/meminfo in bytes. */
+export function kilobytes(text: string, name: string): number {
   const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text);
   if (found === null) throw new Error(`Cannot read meminfo: it has no ${name}`);
   return Number(found[1]) * 1024;

@@ -16,17 +16,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { checked, type Libc, requireSymbol } from "../linux/libc.ts";
+import type { Libc } from "../linux/libc.ts";
+import { bindMount, unmount } from "../linux/mount.ts";
 import { hasCode, resultUnless } from "../util/errors.ts";
 
 const MISSING = ["ENOENT"];
 
 /** TMPFS_MAGIC and RAMFS_MAGIC of linux/magic.h. */
 const IN_MEMORY = [0x01021994, 0x858458f6];
-
-/** mount(2), umount2(2) */
-const MS_BIND = 4096n;
-const MNT_DETACH = 2;
 
 /** How to set the text of a file. */
 export interface EtcFileOptions {
@@ -78,7 +75,7 @@ export function setEtcFile(
   writeFileSync(source, text);
   // The agent's umask may be stricter, and all programs read these files.
   chmodSync(source, 0o644);
-  mountFile(libc, source, file);
+  bindMount(libc, source, file);
   return () => unmount(libc, file);
 }
 
@@ -124,21 +121,4 @@ function replaceFile(file: string, text: string): void {
     if (!hasCode(error, "EBUSY")) throw error;
     writeFileSync(file, text);
   }
-}
-
-function mountFile(libc: Libc, source: string, target: string): void {
-  const mount = requireSymbol(libc, "mount");
-  const none = new Uint8Array(1);
-  const result = mount(cText(source), cText(target), none, MS_BIND, none);
-  checked(libc, result, "mount over", target);
-}
-
-function unmount(libc: Libc, target: string): void {
-  const umount = requireSymbol(libc, "umount2");
-  checked(libc, umount(cText(target), MNT_DETACH), "unmount", target);
-}
-
-/** A text of C, which ends with a zero byte. */
-function cText(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
 }

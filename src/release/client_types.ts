@@ -98,12 +98,22 @@ function objectOf({ properties = {}, required = [] }: Schema, indent: string) {
   return `{\n${lines.join("\n")}\n${indent}}`;
 }
 
-/** A field; a union that is too long for the line has one line for each member. */
+/** A field; a union that is too long for the line has one line for each member, also in a list. */
 function field(start: string, schema: Schema, indent: string): string {
   const line = `${start} ${typeOf(schema, indent)};`;
-  if (schema.enum === undefined || line.length <= LINE) return line;
-  const members = schema.enum.map((word) => `\n${indent}  | "${word}"`);
-  return `${start}${members.join("")};`;
+  const { additionalProperties: values } = schema;
+  if (typeof values === "object" && values.properties !== undefined) {
+    const inner = `${indent}  `;
+    return `${start} Readonly<\n${inner}Record<string, ${
+      objectOf(values, inner)
+    }>\n${indent}>;`;
+  }
+  const words = schema.enum ?? schema.items?.enum;
+  if (words === undefined || line.length <= LINE) return line;
+  const members = words.map((word) => `\n${indent}  | "${word}"`).join("");
+  return schema.enum === undefined
+    ? `${start} readonly (${members}\n${indent})[];`
+    : `${start}${members};`;
 }
 
 function typeOf(schema: Schema, indent: string): string {
@@ -129,10 +139,14 @@ function typeOf(schema: Schema, indent: string): string {
       const isUnit = item.startsWith("{") || !/^readonly | \| /.test(item);
       return `readonly ${isUnit ? item : `(${item})`}[]`;
     }
-    case "object":
-      return schema.properties === undefined
-        ? "Readonly<Record<string, unknown>>"
-        : objectOf(schema, indent);
+    case "object": {
+      if (schema.properties !== undefined) return objectOf(schema, indent);
+      const { additionalProperties: values } = schema;
+      const value = typeof values === "object" && Object.keys(values).length > 0
+        ? typeOf(values, indent)
+        : "unknown";
+      return `Readonly<Record<string, ${value}>>`;
+    }
     case undefined:
       if (schema.anyOf === undefined) break;
       return schema.anyOf.map((one) => typeOf(one, indent)).join(" | ");

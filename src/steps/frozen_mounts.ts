@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import type { Change } from "../lifecycle/journal.ts";
+import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import type { MountedAt } from "../linux/fsfreeze.ts";
 import type { MountFreezer } from "../linux/mount_freezer.ts";
 import { type Mount, readMounts } from "../linux/mountinfo.ts";
@@ -23,13 +24,13 @@ export function mountedAt({ mountPoint, device }: MountedAt): MountedAt {
 
 /**
  * Thaws the mounts that a killed agent left frozen, for `repairAfterCrash`. Fails if a mount does not
- * answer; the thaw of that mount stays recorded.
+ * answer. Throws {@linkcode NotUndone} with the mounts that stay frozen.
  */
 export function thawMounts(
   startFreezer: () => Pick<MountFreezer, "rescue" | "end">,
 ): (change: Change) => Promise<Change> {
   return async (change) => {
-    const { mounts } = v.parse(changeSchema, change);
+    const { mounts } = readChange(changeSchema, change);
     const there = readMounts();
     // Another filesystem that is mounted there now may have been frozen by another program.
     const isMounted = ({ device }: MountedAt) =>
@@ -41,9 +42,13 @@ export function thawMounts(
     if (frozen.length === 0) return { thawed: [], gone };
     const freezer = startFreezer();
     try {
-      const { thawed, failed } = await freezer.rescue(frozen, THAW_MS);
-      if (failed.length > 0) throw new Error(failed.join("; "));
-      return { thawed, gone };
+      const { thawed, failed, left } = await freezer.rescue(frozen, THAW_MS);
+      const effect = { thawed, gone };
+      if (failed.length === 0) return effect;
+      throw new NotUndone(`Cannot thaw every mount: ${failed.join("; ")}`, {
+        effect,
+        left: changeOf(left),
+      });
     } finally {
       await freezer.end();
     }

@@ -29,6 +29,7 @@ export const PROBLEMS = {
   "overtaken": [409, "A recovery overtook the settle of this prepare"],
   "ending": [503, "The agent is ending and begins no prepare"],
   "entropy-missing": [503, "The random pool is still that of other forks"],
+  "not-renewed": [503, "Items of the identity are still those of other forks"],
   "prepare-failed": [503, "The prepare failed and was undone"],
 } as const;
 

@@ -49,6 +49,8 @@ export function refused(
 export const defaults = {
   host: "0.0.0.0",
   port: 49983,
+  dialects: [],
+  e2bMetadata: "http://169.254.169.254",
   scanIntervalMs: 1000,
   forwardAddress: "169.254.0.21",
   forwardPorts: true,
@@ -70,6 +72,7 @@ export const defaults = {
   hooksSocket: "/run/lull/hooks.sock",
   hooks: [],
   workloadCgroup: [],
+  workloadExcept: [],
   workloadLimitMs: 2000,
   freezeMounts: [],
   freezeHoldMs: 10000,

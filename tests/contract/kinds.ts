@@ -22,7 +22,13 @@ const LEFT_OUT = {
   full: [],
   diff: ["memory", "collect", "zero"],
   disk: [
-    ...["ports", "memory", "connections", "workload-connections"],
+    ...[
+      "ports",
+      "wipe-credentials",
+      "memory",
+      "connections",
+      "workload-connections",
+    ],
     ...["late-connections", "idle-collector", "collect", "zero", "parallelism"],
   ],
 } as const;

@@ -4,10 +4,12 @@
 import type { Target } from "../support/agent.ts";
 import { callers } from "./callers.ts";
 import { connections } from "./connections.ts";
+import { dialects } from "./dialects/suite.ts";
 import { diskWrites } from "./disk_writes.ts";
 import { events } from "./events.ts";
 import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
+import { identity } from "./identity.ts";
 import { input } from "./input.ts";
 import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
@@ -28,6 +30,7 @@ export function contract(target: Target): void {
   rounds(target);
   kinds(target);
   recovery(target);
+  identity(target);
   promise(target);
   connections(target);
   callers(target);
@@ -38,5 +41,6 @@ export function contract(target: Target): void {
   diskWrites(target);
   faults(target);
   observability(target);
+  dialects(target);
   process(target);
 }

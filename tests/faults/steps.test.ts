@@ -108,7 +108,9 @@ describe("a step that", () => {
           assert.ok(report?.reason, "it is said why");
           assert.equal(bad(reports).length, 1);
           const policy = held ? "continue" : "abort";
-          const aborts = ["hooks", "workload", "freeze-mounts"].includes(name);
+          const aborts = [
+            ...["hooks", "workload", "freeze-mounts", "wipe-credentials"],
+          ].includes(name);
           assert.equal(policy, aborts ? "abort" : "continue");
           heal();
           await assertHealed(rig);

@@ -11,7 +11,7 @@ import { repairAfterCrash } from "../../src/lifecycle/journal.ts";
 import { MountFreezer } from "../../src/linux/mount_freezer.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { thawMounts } from "../../src/steps/frozen_mounts.ts";
-import { thawWorkload } from "../../src/steps/workload.ts";
+import { thawWorkload } from "../../src/steps/frozen_workload.ts";
 import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
 import { owedThaws, script, SILENT, temporary } from "../support/hooks.ts";

@@ -43,7 +43,10 @@ function make(results: Record<string, Effect | Skipped | Error> = {}) {
     },
   });
   const deferred = new DeferredRepairs(
-    ["entropy", "clock", "network", "reset-connections", "generation"]
+    [
+      ...["entropy", "clock", "network", "renew", "credentials", "env"],
+      ...["reset-connections", "generation"],
+    ]
       .map(repair),
   );
   const apply = (request: RecoverRequest) =>
@@ -219,6 +222,66 @@ describe("required entropy", () => {
     deferred.begin(recovery({ reseeded: false }), {});
     assert.equal(deferred.lacksEntropy, false, "it was met");
   });
+});
+
+describe("a required identity", () => {
+  const items = (...statuses: string[]) => ({
+    items: statuses.map((status) => ({ item: "machine-id", status })),
+  });
+  const renewedBy = (effect: Effect): Recovery => ({
+    ...recovery(),
+    steps: [{ name: "renew", status: "done", ms: 1, effect }],
+  });
+
+  test("is lacking until every item is renewed or absent", async () => {
+    const { deferred, apply } = make({ renew: items("renewed", "absent") });
+    deferred.begin(renewedBy(items("renewed", "failed")), {
+      requireRenewed: true,
+      renew: ["machine-id"],
+    });
+    assert.equal(deferred.lacksIdentity, true);
+    assert.equal(deferred.renewal?.done, false);
+    assert.deepEqual(await apply({ renew: ["machine-id"] }), []);
+    assert.equal(deferred.lacksIdentity, false);
+    assert.equal(deferred.renewal?.done, true);
+  });
+
+  test("is lacking if no item was asked for, and can be withdrawn", async () => {
+    const { deferred, apply } = make({ renew: items("renewed") });
+    deferred.begin(recovery(), {});
+    assert.equal(deferred.renewal, undefined);
+    await apply({ requireRenewed: true });
+    assert.equal(deferred.lacksIdentity, true);
+    assert.deepEqual(deferred.renewal, {
+      ...{ required: true, done: false, items: [] },
+    });
+    await apply({ requireRenewed: false });
+    assert.equal(deferred.lacksIdentity, false);
+    await apply({ requireRenewed: true, renew: ["machine-id"] });
+    assert.equal(deferred.lacksIdentity, false);
+  });
+
+  test("holds for the next fork, too, until it is met", () => {
+    const { deferred } = make();
+    deferred.begin(recovery(), { requireRenewed: true });
+    deferred.begin(recovery(), {});
+    assert.equal(deferred.lacksIdentity, true);
+    deferred.begin(renewedBy(items("renewed")), { renew: ["machine-id"] });
+    assert.equal(deferred.lacksIdentity, false);
+    deferred.begin(recovery(), {});
+    assert.equal(deferred.lacksIdentity, false, "it was met");
+  });
+});
+
+test("credentials and variables that come late are applied, or named", async () => {
+  const { deferred, apply, ran } = make({ env: new Error("no space") });
+  deferred.begin(recovery(), {});
+  assert.deepEqual(await apply({ credentials: new Map(), env: {} }), ["env"]);
+  assert.deepEqual(ran, ["credentials resumed", "env resumed"]);
+  assert.deepEqual(
+    deferred.reports.map(({ name, status }) => `${name} ${status}`),
+    ["credentials done", "env failed"],
+  );
 });
 
 test("health checks set the clock once", async () => {

@@ -16,7 +16,7 @@ import {
   type Repairer,
 } from "../../src/lifecycle/journal.ts";
 import { NotUndone } from "../../src/lifecycle/not_undone.ts";
-import { thawWorkload } from "../../src/steps/workload.ts";
+import { thawWorkload } from "../../src/steps/frozen_workload.ts";
 import { owedThaws, SILENT, temporary } from "../support/hooks.ts";
 
 const directory = temporary();

@@ -18,6 +18,7 @@ test("order, policy and limit of every step and repair", () => {
     "workload abort 4500 2500",
     "filesystem continue 10000 250",
     "freeze-mounts abort 14900 8000",
+    "wipe-credentials abort 5000 250",
     "memory continue 10000 250",
     "connections continue 5000 250",
     "workload-connections continue 5000 250",
@@ -30,7 +31,8 @@ test("order, policy and limit of every step and repair", () => {
   ]);
   assert.equal(settle[0].name, "late-connections");
   assert.deepEqual(repairs.map(({ name }) => name), [
-    ...["entropy", "clock", "network", "reset-connections", "generation"],
+    ...["entropy", "clock", "network", "renew", "credentials", "env"],
+    ...["reset-connections", "generation"],
   ]);
 });
 
@@ -47,6 +49,7 @@ test("the steps of each kind of snapshot", () => {
   ]);
   assert.deepEqual(stepsOf("diff"), [
     ...["hooks", "ports", "workload", "filesystem", "freeze-mounts"],
+    "wipe-credentials",
     ...["connections", "workload-connections", "evidence"],
     ...["late-connections", "idle-collector", "parallelism"],
   ]);

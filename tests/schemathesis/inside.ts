@@ -9,6 +9,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   cpSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readlinkSync,
@@ -44,7 +45,7 @@ function ip(words: string): void {
   execFileSync("ip", words.split(" "), { stdio: "inherit" });
 }
 
-/** A machine whose addresses and names may change: they are its own. */
+/** A machine whose addresses, names and keys may change: they are its own. */
 function makeMachine(directory: string): void {
   ip("link set lo up");
   ip("link add eth0 type veth peer name eth1");
@@ -56,6 +57,13 @@ function makeMachine(directory: string): void {
   const etc = join(directory, "etc");
   cpSync("/etc", etc, { recursive: true, verbatimSymlinks: true });
   execFileSync("mount", ["--bind", etc, "/etc"], { stdio: "inherit" });
+  // The identity of this machine, and its services, are not there.
+  const memory = join(directory, "memory");
+  mkdirSync(memory);
+  for (const path of ["/run", "/var/lib", memory]) {
+    execFileSync("mount", ["-t", "tmpfs", "tmpfs", path], { stdio: "inherit" });
+  }
+  process.env.TMPDIR = memory;
 }
 
 /** The calls; the exit code of schemathesis. */

@@ -309,9 +309,31 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.deepEqual(other, { thawed: [], gone: [mountPoint] });
     disk.ask("-u");
     await assert.rejects(async () => await repair({ mounts: "all" }), {
-      name: "ValiError",
+      name: "CorruptChange",
     });
     disk.end();
+  });
+
+  test("a repair after a crash records only the mounts that stay frozen", async () => {
+    using disk = new TestDisk();
+    using covered = new TestDisk();
+    const { mounts } = freezerOf(covered, disk);
+    disk.ask("-f");
+    const cover = covered.mountPoint;
+    assert.equal(spawnSync("mount", ["-t", "tmpfs", "x", cover]).status, 0);
+    try {
+      await assert.rejects(
+        async () => await thawMounts(realFreezer)({ mounts }),
+        {
+          name: "NotUndone",
+          message: new RegExp(`^Cannot thaw every mount: .*${cover}`),
+          effect: { thawed: [disk.mountPoint], gone: [] },
+          left: { mounts: [mounts[0]] },
+        },
+      );
+    } finally {
+      spawnSync("umount", [cover]);
+    }
   });
 
   test("every writable mount is synced", async () => {

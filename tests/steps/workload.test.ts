@@ -11,7 +11,8 @@ import { basename, join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { NotUndone } from "../../src/lifecycle/not_undone.ts";
 import type { Done } from "../../src/lifecycle/step.ts";
-import { thawWorkload, workloadStep } from "../../src/steps/workload.ts";
+import { thawWorkload } from "../../src/steps/frozen_workload.ts";
+import { workloadStep } from "../../src/steps/workload.ts";
 import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
 import {

@@ -10,6 +10,7 @@ import {
   Generation,
   Milliseconds,
   Recovery,
+  RenewedItem,
   Repaired,
   StepReport,
   TraceReport,
@@ -19,6 +20,20 @@ const Late = v.pipe(
   v.array(StepReport),
   v.readonly(),
   v.description("Repairs after the recovery, when the host sent its data."),
+);
+
+const Renewal = v.pipe(
+  v.object({
+    required: v.pipe(
+      v.boolean(),
+      v.description("Health is refused until all items are done."),
+    ),
+    done: v.boolean(),
+    items: v.pipe(v.array(RenewedItem), v.readonly()),
+  }),
+  v.description(
+    "The items of the identity that the host asked for since the last recovery.",
+  ),
 );
 
 const Whole = v.pipe(v.number(), v.integer());
@@ -86,6 +101,7 @@ export const Status = v.object({
   operation: v.optional(PrepareReport),
   lastRecovery: v.optional(Recovery),
   late: v.optional(Late),
+  renewal: v.optional(Renewal),
   /** The changes that a killed agent left, and that this one undid at its start. */
   repaired: v.optional(v.pipe(v.array(Repaired), v.readonly())),
   owedThaws: v.optional(v.pipe(

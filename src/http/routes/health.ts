@@ -34,6 +34,7 @@ export async function health(
   if (lifecycle.deferred.lacksEntropy) {
     throw new ProblemError("entropy-missing");
   }
+  if (lifecycle.deferred.lacksIdentity) throw new ProblemError("not-renewed");
   const document: HealthDocument = {
     version: VERSION,
     state: lifecycle.state,

@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import type { Agent } from "../context.ts";
+import { forgetSecrets } from "../../lifecycle/request.ts";
 import { withOutput } from "../../hooks/output.ts";
 import type { Bindings } from "../../connections/exchange.ts";
 import { beginCall } from "./call.ts";
@@ -29,7 +30,7 @@ export async function recover(
   const { notApplied, ...recovered } = await lifecycle.recover(
     { trigger: "recover" },
     request,
-  );
+  ).finally(() => forgetSecrets(body));
   // Only the caller that triggered this recovery gets the output of the hooks.
   const recovery = recovered.recovery?.trigger === "recover"
     ? withOutput(recovered.recovery)
@@ -39,6 +40,9 @@ export async function recover(
   const late = deferred.reports.length > 0 ? deferred.reports : undefined;
   if (deferred.lacksEntropy) {
     throw new ProblemError("entropy-missing", { recovery, late });
+  }
+  if (deferred.lacksIdentity) {
+    throw new ProblemError("not-renewed", { recovery, late });
   }
   if (notApplied.length > 0) {
     const fields = [...notApplied];

@@ -2,7 +2,7 @@
  * The type of a route: everything that serving and describing the route need.
  * @module
  */
-import type { Context } from "hono";
+import type { Context, Next } from "hono";
 import type { GenericSchema } from "valibot";
 import type { Agent } from "../context.ts";
 import type { Bindings } from "../../connections/exchange.ts";
@@ -53,6 +53,20 @@ export interface Route {
   readonly namesOperation?: boolean;
 }
 
+/**
+ * One route of a dialect, which takes the place of Lull's route of the same method and path. The
+ * handler itself decides whether the call is allowed, because a dialect has a token of its own. A
+ * handler that calls `next` and returns nothing leaves the request to Lull's routes.
+ */
+export interface DialectRoute {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly handler: (
+    c: Context<{ Bindings: Bindings }>,
+    next: Next,
+  ) => Promise<Response | void>;
+}
+
 /** All kinds of problem that the route replies with. */
 export function problemsOf(route: Route): ProblemKind[] {
   const { method, query, headers, body, open, problems = [] } = route;
@@ -66,12 +80,14 @@ export function problemsOf(route: Route): ProblemKind[] {
 
 /** The methods of each path, in the form of the header Allow. */
 export function allowedMethods(
-  routes: readonly Route[],
+  routes: readonly Pick<Route, "method" | "path">[],
 ): ReadonlyMap<string, string> {
   const allowed = new Map<string, string>();
   for (const { method, path } of routes) {
     const methods = method === "GET" ? "GET, HEAD" : method;
     const others = allowed.get(path);
+    // A dialect may have a route of Lull's, too.
+    if (others?.includes(methods)) continue;
     allowed.set(path, others === undefined ? methods : `${others}, ${methods}`);
   }
   return allowed;

@@ -6,6 +6,13 @@
 import * as v from "valibot";
 import { asText, fields } from "../../util/json_input.ts";
 import { KINDS } from "../../lifecycle/request.ts";
+import {
+  Credentials,
+  Env,
+  Renew,
+  RenewOnDisk,
+  RequireRenewed,
+} from "../../identity/schemas.ts";
 import { NetworkIdentities } from "../../network/identity.ts";
 import { ENTROPY_BYTES } from "../../steps/entropy.ts";
 
@@ -179,4 +186,9 @@ export const RecoverBody = fields({
       "The addresses and names of this fork: of one interface, or a list for several.",
     ),
   )),
+  renew: v.optional(Renew),
+  renewOnDisk: v.optional(RenewOnDisk),
+  requireRenewed: v.optional(RequireRenewed),
+  credentials: v.optional(Credentials),
+  env: v.optional(Env),
 });

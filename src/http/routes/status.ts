@@ -33,6 +33,7 @@ export function status(
     lastRecovery: lastRecovery &&
       { ...lastRecovery, steps: [...lastRecovery.steps] },
     late: late.length > 0 ? late : undefined,
+    renewal: lifecycle.deferred.renewal,
     repaired: repaired.length > 0 ? repaired : undefined,
     owedThaws: agent.owed?.names.length ? agent.owed.names : undefined,
     ports: ports?.status(),

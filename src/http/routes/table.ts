@@ -69,7 +69,7 @@ export const ROUTES: readonly Route[] = [
     replies: {
       200: { description: "Healthy.", type: JSON_TYPE, schema: "Health" },
     },
-    problems: ["entropy-missing"],
+    problems: ["entropy-missing", "not-renewed"],
     namesOperation: true,
   },
   {
@@ -122,7 +122,7 @@ export const ROUTES: readonly Route[] = [
     },
     problems: [
       ...["other-operation", "fields-not-applied"] as const,
-      "entropy-missing",
+      ...["entropy-missing", "not-renewed"] as const,
     ],
     namesOperation: true,
   },

@@ -50,7 +50,36 @@ export const GUEST_CID = 3;
 /** Milliseconds for an answer, before another request is sent. */
 const ANSWER_MS = 3000;
 
+/** Milliseconds until the guest's driver has taken the device; usually one second. */
+const PROBE_MS = 30_000;
+
+/** How many machines are tried: now and then a guest's kernel does not finish the probe. */
+const MACHINES = 3;
+
 let plugged = 0;
+
+/** The guest's kernel does not finish the probe of the device. The agent has no part in that. */
+class ProbeError extends Error {}
+
+/**
+ * Plugs a device into a machine, and waits until the machine's agent can be reached there. Makes
+ * another machine if the guest's kernel does not finish the probe of the device.
+ */
+export async function plugVsock(
+  make: () => Promise<Machine>,
+  fleet: { kill(machine: Machine): Promise<unknown> },
+): Promise<{ machine: Machine; device: VsockDevice }> {
+  for (let left = MACHINES - 1;; left--) {
+    const machine = await make();
+    try {
+      return { machine, device: await VsockDevice.plug(machine) };
+    } catch (error) {
+      if (!(error instanceof ProbeError) || left === 0) throw error;
+      console.error(`${error.message}: another machine is tried`);
+      await fleet.kill(machine);
+    }
+  }
+}
 
 /** A vsock device in a running machine. */
 export class VsockDevice implements AsyncDisposable {
@@ -92,10 +121,15 @@ export class VsockDevice implements AsyncDisposable {
         driver: "vhost-user-vsock-pci",
         ...{ id: "vsock", chardev, bus: HOT_BUS },
       });
+      await until("the probe", () => device.#isProbed(), PROBE_MS)
+        .catch(() => {
+          throw new ProbeError("The guest does not finish the probe of vsock");
+        });
       await until("the agent on vsock", () => device.#answers(), LIMIT);
       return device;
     } catch (error) {
       child.kill("SIGKILL");
+      if (error instanceof ProbeError) throw error;
       const { stdout } = await machine.exec(
         "dmesg | tail -20; ls /sys/bus/pci/devices /sys/bus/virtio/devices; lsmod | grep vsock; cat /proc/net/vsock 2>/dev/null",
       );
@@ -124,6 +158,16 @@ export class VsockDevice implements AsyncDisposable {
     } finally {
       raw.destroy();
     }
+  }
+
+  /** Whether the guest's driver has taken the device (virtio 1.2, 2.1: DRIVER_OK). */
+  async #isProbed(): Promise<boolean> {
+    const { status } = await this.#machine.execute<
+      { status: { statuses: string[] } }
+    >("x-query-virtio-status", {
+      path: "/machine/peripheral/vsock/virtio-backend",
+    });
+    return status.statuses.some((word) => word.includes("DRIVER_OK"));
   }
 
   /** The device loses a request that comes before the guest has found the device. */

@@ -12,7 +12,7 @@ import {
   GUEST_CID,
   loadVsock,
   noDevice,
-  VsockDevice,
+  plugVsock,
   vsockFiles,
 } from "./vsock.ts";
 
@@ -60,9 +60,9 @@ export function vsockSuite(variant: Variant): void {
     }
 
     fleet.test("programs in the guest are refused, the host is served", async () => {
-      const machine = await withVsock();
+      const { machine, device: plugged } = await plugVsock(withVsock, fleet);
+      await using device = plugged;
       const { generation } = await health(machine);
-      await using device = await VsockDevice.plug(machine);
       for (const cid of [1, GUEST_CID]) {
         for (const path of ["/snapshot/prepare", "/snapshot/recover"]) {
           const line = await askInside(machine, cid, `POST ${path}`);
@@ -116,9 +116,12 @@ export function vsockSuite(variant: Variant): void {
     });
 
     fleet.test("two forks recover over vsock, with no network before", async () => {
-      const source = await withVsock();
+      const { machine: source, device: plugged } = await plugVsock(
+        withVsock,
+        fleet,
+      );
+      await using device = plugged;
       const { generation } = await health(source);
-      await using device = await VsockDevice.plug(source);
       await source.sh("(sleep 0.2; ip link set eth0 down) >/dev/null 2>&1 &");
       const prepared = await until("a guest without network", async () => {
         const reply = await source.fetch("/health", {
@@ -142,9 +145,12 @@ export function vsockSuite(variant: Variant): void {
       await fleet.kill(source);
 
       for (const number of [1, 2]) {
-        const fork = await fleet.restore(snapshot, "same");
-        await fork.cont();
-        await using device = await VsockDevice.plug(fork);
+        const { machine: fork, device: plugged } = await plugVsock(async () => {
+          const fork = await fleet.restore(snapshot, "same");
+          await fork.cont();
+          return fork;
+        }, fleet);
+        await using device = plugged;
         const address = `10.0.2.${20 + number}`;
         const reply = await device.ask("POST", "/snapshot/recover", {
           operation: "fork",

@@ -1,0 +1,167 @@
+/**
+ * POST /freeze, /unfreeze, /fsfreeze and /fsthaw of E2B, mapped onto prepare and recover.
+ * @module
+ */
+import * as v from "valibot";
+import { beginCall } from "../../http/routes/call.ts";
+import { readQuery } from "../../http/routes/input.ts";
+import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
+import type { Operation } from "../../lifecycle/operation.ts";
+import type { StepReport } from "../../lifecycle/reports.ts";
+import type { PrepareRequest } from "../../lifecycle/request.ts";
+import { asText, fields } from "../../util/json_input.ts";
+import { Refused, type Request } from "./route.ts";
+
+const Count = asText(v.pipe(
+  v.number("a whole number"),
+  v.integer("a whole number"),
+  v.minValue(0, "a whole number"),
+));
+
+/** The query of POST /freeze. */
+const FreezeQuery = fields({
+  maxWaitMs: v.optional(Count),
+  mode: v.optional(
+    v.picklist(["legacy", "hierarchy"], "legacy or hierarchy"),
+  ),
+  maxCgroups: v.optional(Count),
+});
+
+/** How many cgroups a freeze looks at if the host does not say it, as in E2B's agent. */
+const MAX_CGROUPS = 512;
+
+/**
+ * POST /freeze: prepares. With a time to wait, the reply has counts; a workload that does not freeze
+ * is a count, and no error. Without it, the reply is 204, and no freeze is waited for.
+ */
+export async function freeze(
+  c: Request,
+  lifecycle: Lifecycle,
+): Promise<Response> {
+  const { maxWaitMs = 0, mode, maxCgroups } = readQuery(c, FreezeQuery);
+  const operation = await lifecycle.prepare({
+    ...await beginCall(c, "prepare"),
+    workload: {
+      ...mode === "hierarchy" && { all: true },
+      maxCgroups: maxCgroups ?? MAX_CGROUPS,
+      ...{ waitMs: maxWaitMs, counts: true, audit: true },
+    },
+  });
+  settleAfterReply(c, lifecycle, operation);
+  return maxWaitMs > 0
+    ? c.json(countsOf(operation.reports))
+    : c.body(null, 204);
+}
+
+/** POST /unfreeze: recovers. The machine goes on: the host thaws only if its pause failed. */
+export async function unfreeze(
+  c: Request,
+  lifecycle: Lifecycle,
+): Promise<Response> {
+  failIfLeft(await resume(c, lifecycle), "workload");
+  return c.body(null, 204);
+}
+
+/**
+ * POST /fsfreeze: prepares for a snapshot of the disks. If the guest is quiesced for another kind of
+ * snapshot, it recovers first, and its workload is frozen again in the same way.
+ */
+export async function freezeDisks(
+  c: Request,
+  lifecycle: Lifecycle,
+): Promise<Response> {
+  const before = lifecycle.state === "running"
+    ? undefined
+    : lifecycle.operation;
+  if (before !== undefined && before.kind !== "disk") {
+    await resume(c, lifecycle);
+  }
+  const request: PrepareRequest = {
+    ...await beginCall(c, "prepare"),
+    kind: "disk",
+    workload: before?.call.workload ?? { counts: true },
+  };
+  const operation = await lifecycle.prepare(request);
+  settleAfterReply(c, lifecycle, operation);
+  const { status, reason } = reportOf(operation.reports, "freeze-mounts") ?? {};
+  if (status === "done") return c.body(null, 204);
+  throw new Refused(500, `Cannot freeze the filesystems: ${reason}`);
+}
+
+/** POST /fsthaw: recovers if filesystems are frozen, and changes nothing otherwise. */
+export async function thawDisks(
+  c: Request,
+  lifecycle: Lifecycle,
+): Promise<Response> {
+  const { operation } = lifecycle;
+  const frozen = lifecycle.state === "preparing" ||
+    reportOf(operation?.reports ?? [], "freeze-mounts")?.status === "done";
+  if (frozen) failIfLeft(await resume(c, lifecycle), "freeze-mounts");
+  return c.body(null, 204);
+}
+
+/** Recovers if needed; resolves to the reports of the undos. */
+async function resume(
+  c: Request,
+  lifecycle: Lifecycle,
+): Promise<readonly StepReport[]> {
+  if (lifecycle.state === "running") return [];
+  const call = await beginCall(c, "recover");
+  const { recovery } = await lifecycle.recover(
+    { trigger: "recover" },
+    { ...call, outcome: "resumed" },
+  );
+  return recovery?.steps ?? [];
+}
+
+/** Throws if the undo of a step failed. All other undos have run nevertheless. */
+export function failIfLeft(
+  reports: readonly StepReport[],
+  step: string,
+): void {
+  const report = reportOf(reports, step);
+  if (report?.status !== "failed" && report?.status !== "timeout") return;
+  throw new Refused(500, `Cannot undo ${step}: ${report.reason}`);
+}
+
+function reportOf(
+  reports: readonly StepReport[],
+  step: string,
+): StepReport | undefined {
+  return reports.find(({ name }) => name === step);
+}
+
+/** The settle begins when the caller has this reply, as after Lull's own prepare. */
+function settleAfterReply(
+  c: Request,
+  lifecycle: Lifecycle,
+  operation: Operation,
+): void {
+  c.env.exchange.isLast = true;
+  c.env.exchange.afterReply(() => void lifecycle.settle(operation));
+}
+
+/** What the step `workload` did, as E2B's host counts it. All numbers are whole. */
+function countsOf(reports: readonly StepReport[]) {
+  const effect = reportOf(reports, "workload")?.effect ?? {};
+  const count = (name: string) => {
+    const value = effect[name];
+    if (Array.isArray(value)) return value.length;
+    return typeof value === "number" ? Math.round(value) : 0;
+  };
+  const [requested, notFrozen] = [count("requested"), count("notFrozen")];
+  return {
+    mode: effect.mode ?? "legacy",
+    visited: count("visited"),
+    allowlisted: count("allowlisted"),
+    truncated: effect.truncated === true,
+    preFrozen: count("alreadyFrozen"),
+    requested,
+    frozen: requested - notFrozen,
+    notFrozen,
+    failed: count("failed"),
+    unobservable: 0,
+    sweepMs: count("sweepMs"),
+    waitMs: count("waitMs"),
+  };
+}

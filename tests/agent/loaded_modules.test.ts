@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { TestAgent } from "../support/agent.ts";
+import { temporary } from "../support/hooks.ts";
+
+/**
+ * What an agent without options must not load: commands, clients, vsock, and what a request or an
+ * option switches on. The beginnings of paths below src.
+ */
+const SWITCHED_ON = [
+  ...["release/", "cli/", "client/", "doctor/", "install/"],
+  ...["runtime/bun/vsock/", "http/routes/events.ts", "http/routes/openapi"],
+  ...["lifecycle/trace.ts", "memory/published_set.ts"],
+];
+
+const preload = fileURLToPath(
+  new URL("../support/loaded_modules.ts", import.meta.url).href,
+);
+
+/** The modules below src that the agent has loaded so far. */
+function loadedBy(list: string): string[] {
+  const lines = readFileSync(list, "utf8").trim().split("\n");
+  const paths = lines.map((path) => path.slice(path.lastIndexOf("/src/") + 5));
+  return [...new Set(paths)];
+}
+
+const isSwitchedOn = (path: string) =>
+  SWITCHED_ON.some((part) => path.startsWith(part));
+
+describe("modules", () => {
+  test("what is not switched on is not loaded in a whole round", async () => {
+    const directory = temporary();
+    try {
+      const list = join(directory.path, "modules");
+      await using agent = await TestAgent.start("bun", [], {
+        BUN_OPTIONS: `--preload=${preload}`,
+        LOADED_MODULES: list,
+      });
+      assert.equal((await agent.settle()).status, 200);
+      assert.equal((await agent.health()).status, 200);
+      const loaded = loadedBy(list);
+      assert.ok(loaded.includes("lifecycle/plan.ts"));
+      assert.deepEqual(loaded.filter(isSwitchedOn), []);
+
+      // The check can fail: a request for the document loads its modules.
+      assert.equal((await agent.ask("GET", "/openapi.json")).status, 200);
+      const later = loadedBy(list).filter(isSwitchedOn);
+      assert.ok(later.includes("http/routes/openapi.ts"), later.join());
+    } finally {
+      directory.remove();
+    }
+  });
+});

@@ -1,0 +1,148 @@
+/**
+ * What E2B's host does around a pause: freeze, pause, resume, and attempts of POST /init.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { type Target, TestAgent } from "../../support/agent.ts";
+import { TestCgroup, withoutCgroups } from "../../support/cgroup.ts";
+import { initUntilReply } from "../../support/e2b_host.ts";
+import { TestDisk, withoutDisks } from "../../support/disk.ts";
+import { script, temporary } from "../../support/hooks.ts";
+import { sleep } from "../../../src/util/wait.ts";
+import { at, E2B, init } from "./e2b.ts";
+
+const noCgroups = withoutCgroups();
+const noDisks = noCgroups || withoutDisks();
+
+/** Declares the tests of the sequence of calls for one target. */
+export function e2bHost(target: Target): void {
+  describe(`the host of e2b on ${target}`, () => {
+    test(
+      `a pause and a resume${noCgroups ? `: ${noCgroups}` : ""}`,
+      { skip: noCgroups },
+      async () => {
+        using group = new TestCgroup();
+        await group.run("while :; do sleep 0.02; done");
+        await using agent = await TestAgent.start(target, [
+          ...E2B,
+          `--workload-cgroup=${group.path}`,
+        ]);
+        const frozen = await agent.ask("POST", "/freeze?maxWaitMs=1500");
+        assert.equal(frozen.json<{ frozen: number }>().frozen, 1);
+        assert.equal((await agent.ask("POST", "/collapse")).status, 200);
+        agent.kill("SIGSTOP");
+        await sleep(200);
+        agent.kill("SIGCONT");
+        assert.ok(group.frozen);
+        const { reply } = await initUntilReply(agent, { envVars: { A: "1" } });
+        assert.equal(reply.status, 204);
+        assert.ok(!group.frozen);
+        const { state, lastRecovery, generation } = await agent.status();
+        assert.deepEqual([state, generation], ["running", 1]);
+        assert.equal(lastRecovery.trigger, "recover");
+        assert.match(readFileSync(join(agent.directory, "env"), "utf8"), /A=/);
+      },
+    );
+
+    test(
+      `a pause of the disks only${noDisks ? `: ${noDisks}` : ""}`,
+      { skip: noDisks },
+      async () => {
+        using disk = new TestDisk();
+        using group = new TestCgroup();
+        await group.run("while :; do sleep 0.02; done");
+        await using agent = await TestAgent.start(target, [
+          ...E2B,
+          `--freeze-mounts=${disk.mountPoint}`,
+          `--workload-cgroup=${group.path}`,
+        ]);
+        const post = async (path: string) =>
+          (await agent.ask("POST", path)).status;
+        const kind = async () => (await agent.status()).operation?.kind;
+        assert.equal(await post("/fsthaw"), 204, "nothing is frozen");
+        assert.equal(await post("/freeze?maxWaitMs=1500"), 200);
+        assert.equal(await kind(), "full");
+        // Another kind of snapshot: the guest recovers, and its workload freezes again.
+        assert.equal(await post("/fsfreeze"), 204);
+        assert.equal(await kind(), "disk");
+        assert.ok(group.frozen && await disk.frozen());
+        // The second call finds it frozen.
+        assert.equal(await post("/fsfreeze"), 204);
+        assert.equal(await post("/fsthaw"), 204);
+        assert.ok(!group.frozen && await disk.takesWrites());
+        assert.equal((await agent.status()).lastRecovery.outcome, "resumed");
+        // What another program froze counts as frozen.
+        disk.ask("-f");
+        assert.equal(await post("/fsfreeze"), 204);
+        assert.equal(await post("/unfreeze"), 204);
+        assert.ok(await disk.frozen());
+        disk.ask("-u");
+      },
+    );
+
+    test("a recovery that takes longer than an attempt happens once", async () => {
+      const directory = temporary();
+      try {
+        const log = join(directory.path, "log");
+        script(
+          join(directory.path, "10-slow"),
+          `#!/bin/sh\necho $1 >>${log}\n[ $1 = freeze ] || sleep 0.4\n`,
+        );
+        await using agent = await TestAgent.start(target, [
+          ...E2B,
+          `--hook-directories=${directory.path}`,
+        ]);
+        assert.equal((await agent.ask("POST", "/freeze")).status, 204);
+        const { reply, aborted } = await initUntilReply(agent);
+        assert.equal(reply.status, 204);
+        assert.ok(aborted > 0, `${aborted} attempts were aborted`);
+        assert.equal(readFileSync(log, "utf8"), "freeze\nthaw\n");
+        assert.equal((await agent.status()).generation, 1);
+      } finally {
+        directory.remove();
+      }
+    });
+
+    test("a stale call applies nothing, and thaws nevertheless", async () => {
+      await using agent = await TestAgent.start(target, E2B);
+      const env = () => readFileSync(join(agent.directory, "env"), "utf8");
+      const now = at();
+      await init(agent, { timestamp: now, envVars: { A: "new" } });
+      for (const timestamp of [now, at(-4000)]) {
+        await agent.ask("POST", "/freeze");
+        const stale = await init(agent, { timestamp, envVars: { A: "old" } });
+        assert.equal(stale.status, 204);
+        assert.equal(env(), 'A="new"\n');
+        assert.equal((await agent.status()).state, "running");
+      }
+      await init(agent, { timestamp: at(), envVars: { A: "newer" } });
+      assert.equal(env(), 'A="newer"\n');
+    });
+
+    test("Lull's own API and the dialect see one lifecycle", async () => {
+      await using agent = await TestAgent.start(target, [
+        ...E2B,
+        "--dialects=wrenn@127.0.0.1:0",
+      ]);
+      // One prepares, the other two join it and end it.
+      const prepared = await agent.ask("POST", "/snapshot/prepare?operation=a");
+      assert.equal(prepared.status, 204);
+      assert.equal((await agent.ask("POST", "/freeze")).status, 204);
+      const { operation, generation } = await agent.status();
+      assert.equal(operation.operation, "a");
+      assert.equal((await agent.ask("POST", "/unfreeze")).status, 204);
+      const after = await agent.status();
+      assert.deepEqual(
+        [after.state, after.generation, after.lastRecovery.operation],
+        ["running", generation + 1, "a"],
+      );
+      assert.equal((await agent.ask("POST", "/freeze")).status, 204);
+      const recovered = await agent.ask("POST", "/snapshot/recover");
+      assert.equal(recovered.json<{ recovered: boolean }>().recovered, true);
+      assert.equal((await init(agent)).status, 204);
+      assert.equal((await agent.status()).generation, generation + 2);
+    });
+  });
+}
