@@ -111,6 +111,7 @@ export function createSteps(components: Components): Parts {
       ...networkOptions(components),
       ...{ journal, listeners: components.listeners },
       later: components.later,
+      replied: () => components.tracker.replied(),
       onDone: (what, facts) => logOf("network").info(what, facts),
       onError: failureLogger(
         logOf("network"),

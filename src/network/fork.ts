@@ -29,6 +29,8 @@ export interface MovableListeners {
 export interface ForkOptions extends ApplyOptions {
   readonly journal: Recorder;
   readonly listeners?: MovableListeners;
+  /** Resolves when no caller waits for a reply, after a second at the latest. */
+  readonly replied?: () => Promise<void>;
   /** Runs the work after the reply, and before the next prepare. */
   readonly later: (work: () => Promise<void>) => void;
   /** Gets the text of a change that was made after the reply. */
@@ -38,11 +40,14 @@ export interface ForkOptions extends ApplyOptions {
 
 type Identities = NetworkIdentity | readonly NetworkIdentity[];
 
-/** The identity of this fork. A later one replaces the work that an earlier one has left. */
+/** The identity of this fork. */
 export class ForkIdentity {
   readonly #options: ForkOptions;
-  /** The former address that is still there, if there is one. */
-  #left: Recorded | undefined;
+  /** The identities to apply again without the address of the call, in order, and their record. */
+  #left: Identities[] = [];
+  #record: Recorded | undefined;
+  /** The replies that still go over an address that is to be removed. */
+  #replies = 0;
 
   constructor(options: ForkOptions) {
     this.#options = options;
@@ -54,22 +59,26 @@ export class ForkIdentity {
     reply: ReplyWay | undefined,
   ): Promise<Effect> {
     const { listeners, directory } = this.#options;
+    const over = reply?.localAddress ?? "";
     const { interfaces, replaced } = applyIdentities(
       this.#options,
       given,
-      reply?.localAddress,
+      over,
     );
-    this.#left?.erase();
-    this.#left = undefined;
     const managed = await tellManagers(this.#options, given);
     const moved = replaced.size === 0
       ? undefined
       : await listeners?.move(replaced);
     if (moved !== undefined) saveMoves(directory, replaced);
-    const over = reply?.localAddress ?? "";
     const isLeft = replaced.has(over);
-    if (reply !== undefined && isLeft) this.#finishLater(given, reply, moved);
-    else moved?.close();
+    // What an earlier identity has left is done before this one.
+    if (isLeft || this.#left.length > 0) this.#recordLeft(given);
+    if (reply !== undefined && isLeft) {
+      this.#replies++;
+      reply.afterLastReply(() =>
+        this.#options.later(() => this.#finish(moved))
+      );
+    } else moved?.close();
     const [first] = interfaces;
     return {
       ...interfaces.length === 1 ? first : { interfaces },
@@ -79,52 +88,57 @@ export class ForkIdentity {
     };
   }
 
-  #finishLater(
-    given: Identities,
-    reply: ReplyWay,
-    moved: { close(): void } | undefined,
-  ): void {
-    const { journal, later, onDone, onError } = this.#options;
-    const left = journal.record("network", { network: given });
-    this.#left = left;
-    reply.afterLastReply(() =>
-      later(async () => {
-        moved?.close();
-        // A later identity has removed the address, or has it.
-        if (this.#left !== left) return;
-        this.#left = undefined;
-        try {
-          const managed = await finish(this.#options, given);
-          left.erase();
-          onDone("the former address is removed", managed);
-        } catch (error) {
-          onError(error);
-        }
-      })
-    );
+  #recordLeft(given: Identities): void {
+    this.#left = [...this.#left, given];
+    const change = { left: this.#left };
+    if (this.#record !== undefined) return this.#record.update(change);
+    this.#record = this.#options.journal.record("network", change);
+  }
+
+  /** Removes the former addresses when the last caller has its reply. */
+  async #finish(moved: { close(): void } | undefined): Promise<void> {
+    const { replied, onDone, onError } = this.#options;
+    this.#replies--;
+    try {
+      // Other callers, too, may wait for a reply from that address.
+      await replied?.();
+      moved?.close();
+      if (this.#replies > 0) return;
+      const left = this.#left;
+      this.#left = [];
+      const managed = await finish(this.#options, left);
+      this.#record?.erase();
+      this.#record = undefined;
+      onDone("the former address is removed", managed);
+    } catch (error) {
+      onError(error);
+    }
   }
 }
 
-/** Applies the identities to the interfaces again, now without the address of the call. */
+/** Applies the identities again, in order, now without the address of a call. */
 async function finish(
   options: ApplyOptions,
-  given: Identities,
+  left: readonly Identities[],
 ): Promise<Effect> {
-  applyIdentities(options, given);
-  const managed = await tellManagers(options, given);
-  return { ...managed };
+  let managed: Effect = {};
+  for (const given of left) {
+    applyIdentities(options, given);
+    managed = { ...await tellManagers(options, given) };
+  }
+  return managed;
 }
 
-const changeSchema = v.object({ network: NetworkIdentities });
+const changeSchema = v.object({ left: v.array(NetworkIdentities) });
 
 /** Removes the former address that a killed agent has left, for `repairAfterCrash`. */
 export async function finishIdentity(
   options: ApplyOptions,
   change: unknown,
 ): Promise<Effect> {
-  const { network } = v.parse(changeSchema, change);
+  const { left } = v.parse(changeSchema, change);
   try {
-    return await finish(options, network);
+    return await finish(options, left);
   } catch (error) {
     throw new Error(
       `Cannot remove the former address: ${messageOf(error)}`,

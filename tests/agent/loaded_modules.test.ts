@@ -14,6 +14,8 @@ const SWITCHED_ON = [
   ...["release/", "cli/", "client/", "doctor/", "install/"],
   ...["runtime/bun/vsock/", "http/routes/events.ts", "http/routes/openapi"],
   ...["lifecycle/trace.ts", "memory/published_set.ts"],
+  ...["network/fork.ts", "network/link.ts", "network/managers.ts"],
+  ...["network/moved_addresses.ts", "connections/reply_way.ts"],
 ];
 
 const preload = fileURLToPath(

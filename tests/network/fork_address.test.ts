@@ -133,7 +133,7 @@ describe("a call to the address that it replaces", { skip }, () => {
     mkdirSync(journal);
     const entry = join(journal, "00000001-network.json");
     const network = { address: `${NEW}/24` };
-    writeFileSync(entry, JSON.stringify({ network }));
+    writeFileSync(entry, JSON.stringify({ left: [network] }));
     writeFileSync(
       join(directory.path, "moved-addresses"),
       JSON.stringify({ [OLD]: NEW }),
