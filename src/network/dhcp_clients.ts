@@ -12,8 +12,8 @@ import type { Facts } from "./facts.ts";
 import type { Process } from "./processes.ts";
 import { type Budget, findProgram, runProgram } from "./program.ts";
 
-/** Milliseconds for one call of systemctl. */
-const CALL_MS = 5000;
+/** Milliseconds for one call of systemctl, which reads all units again. */
+const CALL_MS = 15_000;
 
 /** Settings of units until the next boot (systemd.unit(5)); those in /etc keep their priority. */
 const DROP_INS = "/run/systemd/system";
@@ -120,8 +120,11 @@ async function stop(
   const directory = `${DROP_INS}/${unit}.d`;
   mkdirSync(directory, { recursive: true });
   writeFileSync(`${directory}/50-lull.conf`, DROP_IN);
-  await runProgram(["systemctl", "daemon-reload"], budget.left(CALL_MS));
-  kill(pid);
+  try {
+    await runProgram(["systemctl", "daemon-reload"], budget.left(CALL_MS));
+  } finally {
+    kill(pid);
+  }
   return `${name}: stopped without a release, and ${unit} does not start until the next boot`;
 }
 
