@@ -18,8 +18,8 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis observability client-test \
-	build deno-compile release release-version release-deps release-test check fmt client-types \
-	bench bench-vm vm-deps vsock-device vm-test vm-guests vm-all ci clean
+	build deno-compile release release-version release-deps release-test check fmt client-types preloads \
+	bench bench-vm vm-deps vsock-device vm-test libvirt-deps libvirt-test vm-guests vm-all soak-random ci clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -156,6 +156,9 @@ check: tools ## Check formatting, lint and types.
 client-types: tools ## Write the types of the client, src/client/types.ts, from the schemas.
 	@bun run src/release/client_types.ts
 
+preloads: tools ## Write the texts of the preloads, src/install/preload/texts.ts, from the files.
+	@bun run src/release/preload_texts.ts
+
 fmt: tools ## Format all files.
 	@deno fmt
 
@@ -235,6 +238,14 @@ vm-test: build $(foreach guest,$(GUEST),$(GUEST_BINARY_$(guest))) ## Run the tes
 	@mkdir -p $(JUNIT)
 	@GUEST='$(GUEST)' bun run tests/vm/run.ts $(VM_PARTS)
 
+# What is missing is skipped by the test, which says so.
+libvirt-deps: ## Install the Debian packages of libvirt, for the test with virsh.
+	@apt-get install --yes --no-install-recommends \
+	  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-utils >/dev/null
+
+libvirt-test: libvirt-deps ## Let a real libvirt drive a guest: thirty quiesced snapshots in a row.
+	@SNAPSHOTS=30 $(MAKE) --no-print-directory vm-test VM_PARTS=libvirt
+
 vm-guests: ## Run one round in a machine of each kind of guest.
 	@$(MAKE) --no-print-directory vm-test GUEST=all
 
@@ -270,7 +281,12 @@ observability: tools ## Test metrics, alert rules and dashboard with the parsers
 storm: build ## Run random storms of STORM_SECONDS=60 on TARGETS="deno bun binary".
 	@$(TOGETHER) $(TARGETS:%=suite/storm/%)
 
-soak: build ## Run storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the model as long.
+# Forks of one snapshot, in which programs draw random numbers.
+soak-random: build vm-deps ## Compare the random numbers of FORKS=200 forks of one snapshot.
+	@mkdir -p $(JUNIT)
+	@FORKS=$(or $(FORKS),200) $(BUN_TEST)/soak-random.xml --timeout 3600000 ./tests/vm/random.test.ts
+
+soak: build soak-random ## Run soak-random, storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the model as long.
 	@mkdir -p $(JUNIT)
 	@for target in $(TARGETS); do \
 	  STORM_SECONDS=$(or $(STORM_SECONDS),600) \
@@ -284,12 +300,12 @@ soak: build ## Run storms of 600 s, a day of 20,000 rounds (ROUNDS=), and the mo
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
-# With --keep-going, one run shows all that fails. release-deps and vsock-device come
-# before the tests that would be skipped without them.
+# With --keep-going, one run shows all that fails. release-deps, vsock-device and
+# libvirt-deps come before the tests that would be skipped without them.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
 	@$(MAKE) --keep-going --no-print-directory check release-deps test contract-binary endurance schemathesis \
-	  observability client-test faults storm model release-test vsock-device vm-all
+	  observability client-test faults storm model release-test vsock-device libvirt-deps vm-all
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist

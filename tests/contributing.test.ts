@@ -34,9 +34,9 @@ test("every step of the plan is named, in the order of the plan", () => {
   const files = [...beforeReply, ...settle]
     .map(({ name }) => `steps/${name.replaceAll("-", "_")}.ts`)
     .map((path) =>
-      // Three steps share their file with another step or repair.
+      // Some steps share their file with another step or repair.
       path.replace("late_connections", "connections")
-        .replace("wipe_credentials", "credentials")
+        .replace(/wipe_(credentials|memory)/, "credentials")
         .replace("workload_connections", "reset_connections")
     );
   assert.deepEqual(

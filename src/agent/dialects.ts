@@ -24,12 +24,14 @@ export interface AgentDialects {
 export async function createDialects(
   components: Components,
   agent: Agent,
+  ready: () => Promise<void>,
 ): Promise<AgentDialects> {
   const { shared, listeners, open } = await loadDialects(
     components.config.dialects,
     {
       ...components,
-      ...{ lifecycle: agent.lifecycle, newId: agent.newId },
+      ...{ lifecycle: agent.lifecycle, newId: agent.newId, ready },
+      repaired: agent.repaired,
       log: logOf("dialects"),
       onError: failed("a dialect had an error"),
     },

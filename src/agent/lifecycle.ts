@@ -52,6 +52,11 @@ export function createLifecycle(components: Components): AgentLifecycle {
       holdLog();
     },
     onSettled: () => queue.schedule(),
+    onJump: (lateMs) =>
+      logOf("lifecycle").warn(
+        "the lease starts over: the restore moved CLOCK_MONOTONIC",
+        { lateMs: Math.round(lateMs) },
+      ),
     onError: failed("the lifecycle had an error"),
     onRunning: onRecovered({
       ...components,

@@ -96,7 +96,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   };
   // Without a dialect, this code is not loaded.
   const dialects = config.dialects.length > 0
-    ? await (await import("./dialects.ts")).createDialects(components, agent)
+    ? await (await import("./dialects.ts")).createDialects(
+      components,
+      agent,
+      async () => {
+        components.idle.worked();
+        await warmUp.ended();
+      },
+    )
     : undefined;
   const app = dialects?.app ?? createApp(agent);
 

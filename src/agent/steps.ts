@@ -55,6 +55,7 @@ export function createSteps(components: Components): Parts {
   const credentials = credentialSteps({
     libc,
     directory: credentialsDirectory(config.runtimeDirectory),
+    zeroBytes: config.zeroMemoryMib * 2 ** 20,
   });
   return {
     hooks: hooksStep({
@@ -91,6 +92,7 @@ export function createSteps(components: Components): Parts {
     "late-connections": lateConnectionsStep(tracker),
     "idle-collector": idleCollectorStep(components.idle, queue),
     collect: collectStep((signal) => runtime.collect(signal)),
+    "wipe-memory": credentials.wipeMemory,
     zero: zeroStep(libc, {
       ...pageOutOf(components),
       // JavaScriptCore has memory for a reply after each collection.
@@ -106,6 +108,8 @@ export function createSteps(components: Components): Parts {
       libc,
       toleranceMs: config.clockToleranceMs,
       hostClock: () => components.hostClocks.last,
+      defer: (action) => queue.defer(action),
+      onError: components.onError,
     }),
     network: networkRepair({
       ...networkOptions(components),

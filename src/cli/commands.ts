@@ -2,9 +2,11 @@
  * What each command does with the agent, and what it prints.
  * @module
  */
+import { readFileSync } from "node:fs";
 import type { RecoverOptions, Status } from "../client/mod.ts";
 import type { CallCommandName } from "../config/call_commands.ts";
-import { since } from "../util/errors.ts";
+import { ConfigError, refuseValue } from "../config/error.ts";
+import { errorText, since } from "../util/errors.ts";
 import { conformance } from "./conformance.ts";
 import type { CommandContext } from "./context.ts";
 import { samplesOf } from "./samples.ts";
@@ -68,6 +70,7 @@ async function recover(context: CommandContext): Promise<boolean> {
     operation: flags.text("operation"),
     ...outcome === undefined ? {} : { outcome },
     network: flags.objects("network") as RecoverOptions["network"],
+    ...identityOf(context),
     ...flags.isOn("require-entropy") ? { requireEntropy: true } : {},
   };
   const reply = await withProgress(
@@ -87,6 +90,38 @@ async function recover(context: CommandContext): Promise<boolean> {
     if (late.length > 0) print(`late:\n${stepTable(late)}`);
   }
   return true;
+}
+
+/** What the flags give this fork. */
+function identityOf({ flags }: CommandContext): RecoverOptions {
+  const list = (name: string) => flags.text(name)?.split(",");
+  const credentials = list("credential");
+  return {
+    // The agent refuses words that it does not know.
+    renew: list("renew") as RecoverOptions["renew"],
+    ...flags.isOn("renew-on-disk") ? { renewOnDisk: true } : {},
+    ...flags.isOn("require-renewed") ? { requireRenewed: true } : {},
+    credentials: credentials &&
+      Object.fromEntries(credentials.map(credentialOf)),
+    env: flags.object("env") as RecoverOptions["env"],
+  };
+}
+
+/** The credential that `NAME=FILE` names. */
+function credentialOf(word: string): [string, { data: string }] {
+  const at = word.indexOf("=");
+  if (at < 1) refuseValue("--credential", "NAME=FILE", word);
+  const path = word.slice(at + 1);
+  try {
+    return [word.slice(0, at), {
+      data: readFileSync(path).toString("base64"),
+    }];
+  } catch (error) {
+    throw new ConfigError(
+      `Cannot read the credential ${path}: ${errorText(error)}`,
+      1,
+    );
+  }
 }
 
 async function health(

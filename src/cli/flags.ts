@@ -50,16 +50,32 @@ export class Flags {
     refuseValue(`--${name}`, "a number of seconds above 0", text);
   }
 
+  /** A JSON object; undefined if the flag is not given. */
+  object(name: string): Record<string, unknown> | undefined {
+    return this.#json(name, "a JSON object", isJsonObject);
+  }
+
   /** A JSON object or a list of them; undefined if the flag is not given. */
   objects(name: string): object | undefined {
+    const isSome = (value: unknown): value is object =>
+      Array.isArray(value)
+        ? value.length > 0 && value.every(isJsonObject)
+        : isJsonObject(value);
+    return this.#json(name, "a JSON object or a list of them", isSome);
+  }
+
+  #json<T>(
+    name: string,
+    expected: string,
+    is: (value: unknown) => value is T,
+  ): T | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     try {
-      const value = JSON.parse(text);
-      const list = Array.isArray(value) ? value : [value];
-      if (list.length > 0 && list.every(isJsonObject)) return value;
+      const value: unknown = JSON.parse(text);
+      if (is(value)) return value;
     } catch { /* no JSON */ }
-    refuseValue(`--${name}`, "a JSON object or a list of them", text);
+    refuseValue(`--${name}`, expected, text);
   }
 
   /** The result of `make`; its TypeError says what is wrong with the flag. */

@@ -61,6 +61,24 @@ export const callCommands = {
         value: "JSON",
         description: "Network identity of the guest, as in the API.",
       },
+      renew: {
+        value: "LIST",
+        description: "Items of the identity to renew, with commas, or all.",
+      },
+      "renew-on-disk": {
+        description: "Write the new identity to the disk.",
+      },
+      "require-renewed": {
+        description: "Fail unless all items are renewed.",
+      },
+      credential: {
+        value: "LIST",
+        description: "Secrets of the guest: NAME=FILE, with commas.",
+      },
+      env: {
+        value: "JSON",
+        description: "Variables of the guest, as in the API.",
+      },
       "require-entropy": {
         description: "Fail unless the random pool is new.",
       },

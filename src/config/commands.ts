@@ -26,6 +26,10 @@ export const commands = {
         value: "FILE",
         description: "Binary to install; the default is the running one.",
       },
+      preload: {
+        value: "LIST",
+        description: "Preloads of python, node, node-openssl, bun, deno only.",
+      },
       uninstall: { description: "Remove what an install wrote." },
       "dry-run": {
         description: "Print what would be done, and change nothing.",

@@ -7,7 +7,7 @@ import { parseListen } from "./address.ts";
 import { refuse } from "./error.ts";
 
 /** The dialects, and whether each one is spoken over HTTP. */
-const DIALECTS = { wrenn: true, e2b: true } as const;
+const DIALECTS = { wrenn: true, e2b: true, "qemu-ga": false } as const;
 
 /** The name of a dialect. */
 export type DialectName = keyof typeof DIALECTS;

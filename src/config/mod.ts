@@ -12,6 +12,7 @@ import { refuseRivals } from "./dialects.ts";
 import { ConfigError, refuse } from "./error.ts";
 import { helpText } from "./help.ts";
 import { optionsOf } from "./option.ts";
+import { type PreloadName, preloadsOf } from "./preloads.ts";
 import { type Config, configSchema } from "./schema.ts";
 import {
   type FlagToken,
@@ -41,6 +42,8 @@ type Parsed =
     readonly root: string;
     /** The binary to install; undefined stands for the running binary. */
     readonly binary: string | undefined;
+    /** The preloads to install or remove, and nothing else; undefined stands for the agent. */
+    readonly preload: readonly PreloadName[] | undefined;
     /** Removes Lull from the tree. */
     readonly uninstall: boolean;
     /** Changes nothing. */
@@ -122,7 +125,13 @@ export function parseConfig(
           "Cannot use --binary: --uninstall removes the installed binary",
         );
       }
-      return { kind: command, root, binary, uninstall, dryRun };
+      const preload = preloadsOf(last("preload"));
+      if (preload !== undefined && binary !== undefined) {
+        throw new ConfigError(
+          "Cannot use --binary: --preload installs only the preloads",
+        );
+      }
+      return { kind: command, root, binary, preload, uninstall, dryRun };
     }
   }
 }

@@ -53,6 +53,11 @@ export const configSchema = v.strictObject({
     [],
     "Dialects of other hosts; NAME@ADDRESS has a listener of its own.",
   ),
+  qemuGa: option(
+    path,
+    "/dev/virtio-ports/org.qemu.guest_agent.0",
+    "Port of the dialect qemu-ga; the agent opens it as soon as it is there.",
+  ),
   e2bMetadata: option(
     text(/^(http:\/\/\S+)?$/, "an http: URL or an empty value"),
     "http://169.254.169.254",

@@ -12,14 +12,24 @@ import type { Runtime } from "../runtime/types.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 
 /** The parts of the agent that a dialect uses. */
-export interface DialectContext
-  extends Pick<Agent, "lifecycle" | "log" | "metrics" | "newId" | "tracker"> {
+export interface DialectContext extends
+  Pick<
+    Agent,
+    "lifecycle" | "log" | "metrics" | "newId" | "repaired" | "tracker"
+  > {
   readonly config: Config;
   readonly guard: Pick<Guard, "refusalOfDialect">;
   readonly libc: Libc;
   readonly runtime: Runtime;
+  /** The module of the worker that calls functions on mounts. */
+  readonly freezerUrl: URL;
   /** Work that is deferred until after the reply. */
   readonly queue: Pick<DeferredQueue, "defer">;
+  /**
+   * Notes that the agent works, and resolves when the warm-up has ended. A call that does not arrive by
+   * HTTP waits for this.
+   */
+  readonly ready: () => Promise<void>;
   /** Gets errors of work that no caller waits for. */
   readonly onError: (error: unknown) => void;
 }

@@ -1,44 +1,49 @@
 /**
- * Keeps the variables that a host sends for the workload, in the file `env` of the runtime directory.
+ * The variables that a host sends for the workload: the recovery writes them to the file `env` of the
+ * runtime directory.
  * @module
  */
 import {
   envFileOf,
   readEnvFile,
   type Variables,
-  writeEnvFile,
 } from "../identity/env_file.ts";
 
 /** The names that a shell and systemd accept. */
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** The variables of the user and of the directory in which the host wants programs to run. */
+/** The user and the directory in which the host wants programs to run. */
 export interface Defaults {
   readonly defaultUser?: string | null;
   readonly defaultWorkdir?: string | null;
 }
 
-/**
- * Adds the variables to those that are kept already. An empty default changes nothing. Returns the
- * names of the variables that were not kept, because the file cannot have such a variable.
- */
-export function keepVariables(
+/** The data of a recovery, and what it cannot have. */
+export interface Environment {
+  /** All variables, also the former ones; undefined if the host sent none. */
+  readonly env?: Variables;
+  /** The names of the variables that the file cannot have. */
+  readonly refused: readonly string[];
+}
+
+/** Adds the variables to those that are kept already. An empty default changes nothing. */
+export function environmentOf(
   runtimeDirectory: string,
   variables: Variables | null | undefined,
   { defaultUser, defaultWorkdir }: Defaults,
-): string[] {
+): Environment {
   const wanted = {
     ...variables,
     ...defaultUser ? { DEFAULT_USER: defaultUser } : {},
     ...defaultWorkdir ? { DEFAULT_WORKDIR: defaultWorkdir } : {},
   };
   const entries = Object.entries(wanted);
-  const isKept = ([name, value]: [string, string]) =>
+  const canHave = ([name, value]: [string, string]) =>
     NAME.test(name) && !value.includes("\0");
-  const kept = Object.fromEntries(entries.filter(isKept));
-  if (Object.keys(kept).length > 0) {
-    const path = envFileOf(runtimeDirectory);
-    writeEnvFile(path, { ...readEnvFile(path), ...kept });
-  }
-  return entries.filter((entry) => !isKept(entry)).map(([name]) => name);
+  const kept = entries.filter(canHave);
+  const refused = entries.filter((entry) => !canHave(entry))
+    .map(([name]) => name);
+  if (kept.length === 0) return { refused };
+  const former = readEnvFile(envFileOf(runtimeDirectory));
+  return { env: { ...former, ...Object.fromEntries(kept) }, refused };
 }

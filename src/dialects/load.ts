@@ -18,6 +18,9 @@ const LOADERS: Readonly<
   async e2b(context) {
     return (await import("./e2b/dialect.ts")).e2bDialect(context);
   },
+  async "qemu-ga"(context) {
+    return (await import("./qemu_ga/dialect.ts")).qemuGaDialect(context);
+  },
 };
 
 /** A listener of one dialect. */

@@ -58,7 +58,9 @@ export const kernelChecks: readonly Check[] = [
   },
   {
     name: "freezer",
-    needed: (config) => config.workloadCgroup.length > 0,
+    needed: ({ workloadCgroup, dialects }) =>
+      workloadCgroup.length > 0 ||
+      dialects.some((text) => text.startsWith("e2b")),
     look: ({ config }) => findFreezer(config.workloadCgroup),
     skipped: "freezing the workload (--workload-cgroup)",
     remedy:

@@ -7,6 +7,7 @@ import { loadLibc } from "../linux/libc.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { VERSION } from "../version.ts";
 import { examine, type Finding } from "./check.ts";
+import { guestAgentPortChecks } from "./guest_agent_port.ts";
 import { imageChecks } from "./image.ts";
 import { kernelChecks } from "./kernel.ts";
 import { machineChecks } from "./machine.ts";
@@ -17,6 +18,7 @@ const CHECKS = [
   ...kernelChecks,
   ...imageChecks,
   ...vsockChecks,
+  ...guestAgentPortChecks,
 ];
 
 /** The parsed command line of `lull doctor`. */

@@ -177,7 +177,8 @@ function matches(pattern: string, value: unknown): boolean {
 
 /** Decodes base64 without a second text of it. */
 function bytesOf(base64: string): Uint8Array {
-  const bytes = new Uint8Array(base64Bytes(base64));
+  // Not in the heap of the engine, where a collection may move it and leave a copy.
+  const bytes = new Uint8Array(new ArrayBuffer(base64Bytes(base64)));
   let at = 0;
   let bits = 0;
   for (let i = 0; i < base64.length && at < bytes.length; i++) {

@@ -4,10 +4,12 @@
  */
 import { basename } from "node:path";
 import process from "node:process";
+import type { PreloadName } from "../config/preloads.ts";
 import { errorCode, messageOf } from "../util/errors.ts";
 import { InstallError } from "./error.ts";
 import { install } from "./install.ts";
 import type { Line } from "./line.ts";
+import { installPreloads, uninstallPreloads } from "./preload/install.ts";
 import { uninstall } from "./uninstall.ts";
 
 /** The parsed command line of `lull install`. */
@@ -16,6 +18,8 @@ export interface InstallRequest {
   readonly root: string;
   /** The path of the binary; undefined stands for the running binary. */
   readonly binary: string | undefined;
+  /** The preloads to install or remove, and nothing else. */
+  readonly preload?: readonly PreloadName[];
   /** Removes what an install wrote. */
   readonly uninstall: boolean;
   /** Changes nothing. */
@@ -24,10 +28,16 @@ export interface InstallRequest {
 
 /** Installs or uninstalls, prints a line for each file, and returns the exit code, 0 or 1. */
 export function runInstall(request: InstallRequest): number {
-  const { root, binary, dryRun } = request;
+  const { root, binary, preload, dryRun } = request;
   const onLine = (line: Line) => console.log(textOf(line, dryRun));
   try {
-    if (request.uninstall) uninstall({ root, dryRun, onLine });
+    if (preload !== undefined) {
+      const options = { root, dryRun, onLine, names: preload };
+      if (!request.uninstall) installPreloads(options);
+      else if (!uninstallPreloads(options)) {
+        onLine({ what: "note", why: "the tree has no such preload" });
+      }
+    } else if (request.uninstall) uninstall({ root, dryRun, onLine });
     else install({ root, dryRun, onLine, binary: binary ?? runningBinary() });
     return 0;
   } catch (error) {

@@ -63,6 +63,8 @@ Type=notify
 ExecStart=${binary}
 ${ENVIRONMENT_NOTE}
 ${ENVIRONMENT.map((setting) => `Environment=${setting}`).join("\n")}
+# A preload of Bun's programs (lull install --preload) is not for the agent itself.
+UnsetEnvironment=BUN_OPTIONS
 Restart=always
 # The pauses between restarts grow (systemd 254). The longest is short, because a
 # quiesced guest stays quiesced until the next agent undoes it.

@@ -3,6 +3,7 @@
  * @module
  */
 import { readdirSync, rmdirSync, rmSync } from "node:fs";
+import { PRELOADS } from "../config/preloads.ts";
 import { readElf } from "../linux/elf.ts";
 import { errorText } from "../util/errors.ts";
 import { InstallError } from "./error.ts";
@@ -18,6 +19,7 @@ import {
   SYSTEMD,
 } from "./layout.ts";
 import type { Line } from "./line.ts";
+import { uninstallPreloads } from "./preload/install.ts";
 import { refusePackaged } from "./requirements.ts";
 import { BINARY, isSealed, PRESET } from "./service.ts";
 import { entryAt, Tree } from "./tree.ts";
@@ -34,7 +36,7 @@ export interface UninstallOptions {
 }
 
 /**
- * Removes the services, the configuration, the hooks directory and the binary. A
+ * Removes the services, the configuration, the hooks directory, all preloads and the binary. A
  * file that a user changed and a directory that is not empty stay. Throws an
  * InstallError at the first failure; the next call does the rest.
  */
@@ -52,6 +54,7 @@ export function uninstall({ root, dryRun, onLine }: UninstallOptions): void {
   file(CONFIG, (text) => text === CONFIG_TEXT);
   directory(HOOKS);
   directory(DIRECTORY);
+  found = uninstallPreloads({ root, names: PRELOADS, dryRun, onLine }) || found;
   binary();
   finish();
 

@@ -33,7 +33,7 @@ export class Lifecycle {
     this.#options = options;
     this.#plan = options.dryRun ? dryRunOf(options.plan) : options.plan;
     this.deferred = new DeferredRepairs(this.#plan.repairs);
-    this.#lease = new Lease(() => this.#expire());
+    this.#lease = new Lease(() => this.#expire(), { onJump: options.onJump });
     this.#generation = options.generation ?? 0;
   }
 

@@ -76,7 +76,7 @@ export class Operation {
     readonly kind: Kind = "full",
     readonly dryRun = false,
     /** The call that began the operation. */
-    readonly call: Call & Pick<PrepareRequest, "workload"> = {},
+    readonly call: Call & Pick<PrepareRequest, "workload" | "freeze"> = {},
   ) {}
 
   /** Milliseconds since the operation began. */
@@ -178,7 +178,7 @@ export class Operation {
   ): Promise<StepReport> {
     const place = this.#places++;
     const { id: operation, generation, kind, dryRun } = this;
-    const { workload } = this.call;
+    const { workload, freeze } = this.call;
     if (!row.kinds.includes(kind)) {
       const reason = `left out by kind ${kind}`;
       return { name, status: "skipped", ms: 0, reason };
@@ -195,6 +195,7 @@ export class Operation {
       (signal) =>
         quiesce({
           ...{ operation, generation, kind, signal, dryRun },
+          ...freeze && { freeze },
           ...span && { span },
           ...workload && { workload },
         }),

@@ -30,6 +30,8 @@ export interface LifecycleOptions {
   /** Called when the guest is about to be quiesced; an error fails the prepare. */
   readonly onQuiet?: (operation: Operation) => void;
   readonly onSettled?: () => void;
+  /** Called when the lease starts over: its timer was late by so many milliseconds. */
+  readonly onJump?: (lateMs: number) => void;
   /** Called after each recovery and each undo, in the state running. */
   readonly onRunning?: (
     operation: Operation,

@@ -146,6 +146,13 @@ const SETTLE = [
   },
   // no garbage; free memory is returned to the kernel
   { step: "collect", kinds: FULL, onFailure: "continue", limitMs: 15_000 },
+  // nothing is left of the secrets of this fork; for kind diff, also no free memory that had them
+  {
+    step: "wipe-memory",
+    kinds: MEMORY,
+    onFailure: "continue",
+    limitMs: 60_000,
+  },
   // free memory is zeroed, and the agent's program is paged out
   {
     step: "zero",

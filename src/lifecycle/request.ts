@@ -55,7 +55,17 @@ export interface PrepareRequest extends Call {
   readonly lease?: number;
   /** The kind of snapshot; the configured kind if none is given. */
   readonly kind?: Kind;
+  /** How filesystems are frozen, where it differs from the configuration. */
+  readonly freeze?: FreezeRequest;
   readonly workload?: WorkloadRequest;
+}
+
+/** How the step `freeze-mounts` freezes filesystems for one operation. */
+export interface FreezeRequest {
+  /** Freezes only the filesystems that have one of these mount points; all chosen ones if not given. */
+  readonly mounts?: readonly string[];
+  /** The most milliseconds that they stay frozen; the configured hold if not given. */
+  readonly holdMs?: number;
 }
 
 /** The network identity of one interface. A field that is not given stays unchanged. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type {
+  FreezeRequest,
   Kind,
   Outcome,
   RecoverRequest,
@@ -24,6 +25,8 @@ export interface StepContext {
   readonly generation: number;
   /** The kind of snapshot that the guest prepares for. */
   readonly kind: Kind;
+  /** How filesystems are frozen, if the request says it. */
+  readonly freeze?: FreezeRequest;
   /**
    * Aborted at the step's limit, and when its operation is aborted or overtaken.
    * The step must then end soon. If it throws, it must have undone its own part.

@@ -1,6 +1,6 @@
 /**
- * The kernel's clocks and the host's clock, in milliseconds. The hardware clock is read in
- * machine_clock.ts; it is never set.
+ * The kernel's clocks and the host's clock, in milliseconds. The hardware clock is in
+ * machine_clock.ts.
  * @module
  */
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";

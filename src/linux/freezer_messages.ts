@@ -4,6 +4,7 @@
  */
 import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
+import type { Trimmed } from "./trim.ts";
 
 /** A command to the worker. */
 export type FreezerCommand =
@@ -19,7 +20,13 @@ export type FreezerCommand =
   /** Thaw the mounts that this worker froze. */
   | { readonly kind: "thaw" }
   /** Thaw mounts that another worker, or an agent that was killed, froze. */
-  | { readonly kind: "rescue"; readonly mounts: readonly MountedAt[] };
+  | { readonly kind: "rescue"; readonly mounts: readonly MountedAt[] }
+  /** Tell the disks of these mounts which ranges of at least `minimum` bytes are free. */
+  | {
+    readonly kind: "trim";
+    readonly mounts: readonly MountedAt[];
+    readonly minimum: number;
+  };
 
 /** The result of a freeze, by mount points. */
 export interface FrozenMounts {
@@ -58,6 +65,7 @@ export interface FreezerResults {
   readonly freeze: FrozenMounts;
   readonly thaw: Thawed;
   readonly rescue: Rescued;
+  readonly trim: readonly Trimmed[];
 }
 
 /** The kind of a command. */

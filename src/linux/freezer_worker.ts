@@ -26,6 +26,7 @@ import {
 } from "./fsfreeze.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import { realPath } from "./real_paths.ts";
+import { trimFilesystem, type Trimmed } from "./trim.ts";
 
 const scope = workerScope<FreezerCommand, FreezerEvent>();
 const loading = loadRuntime().then(loadLibc);
@@ -61,6 +62,8 @@ function run(
       return thaw(libc, false);
     case "rescue":
       return rescue(libc, command.mounts);
+    case "trim":
+      return command.mounts.map((mount) => trim(libc, mount, command.minimum));
   }
 }
 
@@ -170,4 +173,20 @@ function rescue(libc: Libc, mounts: readonly MountedAt[]): Rescued {
     }
   }
   return { thawed, failed, left };
+}
+
+/** Trims one filesystem; an error is a part of the result. */
+function trim(libc: Libc, mount: MountedAt, minimum: number): Trimmed {
+  const { mountPoint: path } = mount;
+  tell(path);
+  try {
+    const fd = openMount(mount);
+    try {
+      return trimFilesystem(libc, fd, path, minimum);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    return { path, error: messageOf(error) };
+  }
 }

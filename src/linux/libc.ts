@@ -31,6 +31,7 @@ const SYMBOLS = {
   send: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   recv: { args: ["i32", "buffer", "usize", "i32"], result: "i32" },
   bind: { args: ["i32", "buffer", "u32"], result: "i32" },
+  socketpair: { args: ["i32", "i32", "i32", "buffer"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
   // servers and clients: listen(2), accept4(2), connect(2)
   listen: { args: ["i32", "i32"], result: "i32" },
@@ -42,8 +43,12 @@ const SYMBOLS = {
   epoll_wait: { args: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { args: ["u32", "i32"], result: "i32" },
   eventfd_write: { args: ["i32", "usize"], result: "i32" },
+  // fcntl(2): the commands that Lull uses have an int as their third argument
+  fcntl: { args: ["i32", "i32", "i32"], result: "i32" },
   // read(2), which needs no exception for EAGAIN
   read: { args: ["i32", "buffer", "usize"], result: "i32" },
+  // write(2), which says how much was written: Deno's writeSync tries again by itself
+  write: { args: ["i32", "buffer", "usize"], result: "i32" },
   // clocks: clock_gettime(2); the struct is two 64-bit numbers
   clock_gettime: { args: ["i32", "buffer"], result: "i32" },
   clock_settime: { args: ["i32", "buffer"], result: "i32" },
@@ -62,6 +67,11 @@ const SYMBOLS = {
   dirfd: { args: ["pointer"], result: "i32" },
   closedir: { args: ["pointer"], result: "i32" },
   strdup: { args: ["buffer"], result: "pointer" },
+  // memmem(3), which returns the address of the bytes
+  memmem: {
+    args: ["buffer", "usize", "buffer", "usize"],
+    result: "pointer",
+  },
   // memory: malloc(3)
   malloc: { args: ["usize"], result: "pointer" },
   free: { args: ["pointer"], result: "void" },

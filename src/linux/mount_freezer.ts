@@ -17,6 +17,7 @@ import type {
 } from "./freezer_messages.ts";
 import type { MountedAt, MountToFreeze } from "./fsfreeze.ts";
 import type { RealPaths } from "./real_paths.ts";
+import type { Trimmed } from "./trim.ts";
 
 /** What the mount freezer needs. */
 export interface MountFreezerOptions {
@@ -31,6 +32,7 @@ const ACTIONS: Record<CommandKind, string> = {
   freeze: "freeze mounts",
   thaw: "thaw mounts",
   rescue: "thaw mounts",
+  trim: "trim mounts",
 };
 
 /**
@@ -79,15 +81,19 @@ export class MountFreezer {
   }
 
   /**
-   * Freezes the mounts in this order. If one cannot be frozen, the others are thawed. Rejects at
-   * the limit and when the signal aborts; `thaw` must be called then, too.
+   * Freezes the mounts in this order, for at most `holdMs` milliseconds. If one cannot be frozen, the
+   * others are thawed. Rejects at the limit and when the signal aborts; `thaw` must be called then,
+   * too.
    */
   async freeze(
     mounts: readonly MountToFreeze[],
-    holdMs: number,
-    signal: AbortSignal,
+    { holdMs, limitMs, signal }: {
+      readonly holdMs: number;
+      readonly limitMs: number;
+      readonly signal: AbortSignal;
+    },
   ): Promise<FrozenMounts> {
-    return await this.#ask({ kind: "freeze", mounts, holdMs }, holdMs, signal);
+    return await this.#ask({ kind: "freeze", mounts, holdMs }, limitMs, signal);
   }
 
   /** Thaws in the reverse order. Rejects if the worker does not answer within the limit. */
@@ -101,6 +107,15 @@ export class MountFreezer {
     limitMs: number,
   ): Promise<Rescued> {
     return await this.#ask({ kind: "rescue", mounts }, limitMs);
+  }
+
+  /** Trims mounts, none of which is frozen. */
+  async trim(
+    mounts: readonly MountedAt[],
+    minimum: number,
+    limitMs: number,
+  ): Promise<readonly Trimmed[]> {
+    return await this.#ask({ kind: "trim", mounts, minimum }, limitMs);
   }
 
   /**

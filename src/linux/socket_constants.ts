@@ -28,6 +28,11 @@ export const SO_RCVTIMEO = 20;
 export const SO_SNDTIMEO = 21;
 export const SO_ACCEPTCONN = 30;
 
+/** ICMP and its raw sockets, linux/icmp.h, raw(7). */
+export const IPPROTO_ICMP = 1;
+export const SOL_RAW = 255;
+export const ICMP_FILTER = 1;
+
 /** Options of a TCP socket, linux/tcp.h, tcp(7). */
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;

@@ -40,6 +40,11 @@ export class CpuRotation {
     if (this.#stops.length > 0) this.#release = ownMasks("zeroing memory");
   }
 
+  /** The number of CPUs; 1 if the thread does not move. */
+  get count(): number {
+    return Math.max(1, this.#stops.length);
+  }
+
   /** Moves to the next CPU; after the last one to the first. */
   next(): void {
     if (this.#stops.length === 0) return;

@@ -48,6 +48,10 @@ export function manual(date: string): string {
     ...item(named("--config", "FILE"), "Config file, a JSON object."),
     ...item('.BR \\-h ", " \\-\\-help', "Print the help page."),
     ...item(named("--version"), "Print the version."),
+    ...item(
+      named("-version"),
+      "Print the version of E2B's agent that the dialect e2b stands for.",
+    ),
     ...options.flatMap((option) => {
       const { key, flag, negation, variable, type, expected } = option;
       const onlyFile = type === "objects";

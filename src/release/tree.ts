@@ -21,6 +21,7 @@ import {
   PACKAGED,
   PRESET_FILE,
 } from "../install/layout.ts";
+import { FILES, FOLDER } from "../install/preload/preloads.ts";
 import { openrcScript, PRESET, unit } from "../install/service.ts";
 import {
   bashCompletion,
@@ -67,6 +68,9 @@ export function entriesOf(
     file("/usr/share/bash-completion/completions/lull", bashCompletion()),
     file("/usr/share/zsh/site-functions/_lull", zshCompletion()),
     file("/usr/share/fish/vendor_completions.d/lull.fish", fishCompletion()),
+    // Each user chooses the programs that load them: lull install --preload.
+    { path: FOLDER, mode: 0o755, kind: "directory" },
+    ...Object.entries(FILES).map(([path, text]) => file(path, text)),
     // The package owns the directory, and takes it along when it is removed.
     { path: "/usr/share/doc/lull", mode: 0o755, kind: "directory" },
     file("/usr/share/doc/lull/copyright", { file: license }),

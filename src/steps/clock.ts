@@ -16,6 +16,7 @@ import {
   wallClock,
 } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
+import { runningTimeDaemons, type TimeDaemon } from "../linux/time_daemons.ts";
 
 interface ClockOptions {
   readonly libc: Libc;
@@ -23,6 +24,20 @@ interface ClockOptions {
   readonly toleranceMs: number;
   /** The clock to read if the caller gave no time. */
   readonly hostClock: () => HostClock | undefined;
+  /** Runs work after the reply. */
+  readonly defer: (action: () => void) => void;
+  /** Called if a daemon could not be told that the clock was set. */
+  readonly onError: (error: unknown) => void;
+  readonly daemons?: () => readonly TimeDaemon[];
+}
+
+/** A daemon that keeps the clock right, in the effect. */
+interface Told {
+  readonly name: string;
+  /** How the daemon learns that the clock was set. */
+  readonly told: string;
+  /** `later`: it is told after the reply. The status then says `done` or `failed`. */
+  status: "later" | "done" | "failed";
 }
 
 /** A clock to set the wall clock by, and its name. */
@@ -34,14 +49,15 @@ interface Reference {
 /**
  * Effect: `source` ("request", or the device), `skewBeforeMs` and
  * `skewAfterMs` (the guest's clock minus the host's: negative if the guest is late),
- * `stepped`. The repair also accepts a host time that is before the guest's boot by the guest's own
+ * `stepped`, and `daemons` if programs that keep the clock right run and the clock was set: how each
+ * of them learns of it. The repair also accepts a host time that is before the guest's boot by the guest's own
  * clock: a template is snapshotted soon after its boot, and its clock may have been wrong. The
  * effect then has `beforeBoot`. Other clocks do not change: CLOCK_MONOTONIC and CLOCK_BOOTTIME
  * continue. The kernel refuses a time that is less than its CLOCK_MONOTONIC after 1970
  * (clock_settime(2), EINVAL).
  */
 export function clockRepair(options: ClockOptions): Repair {
-  const { libc, toleranceMs, hostClock } = options;
+  const { libc, hostClock } = options;
   return {
     repair({ request, dryRun }) {
       if (libc.clock_settime === undefined) return WITHOUT_LIBC;
@@ -53,12 +69,13 @@ export function clockRepair(options: ClockOptions): Repair {
             "the host: the wall clock may be late",
         };
       }
-      return setBy(libc, reference, toleranceMs);
+      return setBy(reference, options);
     },
   };
 }
 
-function setBy(libc: Libc, reference: Reference, toleranceMs: number) {
+function setBy(reference: Reference, options: ClockOptions) {
+  const { libc, toleranceMs } = options;
   const skew = () => rounded(wallClock(libc) - reference.now());
   const skewBeforeMs = skew();
   const { source } = reference;
@@ -77,13 +94,34 @@ function setBy(libc: Libc, reference: Reference, toleranceMs: number) {
       { cause: error },
     );
   }
+  const skewAfterMs = skew();
+  const daemons = tellDaemons(options);
   return {
-    source,
-    skewBeforeMs,
-    skewAfterMs: skew(),
-    stepped: true,
+    ...{ source, skewBeforeMs, skewAfterMs, stepped: true },
     ...(beforeBoot ? { beforeBoot } : {}),
+    ...(daemons.length > 0 ? { daemons } : {}),
   };
+}
+
+/**
+ * Tells the daemons that keep the clock right that it was set, after the reply: they look at the
+ * clock again in seconds at the earliest.
+ */
+function tellDaemons(
+  { defer, onError, daemons = runningTimeDaemons }: ClockOptions,
+): Told[] {
+  return daemons().map(({ name, told, tell }) => {
+    const entry: Told = { name, told, status: tell ? "later" : "done" };
+    if (tell) {
+      defer(() => {
+        tell().then(() => entry.status = "done", (error) => {
+          entry.status = "failed";
+          onError(error);
+        });
+      });
+    }
+    return entry;
+  });
 }
 
 function fromRequest(

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Recorded, Recorder } from "../lifecycle/journal.ts";
+import type { FreezeRequest } from "../lifecycle/request.ts";
 import type { Step } from "../lifecycle/step.ts";
 import { since } from "../util/errors.ts";
 import type { Thawed } from "../linux/freezer_messages.ts";
@@ -31,7 +32,7 @@ export interface FreezeMountsOptions {
   readonly all: boolean;
   /**
    * The most milliseconds from the beginning of the freeze until the thaw; then the mounts thaw by
-   * themselves.
+   * themselves. A request may give another hold.
    */
   readonly holdMs: number;
   /** The paths that the agent writes to meanwhile; empty if the user allows to freeze them. */
@@ -72,7 +73,7 @@ export function freezeMountsStep(options: FreezeMountsOptions): Step {
   /** The last freezer whose thread did not answer. */
   let stuck: Freezer | undefined;
   return {
-    async quiesce({ kind, signal }) {
+    async quiesce({ kind, signal, freeze }) {
       if (mounts.length === 0) {
         if (kind !== "disk") return { skipped: "no mount was named" };
         if (!all) return { skipped: "turned off by freezeAllMounts=false" };
@@ -81,7 +82,7 @@ export function freezeMountsStep(options: FreezeMountsOptions): Step {
       refuseWhileStuck(stuck);
       const { freezer, chosen } = await find(options, signal, (freezer) => {
         stuck = freezer;
-      });
+      }, freeze);
       if (chosen.mounts.length === 0) {
         await freezer.end().catch(onError);
         return { skipped: "there is no writable mount on a disk" };
@@ -94,12 +95,12 @@ export function freezeMountsStep(options: FreezeMountsOptions): Step {
         throw error;
       }
       holdLog();
-      const holdsUntil = performance.now() + holdMs;
+      const hold = freeze?.holdMs ?? holdMs;
+      const holdsUntil = performance.now() + hold;
       try {
         const { frozen, already, unsupported } = await freezer.freeze(
           chosen.mounts.toReversed(),
-          holdMs,
-          signal,
+          { holdMs: hold, limitMs: Math.min(hold, holdMs), signal },
         );
         const ours = chosen.mounts.filter(({ mountPoint }) =>
           frozen.includes(mountPoint)
@@ -136,6 +137,7 @@ async function find(
   options: FreezeMountsOptions,
   signal: AbortSignal,
   onStuck: (freezer: Freezer) => void,
+  freeze?: FreezeRequest,
 ): Promise<{ freezer: Freezer; chosen: Choice }> {
   const { mounts: names, needed, freezer: start, onError } = options;
   const mounts = (options.readMounts ?? readMounts)();
@@ -147,12 +149,14 @@ async function find(
       ? new Map()
       : await freezer.resolve(paths, FIND_MS, signal);
     if (names.length > 0) {
-      const named = mountsToFreeze(names, writes, realPaths, mounts);
+      const named = mountsToFreeze(names, writes, realPaths, mounts)
+        .filter(isWanted(freeze?.mounts, mounts));
       const chosen = { mounts: named.map(mountedAt), leftAlone: [] };
       return { freezer, chosen };
     }
     const { chosen, leftAlone } = allMountsToFreeze(writes, realPaths, mounts);
-    const ifPossible = chosen.map((mount) => ({
+    const wanted = chosen.filter(isWanted(freeze?.mounts, mounts));
+    const ifPossible = wanted.map((mount) => ({
       ...mountedAt(mount),
       ifPossible: true,
     }));
@@ -162,6 +166,18 @@ async function find(
     await freezer.end().catch(onError);
     throw error;
   }
+}
+
+/** Whether a filesystem has one of the mount points; each filesystem has one if none is given. */
+function isWanted(
+  mountPoints: readonly string[] | undefined,
+  mounts: readonly Mount[],
+): (mount: Mount) => boolean {
+  if (mountPoints === undefined) return () => true;
+  const wanted = mounts.filter(({ mountPoint }) =>
+    mountPoints.includes(mountPoint)
+  ).map(({ device }) => device);
+  return ({ device }) => wanted.includes(device);
 }
 
 /** Thaws the mounts, and erases the record when no mount is frozen. */

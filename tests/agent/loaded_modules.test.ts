@@ -16,6 +16,8 @@ const SWITCHED_ON = [
   ...["lifecycle/trace.ts", "memory/published_set.ts"],
   ...["network/fork.ts", "network/link.ts", "network/managers.ts"],
   ...["network/moved_addresses.ts", "connections/reply_way.ts"],
+  ...["dialects/", "agent/dialects.ts", "memory/collapse.ts"],
+  ...["steps/workload_tree.ts", "linux/cgroup_tree.ts"],
 ];
 
 const preload = fileURLToPath(
@@ -33,6 +35,23 @@ const isSwitchedOn = (path: string) =>
   SWITCHED_ON.some((part) => path.startsWith(part));
 
 describe("modules", () => {
+  test("of the dialects, only those that are on are loaded", async () => {
+    const directory = temporary();
+    try {
+      const list = join(directory.path, "modules");
+      await using agent = await TestAgent.start("bun", ["--dialects=wrenn"], {
+        BUN_OPTIONS: `--preload=${preload}`,
+        LOADED_MODULES: list,
+      });
+      assert.equal((await agent.ask("POST", "/init")).status, 204);
+      const loaded = loadedBy(list);
+      assert.ok(loaded.includes("dialects/wrenn/dialect.ts"));
+      assert.deepEqual(loaded.filter((path) => path.includes("e2b")), []);
+    } finally {
+      directory.remove();
+    }
+  });
+
   test("what is not switched on is not loaded in a whole round", async () => {
     const directory = temporary();
     try {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -39,6 +39,10 @@ describe("a wrong command line of a call", () => {
     [
       ["recover", url, "--network=[]"],
       'Cannot use --network: expected a JSON object or a list of them, got "[]"',
+    ],
+    [
+      ["recover", url, "--credential=token"],
+      'Cannot use --credential: expected NAME=FILE, got "token"',
     ],
     [["wait", url], "Cannot run wait: expected --for STATE, got none"],
   ];
@@ -112,6 +116,21 @@ describe("a call", () => {
     const samples: { name: string; value: number }[] = json("metrics");
     const found = samples.find(({ name }) => name === "lull_generation");
     assert.equal(found?.value, generation + 1);
+  });
+
+  test("gives a fork its variables, and says which item does not exist", () => {
+    json("recover", '--env={"REGION":"north"}');
+    const env = readFileSync(join(agent.directory, "env"), "utf8");
+    assert.equal(env, 'REGION="north"\n');
+    const wrong = call("recover", "--renew=machine-id,everything");
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /renew\.1: expected a list of machine-id, ssh/);
+    const missing = call("recover", "--credential=token=/nowhere/token");
+    assert.equal(missing.code, 1);
+    assert.match(
+      missing.stderr,
+      /^lull: Cannot read the credential \/nowhere\/token: ENOENT$/m,
+    );
   });
 
   test("exits with 1 where the agent refuses, and prints the problem", () => {

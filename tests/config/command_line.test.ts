@@ -87,6 +87,7 @@ describe("commands of their own flags", () => {
       kind: "install",
       root: "/a",
       binary: undefined,
+      preload: undefined,
       uninstall: false,
       dryRun: false,
     });
@@ -94,6 +95,7 @@ describe("commands of their own flags", () => {
       kind: "install",
       root: "/",
       binary: undefined,
+      preload: undefined,
       uninstall: true,
       dryRun: true,
     });
@@ -101,6 +103,7 @@ describe("commands of their own flags", () => {
       kind: "install",
       root: "/a",
       binary: "b",
+      preload: undefined,
       uninstall: false,
       dryRun: false,
     });
@@ -126,11 +129,11 @@ describe("commands of their own flags", () => {
         ],
         [
           "install --root=/ --port=1",
-          "use --port: install accepts only --root, --binary, --uninstall, --dry-run",
+          "use --port: install accepts only --root, --binary, --preload, --uninstall, --dry-run",
         ],
         [
           "install --root=/ --config=/a",
-          "use --config: install accepts only --root, --binary, --uninstall, --dry-run",
+          "use --config: install accepts only --root, --binary, --preload, --uninstall, --dry-run",
         ],
         [
           "install --root=/ --json",

@@ -50,6 +50,7 @@ export const defaults = {
   host: "0.0.0.0",
   port: 49983,
   dialects: [],
+  qemuGa: "/dev/virtio-ports/org.qemu.guest_agent.0",
   e2bMetadata: "http://169.254.169.254",
   scanIntervalMs: 1000,
   forwardAddress: "169.254.0.21",

@@ -29,7 +29,14 @@ const LEFT_OUT = {
       "connections",
       "workload-connections",
     ],
-    ...["late-connections", "idle-collector", "collect", "zero", "parallelism"],
+    ...[
+      "late-connections",
+      "idle-collector",
+      "collect",
+      "wipe-memory",
+      "zero",
+      "parallelism",
+    ],
   ],
 } as const;
 

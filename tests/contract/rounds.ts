@@ -66,6 +66,7 @@ export function rounds(target: Target): void {
           "late-connections done",
           "idle-collector done",
           "collect done",
+          "wipe-memory skipped",
           "zero done",
           "parallelism done",
         ],

@@ -40,6 +40,7 @@ const NAMES = [
   "hooks-socket",
   "forward-address",
   "vsock",
+  "guest-agent-port",
 ];
 
 describe("doctor", () => {

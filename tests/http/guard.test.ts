@@ -53,6 +53,15 @@ describe("without a token", () => {
       }
     });
 
+    test(`${who} calls by a dialect: ${refused ?? "let in"}`, () => {
+      const freeze = call("POST", "/freeze", peer, WITH_TOKEN);
+      assert.equal(guard().refusalOfDialect(freeze), refused);
+      // Lull's own token guards Lull's own routes, and opens no others.
+      assert.equal(guard({ token }).refusalOfDialect(freeze), refused);
+      const page = call("POST", "/freeze", peer, { origin: "null" });
+      assert.equal(guard().refusalOfDialect(page), "browser-call");
+    });
+
     test(`${who} reads: let in`, () => {
       for (const path of ["/health", "/snapshot", "/metrics"]) {
         assert.equal(guard().refusal(call("GET", path, peer)), undefined);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { after, describe, test } from "node:test";
 import { Renewer } from "../../src/identity/renewer.ts";
 import type { RenewedItem } from "../../src/lifecycle/reports.ts";
@@ -174,6 +175,29 @@ describe("the items of a machine's identity, on the disk", () => {
     assert.equal(fileAt(root, "/etc/machine-id")!.text, id);
     await renew(["machine-id"], 2);
     assert.notEqual(fileAt(root, "/etc/machine-id")!.text, id);
+  });
+
+  test("without ssh-keygen, the keys stay, and the reason says so", async () => {
+    const { root, renew } = guest();
+    const [former] = makeHostKeys(root, ["ed25519"]);
+    const { PATH } = process.env;
+    process.env.PATH = root;
+    try {
+      const items = await renew(["ssh-host-keys", "machine-id"]);
+      assert.deepEqual(items.map(({ status }) => status), [
+        ...["renewed", "failed"],
+      ]);
+      assert.equal(
+        items[1].reason,
+        "Cannot run ssh-keygen: it is not installed",
+      );
+    } finally {
+      process.env.PATH = PATH;
+    }
+    assert.equal(
+      fileAt(root, "/etc/ssh/ssh_host_ed25519_key.pub")?.text,
+      former,
+    );
   });
 
   test("at its limit, an item fails, its program ends, and its files stay", async () => {

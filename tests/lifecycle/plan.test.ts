@@ -26,6 +26,7 @@ test("order, policy and limit of every step and repair", () => {
     "late-connections continue 5000 250",
     "idle-collector continue 1000 250",
     "collect continue 15000 250",
+    "wipe-memory continue 60000 250",
     "zero continue 10000 250 idle",
     "parallelism continue 5000 250 idle",
   ]);
@@ -51,7 +52,7 @@ test("the steps of each kind of snapshot", () => {
     ...["hooks", "ports", "workload", "filesystem", "freeze-mounts"],
     "wipe-credentials",
     ...["connections", "workload-connections", "evidence"],
-    ...["late-connections", "idle-collector", "parallelism"],
+    ...["late-connections", "idle-collector", "wipe-memory", "parallelism"],
   ]);
   const extra = stepsOf("full").filter((name) =>
     !stepsOf("diff").includes(name)

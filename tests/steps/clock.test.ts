@@ -6,6 +6,7 @@ import type { RecoverRequest } from "../../src/lifecycle/request.ts";
 import { clockRepair } from "../../src/steps/clock.ts";
 import { realLibc } from "../support/libc.ts";
 import { repairWith } from "../support/recovery.ts";
+import { until } from "../support/until.ts";
 
 /** A machine that booted an hour ago, at its wall clock's time 0 of the test. */
 const NOW = 1_700_000_000_000;
@@ -34,11 +35,20 @@ function fakeClocks(refuse = false): Libc & { wall: number } {
   return fake;
 }
 
-function repair(libc: Libc, request: RecoverRequest, device?: HostClock) {
+function repair(
+  libc: Libc,
+  request: RecoverRequest,
+  device?: HostClock,
+  more: Partial<Parameters<typeof clockRepair>[0]> = {},
+) {
   const step = clockRepair({
     libc,
     toleranceMs: 50,
     hostClock: () => device,
+    defer: () => assert.fail("nothing is deferred"),
+    onError: (error) => assert.fail(String(error)),
+    daemons: () => [],
+    ...more,
   });
   return repairWith(step, request);
 }
@@ -120,6 +130,49 @@ describe("the clock repair", () => {
   it("says that the clock may be late if no time is known", async () => {
     const effect = await repair(fakeClocks(), {});
     assert.match(String(effect.skipped), /the wall clock may be late/);
+  });
+
+  it("tells the daemons that keep the clock right, after the reply", async () => {
+    const told: string[] = [];
+    const errors: unknown[] = [];
+    const deferred: (() => void)[] = [];
+    const chrony = (name: "chrony", tell: () => Promise<void>) => ({
+      ...{ name, told: "chronyc reset sources", tell },
+    });
+    const effect = await repair(
+      fakeClocks(),
+      { hostTime: NOW + 9000 },
+      undefined,
+      {
+        defer: (action) => deferred.push(action),
+        onError: (error) => errors.push(error),
+        daemons: () => [
+          chrony("chrony", () => Promise.resolve(void told.push("told"))),
+          chrony("chrony", () => Promise.reject(new Error("refused"))),
+          { name: "systemd-timesyncd", told: "by the kernel" },
+        ],
+      },
+    );
+    const states = () =>
+      (effect.daemons as { status: string }[]).map(({ status }) => status);
+    assert.deepEqual(states(), ["later", "later", "done"]);
+    assert.deepEqual(told, []);
+    for (const action of deferred) action();
+    await until("the result", () => !states().includes("later"));
+    assert.deepEqual(states(), ["done", "failed", "done"]);
+    assert.deepEqual(told, ["told"]);
+    assert.equal(errors.length, 1);
+  });
+
+  it("tells no daemon if the clock is right", async () => {
+    const daemons = () => assert.fail("it looks for daemons");
+    const effect = await repair(
+      fakeClocks(),
+      { hostTime: NOW + 20 },
+      undefined,
+      { daemons },
+    );
+    assert.equal("daemons" in effect, false);
   });
 
   it("is skipped without a C library", async () => {

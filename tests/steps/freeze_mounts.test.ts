@@ -243,7 +243,10 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     const { mounts, freezer } = freezerOf(one, other);
     try {
       // The one is frozen already, the other is frozen by this thread.
-      await freezer.freeze(mounts, 60_000, new AbortController().signal);
+      await freezer.freeze(mounts, {
+        ...{ holdMs: 60_000, limitMs: 60_000 },
+        signal: new AbortController().signal,
+      });
       assert.deepEqual(await freezer.thawKnown(10_000), []);
       assert.ok(await other.takesWrites());
       assert.ok(await one.frozen(), "the guest froze it");

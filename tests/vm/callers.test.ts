@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { configure, health, LIMIT, prepare, status } from "./support/agent.ts";
+import { initUntilReply } from "../support/e2b_host.ts";
 import { until } from "../support/until.ts";
+import {
+  configure,
+  health,
+  LIMIT,
+  prepare,
+  prepareSettled,
+  recover,
+  status,
+} from "./support/agent.ts";
 import { Fleet, KEEP_MEMORY, say } from "./support/fleet.ts";
 import type { Machine } from "./support/machine.ts";
 import { AGENT_PORT } from "./support/hardware.ts";
@@ -12,11 +21,12 @@ async function askInside(
   address: string,
   request: string,
   header = "Host: lull",
+  port = AGENT_PORT,
 ): Promise<number> {
   const words = `${request} HTTP/1.1\\r\\n${header}\\r\\n` +
     "Content-Length: 0\\r\\nConnection: close\\r\\n\\r\\n";
   const first = await machine.sh(
-    `timeout 30 bash -c 'exec 3<>/dev/tcp/${address}/${AGENT_PORT}; ` +
+    `timeout 30 bash -c 'exec 3<>/dev/tcp/${address}/${port}; ` +
       `printf "${words}" >&3; head -n 1 <&3'`,
   );
   const code = /^HTTP\/1\.1 (\d{3})/.exec(first)?.[1];
@@ -108,4 +118,115 @@ describe("who may call a machine's agent", () => {
     const log = await machine.sh("cat /run/lull.log");
     assert.ok(!log.includes(token));
   });
+
+  fleet.test("a host of E2B freezes nested containers, and a fork of them goes on", async () => {
+    const first = await fleet.copy();
+    await startContainers(first);
+    await configure(first, {
+      dialects: [`e2b@0.0.0.0:${E2B_PORT}`],
+      e2bMetadata: "",
+      workloadCgroup: ["all"],
+    });
+    // Lull's own prepare freezes them by the option.
+    await prepareSettled(first);
+    assert.deepEqual(await containers(first), ALL_FROZEN);
+    await recover(first, { outcome: "resumed" });
+    assert.deepEqual(await containers(first), ONE_PAUSED);
+
+    const port = await first.forward(E2B_PORT);
+    const post = (path: string) => askE2b(port, path);
+    for (const path of ["/freeze", "/init", "/unfreeze"]) {
+      const code = await askInside(
+        first,
+        "127.0.0.1",
+        `POST ${path}`,
+        "Host: lull",
+        E2B_PORT,
+      );
+      assert.equal(code, 403, path);
+    }
+    const frozen = await post("/freeze?mode=hierarchy&maxWaitMs=2000");
+    const { sweepMs, waitMs, ...counts } = await frozen.json();
+    say(`frozen: sweep ${sweepMs} ms, wait ${waitMs} ms`);
+    assert.deepEqual(counts, {
+      ...{ mode: "hierarchy", visited: 3, allowlisted: 0, truncated: false },
+      ...{ preFrozen: 0, requested: 2, frozen: 2, notFrozen: 0, failed: 0 },
+      unobservable: 0,
+    });
+    assert.deepEqual(await containers(first), ALL_FROZEN);
+    const count = await first.sh("cat /run/nested");
+    const snapshot = await fleet.snapshot(first, "frozen by E2B");
+    await fleet.kill(first);
+
+    const fork = await fleet.restore(snapshot);
+    await fork.cont();
+    const { reply, aborted } = await initUntilReply(
+      { port: await fork.forward(E2B_PORT) },
+      { envVars: { FORK: "1" } },
+    );
+    say(`init: ${aborted} attempts were aborted`);
+    assert.equal(reply.status, 204, reply.body);
+    assert.deepEqual(JSON.parse(reply.headers.get("x-envd-freeze-audit")!), {
+      ...{ visited: 7, frozen: 6, escaped: 0, violations: 0 },
+      truncated: false,
+    });
+    assert.deepEqual(await containers(fork), ONE_PAUSED);
+    await until(
+      "the nested container to go on",
+      async () => await fork.sh("cat /run/nested") !== count,
+      LIMIT,
+    );
+    assert.equal(await fork.sh("cat /run/lull/env"), 'FORK="1"');
+    assert.equal((await status(fork)).lastRecovery?.outcome, "restored");
+  });
 });
+
+/** The port of the dialect's own listener. */
+const E2B_PORT = AGENT_PORT + 1;
+
+/**
+ * Containers as they are in a machine: a service with a container in it, which has cgroups of its own
+ * and a container that its owner has paused.
+ */
+const CONTAINERS = [
+  "docker",
+  "docker/a",
+  "docker/a/init",
+  "docker/a/b",
+  "docker/a/paused",
+];
+const SERVICE = "service";
+
+const ALL_FROZEN = [...CONTAINERS, SERVICE].map((name) => `${name} 1`);
+const ONE_PAUSED = [...CONTAINERS, SERVICE].map((name) =>
+  `${name} ${name === "docker/a/paused" ? 1 : 0}`
+);
+
+async function startContainers(machine: Machine): Promise<void> {
+  await machine.sh(
+    `cd /sys/fs/cgroup && mkdir -p ${[...CONTAINERS, SERVICE].join(" ")}
+sh -c 'echo $$ >docker/a/b/cgroup.procs; i=0; while :; do i=$((i+1)); echo $i >/run/nested.new; mv /run/nested.new /run/nested; done' >/dev/null 2>&1 &
+sh -c 'echo $$ >docker/a/paused/cgroup.procs; exec sleep 100000' >/dev/null 2>&1 &
+sh -c 'echo $$ >${SERVICE}/cgroup.procs; exec sleep 100000' >/dev/null 2>&1 &
+until [ -e /run/nested ]; do sleep 0.1; done
+echo 1 >docker/a/paused/cgroup.freeze`,
+  );
+}
+
+/** The cgroups of the containers, and whether the kernel reports each as frozen. */
+async function containers(machine: Machine): Promise<string[]> {
+  const text = await machine.sh(
+    `cd /sys/fs/cgroup; for name in ${
+      [...CONTAINERS, SERVICE].join(" ")
+    }; do ` +
+      `echo $name $(sed -n 's/^frozen //p' $name/cgroup.events); done`,
+  );
+  return text.trim().split("\n");
+}
+
+function askE2b(port: number, path: string): Promise<Response> {
+  return fetch(`http://127.0.0.1:${port}${path}`, {
+    ...{ method: "POST", keepalive: false },
+    signal: AbortSignal.timeout(LIMIT),
+  });
+}

@@ -3,6 +3,7 @@ import { describe } from "node:test";
 import type { ProblemDocument } from "../../src/http/routes/documents.ts";
 import { until } from "../support/until.ts";
 import {
+  configure,
   health,
   LIMIT,
   prepare,
@@ -24,6 +25,14 @@ import {
   startBench,
   transactions,
 } from "./support/debian_checks.ts";
+import {
+  assertTools,
+  identityOf,
+  mountedFiles,
+  onDisk,
+  useDhcp,
+  valuesOf,
+} from "./support/debian_identity.ts";
 import { Fleet, say } from "./support/fleet.ts";
 import { agentPid, assertRightTime, draws } from "./support/guest.ts";
 import { addHook, removeHook } from "./support/hooks.ts";
@@ -92,6 +101,65 @@ describe("a Debian guest with systemd and databases", () => {
     assert.equal(new Set(drawn).size, 6, drawn.join(" "));
   });
 
+  fleet.test("two forks at once share no part of an identity, and their disks stay", async () => {
+    const source = await fleet.copy();
+    await useDhcp(source);
+    const template = await identityOf(source);
+    const disk = await onDisk(source);
+    await prepareSettled(source);
+    const snapshot = await fleet.snapshot(source, "debian, for identities");
+    await fleet.kill(source);
+    const forks = [
+      await fleet.restore(snapshot),
+      await fleet.restore(snapshot),
+    ];
+    const identities = [template];
+    for (const fork of forks) {
+      await fork.cont();
+      const { steps } = await recover(fork, {
+        ...{ outcome: "restored", hostTime: Date.now() },
+        ...{ renew: ["all"], requireRenewed: true },
+      });
+      const { effect, ms } = stepOf(steps, "renew");
+      say(`renewed in ${Math.round(ms)} ms: ${JSON.stringify(effect)}`);
+      const items = effect?.items as { item: string; status: string }[];
+      assert.deepEqual(items.map(({ item, status }) => `${item} ${status}`), [
+        ...["machine-id renewed", "ssh-host-keys renewed", "boot-id renewed"],
+        ...["random-seed renewed", "dbus-id renewed", "cloud-init absent"],
+      ]);
+      await health(fork);
+      const identity = await identityOf(fork, template);
+      assert.equal(identity.dbusId, identity.machineId);
+      assert.deepEqual(
+        Object.keys(identity.keys),
+        Object.keys(template.keys),
+      );
+      identities.push(identity);
+    }
+    assert.equal(Object.keys(template.keys).length, 3);
+    const values = identities.flatMap(valuesOf);
+    assert.equal(new Set(values).size, values.length, values.join("\n"));
+    const [fork, other] = forks;
+    for (const [i, one] of forks.entries()) {
+      await assertTools(one, identities[i + 1]);
+      await assertUnitsUp(one);
+      assert.equal(await onDisk(one), disk);
+    }
+    await fleet.kill(other);
+    const mounts = await mountedFiles(fork);
+    // The next generation is another machine, with the same mounts. (RSA keys take long here.)
+    await prepareSettled(fork);
+    await recover(fork, {
+      outcome: "restored",
+      renew: ["machine-id", "boot-id", "random-seed"],
+    });
+    const { machineId, bootId, seed } = await identityOf(fork, identities[1]);
+    const all = [...values, machineId, bootId, seed];
+    assert.equal(new Set(all).size, all.length, all.join("\n"));
+    assert.deepEqual(await mountedFiles(fork), mounts);
+    assert.equal(await onDisk(fork), disk);
+  });
+
   fleet.test("the lease, kill -9 while frozen, and a hook that uses up the memory", async () => {
     const machine = recoveredFork
       ? fleet.add(recoveredFork)
@@ -135,5 +203,47 @@ describe("a Debian guest with systemd and databases", () => {
     await health(machine);
     await assertRecovered(machine, generation + 1);
     await fleet.kill(machine);
+  });
+
+  fleet.test("all cgroups freeze but those of the agent and of systemd's daemons", async () => {
+    const machine = await booted(fleet);
+    await configure(machine, {
+      workloadCgroup: ["all"],
+      // It runs what the test asks for.
+      workloadExcept: ["system.slice/helper.service"],
+      ...{ forwardPorts: false, dropCaches: "off", zeroMemoryMib: 0 },
+    });
+    const { generation } = await health(machine);
+    const { steps } = await prepareSettled(machine);
+    const { effect } = stepOf(steps, "workload");
+    say(`frozen: ${JSON.stringify(effect)}`);
+    const frozen = [
+      ...["work.slice", "user.slice", "system.slice/system-postgresql.slice"],
+      "system.slice/systemd-logind.service",
+    ];
+    const running = [
+      ...["init.scope", "system.slice", "system.slice/lull.service"],
+      ...["dbus", "systemd-journald", "systemd-networkd", "helper"].map(
+        (name) => `system.slice/${name}.service`,
+      ),
+    ];
+    const states = await machine.sh(
+      `cd /sys/fs/cgroup; for name in ${[...frozen, ...running].join(" ")}; ` +
+        "do echo $name $(sed -n 's/^frozen //p' $name/cgroup.events); done",
+    );
+    assert.deepEqual(states.trim().split("\n"), [
+      ...frozen.map((name) => `${name} 1`),
+      ...running.map((name) => `${name} 0`),
+    ]);
+    const before = (await counts(machine)).length;
+    const { steps: undone } = await recover(machine, { outcome: "resumed" });
+    assert.equal(stepOf(undone, "workload").status, "done");
+    assert.equal((await health(machine)).generation, generation + 1);
+    await until(
+      "counts",
+      async () => (await counts(machine)).length > before + 3,
+      LIMIT,
+    );
+    await assertUnitsUp(machine);
   });
 });

@@ -10,9 +10,10 @@ import { readBody } from "../../http/routes/input.ts";
 import { ProblemError } from "../../http/routes/problem.ts";
 import type { Recovery } from "../../lifecycle/reports.ts";
 import type { RecoverRequest } from "../../lifecycle/request.ts";
+import { messageOf } from "../../util/errors.ts";
 import { isJsonObject } from "../../util/json_input.ts";
 import type { DialectContext } from "../dialect.ts";
-import { keepVariables } from "../environment.ts";
+import { environmentOf } from "../environment.ts";
 import { failIfLeft } from "./freeze.ts";
 import { Refused, type Request } from "./route.ts";
 import { clockData, parseTimestamp } from "./timestamp.ts";
@@ -44,6 +45,14 @@ const InitBody = v.pipe(
 
 type InitBody = v.InferOutput<typeof InitBody>;
 
+/** What became of the data of a call. */
+interface Kept {
+  /** The names of the fields that are not applied. */
+  readonly notApplied: string[];
+  /** All variables, for the recovery. */
+  readonly env?: RecoverRequest["env"];
+}
+
 /** Makes the handler. Between two calls it knows only the last timestamp. */
 export function initHandler(
   context: DialectContext,
@@ -59,10 +68,13 @@ export function initHandler(
     const time = body.timestamp ? parseTimestamp(body.timestamp) : undefined;
     const isStale = time !== undefined && last !== undefined && time.ns <= last;
     if (!isStale) last = time?.ns ?? last;
-    const notApplied = isStale ? [] : applyData(context, body);
+    const { notApplied, env }: Kept = isStale
+      ? { notApplied: [] }
+      : keepData(context, body);
     const request: RecoverRequest = {
       ...await beginCall(c, "recover"),
       ...!isStale && time && clockData(time, receivedAt),
+      env,
     };
     // A call whose caller has gone goes on here, and the next attempt joins the recovery.
     const { recovery, notApplied: late } = await lifecycle.recover(
@@ -70,6 +82,7 @@ export function initHandler(
       request,
     );
     if (late.includes("hostTime")) notApplied.push("timestamp");
+    if (late.includes("env")) notApplied.push("envVars");
     if (notApplied.length > 0) {
       c.header("lull-not-applied", notApplied.join(", "));
     }
@@ -87,34 +100,43 @@ export function initHandler(
 }
 
 /**
- * Keeps the variables and the defaults in the file `env`, and what only the guest can apply in a file
- * that only root may read. Returns the names of the fields that are not applied.
+ * Keeps what only the guest can apply in a file that only root may read. Returns the variables for the
+ * recovery, and the names of the fields that are not applied.
  */
-function applyData({ config, log }: DialectContext, body: InitBody): string[] {
+function keepData(
+  { config, log }: DialectContext,
+  body: InitBody,
+): Kept {
   const { runtimeDirectory } = config;
   const { envVars, defaultUser, defaultWorkdir, ...others } = body;
-  const refused = keepVariables(runtimeDirectory, envVars, {
-    defaultUser,
-    defaultWorkdir,
-  });
   const { accessToken: _, timestamp: __, volumeMounts: ___, ...kept } = others;
   const given = Object.entries(kept).filter(([, value]) => value != null);
-  if (given.length > 0) {
-    const path = join(runtimeDirectory, KEPT_FILE);
-    const text = JSON.stringify(Object.fromEntries(given));
-    writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
-  }
-  if (refused.length > 0) {
-    log.warn("variables of the host were not kept: no program can read them", {
-      count: refused.length,
-    });
-  }
-  return [
-    ...refused.length > 0 ? ["envVars"] : [],
+  const notApplied = [
     ...["caBundle", "hyperloopIP"].filter((name) => kept[name]),
     ...given.some(([name]) => !KNOWN.includes(name)) ? ["others"] : [],
   ];
+  try {
+    if (given.length > 0) {
+      const path = join(runtimeDirectory, KEPT_FILE);
+      const text = JSON.stringify(Object.fromEntries(given));
+      writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    }
+    const { env, refused } = environmentOf(runtimeDirectory, envVars, {
+      ...{ defaultUser, defaultWorkdir },
+    });
+    if (refused.length === 0) return { notApplied, env };
+    log.warn("variables of the host were not kept: no program can read them", {
+      count: refused.length,
+    });
+    return { notApplied: ["envVars", ...notApplied], env };
+  } catch (error) {
+    // The guest thaws nevertheless.
+    log.error("the data of the host could not be kept", {
+      error: messageOf(error),
+    });
+    return { notApplied: [...new Set(["envVars", ...notApplied, "others"])] };
+  }
 }
 
 /** The kept fields that E2B's host sends today. Only these names may be in a reply. */

@@ -11,7 +11,7 @@ import { readBody } from "../../http/routes/input.ts";
 import { problem, ProblemError } from "../../http/routes/problem.ts";
 import { fields } from "../../util/json_input.ts";
 import type { Dialect, DialectContext } from "../dialect.ts";
-import { keepVariables } from "../environment.ts";
+import { environmentOf } from "../environment.ts";
 import { memoryUse } from "../usage.ts";
 
 /** The body of POST /init. */
@@ -45,15 +45,23 @@ async function init(
     return problem(c, lifecycle, new ProblemError(refusal));
   }
   const { envVars, ...defaults } = await readBody(c, InitBody);
-  const refused = keepVariables(config.runtimeDirectory, envVars, defaults);
+  const { env, refused } = environmentOf(
+    config.runtimeDirectory,
+    envVars,
+    defaults,
+  );
   if (refused.length > 0) {
     log.warn("variables of the host were not kept: no program can read them", {
       count: refused.length,
     });
+    c.header("lull-not-applied", "envVars");
   }
-  await lifecycle.recover({ trigger: "recover" }, {
-    requestId: c.get("requestId"),
+  const { notApplied } = await lifecycle.recover({ trigger: "recover" }, {
+    ...{ env, requestId: c.get("requestId") },
   });
+  if (notApplied.length > 0) {
+    throw new ProblemError("fields-not-applied", { fields: ["envVars"] });
+  }
   c.header("cache-control", "no-store");
   return c.body(null, 204);
 }

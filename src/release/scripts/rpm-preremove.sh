@@ -1,6 +1,9 @@
 #!/bin/sh
 # rpm gives the number of versions that stay: 0 is the removal.
 [ "$1" = 0 ] || exit 0
+# Nothing may name a preload whose file goes away with the package.
+lull install --root / --uninstall --preload=python,node,node-openssl,bun,deno >/dev/null 2>&1 || :
+rm -rf /usr/lib/lull/preload/__pycache__
 [ -x /usr/bin/systemctl ] || exit 0
 systemctl disable lull.service || :
 [ ! -d /run/systemd/system ] || systemctl stop lull.service || :

@@ -2,7 +2,7 @@
  * What E2B's host does around a pause: freeze, pause, resume, and attempts of POST /init.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Target, TestAgent } from "../../support/agent.ts";
@@ -11,7 +11,9 @@ import { initUntilReply } from "../../support/e2b_host.ts";
 import { TestDisk, withoutDisks } from "../../support/disk.ts";
 import { script, temporary } from "../../support/hooks.ts";
 import { sleep } from "../../../src/util/wait.ts";
+import { ask } from "../../support/raw.ts";
 import { at, E2B, init } from "./e2b.ts";
+import { secondPort } from "./framework.ts";
 
 const noCgroups = withoutCgroups();
 const noDisks = noCgroups || withoutDisks();
@@ -121,6 +123,22 @@ export function e2bHost(target: Target): void {
       assert.equal(env(), 'A="newer"\n');
     });
 
+    test("data that cannot be kept is named, and the guest thaws nevertheless", async () => {
+      await using agent = await TestAgent.start(target, E2B);
+      await agent.ask("POST", "/freeze");
+      // In the place of the file that is written.
+      mkdirSync(join(agent.directory, "e2b.json.new"));
+      const body = { timestamp: at(), lifecycleID: "a", envVars: { A: "1" } };
+      const reply = await init(agent, body);
+      assert.equal(reply.status, 204);
+      assert.equal(reply.headers.get("lull-not-applied"), "envVars, others");
+      assert.equal((await agent.status()).state, "running");
+      const line = agent.lines().find(({ message }) =>
+        message === "the data of the host could not be kept"
+      );
+      assert.match(String(line?.error), /EISDIR/);
+    });
+
     test("Lull's own API and the dialect see one lifecycle", async () => {
       await using agent = await TestAgent.start(target, [
         ...E2B,
@@ -143,6 +161,23 @@ export function e2bHost(target: Target): void {
       assert.equal(recovered.json<{ recovered: boolean }>().recovered, true);
       assert.equal((await init(agent)).status, 204);
       assert.equal((await agent.status()).generation, generation + 2);
+      // wrenn's host prepares, and E2B's ends it; then the other way round.
+      const wrenn = secondPort(agent);
+      const both = [
+        () => ask(wrenn, "POST", "/snapshot/prepare"),
+        () => agent.ask("POST", "/unfreeze"),
+        () => agent.ask("POST", "/freeze"),
+        () => ask(wrenn, "GET", "/health"),
+      ];
+      const states: string[] = [];
+      for (const call of both) {
+        assert.match(String((await call()).status), /^20[04]$/);
+        states.push((await agent.status()).state);
+      }
+      assert.deepEqual(states, [
+        ...["quiesced", "running", "quiesced", "running"],
+      ]);
+      assert.equal((await agent.status()).generation, generation + 4);
     });
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Which routes are where when dialects are on, and what is loaded when none is.
+ * Which routes are where when dialects are on.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

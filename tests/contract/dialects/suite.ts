@@ -6,6 +6,7 @@ import { e2b } from "./e2b.ts";
 import { e2bHost } from "./e2b_host.ts";
 import { e2bTokens } from "./e2b_tokens.ts";
 import { framework } from "./framework.ts";
+import { qemuGa } from "./qemu_ga.ts";
 import { guards } from "./guards.ts";
 import { hierarchy } from "./hierarchy.ts";
 import { wrenn } from "./wrenn.ts";
@@ -13,6 +14,7 @@ import { wrenn } from "./wrenn.ts";
 /** Declares every test of the dialects for one target. */
 export function dialects(target: Target): void {
   framework(target);
+  qemuGa(target);
   wrenn(target);
   e2b(target);
   e2bHost(target);

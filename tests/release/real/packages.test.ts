@@ -29,6 +29,8 @@ function assertInstalled(tree: PackageTree): void {
       ["/etc/lull/hooks.d", 0o755],
       [CONFIG, 0o644],
       [UNIT, 0o644],
+      ["/usr/lib/lull/preload/lull_random.py", 0o644],
+      ["/usr/lib/lull/preload/lull_random.cjs", 0o644],
       ["/usr/share/man/man8/lull.8.gz", 0o644],
       ["/usr/share/bash-completion/completions/lull", 0o644],
       ["/usr/share/fish/vendor_completions.d/lull.fish", 0o644],

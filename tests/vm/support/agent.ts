@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { until } from "../../support/until.ts";
 import { agentPid } from "./guest.ts";
+import type { Guest } from "./guest_access.ts";
 import type { Machine } from "./machine.ts";
 
 /** What a host agent does with Lull, and what it may expect each time. */
@@ -71,7 +72,9 @@ export async function health(
  * The status document; asking for it changes nothing. Asks again, once, where a
  * prepare closed the connection before it spoke.
  */
-export async function status(machine: Machine): Promise<StatusDocument> {
+export async function status(
+  machine: Pick<Guest, "fetch">,
+): Promise<StatusDocument> {
   const ask = () => machine.fetch("/snapshot");
   const response = await ask().catch(ask);
   assert.equal(response.status, 200);

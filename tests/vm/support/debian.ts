@@ -8,12 +8,12 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { guestKernel, VETH_MODULE } from "./kernel.ts";
 import { cacheDir, guestDir } from "./paths.ts";
@@ -25,7 +25,7 @@ const RELEASE = "bookworm";
 
 const PACKAGES = [
   ...["systemd-sysv", "udev", "dbus", "iproute2", "busybox-static"],
-  ...["postgresql", "redis-server", "python3-minimal"],
+  ...["postgresql", "redis-server", "python3-minimal", "openssh-server"],
   // For the tests of the network identity. debootstrap does not find what polkitd needs.
   ...["systemd-resolved", "network-manager", "isc-dhcp-client"],
   "libpam-systemd",
@@ -53,17 +53,16 @@ const DISABLED = [
   ...["NetworkManager-dispatcher", "ModemManager"],
 ];
 
-/** Another list of packages is another base: what was made from an older list is made anew. */
-const base = join(cacheDir, `debian-${fingerprintOf([RELEASE, ...PACKAGES])}`);
-
-function fingerprintOf(words: readonly string[]): string {
-  const hash = createHash("sha256").update(words.join(" "));
-  return hash.digest("hex").slice(0, 12);
-}
+const base = join(cacheDir, "debian");
+/** What the base was made of: a base of other packages is made again. */
+const stamp = `${base}.stamp`;
+const CONTENT = `${[RELEASE, ...PACKAGES].join("\n")}\n`;
 
 /** Puts a Debian into the cache. Takes minutes, once. */
 export function ensureDebian(say: (line: string) => void): void {
-  if (existsSync(base)) return;
+  if (existsSync(base) && existsSync(stamp)) {
+    if (readFileSync(stamp, "utf8") === CONTENT) return;
+  }
   if (process.getuid?.() !== 0) {
     throw new Error("Cannot make a Debian guest: debootstrap needs root");
   }
@@ -82,18 +81,11 @@ export function ensureDebian(say: (line: string) => void): void {
       rmSync(join(tree, path), { recursive: true, force: true });
     }
     makeBench(tree);
-    removeStale();
+    rmSync(base, { recursive: true, force: true });
     renameSync(tree, base);
+    writeFileSync(stamp, CONTENT);
   } finally {
     rmSync(work, { recursive: true, force: true });
-  }
-}
-
-/** Removes the bases of other lists. */
-function removeStale(): void {
-  for (const name of readdirSync(cacheDir)) {
-    if (!/^debian(?:-[0-9a-f]{12})?$/.test(name)) continue;
-    rmSync(join(cacheDir, name), { recursive: true, force: true });
   }
 }
 
@@ -116,7 +108,7 @@ rm -rf /run/postgresql /tmp/log`;
 
 /** The inputs of the image beside those of every image. */
 export function debianInputs(): string[] {
-  return [join(base, "var/lib/dpkg/status")];
+  return [stamp, join(base, "var/lib/dpkg/status")];
 }
 
 /** Makes the tree of the guest, in which dpkg installs the package of the agent. */

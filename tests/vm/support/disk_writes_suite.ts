@@ -25,13 +25,25 @@ function sum(counts: string): number {
   );
 }
 
-/** A prepare, and a recovery with everything that a host tells a fork. */
-async function round(machine: Machine, kind: Kind): Promise<void> {
+/** What a host may give a fork beside the time and entropy. */
+const IDENTITY = {
+  renew: ["machine-id", "boot-id", "random-seed"],
+  credentials: { token: { data: "c2VjcmV0cw==" } },
+  env: { REGION: "north" },
+};
+
+/** A prepare, and a recovery with what a host tells each fork, and `more`. */
+async function round(
+  machine: Machine,
+  kind: Kind,
+  more: object = {},
+): Promise<void> {
   await prepareSettled(machine, `kind=${kind}`);
   const { steps } = await recover(machine, {
     outcome: "restored",
     hostTime: Date.now(),
     entropy: randomBytes(32).toString("base64"),
+    ...more,
   });
   for (const step of steps) {
     assert.match(step.status, /^(done|skipped)$/, JSON.stringify(step));
@@ -57,8 +69,10 @@ export function diskWrites(variant: Variant): void {
 
     fleet.test("no prepare and no recovery writes a sector", async () => {
       const machine = await fleet.copy();
+      const id = "0123456789abcdef0123456789abcdef";
+      await machine.sh(`echo ${id} >/etc/machine-id`);
       // What is read for the first time gets a new access time.
-      for (const kind of KINDS) await round(machine, kind);
+      for (const kind of KINDS) await round(machine, kind, IDENTITY);
       const before = await quiet(machine);
       for (const kind of ["full", "diff", "full"] as const) {
         await round(machine, kind);
@@ -71,6 +85,9 @@ export function diskWrites(variant: Variant): void {
       await fork.cont();
       await health(fork);
       assert.equal(await sectors(fork), before, "a fork");
+      await round(fork, "diff", IDENTITY);
+      assert.equal(await sectors(fork), before, "a new identity");
+      assert.notEqual(await fork.sh("cat /etc/machine-id"), id);
       await round(fork, "disk");
       const frozen = sum(await sectors(fork)) - sum(before);
       say(`${frozen} sectors by a freeze and a thaw`);

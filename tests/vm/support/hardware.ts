@@ -50,7 +50,20 @@ export interface Hardware {
   readonly root: "layer" | "disk" | "readonly" | "overlay";
   /** Whether devices can be plugged into the running machine: on the bus HOT_BUS. */
   readonly hotplug: boolean;
+  /** Whether there is a port of virtio-serial for a guest agent, at PORT_SOCKET. */
+  readonly serialPort: boolean;
 }
+
+/** The socket of the host's end of the port, in QEMU's folder. */
+export const PORT_SOCKET = "port.sock";
+
+/** The device of the port, as QMP names and adds it. */
+export const PORT_DEVICE = {
+  driver: "virtserialport",
+  id: "port",
+  chardev: "port",
+  name: "org.qemu.guest_agent.0",
+} as const;
 
 /** The file of a root filesystem that is a disk, in QEMU's folder. */
 export const ROOT_FILE = "root.disk";
@@ -97,6 +110,15 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
   }
   if (hardware.hotplug) {
     args.push(`-device pcie-root-port,id=${HOT_BUS},chassis=1`);
+  }
+  if (hardware.serialPort) {
+    const { driver, ...device } = PORT_DEVICE;
+    const properties = Object.entries(device).map((pair) => pair.join("="));
+    args.push(
+      "-device virtio-serial-pci,id=serial",
+      `-chardev socket,id=${device.chardev},path=${PORT_SOCKET},server=on,wait=off`,
+      `-device ${[driver, ...properties].join()}`,
+    );
   }
   if (guid && !arm64) args.push(`-device vmgenid,guid=${guid}`);
   if (guid && arm64) args.push(...generationArguments());

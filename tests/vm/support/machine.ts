@@ -10,6 +10,7 @@ import {
   type Hardware,
   HELPER_PORT,
   MEMORY_FILE,
+  PORT_SOCKET,
   ROOT_FILE,
 } from "./hardware.ts";
 import { readState, writeState } from "./migrate.ts";
@@ -73,6 +74,7 @@ export class Machine extends Guest {
       steady: false,
       root: GUESTS[options.image.guest].root,
       hotplug: false,
+      serialPort: false,
       ...options,
       guid: options.guid === "none" ? undefined : options.guid ?? randomUUID(),
     };
@@ -113,6 +115,16 @@ export class Machine extends Guest {
     const agent = await qemu.forwarded(AGENT_PORT);
     const helper = await qemu.forwarded(HELPER_PORT);
     return new Machine(hardware, qemu, { agent, helper }, restoreMs);
+  }
+
+  /** The socket of the host's end of the port, if the hardware has it. */
+  get portSocket(): string {
+    return join(this.#qemu.dir, PORT_SOCKET);
+  }
+
+  /** Resolves when the machine has ended by itself. */
+  get ended(): Promise<void> {
+    return this.gone;
   }
 
   /** Stops the processors: what the host calls a pause. */

@@ -59,7 +59,7 @@ function programPath(name: string): string {
 }
 
 /** The real program behind `deno`, which npm wraps. */
-function denoPath(): string {
+export function denoPath(): string {
   const local = join(projectDir, ".tools", "bin", "deno");
   return runText(existsSync(local) ? local : "deno", [
     "eval",

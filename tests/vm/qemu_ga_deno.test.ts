@@ -1,0 +1,3 @@
+import { portSuite } from "./support/port_suite.ts";
+
+portSuite("deno");
