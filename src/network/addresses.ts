@@ -28,10 +28,25 @@ export function changeAddresses(work: Work, wanted: readonly Address[]): void {
       former.forEach((one) => network.addresses.restore(one));
     },
   });
-  const later = former.filter(({ address }) => address === work.replyOver);
+  const stays = (one: LinkAddress) =>
+    one.address === work.replyOver &&
+    !wanted.some(({ address }) => address === one.address);
+  const later = former.filter(stays);
   const now = former.filter((one) => !later.includes(one));
   replace(network, link, now, wanted);
   work.lost.push(...former);
+}
+
+/** Removes these addresses, wherever the machine has them. */
+export function removeEverywhere(
+  network: Network,
+  addresses: readonly string[],
+): void {
+  for (const { index } of network.links()) {
+    for (const one of network.addresses.list(index)) {
+      if (addresses.includes(one.address)) network.addresses.remove(one);
+    }
+  }
 }
 
 /** Removes addresses, and adds those of the wanted ones that the interface does not have then. */

@@ -37,6 +37,8 @@ export interface Applied {
   readonly interfaces: readonly InterfaceEffect[];
   /** The addresses that were replaced, and their replacements. */
   readonly replaced: ReadonlyMap<string, string>;
+  /** Whether the machine still has the address of the call, and will lose it. */
+  readonly isLeft: boolean;
 }
 
 /**
@@ -56,6 +58,7 @@ export function applyIdentities(
   using network = new Network(libc);
   const replaced = new Map<string, string>();
   const used = new Set<number>();
+  let isLeft = false;
   try {
     const interfaces = identities.map((identity) => {
       const done: Change[] = [];
@@ -75,6 +78,10 @@ export function applyIdentities(
       for (const [from, to] of replacements(identity, work)) {
         replaced.set(from, to);
       }
+      const own = addressesIn(identity).map(({ address }) => address);
+      isLeft ||= work.lost.some(({ address }) =>
+        address === replyOver && !own.includes(address)
+      );
       return { interface: link.name, changed: done };
     });
     const done = changes.at(-1)!;
@@ -94,7 +101,7 @@ export function applyIdentities(
         ...rest,
         changed: changed.flatMap(({ what }) => what ?? []),
       })),
-      replaced,
+      ...{ replaced, isLeft },
     };
   } catch (error) {
     throw new Error(`${messageOf(error)}; ${takeBack(changes.flat())}`, {
@@ -127,7 +134,7 @@ function replacements(
     const to = wanted.find((one) =>
       one.includes(":") === address.includes(":")
     );
-    return to === undefined ? [] : [[address, to]];
+    return to === undefined || to === address ? [] : [[address, to]];
   });
 }
 

@@ -9,6 +9,8 @@ import type { Recorded, Recorder } from "../lifecycle/journal.ts";
 import type { NetworkIdentity, ReplyWay } from "../lifecycle/request.ts";
 import type { Effect } from "../lifecycle/step.ts";
 import { messageOf } from "../util/errors.ts";
+import { Network } from "../linux/rtnetlink.ts";
+import { removeEverywhere } from "./addresses.ts";
 import { applyIdentities, type ApplyOptions } from "./apply.ts";
 import { NetworkIdentities } from "./identity.ts";
 import { tellManagers } from "./managers.ts";
@@ -40,11 +42,17 @@ export interface ForkOptions extends ApplyOptions {
 
 type Identities = NetworkIdentity | readonly NetworkIdentity[];
 
+/** An identity, and the address that its call came to and that is still there. */
+interface Left {
+  readonly network: Identities;
+  readonly address?: string;
+}
+
 /** The identity of this fork. */
 export class ForkIdentity {
   readonly #options: ForkOptions;
-  /** The identities to apply again without the address of the call, in order, and their record. */
-  #left: Identities[] = [];
+  /** What is to be done without the addresses of the calls, in order, and its record. */
+  #left: Left[] = [];
   #record: Recorded | undefined;
   /** The replies that still go over an address that is to be removed. */
   #replies = 0;
@@ -58,21 +66,18 @@ export class ForkIdentity {
     given: Identities,
     reply: ReplyWay | undefined,
   ): Promise<Effect> {
-    const { listeners, directory } = this.#options;
     const over = reply?.localAddress ?? "";
-    const { interfaces, replaced } = applyIdentities(
+    const { interfaces, replaced, isLeft } = applyIdentities(
       this.#options,
       given,
       over,
     );
     const managed = await tellManagers(this.#options, given);
-    const moved = replaced.size === 0
-      ? undefined
-      : await listeners?.move(replaced);
-    if (moved !== undefined) saveMoves(directory, replaced);
-    const isLeft = replaced.has(over);
+    const moved = await this.#move(replaced);
     // What an earlier identity has left is done before this one.
-    if (isLeft || this.#left.length > 0) this.#recordLeft(given);
+    if (isLeft || this.#left.length > 0) {
+      this.#recordLeft({ network: given, ...isLeft && { address: over } });
+    }
     if (reply !== undefined && isLeft) {
       this.#replies++;
       reply.afterLastReply(() =>
@@ -88,8 +93,22 @@ export class ForkIdentity {
     };
   }
 
-  #recordLeft(given: Identities): void {
-    this.#left = [...this.#left, given];
+  /** Listens on the new addresses. A failure is logged: the machine has its identity. */
+  async #move(replaced: ReadonlyMap<string, string>) {
+    const { listeners, directory, onError } = this.#options;
+    if (replaced.size === 0) return undefined;
+    try {
+      const moved = await listeners?.move(replaced);
+      if (moved !== undefined) saveMoves(directory, replaced);
+      return moved;
+    } catch (error) {
+      onError(error);
+      return undefined;
+    }
+  }
+
+  #recordLeft(left: Left): void {
+    this.#left = [...this.#left, left];
     const change = { left: this.#left };
     if (this.#record !== undefined) return this.#record.update(change);
     this.#record = this.#options.journal.record("network", change);
@@ -116,20 +135,30 @@ export class ForkIdentity {
   }
 }
 
-/** Applies the identities again, in order, now without the address of a call. */
+/** Applies the identities again, in order, and removes the addresses of the calls. */
 async function finish(
   options: ApplyOptions,
-  left: readonly Identities[],
+  left: readonly Left[],
 ): Promise<Effect> {
   let managed: Effect = {};
-  for (const given of left) {
+  for (const { network: given, address } of left) {
     applyIdentities(options, given);
+    if (address !== undefined) {
+      // An address that derives from the former MAC address is still there.
+      using network = new Network(options.libc);
+      removeEverywhere(network, [address]);
+    }
     managed = { ...await tellManagers(options, given) };
   }
   return managed;
 }
 
-const changeSchema = v.object({ left: v.array(NetworkIdentities) });
+const changeSchema = v.object({
+  left: v.array(v.object({
+    network: NetworkIdentities,
+    address: v.optional(v.string()),
+  })),
+});
 
 /** Removes the former address that a killed agent has left, for `repairAfterCrash`. */
 export async function finishIdentity(

@@ -27,10 +27,11 @@ function ip(words: string): string {
 /** A network with one interface, eth0, and a cable to this machine, which is the host. */
 class Guest implements Disposable {
   readonly name = `lull-fork-${process.pid}`;
+  readonly cable = `lullf${process.pid % 100_000}`;
   readonly #debt: Debt;
 
   constructor() {
-    const cable = `lullf${process.pid % 100_000}`;
+    const { cable } = this;
     this.#debt = owe(`ip link del ${cable}; ip netns del ${this.name}\n`);
     try {
       ip(`netns add ${this.name}`);
@@ -57,11 +58,11 @@ class Guest implements Disposable {
   }
 
   /** The agent listens on the one address only. Its host name and its mounts are its own. */
-  start(directory: string): Promise<TestAgent> {
+  start(directory: string, host = OLD): Promise<TestAgent> {
     return TestAgent.start(
       target,
       [
-        ...[`--listen=${OLD}:${PORT}`, `--runtime-directory=${directory}`],
+        ...[`--listen=${host}:${PORT}`, `--runtime-directory=${directory}`],
         ...["--no-forward-ports", "--forward-address=169.254.0.21"],
       ],
       {},
@@ -133,7 +134,10 @@ describe("a call to the address that it replaces", { skip }, () => {
     mkdirSync(journal);
     const entry = join(journal, "00000001-network.json");
     const network = { address: `${NEW}/24` };
-    writeFileSync(entry, JSON.stringify({ left: [network] }));
+    writeFileSync(
+      entry,
+      JSON.stringify({ left: [{ network, address: OLD }] }),
+    );
     writeFileSync(
       join(directory.path, "moved-addresses"),
       JSON.stringify({ [OLD]: NEW }),
@@ -149,5 +153,28 @@ describe("a call to the address that it replaces", { skip }, () => {
       ),
       ["network repaired"],
     );
+  });
+
+  test("is removed if it derives from the former MAC address", async (t: TestContext) => {
+    using guest = new Guest();
+    const directory = temporary();
+    t.after(directory.remove);
+    guest.ip("link set eth0 address 02:00:00:00:01:01");
+    const former = "fd00:232::ff:fe00:101";
+    guest.ip(`addr add ${former}/64 dev eth0 nodad`);
+    execFileSync("ip", [
+      ...["addr", "add", "fd00:232::1/64", "dev", guest.cable, "nodad"],
+    ]);
+    await using _agent = await guest.start(directory.path, "[::]");
+    const network = { mac: "02:00:00:00:01:02" };
+    const reply = await call(`[${former}]`, "/snapshot/recover", {
+      ...{ method: "POST", body: JSON.stringify({ network }) },
+    });
+    assert.equal(reply.status, 200);
+    const [{ effect }] = (await reply.json()).late;
+    assert.equal(effect.afterReply, `${former} is removed`);
+    const addresses = () => guest.ip("-6 addr show dev eth0 scope global");
+    await until("its end", () => !addresses().includes(former));
+    assert.match(addresses(), /inet6 fd00:232::ff:fe00:102\/64/);
   });
 });
