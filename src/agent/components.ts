@@ -35,7 +35,10 @@ export interface ComponentsOptions {
   readonly forwarderUrl: URL;
   readonly freezerUrl: URL;
   /** The lifecycle, which is made from the components and exists once the agent listens. */
-  readonly lifecycle: () => Pick<Lifecycle, "state" | "recover" | "deferred">;
+  readonly lifecycle: () => Pick<
+    Lifecycle,
+    "state" | "recover" | "operation" | "deferred"
+  >;
 }
 
 /** The components of the agent. */
@@ -106,6 +109,7 @@ export function createComponents(options: ComponentsOptions) {
     metrics: new Metrics(),
     /** Recovers, if there is evidence of a restore and the host has not called. */
     recover() {
+      if (lifecycle().operation?.call.awaitsHost) return;
       lifecycle().recover({ trigger: "evidence" })
         .catch(failed("the recovery failed"));
     },

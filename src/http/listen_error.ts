@@ -29,13 +29,18 @@ export function isWithoutVsock(at: ListenAddress, error: unknown): boolean {
   return causeCode(error) === NO_VSOCK || causeCode(cause) === NO_VSOCK;
 }
 
-/** Makes the error for the user: what {@linkcode Runtime.serve} threw, and what to do. */
+/**
+ * Makes the error for the user: what {@linkcode Runtime.serve} threw, and what to do. `option` is the
+ * flag that names the address, if it is none of --port, --host and --listen.
+ */
 export async function listenFailure(
   at: ListenAddress,
   error: unknown,
+  option?: string,
 ): Promise<StartError> {
   const message = await unresolved(at) ?? messageOf(error);
-  return new StartError(`${message}; ${adviceFor(at, causeCode(error))}`, {
+  const advice = adviceFor(at, causeCode(error), option);
+  return new StartError(`${message}; ${advice}`, {
     cause: error,
   });
 }
@@ -57,13 +62,17 @@ function causeCode(error: unknown): string | undefined {
   return error instanceof Error ? errorCode(error.cause) : undefined;
 }
 
-function adviceFor(at: ListenAddress, code: string | undefined): string {
+function adviceFor(
+  at: ListenAddress,
+  code: string | undefined,
+  option?: string,
+): string {
   const isPath = "path" in at;
   const another = isPath
-    ? "name another path with --listen"
+    ? `name another path with ${option ?? "--listen"}`
     : "vsockPort" in at
-    ? "name another vsock port with --listen"
-    : "name another address with --port, --host or --listen";
+    ? `name another vsock port with ${option ?? "--listen"}`
+    : `name another address with ${option ?? "--port, --host or --listen"}`;
   switch (code) {
     case "EADDRINUSE":
       return `end the program that listens there, or ${another}`;
@@ -77,7 +86,9 @@ function adviceFor(at: ListenAddress, code: string | undefined): string {
     default:
       return !("host" in at) || isAddress(at.host)
         ? another
-        : `name an address instead of a host name, with --host or --listen`;
+        : `name an address instead of a host name, with ${
+          option ?? "--host or --listen"
+        }`;
   }
 }
 

@@ -97,13 +97,14 @@ export class Listeners implements Listening {
     { fetchAt, onError, onListenAgain, directory, ...all }: ListenersOptions,
   ): Promise<Open | undefined> {
     let server: RuntimeServer;
+    const own = fetchAt?.(at);
     try {
-      const fetch = fetchAt?.(at) ?? all.fetch;
+      const fetch = own ?? all.fetch;
       const options = { fetch, onError, onListenAgain, directory };
       server = await this.#runtime.serve({ ...at, ...options });
     } catch (error) {
       if (isMissingAddress(at, error)) return undefined;
-      throw await listenFailure(at, error);
+      throw await listenFailure(at, error, own && "--dialects");
     }
     const open = { at, server };
     this.#open = [...this.#open, open];

@@ -12,6 +12,13 @@ import { type Mount, mountOf, readMounts } from "../linux/mountinfo.ts";
 import { withoutProtection } from "../linux/oom_score.ts";
 import { hasCode, messageOf } from "../util/errors.ts";
 import { nodeChildProcess, nodeFsPromises } from "../util/lazy_builtins.ts";
+import {
+  isSame,
+  replaceOnDisk,
+  unlessMissing,
+  writeAs,
+  writeInPlace,
+} from "./replace_file.ts";
 
 /** Filesystems whose files are in memory only. */
 const IN_MEMORY = ["tmpfs", "ramfs"];
@@ -145,71 +152,4 @@ export class Guest {
 function isInMemory(directory: string): boolean {
   const { type }: Mount = mountOf(directory, readMounts());
   return IN_MEMORY.includes(type);
-}
-
-async function isSame(one: string, other: string): Promise<boolean> {
-  const { stat } = nodeFsPromises();
-  const [a, b] = await Promise.all(
-    [one, other].map((path) => unlessMissing(stat(path))),
-  );
-  return a !== undefined && b !== undefined && a.dev === b.dev &&
-    a.ino === b.ino;
-}
-
-/** Writes a file of its own, with the owner and the permissions of another one. */
-async function writeAs(
-  path: string,
-  content: string | Uint8Array,
-  { uid, gid, mode }: { uid: number; gid: number; mode: number },
-): Promise<void> {
-  const { writeFile, chown, chmod, rm } = nodeFsPromises();
-  await rm(path, { force: true });
-  await writeFile(path, content, { mode: 0o600, flag: "wx" });
-  await chown(path, uid, gid);
-  await chmod(path, mode & 0o7777);
-}
-
-/** Writes a file that is mounted, and therefore cannot be replaced by another one. */
-async function writeInPlace(
-  path: string,
-  content: string | Uint8Array,
-): Promise<void> {
-  const file = await nodeFsPromises().open(path, "r+");
-  try {
-    const bytes = typeof content === "string"
-      ? new TextEncoder().encode(content)
-      : content;
-    await file.write(bytes, 0, bytes.length, 0);
-    await file.truncate(bytes.length);
-  } finally {
-    await file.close();
-  }
-}
-
-/** Replaces a file by rename(2): readers see the old content or the new one. */
-async function replaceOnDisk(
-  path: string,
-  content: string | Uint8Array,
-): Promise<void> {
-  const { stat, rename, rm } = nodeFsPromises();
-  const next = `${path}.lull`;
-  try {
-    await writeAs(next, content, await stat(path));
-    await rename(next, path);
-  } catch (error) {
-    await rm(next, { force: true });
-    // Another program has mounted a file there.
-    if (!hasCode(error, "EBUSY")) throw error;
-    await writeInPlace(path, content);
-  }
-}
-
-/** Resolves to undefined if the file does not exist. */
-async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
-  }
 }

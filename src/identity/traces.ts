@@ -5,18 +5,18 @@
  * @module
  */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
-import { type Libc, requireSymbol } from "../linux/libc.ts";
+import type { Libc } from "../linux/libc.ts";
 import { pageBytes } from "../linux/page_size.ts";
 import { residentRuns, writableMappings } from "./memory_map.ts";
+import { Search } from "./memory_search.ts";
 
 /** A text that is shorter could be a part of the agent's own memory. */
 const LEAST_TEXT = 8;
 /**
- * Bytes of the pieces that are searched for, and how far they are apart. A buffer may hold a part
- * of the text only, because a request arrives in packets: a part of this length has a whole piece.
+ * The search is done again until it finds nothing: in the meantime, the engine may have moved a text
+ * to memory that was searched before.
  */
-const PIECE = 16;
-const APART = 1024;
+const MOST_PASSES = 4;
 /** Bytes that are read at a time. */
 const CHUNK = 1 << 20;
 
@@ -64,33 +64,30 @@ export class SecretTraces {
    * event loop continues between two chunks. Throws if the memory cannot be read or written.
    */
   async overwrite(signal: AbortSignal): Promise<Overwritten> {
+    if (this.#texts.length === 0) return { places: 0, searched: 0 };
     const longest = 2 *
       Math.max(0, ...this.#texts.map(({ mask }) => mask.length));
     // The texts that are searched for are in this buffer, too: it is left out of the search.
-    const work = new Uint8Array(CHUNK + 2 * longest);
+    const work = new Uint8Array(CHUNK + 3 * longest);
     const search = new Search(this.#libc, work, longest);
     const memory = openSync("/proc/self/mem", "r+");
     const pagemap = openSync("/proc/self/pagemap", "r");
     let places = 0;
     let searched = 0;
     try {
-      for (const mapping of writableMappings()) {
-        for (const run of residentRuns(pagemap, mapping, pageBytes())) {
-          for (const [from, to] of without(run, search.range)) {
-            for (let at = from; at < to; at += CHUNK) {
-              if (signal.aborted) {
-                throw new Error("Cannot search all memory: no time is left");
-              }
-              const most = Math.min(CHUNK + longest, to - at);
-              const count = read(memory, work.subarray(0, most), at);
-              searched += Math.min(count, CHUNK);
-              for (const text of this.#texts) {
-                places += overwriteIn(memory, search, text, at, count);
-              }
-              await new Promise((resolve) => setImmediate(resolve));
-            }
+      for (let passes = 0; passes < MOST_PASSES; passes++) {
+        const before = places;
+        for (const [at, end] of chunksOf(pagemap, search.range)) {
+          if (signal.aborted) {
+            throw new Error("Cannot search all memory: no time is left");
           }
+          const most = Math.min(CHUNK + longest, end - at);
+          const count = read(memory, work.subarray(0, most), at);
+          searched += Math.min(count, CHUNK);
+          places += this.#overwriteIn(memory, search, at, count);
+          await new Promise((resolve) => setImmediate(resolve));
         }
+        if (places === before) break;
       }
       this.#texts.length = 0;
       return { places, searched };
@@ -98,6 +95,33 @@ export class SecretTraces {
       work.fill(0);
       closeSync(memory);
       closeSync(pagemap);
+    }
+  }
+
+  #overwriteIn(
+    memory: number,
+    search: Search,
+    address: number,
+    length: number,
+  ): number {
+    return this.#texts.reduce(
+      (places, text) =>
+        places + overwriteIn(memory, search, text, address, length),
+      0,
+    );
+  }
+}
+
+/** Yields the addresses of chunks of memory, each with the end of the memory that is around it. */
+function* chunksOf(
+  pagemap: number,
+  own: readonly [number, number],
+): Generator<readonly [number, number]> {
+  for (const mapping of writableMappings()) {
+    for (const run of residentRuns(pagemap, mapping, pageBytes())) {
+      for (const [from, to] of without(run, own)) {
+        for (let at = from; at < to; at += CHUNK) yield [at, to];
+      }
     }
   }
 }
@@ -117,85 +141,34 @@ function overwriteIn(
       needle[i * width] = byte ^ mask[i];
       if (width === 2) needle[i * width + 1] = 0;
     });
-    for (const [from, to] of search.find(needle, length, APART * width)) {
-      if (write(memory, new Uint8Array(to - from), address + from)) places++;
+    for (const [from, to, start] of search.find(needle, length, width)) {
+      const part = needle.subarray(start, start + to - from);
+      if (overwriteAt(memory, search, part, address + from)) places++;
     }
     needle.fill(0);
   }
   return places;
 }
 
-/** Searches in a buffer that has a chunk of memory, and behind it the text. */
-class Search {
-  readonly #libc: Libc;
-  readonly #work: Uint8Array;
-  readonly #textAt: number;
-  /** The addresses of the buffer. */
-  readonly range: readonly [number, number];
-
-  constructor(libc: Libc, work: Uint8Array, longest: number) {
-    this.#libc = libc;
-    this.#work = work;
-    this.#textAt = work.length - longest;
-    const from = Number(this.#memmem(0, 1, work.subarray(0, 0)));
-    this.range = [from, from + work.length];
+/**
+ * Overwrites the part of a text at this address, if it is still there: since it was found, the engine
+ * may have put something else there. Nothing is allocated between the check and the write.
+ */
+function overwriteAt(
+  memory: number,
+  search: Search,
+  part: Uint8Array,
+  address: number,
+): boolean {
+  const { check, zeros } = search;
+  const { length } = part;
+  try {
+    if (readSync(memory, check, 0, length, address) !== length) return false;
+    for (let i = 0; i < length; i++) if (check[i] !== part[i]) return false;
+    return writeSync(memory, zeros, 0, length, address) === length;
+  } catch {
+    return false; // it was unmapped in the meantime
   }
-
-  /** The place of the text that is searched for. */
-  needle(length: number): Uint8Array {
-    return this.#work.subarray(this.#textAt, this.#textAt + length);
-  }
-
-  /** Yields the ranges of the first bytes of the buffer that are a long part of the text. */
-  *find(
-    needle: Uint8Array,
-    length: number,
-    apart: number,
-  ): Generator<readonly [number, number]> {
-    const work = this.#work;
-    for (const offset of piecesOf(needle.length, apart)) {
-      const piece = needle.subarray(offset, offset + PIECE);
-      for (let at = 0; at + piece.length <= length;) {
-        const found = this.#memmem(at, length - at, piece);
-        if (found === 0n) break;
-        let from = Number(found) - this.range[0];
-        let to = from + piece.length;
-        let start = offset;
-        let end = offset + piece.length;
-        while (from > 0 && start > 0 && work[from - 1] === needle[start - 1]) {
-          from--;
-          start--;
-        }
-        while (
-          to < length && end < needle.length && work[to] === needle[end]
-        ) {
-          to++;
-          end++;
-        }
-        work.fill(0, from, to);
-        yield [from, to];
-        at = to;
-      }
-    }
-  }
-
-  #memmem(at: number, length: number, needle: Uint8Array): bigint {
-    const memmem = requireSymbol(this.#libc, "memmem");
-    return memmem(
-      this.#work.subarray(at),
-      BigInt(length),
-      needle,
-      BigInt(needle.length),
-    );
-  }
-}
-
-/** The offsets of the pieces: both ends, and between them one after the other. */
-function piecesOf(length: number, apart: number): number[] {
-  const last = Math.max(0, length - PIECE);
-  const offsets: number[] = [];
-  for (let at = 0; at < last; at += apart) offsets.push(at);
-  return [...offsets, last];
 }
 
 /** The parts of a range that are not in the other range. */
@@ -213,15 +186,6 @@ function read(memory: number, into: Uint8Array, address: number): number {
     return readSync(memory, into, 0, into.length, address);
   } catch {
     return 0;
-  }
-}
-
-/** Writes memory; false if it was unmapped in the meantime. */
-function write(memory: number, bytes: Uint8Array, address: number): boolean {
-  try {
-    return writeSync(memory, bytes, 0, bytes.length, address) === bytes.length;
-  } catch {
-    return false;
   }
 }
 

@@ -76,7 +76,9 @@ export class Operation {
     readonly kind: Kind = "full",
     readonly dryRun = false,
     /** The call that began the operation. */
-    readonly call: Call & Pick<PrepareRequest, "workload" | "freeze"> = {},
+    readonly call:
+      & Call
+      & Pick<PrepareRequest, "workload" | "freeze" | "awaitsHost"> = {},
   ) {}
 
   /** Milliseconds since the operation began. */

@@ -58,6 +58,11 @@ export interface PrepareRequest extends Call {
   /** How filesystems are frozen, where it differs from the configuration. */
   readonly freeze?: FreezeRequest;
   readonly workload?: WorkloadRequest;
+  /**
+   * The host always calls after a restore, and decides with a token whether the guest may go on: the
+   * evidence of a fork alone does not recover this operation.
+   */
+  readonly awaitsHost?: boolean;
 }
 
 /** How the step `freeze-mounts` freezes filesystems for one operation. */

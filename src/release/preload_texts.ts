@@ -25,9 +25,10 @@ export function textsModule(): string {
   const lines = Object.entries(FILES).map(([name, file]) => {
     const path = fileURLToPath(new URL(file, folder).href);
     const text = JSON.stringify(readFileSync(path, "utf8"));
-    return `/** ${file} */\nexport const ${name} =\n  ${text};\n`;
+    return `/** ${file} */\nexport const ${name} = ${text};\n`;
   });
-  return `/**
+  return `// deno-fmt-ignore-file
+/**
  * The texts of the files beside this one, written by \`make preloads\`.
  * @module
  */

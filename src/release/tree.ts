@@ -69,6 +69,7 @@ export function entriesOf(
     file("/usr/share/zsh/site-functions/_lull", zshCompletion()),
     file("/usr/share/fish/vendor_completions.d/lull.fish", fishCompletion()),
     // Each user chooses the programs that load them: lull install --preload.
+    { path: dirname(FOLDER), mode: 0o755, kind: "directory" },
     { path: FOLDER, mode: 0o755, kind: "directory" },
     ...Object.entries(FILES).map(([path, text]) => file(path, text)),
     // The package owns the directory, and takes it along when it is removed.

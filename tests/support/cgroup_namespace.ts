@@ -12,7 +12,7 @@ export function inCgroupNamespace(
   home: TestCgroup,
 ): string[] {
   const at = findCgroupRoot();
-  const enter = `umount ${at} && mount -t cgroup2 none ${at} && ` +
+  const enter = `umount -l ${at} && mount -t cgroup2 none ${at} && ` +
     `echo $$ >${at}/${basename(home.path)}/cgroup.procs && exec "$@"`;
   return [
     ...["/bin/sh", "-c"],

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { initUntilReply } from "../support/e2b_host.ts";
+import { GRACE_MS } from "../../src/steps/evidence.ts";
+import { sleep } from "../../src/util/wait.ts";
 import { until } from "../support/until.ts";
 import {
   configure,
@@ -12,6 +14,7 @@ import {
   status,
 } from "./support/agent.ts";
 import { Fleet, KEEP_MEMORY, say } from "./support/fleet.ts";
+import { forksNoticed } from "./support/guest.ts";
 import type { Machine } from "./support/machine.ts";
 import { AGENT_PORT } from "./support/hardware.ts";
 
@@ -134,7 +137,8 @@ describe("who may call a machine's agent", () => {
     assert.deepEqual(await containers(first), ONE_PAUSED);
 
     const port = await first.forward(E2B_PORT);
-    const post = (path: string) => askE2b(port, path);
+    const post = (path: string) => askE2b(port, path, "host");
+    assert.equal((await askE2b(port, "/init", "host")).status, 204);
     for (const path of ["/freeze", "/init", "/unfreeze"]) {
       const code = await askInside(
         first,
@@ -160,9 +164,19 @@ describe("who may call a machine's agent", () => {
 
     const fork = await fleet.restore(snapshot);
     await fork.cont();
+    const forked = await fork.forward(E2B_PORT);
+    // The kernel has told the agent that it is a fork; a wrong token still thaws nothing.
+    await until(
+      "the kernel's message",
+      async () => await forksNoticed(fork) > 0,
+      LIMIT,
+    );
+    await sleep(2 * GRACE_MS);
+    assert.equal((await askE2b(forked, "/init", "guest")).status, 401);
+    assert.deepEqual(await containers(fork), ALL_FROZEN);
     const { reply, aborted } = await initUntilReply(
-      { port: await fork.forward(E2B_PORT) },
-      { envVars: { FORK: "1" } },
+      { port: forked },
+      { envVars: { FORK: "1" }, accessToken: "host" },
     );
     say(`init: ${aborted} attempts were aborted`);
     assert.equal(reply.status, 204, reply.body);
@@ -224,9 +238,14 @@ async function containers(machine: Machine): Promise<string[]> {
   return text.trim().split("\n");
 }
 
-function askE2b(port: number, path: string): Promise<Response> {
+function askE2b(
+  port: number,
+  path: string,
+  token: string,
+): Promise<Response> {
   return fetch(`http://127.0.0.1:${port}${path}`, {
     ...{ method: "POST", keepalive: false },
+    headers: { "x-access-token": token },
     signal: AbortSignal.timeout(LIMIT),
   });
 }

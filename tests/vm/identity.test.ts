@@ -29,6 +29,7 @@ import {
 
 /** Milliseconds that the snapshot lies in its file before its clock is tested. */
 const LAY_MS = 10_000;
+const HOUR_MS = 3_600_000;
 
 describe("a restored machine becomes one of its own", () => {
   const fleet = new Fleet("bun", {
@@ -160,6 +161,15 @@ describe("a restored machine becomes one of its own", () => {
     const { effect } = stepOf((await status(fork)).late, "clock");
     assert.equal(effect?.stepped, true);
     assert.ok(Number(effect.skewBeforeMs) < -LAY_MS);
+
+    // A clock that is ahead of the host's is set back.
+    const before = Date.now();
+    await callRecover(fork, { hostTime: before - HOUR_MS });
+    const late = Date.now() - HOUR_MS - await wallClock(fork);
+    const took = Date.now() - before;
+    assert.ok(Math.abs(late) < Math.max(100, took), `${late} ms late`);
+    const back = stepOf((await status(fork)).late, "clock").effect;
+    assert.ok(Number(back?.skewBeforeMs) > HOUR_MS - took - LAY_MS);
     await fleet.kill(fork);
   });
 

@@ -41,6 +41,7 @@ export async function freeze(
   const { maxWaitMs = 0, mode, maxCgroups } = readQuery(c, FreezeQuery);
   const operation = await lifecycle.prepare({
     ...await beginCall(c, "prepare"),
+    awaitsHost: true,
     workload: {
       ...mode === "hierarchy" && { all: true },
       maxCgroups: maxCgroups ?? MAX_CGROUPS,
@@ -78,7 +79,7 @@ export async function freezeDisks(
   }
   const request: PrepareRequest = {
     ...await beginCall(c, "prepare"),
-    kind: "disk",
+    ...{ kind: "disk", awaitsHost: true },
     workload: before?.call.workload ?? { counts: true },
   };
   const operation = await lifecycle.prepare(request);

@@ -10,7 +10,7 @@ import { readBody } from "../../http/routes/input.ts";
 import { ProblemError } from "../../http/routes/problem.ts";
 import type { Recovery } from "../../lifecycle/reports.ts";
 import type { RecoverRequest } from "../../lifecycle/request.ts";
-import { messageOf } from "../../util/errors.ts";
+import { errorText } from "../../util/errors.ts";
 import { isJsonObject } from "../../util/json_input.ts";
 import type { DialectContext } from "../dialect.ts";
 import { environmentOf } from "../environment.ts";
@@ -133,7 +133,7 @@ function keepData(
   } catch (error) {
     // The guest thaws nevertheless.
     log.error("the data of the host could not be kept", {
-      error: messageOf(error),
+      error: errorText(error),
     });
     return { notApplied: [...new Set(["envVars", ...notApplied, "others"])] };
   }

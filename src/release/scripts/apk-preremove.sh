@@ -1,6 +1,6 @@
 #!/bin/sh
 # Nothing may name a preload whose file goes away with the package.
-lull install --root / --uninstall --preload=python,node,node-openssl,bun,deno >/dev/null 2>&1 || :
+said=$(lull install --root / --uninstall --preload=python,node,node-openssl,bun,deno 2>&1) || echo "lull: $said"
 rm -rf /usr/lib/lull/preload/__pycache__
 # By the custom of Alpine, the user enables a service: rc-update add lull
 [ -x /sbin/rc-update ] || exit 0

@@ -3,7 +3,7 @@
 set -e
 [ "$1" = remove ] || exit 0
 # Nothing may name a preload whose file goes away with the package.
-lull install --root / --uninstall --preload=python,node,node-openssl,bun,deno >/dev/null 2>&1 || :
+said=$(lull install --root / --uninstall --preload=python,node,node-openssl,bun,deno 2>&1) || echo "lull: $said"
 rm -rf /usr/lib/lull/preload/__pycache__
 [ -d /run/systemd/system ] || exit 0
 systemctl stop lull.service || :

@@ -2,7 +2,7 @@
 # rpm gives the number of versions that stay: 0 is the removal.
 [ "$1" = 0 ] || exit 0
 # Nothing may name a preload whose file goes away with the package.
-lull install --root / --uninstall --preload=python,node,node-openssl,bun,deno >/dev/null 2>&1 || :
+said=$(lull install --root / --uninstall --preload=python,node,node-openssl,bun,deno 2>&1) || echo "lull: $said"
 rm -rf /usr/lib/lull/preload/__pycache__
 [ -x /usr/bin/systemctl ] || exit 0
 systemctl disable lull.service || :

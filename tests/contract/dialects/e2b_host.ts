@@ -10,6 +10,7 @@ import { TestCgroup, withoutCgroups } from "../../support/cgroup.ts";
 import { initUntilReply } from "../../support/e2b_host.ts";
 import { TestDisk, withoutDisks } from "../../support/disk.ts";
 import { script, temporary } from "../../support/hooks.ts";
+import { until } from "../../support/until.ts";
 import { sleep } from "../../../src/util/wait.ts";
 import { ask } from "../../support/raw.ts";
 import { at, E2B, init } from "./e2b.ts";
@@ -84,6 +85,34 @@ export function e2bHost(target: Target): void {
       },
     );
 
+    test(
+      `a freeze that does not complete${noDisks ? `: ${noDisks}` : ""}`,
+      { skip: noDisks },
+      async () => {
+        using disk = new TestDisk();
+        using group = new TestCgroup();
+        disk.ask("-f");
+        await group.run(`echo x > ${disk.mountPoint}/x`);
+        await until("the write to wait", () => group.waits);
+        await using agent = await TestAgent.start(target, [
+          ...E2B,
+          `--workload-cgroup=${group.path}`,
+        ]);
+        const reply = await agent.ask("POST", "/freeze?maxWaitMs=50");
+        assert.equal(reply.status, 200, reply.body);
+        const { requested, frozen, notFrozen, waitMs } = reply.json<
+          Record<string, number>
+        >();
+        assert.deepEqual([requested, frozen, notFrozen], [1, 0, 1]);
+        assert.ok(waitMs >= 49, `${waitMs} ms`);
+        assert.equal((await agent.status()).state, "quiesced");
+        // A process that waits in the kernel does not keep the host from going on.
+        assert.equal((await init(agent, { timestamp: at() })).status, 204);
+        assert.equal((await agent.status()).state, "running");
+        disk.ask("-u");
+      },
+    );
+
     test("a recovery that takes longer than an attempt happens once", async () => {
       const directory = temporary();
       try {
@@ -133,10 +162,14 @@ export function e2bHost(target: Target): void {
       assert.equal(reply.status, 204);
       assert.equal(reply.headers.get("lull-not-applied"), "envVars, others");
       assert.equal((await agent.status()).state, "running");
-      const line = agent.lines().find(({ message }) =>
-        message === "the data of the host could not be kept"
+      const line = await until(
+        "the line in the log",
+        () =>
+          agent.lines().find(({ message }) =>
+            message === "the data of the host could not be kept"
+          ),
       );
-      assert.match(String(line?.error), /EISDIR/);
+      assert.match(String(line.error), /EISDIR/);
     });
 
     test("Lull's own API and the dialect see one lifecycle", async () => {

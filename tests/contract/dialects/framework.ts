@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runAgent, type Target, TestAgent } from "../../support/agent.ts";
+import { temporary } from "../../support/hooks.ts";
 import { ask } from "../../support/raw.ts";
 
 /** The port of the agent's second listener. */
@@ -44,6 +45,22 @@ export function framework(target: Target): void {
       assert.equal((await ask(port, "GET", "/health")).status, 204);
       assert.equal((await ask(port, "GET", "/snapshot")).status, 404);
       assert.equal((await agent.ask("POST", "/freeze")).status, 404);
+    });
+
+    test("a listener of its own on a port that is taken: one line says so", async () => {
+      await using agent = await TestAgent.start(target);
+      const directory = temporary();
+      const { status, stderr } = runAgent(target, [
+        ...["--listen=127.0.0.1:0", "--no-forward-ports", "--hooks-socket="],
+        `--runtime-directory=${directory.path}`,
+        `--dialects=e2b@127.0.0.1:${agent.port}`,
+      ]);
+      directory.remove();
+      assert.equal(status, 1);
+      assert.equal(
+        stderr.trim().split("\n").at(-1),
+        `lull: Cannot listen on 127.0.0.1:${agent.port}: EADDRINUSE; end the program that listens there, or name another address with --dialects`,
+      );
     });
 
     test("two that cannot share a listener: one line says so", () => {

@@ -53,8 +53,9 @@ export function portSuite(variant: Variant): void {
         await clock(machine, host);
       }
       // No other program of the guest, not even one of root, can write to the port.
-      const { code } = await machine.exec("echo x > /dev/vport*p*");
-      assert.notEqual(code, 0);
+      await machine.sh(
+        'for f in /dev/vport*; do test -c "$f" || exit 2; if echo x >"$f"; then exit 1; fi; done',
+      );
       // Without a host, a poll of the port would return at once for ever.
       await prepareSettled(machine);
       await rests(machine);
