@@ -42,16 +42,13 @@ export interface Manager {
   /** As Lull's report names it. */
   readonly name: string;
   readonly start: string;
-  readonly stop: string;
   /** Restarts the daemons, as an upgrade of their packages does. */
   readonly restart: string;
   /** Whether systemd-resolved makes resolv.conf. */
   readonly resolved: boolean;
 }
 
-const CLEAN = "ip addr flush dev lan0; ip link set lan0 down";
-
-/** The programs, in the order in which one guest has them. */
+/** The programs. */
 export const MANAGERS: readonly Manager[] = [
   {
     name: "systemd-networkd",
@@ -65,8 +62,6 @@ DHCP=ipv4
 IPv6AcceptRA=no
 END
 networkctl reload`,
-    stop: `rm /run/systemd/network/20-lan.network
-networkctl reload; ${CLEAN}`,
     restart: "systemctl restart systemd-networkd systemd-resolved",
     resolved: true,
   },
@@ -95,7 +90,6 @@ method=link-local
 END
 chmod 600 /etc/NetworkManager/system-connections/lan.nmconnection
 systemctl start NetworkManager`,
-    stop: `systemctl stop NetworkManager; ${CLEAN}`,
     restart: "systemctl restart NetworkManager systemd-resolved",
     resolved: true,
   },
@@ -105,17 +99,8 @@ systemctl start NetworkManager`,
     start: `systemctl stop systemd-resolved
 systemctl mask --quiet --runtime systemd-resolved
 rm /etc/resolv.conf; echo nameserver 10.0.2.3 >/etc/resolv.conf
-cat >/etc/systemd/system/lan.service <<END
-[Service]
-ExecStart=/usr/sbin/dhclient -d lan0
-Restart=always
-END
-systemctl daemon-reload
-# NetworkManager has made link-local addresses itself.
-echo 0 >/proc/sys/net/ipv6/conf/lan0/addr_gen_mode
-ip link set lan0 up; systemctl start lan`,
-    stop: "systemctl stop lan",
-    restart: "systemctl restart systemd-networkd; systemctl start lan",
+dhclient lan0`,
+    restart: "systemctl restart systemd-networkd",
     resolved: false,
   },
 ];
