@@ -89,15 +89,15 @@ method=auto
 method=link-local
 END
 chmod 600 /etc/NetworkManager/system-connections/lan.nmconnection
-systemctl start NetworkManager`,
+systemctl start systemd-resolved NetworkManager`,
     restart: "systemctl restart NetworkManager systemd-resolved",
     resolved: true,
   },
   {
     name: "dhclient",
     // The file of an image without resolved.
-    start: `systemctl stop systemd-resolved
-systemctl mask --quiet --runtime systemd-resolved
+    start: `# Nothing may start it again.
+systemctl mask --quiet --runtime --now systemd-resolved
 rm /etc/resolv.conf; echo nameserver 10.0.2.3 >/etc/resolv.conf
 dhclient lan0`,
     restart: "systemctl restart systemd-networkd",
