@@ -32,7 +32,7 @@ import { createWarmUp } from "./warm_up.ts";
 
 /** What the agent is made from. */
 export interface ServeOptions
-  extends Omit<ComponentsOptions, "libc" | "queue" | "lifecycle"> {
+  extends Omit<ComponentsOptions, "libc" | "queue" | "lifecycle" | "mailbox"> {
   /** Why the process could not be prepared; undefined if it was. */
   readonly degraded: string | undefined;
 }
@@ -63,6 +63,10 @@ export async function serve(options: ServeOptions): Promise<void> {
 
   const components = createComponents({
     ...{ ...options, libc },
+    // Without a mailbox, this code is not loaded.
+    mailbox: config.mailbox === ""
+      ? undefined
+      : (await import("./mailbox.ts")).createMailbox(libc, config),
     queue: new DeferredQueue(failed("deferred work failed")),
     lifecycle: () => lifecycle,
   });
@@ -119,6 +123,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ runtime, log, registry: components.registry },
     path: config.hooksSocket,
   });
+  try {
+    components.ready.open();
+  } catch (error) {
+    failed("no program can wait for a recovery")(error);
+  }
   const closeDialects = await dialects?.open();
   shutDownOnSignal(components, { lifecycle, hooksSocket, closeDialects });
   logAddresses(components);

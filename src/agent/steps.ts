@@ -40,8 +40,11 @@ import { resetConnections } from "../steps/reset_connections.ts";
 import { thawWorkload } from "../steps/frozen_workload.ts";
 import { workloadStep } from "../steps/workload.ts";
 
+/** The parts of the plan; the mailbox is one only if it is configured. */
+type ConfiguredParts = Omit<Parts, "mailbox"> & Partial<Parts>;
+
 /** Makes all steps and repairs. */
-export function createSteps(components: Components): Parts {
+export function createSteps(components: Components): ConfiguredParts {
   const { runtime, config, libc, tracker, sweeper, ports, observer, queue } =
     components;
   const restoredAt = () => observer.forkSeenAt;
@@ -88,7 +91,10 @@ export function createSteps(components: Components): Parts {
     "workload-connections": config.resetConnections
       ? reset.record
       : turnedOff("resetConnections=false"),
-    evidence: evidenceStep(observer, components.recover, queue),
+    ...components.mailbox === undefined ? {} : { mailbox: components.mailbox },
+    evidence: evidenceStep(observer, components.recover, queue, {
+      isAlone: components.mailbox !== undefined,
+    }),
     "late-connections": lateConnectionsStep(tracker),
     "idle-collector": idleCollectorStep(components.idle, queue),
     collect: collectStep((signal) => runtime.collect(signal)),
@@ -102,7 +108,7 @@ export function createSteps(components: Components): Parts {
     parallelism: parallelismStep(libc),
     entropy: entropyRepair({
       libc,
-      kernelReseeded: () => restoredAt() !== undefined,
+      kernelReseeded: () => observer.kernelReseeded,
     }),
     clock: clockRepair({
       libc,

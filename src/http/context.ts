@@ -4,6 +4,7 @@
  */
 import type { Exchange } from "../connections/exchange.ts";
 import type { ConnectionTracker } from "../connections/tracker.ts";
+import type { ReadySocket } from "../hooks/ready_socket.ts";
 import type { OwedThaws } from "../hooks/owed_thaws.ts";
 import type { Repaired } from "../lifecycle/reports.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
@@ -20,12 +21,23 @@ export interface Agent {
   readonly lifecycle: Lifecycle;
   readonly runtime: Pick<Runtime, "name" | "version">;
   readonly tracker: Pick<ConnectionTracker, "keepAlive">;
-  readonly ports?: Pick<PortSubsystem, "status">;
+  readonly ports?: Pick<
+    PortSubsystem,
+    | "addresses"
+    | "counts"
+    | "forwarders"
+    | "rules"
+    | "setRules"
+    | "status"
+    | "watch"
+  >;
   readonly metrics: Metrics;
   /** The changes that a killed agent left, and that this one undid at its start. */
   readonly repaired: readonly Repaired[];
   /** The thaws that are owed to hooks. */
   readonly owed?: Pick<OwedThaws, "names">;
+  /** The programs that have reached the point where the snapshot may be taken. */
+  readonly ready?: Pick<ReadySocket, "count">;
   /** Makes ids for requests. */
   readonly newId: () => string;
   readonly log: Log;

@@ -116,6 +116,8 @@ const BEFORE_REPLY = [
     limitMs: 5000,
     inDryRun: true,
   },
+  // the content of the mailbox before the snapshot is known
+  { step: "mailbox", kinds: ALL, onFailure: "continue", limitMs: 5000 },
   // from here on, the guest watches for evidence of a restore
   {
     step: "evidence",
@@ -173,6 +175,8 @@ const SETTLE = [
 
 /** Done by a recovery before any undo: the workload thaws only after them. */
 const REPAIRS = [
+  // the data of this fork that came without a call
+  { repair: "mailbox", limitMs: 3000 },
   // the random pool is this fork's own
   { repair: "entropy", limitMs: 5000, inDryRun: true },
   // the wall clock is the host's

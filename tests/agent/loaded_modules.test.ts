@@ -13,6 +13,7 @@ import { temporary } from "../support/hooks.ts";
 const SWITCHED_ON = [
   ...["release/", "cli/", "client/", "doctor/", "install/"],
   ...["runtime/bun/vsock/", "http/routes/events.ts", "http/routes/openapi"],
+  ...["mailbox/", "agent/mailbox.ts", "steps/mailbox.ts"],
   ...["lifecycle/trace.ts", "memory/published_set.ts"],
   ...["network/fork.ts", "network/link.ts", "network/managers.ts"],
   ...["network/moved_addresses.ts", "connections/reply_way.ts"],
