@@ -170,8 +170,8 @@ export function createRepairers(
 }
 
 function networkOptions({ config, libc }: Pick<Components, "config" | "libc">) {
-  const { forwardAddress, runtimeDirectory: directory } = config;
-  return { libc, forwardAddress, directory };
+  const { forwardAddress: forwardAddresses, runtimeDirectory } = config;
+  return { libc, forwardAddresses, directory: runtimeDirectory };
 }
 
 function startFreezer(

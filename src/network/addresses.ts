@@ -15,7 +15,7 @@ export function changeAddresses(work: Work, wanted: readonly Address[]): void {
   const { network, link, done } = work;
   const known = network.addresses.list(link.index);
   const former = known.filter((one) =>
-    isReplaced(one, wanted, work.forwardAddress)
+    isReplaced(one, wanted, work.forwardAddresses)
   );
   done.push({
     what: "address",
@@ -73,15 +73,15 @@ export function replace(
 }
 
 /**
- * Whether the wanted addresses replace this one: it has the same family, and it is neither the
+ * Whether the wanted addresses replace this one: it has the same family, and it is neither an
  * address of the forwarder nor an IPv6 address that the link needs itself.
  */
 function isReplaced(
   one: LinkAddress,
   wanted: readonly Address[],
-  forwardAddress: string,
+  forwardAddresses: readonly string[],
 ): boolean {
-  if (one.address === forwardAddress) return false;
+  if (forwardAddresses.includes(one.address)) return false;
   const is4 = one.family === AF_INET;
   if (!is4 && !one.global) return false;
   if (!wanted.some(({ bytes }) => (bytes.length === 4) === is4)) return false;

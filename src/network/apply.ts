@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import type { NetworkIdentity } from "../lifecycle/request.ts";
+import { formatIp, parseIp } from "../linux/ip.ts";
 import type { Libc } from "../linux/libc.ts";
 import { Network } from "../linux/rtnetlink.ts";
 import { messageOf } from "../util/errors.ts";
@@ -18,8 +19,8 @@ import { resolvedMakes } from "./resolved.ts";
 /** What the repair needs to apply an identity. */
 export interface ApplyOptions {
   readonly libc: Libc;
-  /** The address from which ports are forwarded: it stays, whatever its network is. */
-  readonly forwardAddress: string;
+  /** The addresses from which ports are forwarded: they stay, whatever their network is. */
+  readonly forwardAddresses: readonly string[];
   /** The directory for files that are mounted over those of /etc. */
   readonly directory: string;
   /** Tests replace it. */
@@ -53,7 +54,10 @@ export function applyIdentities(
   const contradiction = contradictionIn(given);
   if (contradiction !== undefined) throw new Error(contradiction);
   const identities = listOf(given);
-  const { libc, forwardAddress } = options;
+  const { libc } = options;
+  const forwardAddresses = options.forwardAddresses.map((text) =>
+    formatIp(parseIp(text)!)
+  );
   const changes: Change[][] = [];
   using network = new Network(libc);
   const replaced = new Map<string, string>();
@@ -72,7 +76,7 @@ export function applyIdentities(
       }
       used.add(link.index);
       const work: Work = {
-        ...{ network, link, done, forwardAddress, replyOver, lost: [] },
+        ...{ network, link, done, forwardAddresses, replyOver, lost: [] },
       };
       if (changesLink(identity)) changeLink(libc, identity, work);
       for (const [from, to] of replacements(identity, work)) {

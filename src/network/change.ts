@@ -18,8 +18,8 @@ export interface Work {
   readonly link: Link;
   /** The changes that were made. The caller undoes them if a later change fails. */
   readonly done: Change[];
-  /** The address from which ports are forwarded: it stays. */
-  readonly forwardAddress: string;
+  /** The addresses from which ports are forwarded: they stay. */
+  readonly forwardAddresses: readonly string[];
   /** The address to which the call came: it stays until the reply is acknowledged. */
   readonly replyOver: string | undefined;
   /** The addresses that the interface loses. */

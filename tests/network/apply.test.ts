@@ -114,7 +114,7 @@ describe("the network identity of a fork", () => {
   }, async () => {
     const extra = ["addr add 192.0.2.1/32 dev eth0"];
     const { after } = await apply({ address: "10.0.7.20/24" }, {
-      ...{ extra, forwardAddress: "192.0.2.1" },
+      ...{ extra, forwardAddresses: ["192.0.2.1"] },
     });
     assert.deepEqual(after.addresses, ["10.0.7.20/24", "192.0.2.1/32"]);
   });

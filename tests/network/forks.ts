@@ -47,7 +47,7 @@ export interface More {
   replyOver?: string;
   missing?: string[];
   linked?: boolean;
-  forwardAddress?: string;
+  forwardAddresses?: string[];
 }
 
 /** Applies one call of the host. */

@@ -7,7 +7,7 @@ import { repairWith } from "../support/recovery.ts";
 test("without an identity, nothing is touched", async () => {
   const fail = () => assert.fail("nothing is to be done");
   const repair = networkRepair({
-    ...{ libc: {}, forwardAddress: "169.254.0.21", directory: "/nowhere" },
+    ...{ libc: {}, forwardAddresses: [], directory: "/nowhere" },
     ...{ journal: fakeJournal(), later: fail, onDone: fail, onError: fail },
   });
   assert.deepEqual(await repairWith(repair, {}), {

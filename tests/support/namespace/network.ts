@@ -29,7 +29,7 @@ const {
   replyOver,
   missing = [],
   linked = false,
-  forwardAddress = "169.254.0.21",
+  forwardAddresses = ["169.254.0.21"],
 } = JSON.parse(process.argv[2]);
 const libc = await realLibc();
 const directory = mkdtempSync(join(tmpdir(), "lull-network-"));
@@ -121,7 +121,7 @@ try {
         libc: refuse
           ? { ...libc, sethostname: () => -1, errno: () => 1 }
           : libc,
-        ...{ forwardAddress, etc, directory: join(directory, "run") },
+        ...{ forwardAddresses, etc, directory: join(directory, "run") },
       },
       v.parse(NetworkIdentities, identity),
       replyOver,
