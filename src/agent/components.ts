@@ -42,7 +42,7 @@ export interface ComponentsOptions {
   /** The lifecycle, which is made from the components and exists once the agent listens. */
   readonly lifecycle: () => Pick<
     Lifecycle,
-    "state" | "recover" | "operation"
+    "state" | "recover" | "operation" | "deferred"
   >;
 }
 
@@ -118,6 +118,8 @@ export function createComponents(options: ComponentsOptions) {
       lifecycle().recover({ trigger: "evidence" })
         .catch(failed("the recovery failed"));
     },
+    /** Runs work of a repair that has to wait for its reply, before the next prepare. */
+    later: (work: () => Promise<void>) => lifecycle().deferred.later(work),
     /** Gets errors that occur after the end of their step. */
     onError: failed("a step failed after its end"),
   };

@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import type { Exchange } from "../connections/exchange.ts";
 import { wasPaused } from "../evidence/check.ts";
 import { listenForPrograms } from "../hooks/programs.ts";
 import { createApp } from "../http/app.ts";
@@ -88,6 +89,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     workingSet: config.publishWorkingSet
       ? await workingSetOf(components)
       : undefined,
+    async replyWay(exchange: Exchange) {
+      const { replyWay } = await import("../connections/reply_way.ts");
+      return replyWay(libc, () => components.tracker.list(), exchange);
+    },
     tokenNeeded: config.tokenFile !== "",
     healthMayRecover: () =>
       config.healthRecovers === "always" ||

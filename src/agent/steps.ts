@@ -31,7 +31,7 @@ import { generationRepair } from "../steps/generation.ts";
 import { hooksStep } from "../steps/hooks.ts";
 import { idleCollectorStep } from "../steps/idle_collector.ts";
 import { memoryStep } from "../steps/memory.ts";
-import { networkRepair } from "../steps/network.ts";
+import { finishNetwork, networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
 import { portsStep } from "../steps/ports.ts";
 import { renewRepair } from "../steps/renew.ts";
@@ -117,7 +117,17 @@ export function createSteps(components: Components): ConfiguredParts {
       defer: (action) => queue.defer(action),
       onError: components.onError,
     }),
-    network: networkRepair(libc),
+    network: networkRepair({
+      ...networkOptions(components),
+      ...{ journal, listeners: components.listeners },
+      later: components.later,
+      replied: () => components.tracker.replied(),
+      onDone: (what, facts) => logOf("network").info(what, facts),
+      onError: failureLogger(
+        logOf("network"),
+        "the former address could not be removed",
+      ),
+    }),
     renew: renewRepair({
       libc,
       directory: `${config.runtimeDirectory}/identity`,
@@ -132,9 +142,9 @@ export function createSteps(components: Components): ConfiguredParts {
 
 /** Makes the functions that undo the changes of a killed agent, by kind of change. */
 export function createRepairers(
-  { config, registry, owed, runtime, freezerUrl }: Pick<
+  { config, registry, owed, runtime, freezerUrl, libc }: Pick<
     Components,
-    "config" | "registry" | "owed" | "runtime" | "freezerUrl"
+    "config" | "registry" | "owed" | "runtime" | "freezerUrl" | "libc"
   >,
 ): Record<string, Repairer> {
   const log = logOf("hooks");
@@ -154,8 +164,14 @@ export function createRepairers(
       ...{ owed, log },
     }),
     workload: thawWorkload(config.workloadLimitMs),
+    network: finishNetwork(networkOptions({ config, libc })),
     mounts: thawMounts(() => startFreezer({ runtime, freezerUrl })),
   };
+}
+
+function networkOptions({ config, libc }: Pick<Components, "config" | "libc">) {
+  const { forwardAddress: forwardAddresses, runtimeDirectory } = config;
+  return { libc, forwardAddresses, directory: runtimeDirectory };
 }
 
 function startFreezer(

@@ -71,7 +71,7 @@ async function recover(context: CommandContext): Promise<boolean> {
   const options: RecoverOptions = {
     operation: flags.text("operation"),
     ...outcome === undefined ? {} : { outcome },
-    network: flags.object("network") as RecoverOptions["network"],
+    network: flags.objects("network") as RecoverOptions["network"],
     ...identityOf(context),
     ...flags.isOn("require-entropy") ? { requireEntropy: true } : {},
   };

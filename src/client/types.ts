@@ -27,7 +27,8 @@ export interface RecoverOptions {
   readonly entropy?: string;
   /** Reply with 503, to health checks too, until the random pool is new. */
   readonly requireEntropy?: boolean;
-  readonly network?: NetworkIdentity;
+  /** The addresses and names of this fork: of one interface, or a list for several. */
+  readonly network?: NetworkIdentity | readonly NetworkIdentity[];
   /** Items of the machine's identity that this fork gets anew. An item that was renewed since the restore stays. */
   readonly renew?: readonly (
     | "machine-id"
@@ -63,14 +64,20 @@ export interface RecoverOptions {
 export interface NetworkIdentity {
   /** The default is the interface of the default route. */
   readonly interface?: string;
-  /** Replaces the IPv4 addresses of the interface. */
-  readonly address?: string;
-  /** The default route. */
-  readonly gateway?: string;
-  /** The name servers of /etc/resolv.conf. */
+  /** Replaces the addresses of the interface, of each family that is given. */
+  readonly address?: string | readonly string[];
+  /** The default routes, one of each family at most. */
+  readonly gateway?: string | readonly string[];
+  /** The name servers. */
   readonly dns?: readonly string[];
+  /** The domains in which short names are looked up. */
+  readonly search?: readonly string[];
+  /** The largest packet of the interface, in bytes. */
+  readonly mtu?: number;
   readonly mac?: string;
   readonly hostname?: string;
+  /** Write host name and name servers to /etc on the root filesystem, too. Without it, nothing is written there. */
+  readonly persist?: boolean;
 }
 
 /** The reply of a health check. */

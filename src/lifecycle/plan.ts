@@ -181,8 +181,8 @@ const REPAIRS = [
   { repair: "entropy", limitMs: 5000, inDryRun: true },
   // the wall clock is the host's
   { repair: "clock", limitMs: 5000, inDryRun: true },
-  // addresses and names are this fork's
-  { repair: "network", limitMs: 5000 },
+  // addresses and names are this fork's, and the programs that manage the interfaces know it
+  { repair: "network", limitMs: 30_000 },
   // ids and keys are this fork's
   { repair: "renew", limitMs: RENEW_MS + 5000 },
   // the secrets of this fork are in their files

@@ -38,7 +38,7 @@ describe("a wrong command line of a call", () => {
     ],
     [
       ["recover", url, "--network=[]"],
-      'Cannot use --network: expected a JSON object, got "[]"',
+      'Cannot use --network: expected a JSON object or a list of them, got "[]"',
     ],
     [
       ["recover", url, "--credential=token"],
