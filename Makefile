@@ -18,7 +18,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis observability client-test \
-	build deno-compile release release-version release-deps release-test check fmt client-types preloads \
+	build deno-compile release release-version test-deps release-deps release-test check fmt client-types preloads \
 	bench bench-vm vm-deps vsock-device vm-test libvirt-deps libvirt-test vm-guests vm-all soak-random ci clean
 
 help: ## List the targets.
@@ -138,6 +138,12 @@ release: $(RELEASE_BINARIES) $(TOOLS)/nfpm $(TOOLS)/tsc ## Build all binaries an
 release-version: ## Check that TAG= names the version of src/version.ts.
 	@test "$(TAG)" = "v$$(sed -n 's/.* VERSION = "\(.*\)";/\1/p' src/version.ts)" || \
 	  { echo "Cannot release $(TAG): src/version.ts has another version" >&2; exit 1; }
+
+# What is missing is skipped by its test, which says so.
+test-deps: ## Install the Debian packages with which make test tests more.
+	@apt-get update >/dev/null
+	@DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+	  chrony python3-numpy >/dev/null
 
 # What is missing is skipped by its test, which says so.
 release-deps: ## Install the Debian packages with which release-test tests more.
@@ -300,11 +306,11 @@ soak: build soak-random ## Run soak-random, storms of 600 s, a day of 20,000 rou
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
-# With --keep-going, one run shows all that fails. release-deps, vsock-device and
-# libvirt-deps come before the tests that would be skipped without them.
+# With --keep-going, one run shows all that fails. The packages and the vsock device come
+# before the tests that would be skipped without them.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --keep-going --no-print-directory check release-deps test contract-binary endurance schemathesis \
+	@$(MAKE) --keep-going --no-print-directory check test-deps release-deps test contract-binary endurance schemathesis \
 	  observability client-test faults storm model release-test vsock-device libvirt-deps vm-all
 
 clean: ## Remove dist; keep the tools and the cache.

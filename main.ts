@@ -47,6 +47,11 @@ try {
       process.exitCode = await runCall(await loadRuntime(), parsed);
       break;
     }
+    case "ready": {
+      const { runReady } = await import("./src/cli/ready.ts");
+      process.exitCode = runReady(await loadRuntime(), parsed);
+      break;
+    }
     case "serve": {
       const { serve } = await import("./src/agent/serve.ts");
       await serve({

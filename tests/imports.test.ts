@@ -27,6 +27,7 @@ const ORDER: readonly string[] = [
   "ports",
   "network",
   "identity",
+  "mailbox",
   "evidence",
   "memory",
   "lifecycle",

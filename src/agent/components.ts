@@ -7,11 +7,13 @@ import { Sweeper } from "../connections/sweeper.ts";
 import { ConnectionTracker } from "../connections/tracker.ts";
 import { EvidenceObserver } from "../evidence/observer.ts";
 import { makePrograms } from "../hooks/make_programs.ts";
+import { ReadySocket } from "../hooks/ready_socket.ts";
 import { Guard } from "../http/guard.ts";
 import { Listeners } from "../http/listeners.ts";
 import { Metrics } from "../http/metrics.ts";
 import { TokenFile } from "../http/token.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import type { Repair, Step } from "../lifecycle/step.ts";
 import { HostClockFinder } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
 import { isLocalAddress } from "../linux/local_addresses.ts";
@@ -21,6 +23,7 @@ import { IdleCollector } from "../memory/idle_collector.ts";
 import { WorkingSet } from "../memory/working_set.ts";
 import { PortSubsystem } from "../ports/subsystem.ts";
 import type { Runtime } from "../runtime/types.ts";
+import { portOptions } from "./port_options.ts";
 import { GenerationFile } from "../steps/generation.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 
@@ -34,10 +37,12 @@ export interface ComponentsOptions {
   /** The modules of the workers that forward ports and freeze mounts. */
   readonly forwarderUrl: URL;
   readonly freezerUrl: URL;
+  /** The step and repair of the mailbox; not given if none is configured. */
+  readonly mailbox?: Step & Repair;
   /** The lifecycle, which is made from the components and exists once the agent listens. */
   readonly lifecycle: () => Pick<
     Lifecycle,
-    "state" | "recover" | "operation"
+    "state" | "recover" | "operation" | "deferred"
   >;
 }
 
@@ -63,7 +68,7 @@ export function createComponents(options: ComponentsOptions) {
   });
   const hostClocks = new HostClockFinder(libc);
   return {
-    ...{ runtime, config, libc, freezerUrl },
+    ...{ runtime, config, libc, freezerUrl, mailbox: options.mailbox },
     ...{ queue, listeners, ownPorts, tracker, hostClocks },
     /** Work on timers: runs while the guest runs, and stops while it is quiesced. */
     sweeper: {
@@ -90,8 +95,7 @@ export function createComponents(options: ComponentsOptions) {
     ports: config.forwardPorts
       ? new PortSubsystem({
         ...{ queue, ownPorts, runtime, libc, log: logOf("ports") },
-        scanIntervalMs: config.scanIntervalMs,
-        forwardAddress: config.forwardAddress,
+        ...portOptions(config),
         workerUrl: options.forwarderUrl,
       })
       : undefined,
@@ -106,6 +110,7 @@ export function createComponents(options: ComponentsOptions) {
     ),
     generationFile: new GenerationFile(config.runtimeDirectory),
     ...makePrograms(config, () => lifecycle().state === "running"),
+    ready: new ReadySocket(libc, config.runtimeDirectory),
     metrics: new Metrics(),
     /** Recovers, if there is evidence of a restore and the host has not called. */
     recover() {
@@ -113,6 +118,8 @@ export function createComponents(options: ComponentsOptions) {
       lifecycle().recover({ trigger: "evidence" })
         .catch(failed("the recovery failed"));
     },
+    /** Runs work of a repair that has to wait for its reply, before the next prepare. */
+    later: (work: () => Promise<void>) => lifecycle().deferred.later(work),
     /** Gets errors that occur after the end of their step. */
     onError: failed("a step failed after its end"),
   };

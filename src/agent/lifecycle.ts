@@ -51,6 +51,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
       setLogContext({ operation, request: call.requestId });
     },
     onLeave({ id: operation, call }, { requestId = call.requestId }) {
+      components.ready.begin();
       setLogContext({ operation, request: requestId });
     },
     onQuiet() {

@@ -2,7 +2,7 @@
  * Opens the listeners of the agent. Each request goes through the connection tracker to the app.
  * @module
  */
-import { addressesOf } from "../http/listeners.ts";
+import { addressesOf, mayMove } from "../http/listen_addresses.ts";
 import type { App } from "../http/app.ts";
 import { logOf } from "../log/mod.ts";
 import type { FetchHandler, ListenAddress } from "../runtime/types.ts";
@@ -34,7 +34,7 @@ export async function listen(
       warmUp.replied();
       return response;
     });
-  const addresses = [...addressesOf(config), ...dialectApps?.keys() ?? []];
+  const addresses = [...await placesOf(config), ...dialectApps?.keys() ?? []];
   await listeners.open(addresses, {
     onError: failed("the server had an error"),
     onListenAgain: () => tracker.listen(),
@@ -50,6 +50,24 @@ export async function listen(
     },
   });
   tracker.listen();
+}
+
+/** The addresses of the configuration; those that have moved with the machine's identity, there. */
+async function placesOf(
+  config: Components["config"],
+): Promise<readonly ListenAddress[]> {
+  const addresses = addressesOf(config);
+  if (!addresses.some(mayMove)) return addresses;
+  try {
+    const { movedAddresses } = await import("../network/moved_addresses.ts");
+    const moves = movedAddresses(config.runtimeDirectory);
+    return addresses.map((at) =>
+      "host" in at ? { ...at, host: moves.get(at.host) ?? at.host } : at
+    );
+  } catch (error) {
+    failed("the addresses that have moved cannot be read")(error);
+    return addresses;
+  }
 }
 
 /** Logs the addresses that the agent listens on, and those that the machine does not have yet. */

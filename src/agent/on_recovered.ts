@@ -2,6 +2,7 @@
  * What the agent does after a recovery, or after a prepare that failed and was undone.
  * @module
  */
+import type { ReadySocket } from "../hooks/ready_socket.ts";
 import type { HookRegistry } from "../hooks/registry.ts";
 import type { Guard } from "../http/guard.ts";
 import type { Metrics } from "../http/metrics.ts";
@@ -10,6 +11,7 @@ import type { Log } from "../log/mod.ts";
 import type { WorkingSet } from "../memory/working_set.ts";
 import type { GenerationFile } from "../steps/generation.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { errorText } from "../util/errors.ts";
 
 /** The parts of the agent that a recovery concerns. */
 interface OnRecoveredOptions {
@@ -20,6 +22,7 @@ interface OnRecoveredOptions {
   readonly atPrepare: (action: () => void) => void;
   readonly program: Pick<WorkingSet, "record">;
   readonly registry: Pick<HookRegistry, "save">;
+  readonly ready: Pick<ReadySocket, "isDue" | "release">;
   readonly generationFile: Pick<GenerationFile, "ready">;
   /** Writes the log lines that were kept while the guest was quiesced. */
   readonly releaseLog: () => void;
@@ -41,6 +44,7 @@ export function onRecovered(
     queue,
     program,
     registry,
+    ready,
     generationFile,
     atPrepare,
     ...options
@@ -51,6 +55,17 @@ export function onRecovered(
     const held = operation.quiescedMs !== undefined;
     metrics.ended(operation, recovery);
     guard.forget();
+    if (held && ready.isDue) {
+      const { generation, outcome, operation } = recovery;
+      // In a turn of its own, after the reply to the caller of the recovery.
+      setTimeout(() => {
+        ready.release({ generation, outcome, operation }).catch((error) =>
+          log.error("programs that waited for the recovery got no identity", {
+            error: errorText(error),
+          })
+        );
+      });
+    }
     atPrepare(() => {
       metrics.count();
       if (held) program.record();

@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import type { Exchange } from "../connections/exchange.ts";
 import { wasPaused } from "../evidence/check.ts";
 import { listenForPrograms } from "../hooks/programs.ts";
 import { createApp } from "../http/app.ts";
@@ -31,7 +32,7 @@ import { createWarmUp } from "./warm_up.ts";
 
 /** What the agent is made from. */
 export interface ServeOptions
-  extends Omit<ComponentsOptions, "libc" | "queue" | "lifecycle"> {
+  extends Omit<ComponentsOptions, "libc" | "queue" | "lifecycle" | "mailbox"> {
   /** Why the process could not be prepared; undefined if it was. */
   readonly degraded: string | undefined;
 }
@@ -62,6 +63,10 @@ export async function serve(options: ServeOptions): Promise<void> {
 
   const components = createComponents({
     ...{ ...options, libc },
+    // Without a mailbox, this code is not loaded.
+    mailbox: config.mailbox === ""
+      ? undefined
+      : (await import("./mailbox.ts")).createMailbox(libc, config),
     queue: new DeferredQueue(failed("deferred work failed")),
     lifecycle: () => lifecycle,
   });
@@ -84,6 +89,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     workingSet: config.publishWorkingSet
       ? await workingSetOf(components)
       : undefined,
+    async replyWay(exchange: Exchange) {
+      const { replyWay } = await import("../connections/reply_way.ts");
+      return replyWay(libc, () => components.tracker.list(), exchange);
+    },
     tokenNeeded: config.tokenFile !== "",
     healthMayRecover: () =>
       config.healthRecovers === "always" ||
@@ -114,6 +123,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ runtime, log, registry: components.registry },
     path: config.hooksSocket,
   });
+  try {
+    components.ready.open();
+  } catch (error) {
+    failed("no program can wait for a recovery")(error);
+  }
   const closeDialects = await dialects?.open();
   shutDownOnSignal(components, { lifecycle, hooksSocket, closeDialects });
   logAddresses(components);

@@ -46,14 +46,16 @@ export function shutDownOnSignal(
 
 /** Closes what is still open. If a part of this fails, the process ends nevertheless. */
 async function close(
-  { queue, ports, listeners }: Components,
+  { queue, ports, listeners, ready }: Components,
   { hooksSocket, closeDialects }: Omit<ShutdownOptions, "lifecycle">,
 ): Promise<void> {
   queue.flush();
   await ports?.stop().catch(failed("the forwarder did not stop"));
+  ports?.dispose();
   try {
     closeDialects?.();
     hooksSocket?.close();
+    ready.close();
     listeners.stop();
   } catch (error) {
     failed("a server did not stop")(error);

@@ -31,7 +31,7 @@ import { generationRepair } from "../steps/generation.ts";
 import { hooksStep } from "../steps/hooks.ts";
 import { idleCollectorStep } from "../steps/idle_collector.ts";
 import { memoryStep } from "../steps/memory.ts";
-import { networkRepair } from "../steps/network.ts";
+import { finishNetwork, networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
 import { portsStep } from "../steps/ports.ts";
 import { renewRepair } from "../steps/renew.ts";
@@ -40,8 +40,11 @@ import { resetConnections } from "../steps/reset_connections.ts";
 import { thawWorkload } from "../steps/frozen_workload.ts";
 import { workloadStep } from "../steps/workload.ts";
 
+/** The parts of the plan; the mailbox is one only if it is configured. */
+type ConfiguredParts = Omit<Parts, "mailbox"> & Partial<Parts>;
+
 /** Makes all steps and repairs. */
-export function createSteps(components: Components): Parts {
+export function createSteps(components: Components): ConfiguredParts {
   const { runtime, config, libc, tracker, sweeper, ports, observer, queue } =
     components;
   const restoredAt = () => observer.forkSeenAt;
@@ -88,7 +91,10 @@ export function createSteps(components: Components): Parts {
     "workload-connections": config.resetConnections
       ? reset.record
       : turnedOff("resetConnections=false"),
-    evidence: evidenceStep(observer, components.recover, queue),
+    ...components.mailbox === undefined ? {} : { mailbox: components.mailbox },
+    evidence: evidenceStep(observer, components.recover, queue, {
+      isAlone: components.mailbox !== undefined,
+    }),
     "late-connections": lateConnectionsStep(tracker),
     "idle-collector": idleCollectorStep(components.idle, queue),
     collect: collectStep((signal) => runtime.collect(signal)),
@@ -102,7 +108,7 @@ export function createSteps(components: Components): Parts {
     parallelism: parallelismStep(libc),
     entropy: entropyRepair({
       libc,
-      kernelReseeded: () => restoredAt() !== undefined,
+      kernelReseeded: () => observer.kernelReseeded,
     }),
     clock: clockRepair({
       libc,
@@ -111,7 +117,17 @@ export function createSteps(components: Components): Parts {
       defer: (action) => queue.defer(action),
       onError: components.onError,
     }),
-    network: networkRepair(libc),
+    network: networkRepair({
+      ...networkOptions(components),
+      ...{ journal, listeners: components.listeners },
+      later: components.later,
+      replied: () => components.tracker.replied(),
+      onDone: (what, facts) => logOf("network").info(what, facts),
+      onError: failureLogger(
+        logOf("network"),
+        "the former address could not be removed",
+      ),
+    }),
     renew: renewRepair({
       libc,
       directory: `${config.runtimeDirectory}/identity`,
@@ -126,9 +142,9 @@ export function createSteps(components: Components): Parts {
 
 /** Makes the functions that undo the changes of a killed agent, by kind of change. */
 export function createRepairers(
-  { config, registry, owed, runtime, freezerUrl }: Pick<
+  { config, registry, owed, runtime, freezerUrl, libc }: Pick<
     Components,
-    "config" | "registry" | "owed" | "runtime" | "freezerUrl"
+    "config" | "registry" | "owed" | "runtime" | "freezerUrl" | "libc"
   >,
 ): Record<string, Repairer> {
   const log = logOf("hooks");
@@ -148,8 +164,14 @@ export function createRepairers(
       ...{ owed, log },
     }),
     workload: thawWorkload(config.workloadLimitMs),
+    network: finishNetwork(networkOptions({ config, libc })),
     mounts: thawMounts(() => startFreezer({ runtime, freezerUrl })),
   };
+}
+
+function networkOptions({ config, libc }: Pick<Components, "config" | "libc">) {
+  const { forwardAddress: forwardAddresses, runtimeDirectory } = config;
+  return { libc, forwardAddresses, directory: runtimeDirectory };
 }
 
 function startFreezer(

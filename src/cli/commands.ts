@@ -9,6 +9,7 @@ import { ConfigError, refuseValue } from "../config/error.ts";
 import { errorText, since } from "../util/errors.ts";
 import { conformance } from "./conformance.ts";
 import type { CommandContext } from "./context.ts";
+import { ports } from "./ports.ts";
 import { samplesOf } from "./samples.ts";
 import { stepTable, table } from "./table.ts";
 import { wait, watch } from "./watch.ts";
@@ -24,6 +25,7 @@ export const COMMANDS: Readonly<Record<CallCommandName, Run>> = {
   status,
   watch,
   wait,
+  ports,
   metrics,
   conformance,
 };
@@ -69,7 +71,7 @@ async function recover(context: CommandContext): Promise<boolean> {
   const options: RecoverOptions = {
     operation: flags.text("operation"),
     ...outcome === undefined ? {} : { outcome },
-    network: flags.object("network") as RecoverOptions["network"],
+    network: flags.objects("network") as RecoverOptions["network"],
     ...identityOf(context),
     ...flags.isOn("require-entropy") ? { requireEntropy: true } : {},
   };
@@ -149,6 +151,7 @@ function statusText(document: Status): string {
   const { state, settled, generation, version, runtime, operation, lease } =
     document;
   const { lastRecovery, owedThaws } = document;
+  const { ready } = document;
   const rows = [
     ["state", settled ? `${state}, settled` : state],
     ["generation", String(generation)],
@@ -162,6 +165,7 @@ function statusText(document: Status): string {
     const { outcome, trigger, ms } = lastRecovery;
     rows.push(["last recovery", `${outcome}, by ${trigger}, in ${ms} ms`]);
   }
+  if (ready !== undefined) rows.push(["ready", `${ready} programs wait`]);
   if (owedThaws !== undefined) rows.push(["owed thaws", owedThaws.join(", ")]);
   const steps = state === "running" ? undefined : operation?.steps;
   return [

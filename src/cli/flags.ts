@@ -3,6 +3,7 @@
  * @module
  */
 import { ConfigError, refuseValue } from "../config/error.ts";
+import { isJsonObject } from "../util/json_input.ts";
 
 /** The flags of one command. */
 export class Flags {
@@ -51,15 +52,30 @@ export class Flags {
 
   /** A JSON object; undefined if the flag is not given. */
   object(name: string): Record<string, unknown> | undefined {
+    return this.#json(name, "a JSON object", isJsonObject);
+  }
+
+  /** A JSON object or a list of them; undefined if the flag is not given. */
+  objects(name: string): object | undefined {
+    const isSome = (value: unknown): value is object =>
+      Array.isArray(value)
+        ? value.length > 0 && value.every(isJsonObject)
+        : isJsonObject(value);
+    return this.#json(name, "a JSON object or a list of them", isSome);
+  }
+
+  #json<T>(
+    name: string,
+    expected: string,
+    is: (value: unknown) => value is T,
+  ): T | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     try {
-      const value = JSON.parse(text);
-      if (value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-        return value;
-      }
+      const value: unknown = JSON.parse(text);
+      if (is(value)) return value;
     } catch { /* no JSON */ }
-    refuseValue(`--${name}`, "a JSON object", text);
+    refuseValue(`--${name}`, expected, text);
   }
 
   /** The result of `make`; its TypeError says what is wrong with the flag. */

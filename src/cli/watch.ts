@@ -70,24 +70,28 @@ export async function watch(context: CommandContext): Promise<boolean> {
 /** Waits until the guest has a state; false when the time limit is reached. */
 export async function wait(context: CommandContext): Promise<boolean> {
   const { client, flags, isJson, print, timeoutMs } = context;
-  const wanted = flags.word("for", ["running", "quiesced", "settled"]);
+  const wanted = flags.word("for", [
+    ...["running", "ready", "quiesced", "settled"] as const,
+  ]);
   if (wanted === undefined) throw flags.missing("for", "STATE");
   const signal = AbortSignal.timeout(timeoutMs);
   let unreachable: unknown;
   let pause = FIRST_LOOK_MS;
   while (!signal.aborted) {
     try {
-      const { state, settled, generation } = await client.status();
+      const { state, settled, generation, ready } = await client.status();
       unreachable = undefined;
-      if (wanted === "settled" ? settled : state === wanted) {
+      const reached = { [state]: true, settled, ready: ready !== undefined };
+      if (reached[wanted]) {
         print(
           isJson
-            ? JSON.stringify({ state, settled, generation })
+            ? JSON.stringify({ state, settled, generation, ready })
             : `${wanted}, generation ${generation}`,
         );
         return true;
       }
-      if (state === "running") {
+      // No event tells of a program that becomes ready.
+      if (state === "running" && wanted !== "ready") {
         await nextEvent(client, signal);
         pause = FIRST_LOOK_MS;
         continue;

@@ -2,12 +2,19 @@
  * Reads server-sent events (WHATWG HTML, 9.2).
  * @module
  */
-import type { StateEvent } from "./types.ts";
+import type { PortEvent, StateEvent } from "./types.ts";
 
-/** The data of the events `state` in a body. */
-export async function* stateEvents(
+/** What each kind of event has. */
+export interface AgentEvents {
+  readonly state: StateEvent;
+  readonly port: PortEvent;
+}
+
+/** The data of the events of one kind in a body. */
+export async function* eventsOf<K extends keyof AgentEvents>(
+  kind: K,
   body: AsyncIterable<Uint8Array>,
-): AsyncIterable<StateEvent> {
+): AsyncIterable<AgentEvents[K]> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of body) {
@@ -22,7 +29,7 @@ export async function* stateEvents(
         }),
       );
       const data = fields.get("data");
-      if (fields.get("event") === "state" && data !== undefined) {
+      if (fields.get("event") === kind && data !== undefined) {
         yield JSON.parse(data);
       }
     }

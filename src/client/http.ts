@@ -37,7 +37,7 @@ export async function exchange(
   const lines = Object.entries({
     host: "lull",
     ...headers,
-    ...method === "POST" ? { "content-length": String(bytes.length) } : {},
+    ...method !== "GET" ? { "content-length": String(bytes.length) } : {},
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = new TextEncoder().encode(
     `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`,

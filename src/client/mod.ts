@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
 import { connect, type Connected, type ConnectVsock } from "./connect.ts";
 import { UnreachableError } from "./errors.ts";
-import { stateEvents } from "./events.ts";
+import { type AgentEvents, eventsOf } from "./events.ts";
 import { exchange, type HttpRequest, textOf } from "./http.ts";
 import {
   type AnyReply,
@@ -16,6 +16,10 @@ import {
 } from "./reply.ts";
 import type {
   Health,
+  PortEvent,
+  PortList,
+  PortRulesOptions,
+  PortRulesReply,
   PrepareOptions,
   PrepareReport,
   RecoverOptions,
@@ -116,7 +120,31 @@ export class LullClient {
    * The state now, and each change of it until the stream ends: at the next prepare, in a quiesced
    * guest after the first event, and after the agent's idle timeout. Then connect again.
    */
-  async *events(signal?: AbortSignal): AsyncIterable<StateEvent> {
+  events(signal?: AbortSignal): AsyncIterable<StateEvent> {
+    return this.#events("state", signal);
+  }
+
+  /** Each change of the forwarded ports, until the stream ends as that of the state does. */
+  portEvents(signal?: AbortSignal): AsyncIterable<PortEvent> {
+    return this.#events("port", signal);
+  }
+
+  /** Reads which ports are forwarded, and everything about each. */
+  async ports(): Promise<PortList> {
+    const { text } = await this.#call("GET", "/ports");
+    return documentOf<PortList>(text, "ports");
+  }
+
+  /** Replaces the rules that choose the ports to forward. In a quiesced guest, they wait for the recovery. */
+  async setPorts(rules: PortRulesOptions): Promise<PortRulesReply> {
+    const { text } = await this.#call("PUT", "/ports", rules);
+    return documentOf<PortRulesReply>(text, "rules");
+  }
+
+  async *#events<K extends keyof AgentEvents>(
+    kind: K,
+    signal?: AbortSignal,
+  ): AsyncIterable<AgentEvents[K]> {
     const path = "/snapshot/events";
     const limit = this.#limit();
     const { stream } = await this.#connect(
@@ -135,7 +163,7 @@ export class LullClient {
       if (!reply.headers.get("content-type")?.includes("event-stream")) {
         throw noReplyOfLull("it is no stream of events");
       }
-      yield* stateEvents(reply.body);
+      yield* eventsOf(kind, reply.body);
     } catch (error) {
       if (signal?.aborted === true) return;
       throw limit.aborted ? noReplyInTime("GET", path, error) : error;
@@ -151,7 +179,7 @@ export class LullClient {
    * function of the round-trip time in milliseconds.
    */
   async send(
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "PUT",
     path: string,
     json?: object | ((roundTripMs: number) => object),
     headers: Readonly<Record<string, string>> = {},
@@ -175,7 +203,7 @@ export class LullClient {
 
   /** As {@linkcode LullClient.send}; rejects if the reply has another status. */
   async #call(
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "PUT",
     path: string,
     json?: object | ((roundTripMs: number) => object),
     status = 200,

@@ -27,7 +27,8 @@ export interface RecoverOptions {
   readonly entropy?: string;
   /** Reply with 503, to health checks too, until the random pool is new. */
   readonly requireEntropy?: boolean;
-  readonly network?: NetworkIdentity;
+  /** The addresses and names of this fork: of one interface, or a list for several. */
+  readonly network?: NetworkIdentity | readonly NetworkIdentity[];
   /** Items of the machine's identity that this fork gets anew. An item that was renewed since the restore stays. */
   readonly renew?: readonly (
     | "machine-id"
@@ -63,14 +64,20 @@ export interface RecoverOptions {
 export interface NetworkIdentity {
   /** The default is the interface of the default route. */
   readonly interface?: string;
-  /** Replaces the IPv4 addresses of the interface. */
-  readonly address?: string;
-  /** The default route. */
-  readonly gateway?: string;
-  /** The name servers of /etc/resolv.conf. */
+  /** Replaces the addresses of the interface, of each family that is given. */
+  readonly address?: string | readonly string[];
+  /** The default routes, one of each family at most. */
+  readonly gateway?: string | readonly string[];
+  /** The name servers. */
   readonly dns?: readonly string[];
+  /** The domains in which short names are looked up. */
+  readonly search?: readonly string[];
+  /** The largest packet of the interface, in bytes. */
+  readonly mtu?: number;
   readonly mac?: string;
   readonly hostname?: string;
+  /** Write host name and name servers to /etc on the root filesystem, too. Without it, nothing is written there. */
+  readonly persist?: boolean;
 }
 
 /** The reply of a health check. */
@@ -131,6 +138,8 @@ export interface Status {
   readonly repaired?: readonly Repaired[];
   /** Hooks whose thaw failed. A program gets it when it registers again. */
   readonly owedThaws?: readonly string[];
+  /** Number of programs that have reached the point where the snapshot may be taken (lull ready). Not given if there is none. */
+  readonly ready?: number;
   /** Memory that a recovery needs, after the settle, with --publish-working-set. Only for callers outside of the guest that may prepare. */
   readonly workingSet?: {
     /** Bytes of a page. */
@@ -203,7 +212,7 @@ export interface Evidence {
   readonly restored: boolean;
   readonly paused: boolean;
   readonly sources: readonly {
-    readonly name: "vmgenid" | "rtc" | "ptp";
+    readonly name: "vmgenid" | "vmclock" | "rtc" | "ptp";
     readonly available: boolean;
     readonly reason?: string;
     readonly finding?: string;
@@ -275,4 +284,71 @@ export interface StateEvent {
   /** The operation under way, or the last one. */
   readonly operation?: string;
   readonly generation: number;
+}
+
+/** The ports that are forwarded, and everything about each. */
+export interface PortList {
+  /** resting: no interface has a forward address. stopped: the guest is quiesced. off: --no-forward-ports. */
+  readonly state: "running" | "resting" | "stopped" | "off";
+  /** The forward addresses that an interface has. */
+  readonly addresses: readonly string[];
+  readonly rules: PortRules;
+  /** False if the search for processes ended at its time limit. */
+  readonly complete: boolean;
+  readonly ports: readonly {
+    readonly protocol: "tcp" | "udp";
+    readonly port: number;
+    /** The forward addresses on which it can be reached. */
+    readonly addresses: readonly string[];
+    /** Loopback addresses, or unix: and a path. */
+    readonly targets: readonly string[];
+    /** Why it cannot be reached on another address. */
+    readonly error?: string;
+    /** When the forwarding of it began, as RFC 3339. */
+    readonly since?: string;
+    /** Connections since then; for UDP, clients. */
+    readonly connections: number;
+    /** Connections that are open now. */
+    readonly open: number;
+    /** Bytes from clients. */
+    readonly bytesIn: number;
+    /** Bytes to clients. */
+    readonly bytesOut: number;
+    /** The processes that have the server's socket open. */
+    readonly processes: readonly {
+      readonly pid: number;
+      readonly name: string;
+    }[];
+  }[];
+}
+
+/** The rules that choose the ports to forward. */
+export interface PortRules {
+  /** Ports and ranges; empty stands for all ports. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+/** New rules. They replace the former ones. */
+export interface PortRulesOptions {
+  /** Ports that may be forwarded; all ports if the list is empty or not given. */
+  readonly include?: readonly string[];
+  /** Ports that are never forwarded; none if the list is not given. */
+  readonly exclude?: readonly string[];
+}
+
+/** The reply to new rules. */
+export interface PortRulesReply {
+  readonly rules: PortRules;
+  /** False in a quiesced guest: then the recovery applies them. */
+  readonly applied: boolean;
+}
+
+/** A port that is forwarded from now on, or no longer. */
+export interface PortEvent {
+  /** Whether the port is forwarded from now on, or no longer. */
+  readonly change: "opened" | "closed";
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+  readonly targets: readonly string[];
 }

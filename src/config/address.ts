@@ -1,9 +1,10 @@
 /**
- * Parses the addresses that users write for the option `listen`.
+ * Parses the addresses that users write for the options `listen`, `forwardAddress` and `forwardUnix`.
  * @module
  */
-import { parseIp } from "../linux/ip.ts";
+import { hasPrefix, parseIp } from "../linux/ip.ts";
 import type { ListenAddress } from "../runtime/types.ts";
+import { PORT } from "../util/port_ranges.ts";
 
 /** The highest port of vsock; the number above it stands for any port (vsock(7)). */
 const MAX_VSOCK_PORT = 2 ** 32 - 2;
@@ -35,3 +36,25 @@ export function parseListen(text: string): ListenAddress | undefined {
 
 /** The accepted forms of an address, for help and error texts. */
 export const LISTEN_FORM = "HOST:PORT, [IPv6]:PORT, unix:PATH or vsock:PORT";
+
+/** fe80::/10 (RFC 4291, 2.5.6): a socket of such an address also needs the interface. */
+const LINK_LOCAL = {
+  prefix: Uint8Array.of(0xfe, 0x80, ...Array(14).fill(0)),
+  bits: 10,
+};
+
+/** Whether ports can be forwarded from the address: IPv4, or IPv6 that is not link-local. */
+export function isForwardAddress(text: string): boolean {
+  const ip = parseIp(text);
+  return ip !== undefined && !hasPrefix(ip, LINK_LOCAL.prefix, LINK_LOCAL.bits);
+}
+
+/** The accepted forms of such an address, for help and error texts. */
+export const FORWARD_ADDRESS_FORM =
+  "IP addresses other than link-local ones of IPv6";
+
+/** Matches the path of a unix socket, as long as sockaddr_un allows, and a port: `PATH=PORT`. */
+export const UNIX_PORT: RegExp = new RegExp(`^/[^\0\n]{1,106}=${PORT}$`);
+
+/** The accepted form, for help and error texts. */
+export const UNIX_PORT_FORM = "PATH=PORT, with the absolute path of a socket";

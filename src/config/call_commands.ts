@@ -104,7 +104,22 @@ export const callCommands = {
     description: "Wait until the guest has a state.",
     configured: false,
     flags: {
-      for: { value: "STATE", description: "running, quiesced or settled." },
+      for: {
+        value: "STATE",
+        description: "running, ready, quiesced or settled.",
+      },
+      ...callFlags,
+    },
+  },
+  ports: {
+    description: "Print the forwarded ports, or first set the rules for them.",
+    configured: false,
+    flags: {
+      include: {
+        value: "LIST",
+        description: "Ports that may be forwarded, like 3000,8000-8999.",
+      },
+      exclude: { value: "LIST", description: "Ports that are not forwarded." },
       ...callFlags,
     },
   },

@@ -41,6 +41,16 @@ export const commands = {
     configured: true,
     flags: { json: { description: "Print JSON." } },
   },
+  ready: {
+    description: "In the guest: wait for the recovery, print the identity.",
+    configured: true,
+    flags: {
+      timeout: {
+        value: "SECONDS",
+        description: "Time limit; without it, there is none.",
+      },
+    },
+  },
   ...callCommands,
 } as const satisfies Record<string, Command>;
 

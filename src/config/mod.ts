@@ -60,6 +60,12 @@ type Parsed =
     /** The values of the flags, by their names; true for a switch. */
     readonly flags: Readonly<Record<string, string | true>>;
   }
+  | {
+    readonly kind: "ready";
+    readonly config: Config;
+    /** As those of a call. */
+    readonly flags: Readonly<Record<string, string | true>>;
+  }
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "version" }
   /** The version of E2B's agent, which E2B's host asks for with one dash. */
@@ -104,6 +110,14 @@ export function parseConfig(
     return { kind: "call", command, flags: valuesOf(flags, command) };
   }
   switch (command) {
+    case "ready":
+      return {
+        ...{ kind: command, config: config() },
+        flags: valuesOf(
+          flags.filter((flag) => isOwn(flag, command)),
+          command,
+        ),
+      };
     case "serve":
       return { kind: command, config: config() };
     case "doctor":
@@ -157,7 +171,7 @@ function isOption({ rawName }: FlagToken): boolean {
 /** The values of the command's flags; the last one of a repeated flag counts. */
 function valuesOf(
   flags: readonly FlagToken[],
-  command: CallCommandName,
+  command: CallCommandName | "ready",
 ): Readonly<Record<string, string | true>> {
   const known: Readonly<Record<string, CommandFlag>> = commands[command].flags;
   return Object.fromEntries(flags.map((flag) => {

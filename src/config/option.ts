@@ -40,11 +40,6 @@ export function text(form: RegExp, expected: string) {
   return v.pipe(v.string(), v.regex(form), expect(expected));
 }
 
-/** An IPv4 address in dotted decimal. */
-export function ipv4() {
-  return v.pipe(v.string(), v.ipv4(), expect("an IPv4 address"));
-}
-
 /** A list of values of one kind; `expected` describes the values for error texts. */
 export function listOf<const S extends v.GenericSchema<string, string>>(
   kind: S,
@@ -53,6 +48,21 @@ export function listOf<const S extends v.GenericSchema<string, string>>(
   return v.pipe(
     v.array(kind),
     v.readonly(),
+    v.metadata({ expected: `a list of ${expected}`, type: "list" }),
+  );
+}
+
+/** A list of texts; the config file may also give one text without the array. */
+export function listOrOne(
+  accepts: (text: string) => boolean,
+  expected: string,
+) {
+  return v.pipe(
+    v.union([v.string(), v.array(v.string())]),
+    v.transform((value): readonly string[] =>
+      typeof value === "string" ? [value] : value
+    ),
+    v.check((values) => values.every(accepts)),
     v.metadata({ expected: `a list of ${expected}`, type: "list" }),
   );
 }

@@ -4,13 +4,21 @@
  * @module
  */
 import * as v from "valibot";
-import { LISTEN_FORM, parseListen } from "./address.ts";
+import { PORT_RANGE, PORT_RANGES_FORM } from "../util/port_ranges.ts";
+import {
+  FORWARD_ADDRESS_FORM,
+  isForwardAddress,
+  LISTEN_FORM,
+  parseListen,
+  UNIX_PORT,
+  UNIX_PORT_FORM,
+} from "./address.ts";
 import { DIALECT_FORM, parseDialect } from "./dialects.ts";
 import {
   boolean,
   integer,
-  ipv4,
   listOf,
+  listOrOne,
   objects,
   oneOf,
   oneOfCapitals,
@@ -24,6 +32,10 @@ const pathOrEmpty = text(
   "an absolute path or an empty value",
 );
 const name = text(/^[^\0]+$/, "a name");
+const portRanges = listOf(
+  v.pipe(v.string(), v.regex(PORT_RANGE)),
+  PORT_RANGES_FORM,
+);
 
 /** All options, each with its kind, its default and its description. */
 export const configSchema = v.strictObject({
@@ -76,17 +88,52 @@ export const configSchema = v.strictObject({
   scanIntervalMs: option(
     integer(100, 60_000),
     1000,
-    "Milliseconds between two scans for listening ports.",
+    "Milliseconds between two scans for ports that the kernel does not report.",
   ),
   forwardAddress: option(
-    ipv4(),
-    "169.254.0.21",
-    "Address on which ports of the loopback interface are made available.",
+    listOrOne(isForwardAddress, FORWARD_ADDRESS_FORM),
+    ["169.254.0.21"],
+    "Addresses on which ports of the loopback interface are made available.",
   ),
   forwardPorts: option(
     boolean(),
     true,
     "Forward ports that listen on the loopback interface.",
+  ),
+  forwardInclude: option(
+    portRanges,
+    [],
+    "Ports that may be forwarded; all ports if none is given.",
+  ),
+  forwardExclude: option(
+    portRanges,
+    [],
+    "Ports that are never forwarded.",
+  ),
+  forwardAlways: option(
+    portRanges,
+    [],
+    "Ports to forward even if no program listens on them (containers).",
+  ),
+  forwardUdp: option(
+    boolean(),
+    false,
+    "Forward UDP ports of the loopback interface, too.",
+  ),
+  forwardUnix: option(
+    listOf(v.pipe(v.string(), v.regex(UNIX_PORT)), UNIX_PORT_FORM),
+    [],
+    "Unix sockets to forward, each from a port of the forward addresses.",
+  ),
+  forwardProxyProtocol: option(
+    portRanges,
+    [],
+    "Ports whose servers expect the PROXY protocol, version 2, and get it.",
+  ),
+  forwardMaxConnections: option(
+    integer(1, 1_000_000),
+    1024,
+    "Forwarded connections that each port may have at the same time.",
   ),
   lease: option(
     integer(1, 86_400),
@@ -167,6 +214,11 @@ export const configSchema = v.strictObject({
     boolean(),
     false,
     "Freeze filesystems even if the agent itself may need them.",
+  ),
+  mailbox: option(
+    text(/^(\/[^\0]*|mmds)?$/, "an absolute path, mmds, or an empty value"),
+    "",
+    "File, device or metadata service whose content appears with a restore.",
   ),
   clockToleranceMs: option(
     integer(0, 3_600_000),

@@ -50,8 +50,11 @@ export const imageChecks: readonly Check[] = [
     name: "forward-address",
     needed: (config) => config.forwardPorts,
     async look({ config: { forwardAddress } }) {
-      await listenBriefly(forwardAddress);
-      return `${forwardAddress} is an address of this machine`;
+      for (const address of forwardAddress) await listenBriefly(address);
+      const which = forwardAddress.length === 1
+        ? "is an address"
+        : "are addresses";
+      return `${forwardAddress.join(", ")} ${which} of this machine`;
     },
     skipped: "forwarding of ports on the loopback interface",
     remedy:

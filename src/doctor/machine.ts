@@ -8,6 +8,7 @@ import { hasCode } from "../util/errors.ts";
 import { hostClock, wallClock } from "../linux/clock.ts";
 import { readHardware } from "../linux/entropy.ts";
 import { hardwareClock } from "../linux/machine_clock.ts";
+import { readVmClock, VMCLOCK } from "../linux/vmclock.ts";
 import { hasGenerationId } from "../linux/vmgenid.ts";
 import { type Check, never } from "./check.ts";
 import { findHypervisor } from "./hypervisor.ts";
@@ -39,6 +40,14 @@ export const machineChecks: readonly Check[] = [
     skipped: "exact evidence of a restore; Lull estimates it from the clocks",
     remedy:
       "add the device (QEMU: -device vmgenid,guid=auto; on arm64 a node microsoft,vmgenid in the device tree) and use a kernel with CONFIG_VMGENID, Linux 5.18 or later (arm64: 6.10)",
+  },
+  {
+    name: "vmclock",
+    needed: never,
+    look: () => findVmClock(),
+    skipped: "exact evidence of a restore, unless vmgenid works",
+    remedy:
+      "use a hypervisor that has the device (Firecracker, Amazon EC2; QEMU 10: -device vmclock, which counts no generations), and a kernel with CONFIG_PTP_1588_CLOCK_VMCLOCK, Linux 6.13 or later",
   },
   {
     name: "rtc",
@@ -91,6 +100,17 @@ export const machineChecks: readonly Check[] = [
       "add a virtio balloon that reports free pages (QEMU: free-page-reporting=on) and use a kernel with CONFIG_PAGE_REPORTING",
   },
 ];
+
+/** Describes the VMClock device; throws if there is none. */
+export function findVmClock(path: string = VMCLOCK): string {
+  const found = readVmClock(path);
+  if (found === undefined) {
+    throw new Error("this machine has no VMClock device with a driver");
+  }
+  return found.generation === undefined
+    ? `${path} marks disruptions of the time, but counts no generations`
+    : `${path} counts the restores of this machine`;
+}
 
 /** Describes the balloon that reports free pages; throws if there is none. */
 export function findReporting(

@@ -11,13 +11,17 @@ import { guestAgentPortChecks } from "./guest_agent_port.ts";
 import { imageChecks } from "./image.ts";
 import { kernelChecks } from "./kernel.ts";
 import { machineChecks } from "./machine.ts";
+import { mailboxChecks } from "./mailbox.ts";
+import { portChecks } from "./ports.ts";
 import { vsockChecks } from "./vsock.ts";
 
 const CHECKS = [
   ...machineChecks,
   ...kernelChecks,
   ...imageChecks,
+  ...portChecks,
   ...vsockChecks,
+  ...mailboxChecks,
   ...guestAgentPortChecks,
 ];
 

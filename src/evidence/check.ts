@@ -17,7 +17,10 @@ export async function lookForEvidence(
   observer: Pick<EvidenceObserver, "check">,
 ): Promise<Evidence | undefined> {
   const found = tryCheck(observer);
-  const expected = found?.paused && !found.restored && found.conclusive;
+  const expected = found?.paused && !found.restored &&
+    found.sources.some(({ name, available }) =>
+      name === "vmgenid" && available
+    );
   if (!expected) return found;
   await sleep(FORK_MESSAGE_MS);
   return tryCheck(observer);

@@ -3,6 +3,12 @@
  * @module
  */
 import { compareClock, type Mark, takeMark } from "./clocks.ts";
+import {
+  compareVmClock,
+  takeVmClock,
+  type VmClockEvidence,
+  type VmClockReading,
+} from "./vmclock.ts";
 import type { Evidence, EvidenceSource } from "../lifecycle/reports.ts";
 import { messageOf } from "../util/errors.ts";
 import {
@@ -12,6 +18,7 @@ import {
 } from "../linux/kmsg.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { MachineClock } from "../linux/machine_clock.ts";
+import { readVmClock, type VmClock } from "../linux/vmclock.ts";
 import { hasGenerationId } from "../linux/vmgenid.ts";
 import type { Runtime } from "../runtime/types.ts";
 
@@ -20,6 +27,9 @@ import type { Runtime } from "../runtime/types.ts";
  * with exactly this message counts: another message may contain names of processes or disks.
  */
 const FORK_WORDS = "random: crng reseeded due to virtual machine fork";
+
+/** The evidence of a source that says for certain that this machine is a fork. */
+const FORK = { conclusive: true, restored: true, paused: true } as const;
 
 /** What the observer needs. Tests replace the sources. */
 export interface EvidenceOptions {
@@ -30,6 +40,8 @@ export interface EvidenceOptions {
   readonly openLog?: () => KernelLog;
   readonly clocks: readonly MachineClock[];
   readonly hasGenerationId?: () => boolean;
+  /** Reads the VMClock device; undefined if there is none. */
+  readonly readVmClock?: () => VmClock | undefined;
   /** performance.now(): goes while the guest runs. */
   readonly now?: () => number;
 }
@@ -44,7 +56,9 @@ export class EvidenceObserver {
   #noLog: string | undefined;
   #lost = false;
   #forkSeenAt: number | undefined;
+  #kernelSaysFork = false;
   #mark: Mark | undefined;
+  #vmClock: VmClockReading = "";
   #onFork: (() => void) | undefined;
 
   constructor(options: EvidenceOptions) {
@@ -59,9 +73,14 @@ export class EvidenceObserver {
     });
   }
 
-  /** performance.now() when the VM-fork message was first seen since the mark. */
+  /** performance.now() when the evidence of a fork was first seen since the mark. */
   get forkSeenAt(): number | undefined {
     return this.#forkSeenAt;
+  }
+
+  /** Whether the kernel log has the VM-fork message: the kernel has reseeded the random pool. */
+  get kernelReseeded(): boolean {
+    return this.#kernelSaysFork;
   }
 
   /** The number of times that the kernel log woke this process during watches. */
@@ -73,7 +92,9 @@ export class EvidenceObserver {
   mark(): void {
     this.#lost = false;
     this.#forkSeenAt = undefined;
+    this.#kernelSaysFork = false;
     this.#skipLog();
+    this.#vmClock = takeVmClock(() => this.#readVmClock());
     this.#mark = takeMark(this.#clocks, this.#now());
   }
 
@@ -95,34 +116,49 @@ export class EvidenceObserver {
   }
 
   /**
-   * Returns the evidence since the mark. Can be called any number of times. After the VM-fork
-   * message, it reads no clock: that would delay the caller and add nothing.
+   * Returns the evidence since the mark. Can be called any number of times. If a source says for
+   * certain that this is a fork, the sources after it are not read: that would delay the caller and
+   * add nothing.
    */
   check(): Evidence {
-    if (this.#forkSeenAt === undefined) this.#readLog();
+    if (!this.#kernelSaysFork) this.#readLog();
     const mark = this.#mark;
     if (mark === undefined) {
       throw new Error(
         "Cannot look for evidence: there is no mark to look from",
       );
     }
-    const restored = this.#forkSeenAt !== undefined;
-    const clocks = restored
-      ? []
-      : this.#clocks.map((clock) => compareClock(clock, mark, this.#now()));
-    const fork = this.#generationId(restored);
+    const byKernel = this.#kernelSaysFork;
+    const fork = this.#generationId(byKernel);
+    if (byKernel) return { ...FORK, sources: [fork] };
+    const vmClock = this.#compareVmClock();
+    if (vmClock.restored) return { ...FORK, sources: [fork, vmClock.source] };
+    const clocks = this.#clocks.map((clock) =>
+      compareClock(clock, mark, this.#now())
+    );
     return {
-      conclusive: restored || (fork.available && !this.#lost),
-      restored,
-      paused: restored || clocks.some(({ finding }) => finding !== undefined),
-      sources: [fork, ...clocks],
+      conclusive: vmClock.restored === false || (fork.available && !this.#lost),
+      restored: false,
+      paused: vmClock.disrupted ||
+        clocks.some(({ finding }) => finding !== undefined),
+      sources: [fork, vmClock.source, ...clocks],
     };
+  }
+
+  #compareVmClock(): VmClockEvidence {
+    const found = compareVmClock(this.#vmClock, () => this.#readVmClock());
+    if (found.restored) this.#forkSeenAt ??= this.#now();
+    return found;
+  }
+
+  #readVmClock(): VmClock | undefined {
+    return (this.#options.readVmClock ?? readVmClock)();
   }
 
   /** Calls back if a new record of the kernel's log says that this machine is a fork. */
   #look(): void {
     this.#readLog();
-    if (this.#forkSeenAt === undefined) return;
+    if (!this.#kernelSaysFork) return;
     const onFork = this.#onFork;
     this.unwatch();
     onFork?.();
@@ -155,7 +191,9 @@ export class EvidenceObserver {
     if (this.#log === undefined || this.#mark === undefined) return;
     const { found, lost } = this.#log.find(FORK_WORDS);
     this.#lost ||= lost;
-    if (found) this.#forkSeenAt ??= this.#now();
+    if (!found) return;
+    this.#kernelSaysFork = true;
+    this.#forkSeenAt ??= this.#now();
   }
 
   #skipLog(): void {

@@ -44,6 +44,19 @@ export class AddressWait {
     this.#schedule();
   }
 
+  /** Replaces addresses that the machine will not have; returns their replacements. */
+  move(moves: ReadonlyMap<string, string>): readonly ListenAddress[] {
+    const moved: ListenAddress[] = [];
+    this.#missing = this.#missing.map((at) => {
+      const host = "host" in at ? moves.get(at.host) : undefined;
+      if (host === undefined) return at;
+      const to = { ...at, host } as ListenAddress;
+      moved.push(to);
+      return to;
+    });
+    return moved;
+  }
+
   /** Stops the timer until {@linkcode resume}, because a timer would wake a quiesced guest. */
   pause(): void {
     this.#paused = true;

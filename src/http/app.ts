@@ -120,7 +120,7 @@ export function createApp(
 function levelOf(method: string, status: number) {
   if (status >= 500) return "error";
   if (status >= 400) return "warn";
-  return method === "POST" ? "info" : "debug";
+  return method === "POST" || method === "PUT" ? "info" : "debug";
 }
 
 /** The problem of an error that a route may throw; undefined for an error that is a bug. */

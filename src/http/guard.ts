@@ -46,7 +46,7 @@ export class Guard {
 
   /** Why this call is refused, or undefined. Without a token file, every GET is allowed. */
   refusal(call: Call): Refusal | undefined {
-    if (call.method === "POST") {
+    if (isControl(call)) {
       this.#asked = undefined;
       return this.#whyNotControl(call);
     }
@@ -128,6 +128,11 @@ export class Guard {
 export function callOf(c: Context<{ Bindings: Bindings }>): Call {
   const { method, path, raw } = c.req;
   return { method, path, headers: raw.headers, peer: c.env.exchange.peer };
+}
+
+/** Whether the call may change the agent's state. */
+function isControl({ method }: Call): boolean {
+  return method === "POST" || method === "PUT";
 }
 
 function isHealth({ method, path }: Call): boolean {

@@ -3,7 +3,6 @@
  * @module
  */
 import { rmSync } from "node:fs";
-import { LISTEN_FORM, parseListen } from "../config/address.ts";
 import { addressText } from "../runtime/server.ts";
 import type {
   FetchHandler,
@@ -23,23 +22,6 @@ import {
 interface Open {
   readonly at: ListenAddress;
   readonly server: RuntimeServer;
-}
-
-/** The addresses to listen on: those of `listen`, or host and port if `listen` is empty. */
-export function addressesOf(
-  config: {
-    readonly host: string;
-    readonly port: number;
-    readonly listen: readonly string[];
-  },
-): readonly ListenAddress[] {
-  const { host, port, listen } = config;
-  if (listen.length === 0) return [{ host, port }];
-  return listen.map((text) => {
-    const at = parseListen(text);
-    if (at !== undefined) return at;
-    throw new Error(`Cannot listen on ${text}: expected ${LISTEN_FORM}`);
-  });
 }
 
 /** How to listen, and what to call. */
@@ -63,6 +45,7 @@ export class Listeners implements Listening {
   /** The ports of the TCP servers; cached, because a recovery asks for them. */
   #ports: readonly number[] = [];
   #wait: AddressWait | undefined;
+  #options: ListenersOptions = { fetch: () => Promise.reject() };
 
   constructor(runtime: Pick<Runtime, "serve">) {
     this.#runtime = runtime;
@@ -78,6 +61,7 @@ export class Listeners implements Listening {
     addresses: readonly ListenAddress[],
     options: ListenersOptions,
   ): Promise<void> {
+    this.#options = options;
     let noVsock: unknown;
     try {
       for (const at of addresses) {
@@ -147,6 +131,45 @@ export class Listeners implements Listening {
       onError,
     });
     wait.add(at);
+  }
+
+  /**
+   * Listens also on the new addresses of those that the machine loses. Returns the new addresses, and
+   * the end of the former ones; undefined if the agent listens on none of them. Addresses that are
+   * still missing are replaced at once.
+   */
+  async move(
+    moves: ReadonlyMap<string, string>,
+  ): Promise<{ readonly moved: readonly string[]; close(): void } | undefined> {
+    const waits = this.#wait?.move(moves) ?? [];
+    const former = this.#open.filter(({ at }) =>
+      "host" in at && moves.has(at.host)
+    );
+    if (former.length + waits.length === 0) return undefined;
+    const to: ListenAddress[] = [];
+    for (const { at, server: { port } } of former) {
+      const host = moves.get((at as { host: string }).host)!;
+      // A dialect keeps its own answers.
+      const fetchAt = () => this.#options.fetchAt?.(at);
+      const options = { ...this.#options, fetchAt };
+      const moved = { host, port };
+      to.push(moved);
+      const open = await this.#listen(moved, options);
+      if (open === undefined) this.#waitFor(moved, options);
+      else options.onAppeared?.(addressOf(open), open.server.port);
+    }
+    return {
+      moved: [...waits, ...to].map(addressText),
+      close: () => this.#close(former),
+    };
+  }
+
+  #close(former: readonly Open[]): void {
+    for (const { server } of former) server.stop();
+    this.#open = this.#open.filter((open) => !former.includes(open));
+    this.#ports = this.#open.flatMap(({ at, server }) =>
+      "host" in at ? [server.port] : []
+    );
   }
 
   get ports(): readonly number[] {

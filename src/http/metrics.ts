@@ -7,7 +7,9 @@ import type { Operation } from "../lifecycle/operation.ts";
 import type { Recovery, StepReport } from "../lifecycle/reports.ts";
 import { type ProblemKind, PROBLEMS } from "../util/problem.ts";
 import { VERSION } from "../version.ts";
+import { type Forwarding, forwardingFamilies } from "./forwarding_metrics.ts";
 import { Histograms } from "./histograms.ts";
+import { family } from "./metric_family.ts";
 
 /** The content type of OpenMetrics 1.0. */
 export const OPEN_METRICS =
@@ -20,6 +22,8 @@ export interface Gauges {
   readonly resident: number;
   /** The name of the runtime. */
   readonly runtime: string;
+  /** Undefined if the agent forwards no ports. */
+  readonly forwarding?: Forwarding;
 }
 
 /** An operation that has ended and is not in the histograms yet. */
@@ -175,6 +179,9 @@ export class Metrics {
       ...family("lull_resident_bytes", "gauge", "Memory of the agent.", [
         ["", gauges.resident],
       ]),
+      ...gauges.forwarding === undefined
+        ? []
+        : forwardingFamilies(gauges.forwarding),
       "# EOF",
       "",
     ].join("\n");
@@ -191,17 +198,4 @@ export class Metrics {
       );
     }
   }
-}
-
-function family(
-  name: string,
-  type: "counter" | "gauge" | "histogram" | "info",
-  help: string,
-  samples: readonly (readonly (string | number)[])[],
-): string[] {
-  return [
-    `# TYPE ${name} ${type}`,
-    `# HELP ${name} ${help}`,
-    ...samples.map(([suffix, value]) => `${name}${suffix} ${value}`),
-  ];
 }

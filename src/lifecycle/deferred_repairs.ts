@@ -175,6 +175,11 @@ export class DeferredRepairs {
     return this.#queue;
   }
 
+  /** Runs work of a repair that has to wait for the reply, before the next prepare. */
+  later(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work).catch(() => {});
+  }
+
   /**
    * Applies the data of a request, one request at a time, and returns the fields that
    * could not be applied. If `ended` is given, first waits for that transition, and

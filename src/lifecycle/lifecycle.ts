@@ -222,19 +222,22 @@ export class Lifecycle {
     request: RecoverRequest,
   ): Promise<RecoveredOperation> {
     const { onRunning } = this.#options;
-    let recovery: Recovery;
+    let left: Awaited<ReturnType<typeof leave>>;
     try {
-      recovery = await leave(operation, {
+      left = await leave(operation, {
         repairs: state === "recovering" ? this.#plan.repairs : undefined,
         ...{ trigger, request, generation: this.#generation },
         evidence: () => this.#evidence(),
       });
-      this.#generation = recovery.generation;
+      this.#generation = left.recovery.generation;
     } finally {
       this.#machine.to({ state: "running" });
     }
+    const { recovery } = left;
     const notApplied = state === "recovering"
-      ? this.deferred.begin(recovery, request)
+      // The caller gets the fields of its own request only.
+      ? this.deferred.begin(recovery, left.request)
+        .filter((field) => request[field] !== undefined)
       : this.deferred.undone(recovery);
     try {
       onRunning?.(operation, recovery);

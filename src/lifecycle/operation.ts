@@ -15,20 +15,21 @@ import type { Call, Kind, PrepareRequest } from "./request.ts";
 import { run, STOP_MS } from "./run.ts";
 import type { StepReport } from "./reports.ts";
 import { RunningWork } from "./running_work.ts";
-import type {
-  Done,
-  Effect,
-  RecoveryContext,
-  Repair,
-  Skipped,
-  Undo,
+import {
+  type Done,
+  type Effect,
+  Found,
+  type RecoveryContext,
+  type Repair,
+  type Skipped,
+  type Undo,
 } from "./step.ts";
 import type { Trace } from "./trace.ts";
 import { since } from "../util/errors.ts";
 import { within } from "../util/within.ts";
 
 /** The context of a recovery, for all its undos and repairs. */
-type UndoContext =
+export type UndoContext =
   & Omit<
     RecoveryContext,
     "signal" | "operation" | "kind" | "dryRun" | "span"
@@ -159,16 +160,20 @@ export class Operation {
 
   /**
    * Runs the repairs, then undoes the steps, the last step first. A step whose row names a
-   * repair is undone before that repair. A failure does not stop the others. The returned
-   * list grows if a step ends later and is undone then.
+   * repair is undone before that repair. A failure does not stop the others. If a repair finds
+   * data, `complete` makes the context of all that follows. The returned list grows if a step ends
+   * later and is undone then.
    */
   async undo(
     repairs: readonly PlannedRepair[],
-    context: UndoContext,
+    first: UndoContext,
+    complete: (found: Found) => UndoContext = () => first,
   ): Promise<StepReport[]> {
+    let context = first;
     for (const { name, limitMs, repair } of repairs) {
       await this.#undoSteps(context, ({ undoBefore }) => undoBefore === name);
-      await this.#runUndo(name, limitMs, context, repair);
+      const result = await this.#runUndo(name, limitMs, context, repair);
+      if (result instanceof Found) context = complete(result);
     }
     this.#undoing = context;
     await this.#undoSteps(context);
@@ -221,21 +226,25 @@ export class Operation {
     { trace, ...context }: UndoContext,
     action: Undo | Repair["repair"],
     title = name,
-  ): Promise<void> {
+  ): Promise<Effect | Skipped | Found | undefined> {
     const { id: operation, kind, dryRun } = this;
     const span = trace?.begin(title);
-    const ran = await run<Effect | Skipped>({ name, limitMs }, (signal) => {
-      const work = action({
-        ...{ ...context, operation, kind, signal, dryRun },
-        ...span && { span },
-      });
-      return work instanceof Promise
-        ? work.then((effect) => effect ?? {})
-        : work ?? {};
-    });
+    const ran = await run<Effect | Skipped | Found>(
+      { name, limitMs },
+      (signal) => {
+        const work = action({
+          ...{ ...context, operation, kind, signal, dryRun },
+          ...span && { span },
+        });
+        return work instanceof Promise
+          ? work.then((effect) => effect ?? {})
+          : work ?? {};
+      },
+    );
     span?.end();
     this.#undone.push(ran.report);
     if (ran.running) this.#running.addUndo(name, STOP_MS, ran.running);
+    return ran.value;
   }
 
   /** Adds an undo. If the operation is undone already, runs the undo at once. */

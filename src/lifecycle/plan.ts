@@ -116,6 +116,8 @@ const BEFORE_REPLY = [
     limitMs: 5000,
     inDryRun: true,
   },
+  // the content of the mailbox before the snapshot is known
+  { step: "mailbox", kinds: ALL, onFailure: "continue", limitMs: 5000 },
   // from here on, the guest watches for evidence of a restore
   {
     step: "evidence",
@@ -173,12 +175,14 @@ const SETTLE = [
 
 /** Done by a recovery before any undo: the workload thaws only after them. */
 const REPAIRS = [
+  // the data of this fork that came without a call
+  { repair: "mailbox", limitMs: 3000 },
   // the random pool is this fork's own
   { repair: "entropy", limitMs: 5000, inDryRun: true },
   // the wall clock is the host's
   { repair: "clock", limitMs: 5000, inDryRun: true },
-  // addresses and names are this fork's
-  { repair: "network", limitMs: 5000 },
+  // addresses and names are this fork's, and the programs that manage the interfaces know it
+  { repair: "network", limitMs: 30_000 },
   // ids and keys are this fork's
   { repair: "renew", limitMs: RENEW_MS + 5000 },
   // the secrets of this fork are in their files

@@ -2,10 +2,15 @@
  * How an operation ended.
  * @module
  */
-import type { Operation } from "./operation.ts";
+import type { Operation, UndoContext } from "./operation.ts";
 import type { PlannedRepair } from "./plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
-import type { Field, Outcome, RecoverRequest } from "./request.ts";
+import {
+  type Field,
+  forgetSecrets,
+  type Outcome,
+  type RecoverRequest,
+} from "./request.ts";
 import { messageOf, since } from "../util/errors.ts";
 
 /** The result of a call to recover. */
@@ -42,31 +47,61 @@ interface LeaveOptions {
   readonly evidence: () => Promise<Evidence | undefined>;
 }
 
+/** A recovery, and its request with all the data that the repairs have found. */
+interface Left {
+  readonly recovery: Recovery;
+  readonly request: RecoverRequest;
+}
+
 /** Repairs what a restore broke, and undoes what the operation did. */
 export async function leave(
   operation: Operation,
-  { repairs, trigger, request, ...options }: LeaveOptions,
-): Promise<Recovery> {
+  { repairs, trigger, ...options }: LeaveOptions,
+): Promise<Left> {
   const start = performance.now();
   await operation.settling;
   const held = repairs !== undefined;
   const evidence = held ? await options.evidence() : undefined;
-  const outcome = request.outcome ??
-    (held ? outcomeOf(trigger, evidence) : undoneBy(trigger));
-  const generation = options.generation + (held ? 1 : 0);
-  // The undo of a failed prepare is a part of the prepare.
-  const { trace } = held ? request : operation.call;
-  const steps = await operation.undo(repairs ?? [], {
-    ...{ trigger, outcome, held, generation, request },
+  const contextOf = (request: RecoverRequest): UndoContext => ({
+    ...{ trigger, held, generation, request },
+    outcome: request.outcome ??
+      (held ? outcomeOf(trigger, evidence) : undoneBy(trigger)),
     ...trace && { trace },
   });
+  const generation = options.generation + (held ? 1 : 0);
+  // The undo of a failed prepare is a part of the prepare.
+  const { trace } = held ? options.request : operation.call;
+  let context = contextOf(options.request);
+  let secrets: RecoverRequest = {};
+  const steps = await operation.undo(
+    repairs ?? [],
+    context,
+    (found) => {
+      secrets = found.request;
+      return context = contextOf(completed(context.request, found.request));
+    },
+  );
+  forgetSecrets(secrets);
   trace?.end();
-  return {
+  const { outcome, request } = context;
+  const recovery = {
     ...{ operation: operation.id, kind: operation.kind },
     ...{ trigger, outcome, generation },
     ...{ ms: since(start), evidence, steps },
     ...held && trace && { trace: trace.report() },
   };
+  return { recovery, request };
+}
+
+/** The request with the data that a repair has found, where the request itself has none. */
+function completed(
+  request: RecoverRequest,
+  found: RecoverRequest,
+): RecoverRequest {
+  // The time in which a call arrived says nothing about a time that another source gave.
+  const { receivedAt, ...given } = request;
+  const ownTime = given.hostTime === undefined ? {} : { receivedAt };
+  return { ...found, ...given, ...ownTime };
 }
 
 /**

@@ -54,7 +54,7 @@ export const TraceReport = v.pipe(
 );
 
 const EvidenceSource = v.object({
-  name: v.picklist(["vmgenid", "rtc", "ptp"]),
+  name: v.picklist(["vmgenid", "vmclock", "rtc", "ptp"]),
   available: v.boolean(),
   /** The reason why the source is not available, or why its answer is uncertain. */
   reason: v.optional(v.string()),
@@ -68,7 +68,7 @@ export type EvidenceSource = Readonly<v.InferOutput<typeof EvidenceSource>>;
 export const Evidence = v.object({
   /** True if `restored` is certain, whether it is true or false. */
   conclusive: v.boolean(),
-  /** The kernel reports that this machine is a fork. */
+  /** The kernel, or the VMClock device, reports that this machine is a fork. */
   restored: v.boolean(),
   /** The machine was paused or restored. */
   paused: v.boolean(),

@@ -73,18 +73,31 @@ export interface FreezeRequest {
   readonly holdMs?: number;
 }
 
-/** The network identity of this fork. A field that is not given stays unchanged. */
+/** The network identity of one interface. A field that is not given stays unchanged. */
 export interface NetworkIdentity {
   /** The name of the interface; the one of the default route if none is given. */
   readonly interface?: string;
-  /** An IPv4 address and its prefix, as `10.0.2.15/24`. */
-  readonly address?: string;
-  /** The IPv4 address of the default route. */
-  readonly gateway?: string;
+  /** IPv4 and IPv6 addresses with their prefixes, as `10.0.2.15/24`. */
+  readonly address?: string | readonly string[];
+  /** The addresses of the default routes, at most one per family. */
+  readonly gateway?: string | readonly string[];
   /** IP addresses of name servers. */
   readonly dns?: readonly string[];
+  /** Domains in which short names are looked up. */
+  readonly search?: readonly string[];
+  readonly mtu?: number;
   readonly mac?: string;
   readonly hostname?: string;
+  /** Whether the files of names in /etc may be written on the root filesystem. */
+  readonly persist?: boolean;
+}
+
+/** How the reply to a call goes back to its caller. */
+export interface ReplyWay {
+  /** The address of this machine that the caller reached. */
+  readonly localAddress: string;
+  /** Runs the action when the caller has the reply, and closes the connection after the reply. */
+  afterLastReply(action: () => void): void;
 }
 
 /** The items of a machine's identity that a recovery can renew; src/identity/ has a file for each. */
@@ -129,7 +142,9 @@ export interface RecoverRequest extends Call {
   readonly entropy?: Uint8Array;
   /** Whether the guest counts as unhealthy until its random pool is new. */
   readonly requireEntropy?: boolean;
-  readonly network?: NetworkIdentity;
+  readonly network?: NetworkIdentity | readonly NetworkIdentity[];
+  /** The way of the reply, if the call came over the network. */
+  readonly reply?: ReplyWay;
   /** The items of the machine's identity to renew. */
   readonly renew?: readonly Renewable[];
   /** Whether the new identity is written to the disk, and outlives a reboot. */

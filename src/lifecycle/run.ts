@@ -5,7 +5,7 @@
  */
 import { type Early, within } from "../util/within.ts";
 import type { StepReport } from "./reports.ts";
-import type { Done, Effect, Skipped } from "./step.ts";
+import type { Done, Effect, Found, Skipped } from "./step.ts";
 import { messageOf, since } from "../util/errors.ts";
 
 /**
@@ -35,7 +35,7 @@ export interface Ran<T> {
 }
 
 /** Runs one action. Never rejects. */
-export async function run<T extends Effect | Done | Skipped>(
+export async function run<T extends Effect | Done | Found | Skipped>(
   options: RunOptions,
   action: (signal: AbortSignal) => Promise<T> | T,
 ): Promise<Ran<T>> {
@@ -62,7 +62,7 @@ type Report = (
   more: Partial<StepReport>,
 ) => StepReport;
 
-function ended<T extends Effect | Done | Skipped>(
+function ended<T extends Effect | Done | Found | Skipped>(
   report: Report,
   value: T,
 ): Ran<T> {
@@ -74,7 +74,7 @@ function ended<T extends Effect | Done | Skipped>(
 }
 
 /** Waits up to `stopMs` for an action whose signal was aborted. */
-async function stopped<T extends Effect | Done | Skipped>(
+async function stopped<T extends Effect | Done | Found | Skipped>(
   report: Report,
   early: Early,
   work: Promise<T>,

@@ -90,6 +90,15 @@ export interface Done {
   readonly lasts?: () => boolean;
 }
 
+/** The result of a repair that found data for this fork, as a host sends it to recover. */
+export class Found {
+  constructor(
+    readonly effect: Effect,
+    /** The data, for the repairs after this one. A field that the host's call has counts instead. */
+    readonly request: RecoverRequest,
+  ) {}
+}
+
 /** A step of a prepare. If it throws, it must have undone its own part. */
 export interface Step {
   quiesce(context: StepContext): Promise<Done | Skipped> | Done | Skipped;
@@ -99,5 +108,5 @@ export interface Step {
 export interface Repair {
   repair(
     context: RecoveryContext,
-  ): Promise<Effect | Skipped> | Effect | Skipped;
+  ): Promise<Effect | Skipped | Found> | Effect | Skipped | Found;
 }

@@ -48,6 +48,12 @@ export function formatIp(address: Uint8Array): string {
   return `${before}::${after}`;
 }
 
+/** Returns the text of {@linkcode formatIp} for any text of the address. */
+export function canonicalIp(text: string): string {
+  const address = parseIp(text);
+  return address === undefined ? text : formatIp(address);
+}
+
 /** Finds the longest run of zero groups; of equally long ones the first. */
 function longestZeros(groups: readonly string[]) {
   let longest = { start: 0, length: 0 };

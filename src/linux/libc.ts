@@ -43,6 +43,8 @@ const SYMBOLS = {
   epoll_wait: { args: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { args: ["u32", "i32"], result: "i32" },
   eventfd_write: { args: ["i32", "usize"], result: "i32" },
+  // poll(2)
+  poll: { args: ["buffer", "usize", "i32"], result: "i32" },
   // fcntl(2): the commands that Lull uses have an int as their third argument
   fcntl: { args: ["i32", "i32", "i32"], result: "i32" },
   // read(2), which needs no exception for EAGAIN
@@ -84,6 +86,14 @@ const SYMBOLS = {
   madvise: { args: ["pointer", "usize", "i32"], result: "i32" },
   posix_fadvise: { args: ["i32", "usize", "usize", "i32"], result: "i32" },
   mincore: { args: ["pointer", "usize", "buffer"], result: "i32" },
+  // memory at addresses that the kernel gets: memcpy(3) into it, memmove(3) out of it
+  memcpy: { args: ["usize", "buffer", "usize"], result: "pointer" },
+  memmove: { args: ["buffer", "usize", "usize"], result: "pointer" },
+  // calls without a function in every C library: syscall(2)
+  syscall: {
+    args: ["usize", "usize", "usize", "usize", "usize", "usize"],
+    result: "i32",
+  },
   // native threads for calls that block: pthread_create(3), pthread_tryjoin_np(3), dlsym(3)
   dlsym: { args: ["pointer", "buffer"], result: "pointer" },
   pthread_create: {

@@ -3,6 +3,7 @@
  * @module
  */
 import { checked, type Libc, requireSymbol } from "./libc.ts";
+import { UNIX_PATH_BYTES, unixAddress } from "./socket_address.ts";
 import {
   AF_UNIX,
   MSG_NOSIGNAL,
@@ -13,8 +14,6 @@ import {
 } from "./socket_constants.ts";
 import { setSocketOption, timeval } from "./socket_option.ts";
 
-/** The bytes of `sun_path`, unix(7). */
-const PATH_BYTES = 108;
 /** Maximum number of seconds that a full queue of the service manager delays the agent. */
 const SEND_SECONDS = 1n;
 
@@ -28,7 +27,12 @@ export function notifyServiceManager(
   socketName: string,
   message: string,
 ): void {
-  const address = addressOf(socketName);
+  const address = unixAddress(socketName);
+  if (address === undefined) {
+    throw new Error(
+      `Cannot notify the service manager at ${socketName}: expected an absolute path or an abstract name, of ${UNIX_PATH_BYTES} bytes at most`,
+    );
+  }
   const on = `the service manager at ${socketName}`;
   const check = (result: number) => checked(libc, result, "notify", on);
   const type = SOCK_DGRAM | SOCK_CLOEXEC;
@@ -44,20 +48,4 @@ export function notifyServiceManager(
   } finally {
     requireSymbol(libc, "close")(socket);
   }
-}
-
-/** Makes the `sockaddr_un`: a path ends with a zero byte, an abstract name begins with one. */
-function addressOf(name: string): Uint8Array {
-  const path = new TextEncoder().encode(
-    name.startsWith("@") ? `\0${name.slice(1)}` : `${name}\0`,
-  );
-  if (!/^[/@]./.test(name) || path.length > PATH_BYTES) {
-    throw new Error(
-      `Cannot notify the service manager at ${name}: expected an absolute path or an abstract name, of ${PATH_BYTES} bytes at most`,
-    );
-  }
-  const address = new Uint8Array(2 + path.length);
-  address[0] = AF_UNIX;
-  address.set(path, 2);
-  return address;
 }

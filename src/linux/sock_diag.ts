@@ -28,6 +28,7 @@ const STATES = [1, 2, 3, 4, 5, 8, 9, 11].reduce(
   0,
 );
 const ESTABLISHED = 1;
+const LISTEN = 10;
 
 /** struct inet_diag_msg: its bytes, and the offset of the identity of the socket. */
 const MESSAGE_BYTES = 72;
@@ -41,6 +42,17 @@ const ANY_SOCKET = new Uint8Array(IDENTITY_BYTES);
 const REQUEST_BYTES = 8 + IDENTITY_BYTES;
 /** The attribute with struct tcp_info, and its bit among the extensions. */
 const INET_DIAG_INFO = 2;
+
+/** Which sockets, and what the kernel tells about each. */
+interface Query {
+  readonly states: number;
+  readonly extensions: number;
+}
+const CONNECTIONS: Query = {
+  states: STATES,
+  extensions: 1 << (INET_DIAG_INFO - 1),
+};
+const LISTENERS: Query = { states: 1 << LISTEN, extensions: 0 };
 
 /** One connection of any process in this network namespace. */
 export interface TcpConnection {
@@ -81,8 +93,23 @@ export class TcpTable implements Disposable {
 
   /** Lists the connections of IPv4 and IPv6; throws if the kernel cannot list those of IPv4. */
   list(): TcpConnection[] {
-    return FAMILIES.flatMap((family) => this.#listFamily(family))
+    return FAMILIES.flatMap((family) => this.#listFamily(family, CONNECTIONS))
       .map(parse);
+  }
+
+  /**
+   * Lists the addresses of the sockets that listen, in the same way. The kernel does not walk through
+   * its connections, as it does for /proc/net/tcp.
+   */
+  listListening(): { readonly address: string; readonly port: number }[] {
+    return FAMILIES.flatMap((family) => this.#listFamily(family, LISTENERS))
+      .map((payload) => {
+        const at = MESSAGE_IDENTITY;
+        return {
+          address: addressOf(payload[0], payload.subarray(at + 4, at + 20)),
+          port: viewOf(payload).getUint16(at), // in the network's order
+        };
+      });
   }
 
   /**
@@ -103,8 +130,8 @@ export class TcpTable implements Disposable {
     });
   }
 
-  #listFamily(family: number): Uint8Array[] {
-    const payload = requestFor(family, ANY_SOCKET);
+  #listFamily(family: number, query: Query): Uint8Array[] {
+    const payload = requestFor(family, ANY_SOCKET, query);
     try {
       const what = "the TCP connections";
       return this.#netlink.list(SOCK_DIAG_BY_FAMILY, payload, what);
@@ -120,12 +147,16 @@ export class TcpTable implements Disposable {
   }
 }
 
-function requestFor(family: number, identity: Uint8Array): Uint8Array {
+function requestFor(
+  family: number,
+  identity: Uint8Array,
+  { states, extensions }: Query = CONNECTIONS,
+): Uint8Array {
   const request = new Uint8Array(REQUEST_BYTES);
   request[0] = family;
   request[1] = IPPROTO_TCP;
-  request[2] = 1 << (INET_DIAG_INFO - 1);
-  new DataView(request.buffer).setUint32(4, STATES, true);
+  request[2] = extensions;
+  new DataView(request.buffer).setUint32(4, states, true);
   request.set(identity, 8);
   return payloadOf(request);
 }

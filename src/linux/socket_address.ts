@@ -81,6 +81,24 @@ export function socketAddress(
   return { family, bytes };
 }
 
+/** The bytes of `sun_path`, unix(7). */
+export const UNIX_PATH_BYTES = 108;
+
+/**
+ * Makes the `sockaddr_un` of an absolute path, which ends with a zero byte, or of `@` and an abstract
+ * name, which begins with one. Undefined for any other name, and for one that is too long.
+ */
+export function unixAddress(name: string): Uint8Array | undefined {
+  const path = new TextEncoder().encode(
+    name.startsWith("@") ? `\0${name.slice(1)}` : `${name}\0`,
+  );
+  if (!/^[/@]./.test(name) || path.length > UNIX_PATH_BYTES) return undefined;
+  const address = new Uint8Array(2 + path.length);
+  address[0] = AF_UNIX;
+  address.set(path, 2);
+  return address;
+}
+
 export function readFamily(bytes: Uint8Array): number {
   return bytes[0] | bytes[1] << 8;
 }

@@ -23,9 +23,11 @@ export const SOCK_CLOEXEC = 0o2000000;
 /** Options of any socket, asm-generic/socket.h, socket(7). */
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDTIMEO = 21;
+export const SO_ATTACH_FILTER = 26;
 export const SO_ACCEPTCONN = 30;
 
 /** ICMP and its raw sockets, linux/icmp.h, raw(7). */
@@ -37,6 +39,9 @@ export const ICMP_FILTER = 1;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const TCP_CORK = 3;
+export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
 export const TCP_DEFER_ACCEPT = 9;
 export const TCP_INFO = 11;
 

@@ -41,8 +41,12 @@ export function setSocketOption(
 }
 
 /** Makes a struct timeval of the 64-bit machines that Lull runs on. */
-export function timeval(seconds: bigint): Uint8Array {
-  return new Uint8Array(BigInt64Array.of(seconds, 0n).buffer);
+export function timeval(seconds: bigint | number): Uint8Array {
+  const microseconds = BigInt(Math.ceil(Number(seconds) * 1e6));
+  const second = 1_000_000n;
+  return new Uint8Array(
+    BigInt64Array.of(microseconds / second, microseconds % second).buffer,
+  );
 }
 
 /** Makes the close(2) of a connection reset it. Has no effect on other descriptors. */

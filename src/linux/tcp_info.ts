@@ -5,6 +5,10 @@
 
 /** The counters that Lull reads. A counter is undefined if this kernel does not have it. */
 export interface TcpInfo {
+  /** Packets on their way that the peer has not acknowledged. */
+  readonly unacked: number | undefined;
+  /** Probes of a full or silent peer that it has not answered. */
+  readonly probes: number | undefined;
   /** Milliseconds since the last data was received; since the accept if there was none. */
   readonly lastDataReceivedMs: number | undefined;
   /** Milliseconds since the last packet was received. */
@@ -15,6 +19,8 @@ export interface TcpInfo {
 }
 
 /** Offsets in `struct tcp_info` (linux/tcp.h). New kernels only append to it. */
+const PROBES = 3;
+const UNACKED = 24;
 const LAST_DATA_RECV = 52;
 const LAST_ACK_RECV = 56;
 const BYTES_ACKED = 120;
@@ -26,7 +32,7 @@ export const TCP_INFO_BYTES = 136;
 /** Decodes the bytes of the struct that the kernel filled. */
 export function parseTcpInfo(bytes: Uint8Array): TcpInfo {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  function milliseconds(offset: number): number | undefined {
+  function number(offset: number): number | undefined {
     if (offset + 4 > bytes.length) return undefined;
     return view.getUint32(offset, true);
   }
@@ -35,8 +41,10 @@ export function parseTcpInfo(bytes: Uint8Array): TcpInfo {
     return Number(view.getBigUint64(offset, true));
   }
   return {
-    lastDataReceivedMs: milliseconds(LAST_DATA_RECV),
-    lastAckReceivedMs: milliseconds(LAST_ACK_RECV),
+    unacked: number(UNACKED),
+    probes: bytes[PROBES],
+    lastDataReceivedMs: number(LAST_DATA_RECV),
+    lastAckReceivedMs: number(LAST_ACK_RECV),
     bytesAcked: counter(BYTES_ACKED),
     bytesReceived: counter(BYTES_RECEIVED),
   };

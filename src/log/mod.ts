@@ -26,6 +26,7 @@ export const MODULES = [
   "hooks",
   "ports",
   "connections",
+  "network",
   "memory",
   "dialects",
 ] as const;

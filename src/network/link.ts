@@ -1,79 +1,70 @@
 /**
- * Sets the MAC address, the IPv4 address and the gateway of an interface.
+ * Sets the MAC address, the MTU, the addresses and the gateways of an interface.
  * @module
  */
-import { hasCode, messageOf } from "../util/errors.ts";
+import type { NetworkIdentity } from "../lifecycle/request.ts";
 import { announce } from "../linux/announce.ts";
 import type { Libc } from "../linux/libc.ts";
-import type { LinkRoute } from "../linux/routes.ts";
-import type { Link, LinkAddress, Network } from "../linux/rtnetlink.ts";
-import type { NetworkIdentity } from "../lifecycle/request.ts";
+import type { Link, Network } from "../linux/rtnetlink.ts";
+import { hasCode, messageOf } from "../util/errors.ts";
+import { changeAddresses, renewDerived } from "./addresses.ts";
+import { note, type Work } from "./change.ts";
+import { addressesIn, gatewaysIn } from "./contradictions.ts";
+import { changeGateways, keepRoutes, routesOf } from "./routes.ts";
 
-/** A change that was made, and its undo. */
-export interface Change {
-  /** The text for the report; undefined if the report does not mention the change. */
-  readonly what?: string;
-  readonly undo: () => void;
+/** Whether the identity changes the interface itself, and not only names. */
+export function changesLink(
+  { address, gateway, mac, mtu }: NetworkIdentity,
+): boolean {
+  return (address ?? gateway ?? mac ?? mtu) !== undefined;
 }
 
-/** The interface to change, and the changes so far. */
-interface Work {
-  readonly network: Network;
-  readonly link: Link;
-  /** The changes that were made. The caller undoes them if a later change fails. */
-  readonly done: Change[];
-}
-
-/**
- * Changes an interface as the identity says, and returns it. If the identity has neither address,
- * gateway nor MAC address, changes nothing and returns undefined. IPv6 addresses do not change.
- */
+/** Changes the interface as the identity says. */
 export function changeLink(
   libc: Libc,
-  network: Network,
   identity: NetworkIdentity,
-  done: Change[],
-): Link | undefined {
-  const { address, gateway, mac } = identity;
-  if ((address ?? gateway ?? mac) === undefined) return undefined;
-  const link = findLink(network, identity.interface);
-  const work = { network, link, done };
-  const routes = network.routes.list().filter((route) =>
-    route.link === link.index && !route.byKernel
-  );
+  work: Work,
+): void {
+  const { network, link, done } = work;
+  const { mac, mtu } = identity;
+  const wanted = addressesIn(identity);
+  const gateways = gatewaysIn(identity);
+  const routes = routesOf(network, link);
   // The kernel removes some routes together with their address or link.
   done.push({
     undo: () => routes.forEach((route) => network.routes.restore(route)),
   });
   if (mac !== undefined) changeMac(work, mac);
+  if (mtu !== undefined) changeMtu(work, mtu);
   if (!link.up) {
     network.setUp(link.index, true);
     done.push({ what: "up", undo: () => network.setUp(link.index, false) });
   }
-  if (address !== undefined) changeAddress(work, address);
-  keepRoutes(work, routes, gateway !== undefined);
-  if (gateway !== undefined) changeGateway(work, gateway);
+  if (wanted.length > 0) changeAddresses(work, wanted);
+  keepRoutes(work, routes, gateways);
+  changeGateways(work, gateways);
   const count = network.flushNeighbours(link.index);
-  done.push({ what: `neighbours (${count} forgotten)`, undo() {} });
-  if ((address ?? mac) !== undefined) done.push(tell(libc, work));
-  return link;
+  note(done, `neighbours (${count} forgotten)`);
+  if (wanted.length > 0 || mac !== undefined) tell(libc, work);
 }
 
 /** Announces the addresses. A failure is no error: neighbours learn the new address later. */
-function tell(libc: Libc, { network, link }: Work): Change {
-  const { index } = link;
-  const now = network.links().find((known) => known.index === index) ?? link;
-  const addresses = network.addresses(index).map(({ address }) => address);
+function tell(libc: Libc, { network, link: { index }, done, lost }: Work) {
+  const link = network.links().find((known) => known.index === index);
+  if (link === undefined) return;
+  const addresses = network.addresses.list(index)
+    .map(({ address }) => address)
+    .filter((address) => !lost.some((one) => one.address === address));
   try {
-    announce(libc, index, now.mac, addresses);
-    return { what: "announced", undo() {} };
+    announce(libc, index, link.mac, addresses);
+    note(done, "announced");
   } catch (error) {
-    return { what: `not announced: ${messageOf(error)}`, undo() {} };
+    note(done, `not announced: ${messageOf(error)}`);
   }
 }
 
 /** Returns the named interface, that of the best default route, or the only one that is up. */
-function findLink(network: Network, name: string | undefined): Link {
+export function findLink(network: Network, name: string | undefined): Link {
   const links = network.links();
   if (name !== undefined) {
     const found = links.find((link) => link.name === name);
@@ -92,13 +83,17 @@ function findLink(network: Network, name: string | undefined): Link {
   );
 }
 
-function changeMac({ network, link, done }: Work, mac: string): void {
+function changeMac(work: Work, mac: string): void {
+  const { network, link, done } = work;
   const bytes = new Uint8Array(
     mac.split(":").map((byte) => parseInt(byte, 16)),
   );
   const former = link.mac;
   setMac(network, link, bytes);
   done.push({ what: "mac", undo: () => setMac(network, link, former) });
+  if (former.some((byte, i) => byte !== bytes[i])) {
+    renewDerived(work, former, bytes);
+  }
 }
 
 /** Sets the MAC address. Some drivers accept that only while the link is down. */
@@ -107,83 +102,22 @@ function setMac(network: Network, link: Link, mac: Uint8Array): void {
     network.setMac(link.index, mac);
   } catch (error) {
     if (!hasCode(error, "EBUSY")) throw error;
+    // The kernel removes the IPv6 addresses of a link that goes down.
+    const addresses = network.addresses.list(link.index);
     network.setUp(link.index, false);
     try {
       network.setMac(link.index, mac);
     } finally {
       network.setUp(link.index, true);
+      addresses.forEach((one) => network.addresses.restore(one));
     }
   }
 }
 
-function changeAddress({ network, link, done }: Work, cidr: string): void {
-  const [address, prefix] = cidr.split("/");
-  const isSame = (known: LinkAddress) =>
-    known.address === address && known.prefix === Number(prefix);
-  const known = network.addresses(link.index);
-  const former = known.filter((one) => !isSame(one) && !isForwarder(one));
+function changeMtu({ network, link, done }: Work, mtu: number): void {
+  network.setMtu(link.index, mtu);
   done.push({
-    what: "address",
-    undo() {
-      for (const one of network.addresses(link.index)) {
-        if (isSame(one) && !known.some(isSame)) network.removeAddress(one);
-      }
-      former.forEach((one) => network.restoreAddress(one));
-    },
-  });
-  for (const one of former) {
-    try {
-      network.removeAddress(one);
-    } catch (error) {
-      // The kernel removes a secondary address together with the primary one of its subnet.
-      if (!hasCode(error, "EADDRNOTAVAIL")) throw error;
-    }
-  }
-  // Read again: the wanted address may have been a secondary one that was removed.
-  if (!network.addresses(link.index).some(isSame)) {
-    network.addAddress(link.index, address, Number(prefix));
-  }
-}
-
-/** Whether this is the link-local address from which ports are forwarded (RFC 3927). */
-function isForwarder({ address }: LinkAddress): boolean {
-  return address.startsWith("169.254.");
-}
-
-/** Restores the routes that are still valid: the kernel keeps routes to unreachable gateways. */
-function keepRoutes(
-  { network, link, done }: Work,
-  routes: readonly LinkRoute[],
-  dropDefault: boolean,
-): void {
-  for (const route of network.routes.list()) {
-    if (route.link === link.index && !route.byKernel) {
-      network.routes.remove(route);
-    }
-  }
-  for (const route of routes) {
-    if (dropDefault && route.isDefault) continue;
-    try {
-      network.routes.restore(route);
-    } catch (error) {
-      // The gateway is unreachable, or the machine no longer has the source address of the route.
-      if (!hasCode(error, "ENETUNREACH", "EINVAL")) throw error;
-      const what = `route by ${route.gateway ?? "the link"} lost`;
-      done.push({ what, undo() {} });
-    }
-  }
-}
-
-function changeGateway({ network, link, done }: Work, gateway: string): void {
-  network.routes.addDefault(link.index, gateway);
-  done.push({
-    what: "gateway",
-    undo() {
-      for (const route of network.routes.list()) {
-        if (route.link === link.index && route.isDefault) {
-          network.routes.remove(route);
-        }
-      }
-    },
+    what: "mtu",
+    undo: () => network.setMtu(link.index, link.mtu),
   });
 }

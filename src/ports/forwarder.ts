@@ -5,74 +5,150 @@
  */
 import { endEarly } from "../util/within.ts";
 import { errorText } from "../util/errors.ts";
-import { type Libc, requireSymbol } from "../linux/libc.ts";
+import { requireSymbol } from "../linux/libc.ts";
 import { resetOnClose } from "../linux/socket_option.ts";
-import type { Runtime, RuntimeWorker } from "../runtime/types.ts";
-import type { PortLog } from "./log.ts";
-import type { PortsEffect, WorkerCommand, WorkerEvent } from "./messages.ts";
+import type { RuntimeWorker } from "../runtime/types.ts";
+import { type Counts, NO_COUNTS, sumOf } from "./counts.ts";
+import {
+  type ForwardedPort,
+  type PortEntry,
+  PortTable,
+} from "./forwarded_ports.ts";
+import type {
+  PortCommand,
+  PortsEffect,
+  Protocol,
+  WorkerCommand,
+  WorkerEvent,
+} from "./messages.ts";
+import type { ForwarderOptions } from "./forwarder_options.ts";
+import { Steerings } from "./steerings.ts";
 import type { Targets } from "./scanner.ts";
 
 /** How long the worker may take to close everything, in milliseconds. */
 const STOP_LIMIT_MS = 200;
+/** How long the worker may take to count, in milliseconds. */
+const COUNT_LIMIT_MS = 1000;
 
-/** How to forward. */
-export interface ForwarderOptions {
-  /** The IPv4 address to forward from. */
-  readonly forwardAddress: string;
-  /** The module forwarder_worker.ts, at the place where the build has put it. */
-  readonly workerUrl: URL;
-  readonly runtime: Pick<Runtime, "startWorker">;
-  readonly libc: Libc;
-  readonly log: PortLog;
-  /** Milliseconds, 200 by default, that the worker may take to close everything. */
-  readonly stopLimitMs?: number;
-}
-
-/** A port that is forwarded, or that could not be forwarded yet. */
-export interface ForwardedPort {
-  readonly port: number;
-  readonly targets: readonly string[];
-  readonly listening: boolean;
-  /** Why the worker does not listen on it, if it has tried. */
-  readonly error?: string;
+/** The counts of a forwarder. */
+export interface PortCounts {
+  readonly ports: ReadonlyMap<number, Counts>;
+  /** Of all ports since the start of the agent. */
+  readonly totals: Counts;
 }
 
 /** Forwards ports by a worker, which exists from the first port until `stop`. */
 export class Forwarder {
+  readonly protocol: Protocol;
   readonly #options: ForwarderOptions;
-  readonly #ports = new Map<number, ForwardedPort>();
+  readonly #steerings: Steerings;
+  /** The addresses of which the worker has been told. */
+  readonly #steered = new Set<string>();
+  readonly #table: PortTable;
   #worker: RuntimeWorker | undefined;
   #dying: Promise<void> = Promise.resolve();
   #stopping: Promise<PortsEffect> | undefined;
   #onStopped: ((effect: PortsEffect | undefined) => void) | undefined;
+  readonly #onCounted = new Set<() => void>();
+  /** The counts of workers that have ended, and what the present one has told last. */
+  #past = NO_COUNTS;
+  #counted: PortCounts = { ports: new Map(), totals: NO_COUNTS };
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
+    this.protocol = options.protocol ?? "tcp";
+    const steer = this.protocol === "tcp" && options.steer !== false;
+    this.#steerings = new Steerings({ ...options, steer });
+    this.#table = new PortTable(options);
   }
 
   /** All ports to forward, with their state, in the order of their numbers. */
   get ports(): ForwardedPort[] {
-    return [...this.#ports.values()].sort((a, b) => a.port - b.port);
+    return this.#table.ports;
+  }
+
+  /** Whether a port of a forward address is bound, because the kernel does not steer its clients. */
+  get holdsPorts(): boolean {
+    return this.#table.some(({ addresses }) =>
+      addresses.some((address) => !this.#steerings.has(address))
+    );
+  }
+
+  /** Whether each port is forwarded wherever it is to be. */
+  get isSettled(): boolean {
+    return !this.#table.some(({ addresses, error }) =>
+      addresses.length === 0 || error !== undefined
+    );
+  }
+
+  /** The same with everything that is known about each. */
+  get entries(): PortEntry[] {
+    return this.#table.entries;
   }
 
   /**
-   * Forwards these ports and no others. The worker gets only the changes, and tries again to listen
-   * on ports on which it could not listen before.
+   * Forwards these ports and no others, from these addresses. The worker gets only the changes, and
+   * tries again to listen where it could not listen before. Clients of an address that is taken are
+   * not steered away from the program that listens there.
    */
-  set(targets: Targets): void {
+  set(
+    targets: Targets,
+    addresses: readonly string[] = this.#options.forwardAddresses,
+    isTaken: (address: string, port: number) => boolean = () => false,
+  ): void {
     if (this.#stopping !== undefined) {
       throw new Error("Cannot forward ports: the forwarder is being stopped");
     }
-    for (const port of [...this.#ports.keys()]) {
-      if (!targets.has(port)) this.#remove(port);
+    for (const port of this.#table.without(targets)) {
+      this.#table.remove(port);
+      this.#post({ kind: "unforward", port });
     }
-    for (const [port, addresses] of targets) {
-      const known = this.#ports.get(port);
-      if (
-        known === undefined || known.error !== undefined ||
-        known.targets.join() !== addresses.join()
-      ) this.#forward(port, addresses);
+    const commands: PortCommand[] = [];
+    const { proxyProtocol } = this.#options;
+    for (const [port, list] of targets) {
+      const taken = addresses.filter((address) =>
+        this.#steerings.has(address) && isTaken(address, port)
+      );
+      const free = addresses.filter((address) => !taken.includes(address));
+      if (!this.#table.want(port, list, free)) continue;
+      try {
+        this.#worker ??= this.#startWorker();
+      } catch (error) {
+        const reason = errorText(error);
+        const failures = addresses.map((address) => ({ address, reason }));
+        this.#table.forwarded(port, [], failures);
+        continue;
+      }
+      for (const address of free) this.#steer(address);
+      commands.push({
+        ...{ addresses: free, taken, port, targets: list },
+        proxyProtocol: proxyProtocol?.(port) ?? false,
+        maxConnections: this.#options.maxConnections ?? Infinity,
+      });
     }
+    if (commands.length === 0) return;
+    this.#post({ kind: "forward", protocol: this.protocol, ports: commands });
+  }
+
+  /**
+   * Counts connections and bytes; the last known numbers if the worker does not answer. Without a
+   * worker, no thread is woken.
+   */
+  async counts(): Promise<PortCounts> {
+    if (this.#worker !== undefined && this.#stopping === undefined) {
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          cancel();
+          this.#onCounted.delete(done);
+          resolve();
+        };
+        const cancel = endEarly({ limitMs: COUNT_LIMIT_MS }, done);
+        this.#onCounted.add(done);
+        this.#post({ kind: "count" });
+      });
+    }
+    const { ports, totals } = this.#counted;
+    return { ports, totals: sumOf(this.#past, totals) };
   }
 
   /**
@@ -87,30 +163,9 @@ export class Forwarder {
     return this.#stopping;
   }
 
-  #forward(port: number, targets: readonly string[]): void {
-    const { forwardAddress: address, log } = this.#options;
-    const known = this.#ports.get(port);
-    if (known?.listening) {
-      log.info(`forwarding ${address}:${port} to ${targets.join(", ")} now`);
-    }
-    // The error of the last try stays until the next event of the worker.
-    const entry = { listening: false, ...known, port, targets };
-    this.#ports.set(port, entry);
-    try {
-      this.#worker ??= this.#startWorker();
-    } catch (error) {
-      return this.#onFailed(entry, errorText(error));
-    }
-    this.#post({ kind: "forward", address, port, targets });
-  }
-
-  #remove(port: number): void {
-    const { forwardAddress: address, log } = this.#options;
-    if (this.#ports.get(port)?.listening) {
-      log.info(`no longer forwarding ${address}:${port}`);
-    }
-    this.#ports.delete(port);
-    this.#post({ kind: "unforward", port });
+  /** Removes what the kernel has of the forwarder; must be called after `stop`. */
+  dispose(): void {
+    this.#steerings[Symbol.dispose]();
   }
 
   /** Does nothing without a worker: then nothing is forwarded. */
@@ -132,49 +187,58 @@ export class Forwarder {
         requireSymbol(libc, "close")(fd);
       },
     });
+    this.#steered.clear();
     return worker;
   }
 
+  /** Tells the worker once if the kernel steers the clients of the address. */
+  #steer(address: string): void {
+    if (this.#steered.has(address)) return;
+    this.#steered.add(address);
+    const command = this.#steerings.commandFor(address);
+    if (command !== undefined) this.#post(command);
+  }
+
   #onEvent(event: WorkerEvent): void {
-    if (event.kind === "stopped") return this.#onStopped?.(event.effect);
-    const known = this.#ports.get(event.port);
-    // The port has been removed since.
-    if (known === undefined) return;
-    if (event.kind === "listening") this.#onListening(known);
-    else this.#onFailed(known, event.reason);
-  }
-
-  #onListening({ port, targets }: ForwardedPort): void {
-    const { forwardAddress: address, log } = this.#options;
-    this.#ports.set(port, { port, targets, listening: true });
-    log.info(`forwarding ${address}:${port} to ${targets.join(", ")}`);
-  }
-
-  #onFailed(known: ForwardedPort, error: string): void {
-    const { forwardAddress: address, log } = this.#options;
-    const { port, targets } = known;
-    this.#ports.set(port, { port, targets, listening: false, error });
-    // Logged before; every scan tries again.
-    if (known.error === error) return;
-    log.warn(`Cannot listen on ${address}:${port}: ${error}`);
+    switch (event.kind) {
+      case "forwarded":
+        for (const { port, addresses, failures } of event.ports) {
+          this.#table.forwarded(port, addresses, failures);
+        }
+        return;
+      case "counted":
+        this.#counted = event;
+        return this.#onCounted.forEach((done) => done());
+      case "stopped":
+        this.#counted = { ...this.#counted, totals: event.totals };
+        return this.#onStopped?.(event.effect);
+    }
   }
 
   /** Forgets all ports, so that the next `set` forwards them again by another worker. */
   #onDeath(worker: RuntimeWorker, error: Error): void {
     this.#options.log.warn(`Cannot go on forwarding: ${error.message}`);
-    this.#worker = undefined;
-    this.#ports.clear();
+    this.#forget();
     this.#onStopped?.(undefined);
+    this.#options.onDeath?.();
     this.#dying = worker.terminate().catch((reason) => {
       this.#options.log.warn(errorText(reason));
     });
+  }
+
+  /** Forgets the worker and all ports; its counts stay in the totals. */
+  #forget(): void {
+    this.#worker = undefined;
+    this.#table.clear();
+    this.#past = sumOf(this.#past, { ...this.#counted.totals, open: 0 });
+    this.#counted = { ports: new Map(), totals: NO_COUNTS };
   }
 
   async #stop(signal?: AbortSignal): Promise<PortsEffect> {
     const worker = this.#worker;
     if (worker === undefined) {
       // The ports for which no worker could be started.
-      this.#ports.clear();
+      this.#table.clear();
       await this.#dying;
       return { ports: 0, connections: 0 };
     }
@@ -182,8 +246,7 @@ export class Forwarder {
     const confirmed = this.#confirmation(signal);
     worker.post({ kind: "stop" } satisfies WorkerCommand);
     const effect = await confirmed;
-    this.#worker = undefined;
-    this.#ports.clear();
+    this.#forget();
     if (effect === undefined) {
       this.#options.log.warn(
         `Cannot count the connections of the forwarder: it did not answer in time`,

@@ -3,10 +3,14 @@
  * relaying the bytes of its connections.
  * @module
  */
+import type { Libc } from "../linux/libc.ts";
+import type { Counter } from "./counts.ts";
 import type { Descriptors } from "./relay/descriptors.ts";
 
 /** Two connections: from a client, and to its target. */
 export interface RelayedConnection {
+  /** The socket of a TCP client while it is open. */
+  readonly clientFd?: number | undefined;
   /**
    * Resets both connections. A connection that ends in the middle must not look complete, and a
    * connection that is reset leaves no state in the kernel.
@@ -20,23 +24,44 @@ export interface ListenOptions {
   readonly port: number;
   /** The addresses to dial, in this order; called for each client. */
   readonly targets: () => readonly string[];
+  /** Whether each target first gets the header of the PROXY protocol; called for each client. */
+  readonly proxyProtocol: () => boolean;
+  /** Whether the port has as many connections as it may have; asked for each client. */
+  readonly isFull: () => boolean;
+  /** Counts the bytes. */
+  readonly counter: Pick<Counter, "received" | "sent">;
   readonly onConnection: (connection: RelayedConnection) => void;
   /** Both sockets of this connection are closed. */
   readonly onEnd: (connection: RelayedConnection) => void;
+}
+
+/** One socket that gets the clients of many ports. */
+export interface SharedListenOptions {
+  readonly address: string;
+  /** Chosen by the kernel if it is 0. */
+  readonly port: number;
+  /** The options for a client of that port; a client of any other port is reset. */
+  readonly forPort: (port: number) => ListenOptions | undefined;
 }
 
 /** A listener on a port. */
 export interface Listening {
   /** Accepts no more clients; open connections continue. */
   close(): void;
+  /** The socket that listens, if it is for this port alone. */
+  readonly fd?: number;
 }
 
-/** Listens; throws if that is impossible. */
-export type Listen = (options: ListenOptions) => Listening;
+/** Listens; throws or rejects if that is impossible. */
+export type Listen = (options: ListenOptions) => Listening | Promise<Listening>;
 
 /** The exports of each runtime's module. */
 export interface ListenModule {
-  readonly listen: Listen;
+  readonly listen: (
+    options: ListenOptions | SharedListenOptions,
+  ) => Required<Listening>;
+  /** The C library of the worker's thread. */
+  readonly loadLibc: () => Libc;
   /** Given if the module opens descriptors that stay open when its thread ends. */
   readonly descriptors?: Descriptors;
 }

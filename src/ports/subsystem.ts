@@ -1,67 +1,111 @@
 /**
- * The port subsystem: scans for ports of the workload at an interval, and forwards the ports that it
- * finds.
+ * The port subsystem: scans for ports of the workload when the kernel reports a change, otherwise at
+ * an interval, and forwards the ports that it finds.
  * @module
  */
-import { networkInterfaces } from "node:os";
 import { errorText } from "../util/errors.ts";
-import type { DeferredQueue } from "../util/deferred_queue.ts";
-import {
-  type ForwardedPort,
-  Forwarder,
-  type ForwarderOptions,
-} from "./forwarder.ts";
+import type { PortChange } from "./forwarded_ports.ts";
+import { type Counts, sumOf } from "./counts.ts";
+import { Finder, type Found, isSame } from "./finder.ts";
+import { Forwarder } from "./forwarder.ts";
+import { onInterface } from "./interfaces.ts";
+import { ListenWatch } from "./listen_watch.ts";
 import { ScanErrors } from "./log.ts";
 import type { PortsEffect } from "./messages.ts";
-import { type PortScanner, Scanner, type ScannerOptions } from "./scanner.ts";
+import type { PortRules } from "./rules.ts";
+import { type ScanResult, ScanTimer } from "./scan_timer.ts";
+import type { PortStatus, PortSubsystemOptions } from "./subsystem_options.ts";
 
 /**
- * How to find and forward ports. Nothing is forwarded while no interface has the forward address.
+ * Milliseconds from a recovery to the ports that were forwarded before it: the reply is sent first.
  */
-export interface PortSubsystemOptions
-  extends ForwarderOptions, Omit<ScannerOptions, "paths"> {
-  /** From the end of one scan to the next, in milliseconds. */
-  readonly scanIntervalMs: number;
-  /** Defers the first scan, so that the caller of a recovery does not wait for it. */
-  readonly queue: Pick<DeferredQueue, "defer">;
-  /** Replaces the scanner that reads /proc/net. */
-  readonly scanner?: PortScanner;
-  /** Whether an interface has the address; replaces the question to the kernel. */
-  readonly hasAddress?: (address: string) => boolean;
-}
+const RESUME_MS = 5;
 
-/** The state of the subsystem. */
-export interface PortStatus {
-  /** `resting`: started, but no interface has the forward address. */
-  readonly state: "running" | "stopped" | "resting";
-  readonly ports: readonly ForwardedPort[];
-}
+/** What is found while no interface has a forward address. */
+const NOTHING = { tcp: new Map(), udp: new Map() } as const;
 
 /** Scans and forwards between `start` and `stop`; both may be called many times. */
 export class PortSubsystem {
   readonly #options: PortSubsystemOptions;
-  readonly #scanner: PortScanner;
-  readonly #forwarder: Forwarder;
+  readonly #finder: Finder;
+  readonly #tcp: Forwarder;
+  /** With a worker of its own; undefined if UDP is not forwarded. */
+  readonly #udp: Forwarder | undefined;
   readonly #errors: ScanErrors;
+  readonly #watchers = new Set<(change: PortChange) => void>();
+  /** The forward addresses that an interface has. */
+  #addresses: readonly string[] = [];
+  /** The same, and after a stop those before it. */
+  #known: readonly string[] = [];
   /** One object per start: a scan of an earlier run then has no effect. */
   #run: object | undefined;
   #resting = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #scans: ScanTimer;
+  readonly #watch: ListenWatch;
+  /** What the last scan found; the next start forwards it without a scan. */
+  #last: Found | undefined;
+  #resuming: ReturnType<typeof setTimeout> | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #stopping: Promise<PortsEffect> | undefined;
 
   constructor(options: PortSubsystemOptions) {
     this.#options = options;
     this.#errors = new ScanErrors(options.log);
-    this.#scanner = options.scanner ?? new Scanner(options);
-    this.#forwarder = new Forwarder(options);
+    this.#finder = new Finder(options);
+    const onChange = (change: PortChange) => {
+      for (const watcher of this.#watchers) watcher(change);
+    };
+    this.#scans = new ScanTimer(options.scanIntervalMs);
+    const { log, libc, runtime, openReports: open } = options;
+    const onEvent = () => this.#scans.changed();
+    this.#watch = new ListenWatch({ log, libc, runtime, open, onEvent });
+    // The next scan forwards all ports by another worker.
+    const onDeath = () => this.#scans.retry();
+    this.#tcp = new Forwarder({ ...options, onChange, onDeath });
+    this.#udp = options.forwardUdp
+      ? new Forwarder({
+        ...{ ...options, onChange, onDeath, protocol: "udp" },
+        proxyProtocol: undefined,
+      })
+      : undefined;
   }
 
-  /** Starts scanning in a later turn, after a `stop` that is under way. */
+  /** The rules that choose the ports. */
+  get rules(): PortRules {
+    return this.#finder.rules;
+  }
+
+  /** The forward addresses that an interface has. */
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  /** The forwarders, for what they know about their ports. */
+  get forwarders(): readonly Pick<
+    Forwarder,
+    "protocol" | "entries" | "counts"
+  >[] {
+    return this.#udp === undefined ? [this.#tcp] : [this.#tcp, this.#udp];
+  }
+
+  /** Calls the watcher for each port that is forwarded from now on, or no longer. Returns the end of it. */
+  watch(watcher: (change: PortChange) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  /**
+   * Starts in a later turn, after a `stop` that is under way. The ports that were forwarded before
+   * that stop are forwarded first, without a scan.
+   */
   start(): void {
     if (this.#run !== undefined) return;
     const run = this.#run = {};
-    this.#options.queue.defer(() => this.#begin(run));
+    this.#scans.start(() => this.#begin(run));
+    if (this.#last !== undefined) {
+      this.#resuming = setTimeout(() => this.#resume(run), RESUME_MS);
+    }
+    this.#options.queue.defer(() => this.#first(run));
   }
 
   /**
@@ -71,11 +115,30 @@ export class PortSubsystem {
    */
   stop(signal?: AbortSignal): Promise<PortsEffect> {
     this.#run = undefined;
-    clearTimeout(this.#timer);
+    clearTimeout(this.#resuming);
+    this.#scans.stop();
+    this.#watch.pause();
     this.#stopping ??= this.#stop(signal).finally(() => {
       this.#stopping = undefined;
     });
     return this.#stopping;
+  }
+
+  /** Removes what the kernel has of the forwarder; must be called after the last `stop`. */
+  dispose(): void {
+    this.#tcp.dispose();
+    this.#watch.dispose();
+  }
+
+  /**
+   * Chooses the ports by other rules from now on, also after later starts. Resolves when the ports
+   * have been chosen again; at once while it is stopped, when this does no work.
+   */
+  async setRules(rules: PortRules): Promise<void> {
+    this.#finder.rules = rules;
+    const run = this.#run;
+    if (run === undefined) this.#last = undefined;
+    else await this.#begin(run);
   }
 
   /** The ports that were found, and which of them are forwarded. */
@@ -85,58 +148,129 @@ export class PortSubsystem {
       : this.#resting
       ? "resting"
       : "running";
-    return { state, ports: this.#forwarder.ports };
+    return { state, ports: this.#tcp.ports };
+  }
+
+  /** How many ports are forwarded, and the counts of all of them since the start of the agent. */
+  async counts(): Promise<{ readonly ports: number; readonly counts: Counts }> {
+    const all = await Promise.all(this.forwarders.map((one) => one.counts()));
+    const entries = this.forwarders.flatMap((one) => one.entries);
+    return {
+      ports: entries.filter(({ addresses }) => addresses.length > 0).length,
+      counts: all.map(({ totals }) => totals).reduce(sumOf),
+    };
   }
 
   async #stop(signal?: AbortSignal): Promise<PortsEffect> {
     await this.#ticking;
-    this.#scanner.close();
-    return await this.#forwarder.stop(signal);
+    this.#finder.close();
+    this.#addresses = [];
+    const stops = [this.#tcp.stop(signal), this.#udp?.stop(signal)];
+    // Both end before the error of one of them is reported.
+    await Promise.allSettled(stops);
+    const effects = await Promise.all(stops);
+    return {
+      ports: effects.reduce((sum, one) => sum + (one?.ports ?? 0), 0),
+      connections: effects.reduce(
+        (sum, one) => sum + (one?.connections ?? 0),
+        0,
+      ),
+    };
   }
 
-  #begin(run: object): void {
-    this.#ticking = this.#tick(run);
+  /** Forwards what was forwarded before the last stop. */
+  async #resume(run: object): Promise<void> {
+    const found = this.#last;
+    await Promise.allSettled([this.#stopping]);
+    // A scan may have been faster.
+    if (this.#run !== run || found === undefined) return;
+    if (this.#addresses.length === 0) this.#forward(found, this.#known);
+  }
+
+  /** The first scan, unless the kernel knows that nothing has changed since the last stop. */
+  async #first(run: object): Promise<void> {
+    if (this.#run !== run) return;
+    const isNew = this.#watch.start();
+    if (isNew || this.#last === undefined) return await this.#begin(run);
+    clearTimeout(this.#resuming);
+    await this.#resume(run);
+    if (this.#run !== run) return;
+    // A fork that forwards nothing does not scan: a scan touches pages.
+    this.#scans.ended({ tookMs: 0, changed: false, next: this.#next() });
+  }
+
+  #begin(run: object): Promise<void> {
+    // One scan after the other, also if the rules change before the first one.
+    return this.#ticking = this.#ticking.then(() => this.#tick(run));
   }
 
   async #tick(run: object): Promise<void> {
+    // A stop waits for the scans of its run: such a scan must not wait for the stop.
+    if (this.#run !== run) return;
     // The caller of stop gets its error.
     await Promise.allSettled([this.#stopping]);
     if (this.#run !== run) return;
+    this.#scans.begin();
+    const before = this.#last;
+    const start = performance.now();
+    let next: ScanResult["next"] = "guessed";
     try {
       await this.#scan(run);
       this.#errors.clear();
+      next = this.#next();
     } catch (error) {
       this.#errors.report(`Cannot scan for ports: ${errorText(error)}`);
     }
     if (this.#run !== run) return;
-    const { scanIntervalMs } = this.#options;
-    this.#timer = setTimeout(() => this.#begin(run), scanIntervalMs);
+    this.#scans.ended({
+      tookMs: performance.now() - start,
+      changed: !isSame(before, this.#last),
+      next,
+    });
+  }
+
+  /** How the next change will be noticed. */
+  #next(): ScanResult["next"] {
+    const { forwardUdp, forwardUnix = [], forwardAddresses } = this.#options;
+    if (forwardUdp || forwardUnix.length > 0) return "polled";
+    // A listener on a port must go soon after the port of the workload.
+    const { reports } = this.#watch;
+    if (reports === "nothing" && this.#tcp.holdsPorts) return "polled";
+    const isSettled = reports === "changes" &&
+      this.#addresses.length === forwardAddresses.length &&
+      this.#tcp.isSettled;
+    return isSettled ? "reported" : "guessed";
   }
 
   async #scan(run: object): Promise<void> {
-    const { forwardAddress, hasAddress = onInterface } = this.#options;
-    this.#rest(!hasAddress(forwardAddress));
-    if (this.#resting) return this.#forwarder.set(new Map());
-    const targets = await this.#scanner.scan();
-    if (this.#run === run) this.#forwarder.set(targets);
+    const { forwardAddresses, hasAddress = onInterface() } = this.#options;
+    const addresses = forwardAddresses.filter((one) => hasAddress(one));
+    this.#rest(addresses);
+    const found = this.#resting ? NOTHING : await this.#finder.find();
+    if (this.#run !== run) return;
+    this.#last = this.#resting ? undefined : found;
+    this.#forward(found, addresses);
   }
 
-  #rest(resting: boolean): void {
+  #forward(found: Found, addresses: readonly string[]): void {
+    this.#addresses = this.#known = addresses;
+    this.#tcp.set(found.tcp, addresses, this.#finder.isTaken);
+    this.#udp?.set(found.udp, addresses);
+  }
+
+  #rest(addresses: readonly string[]): void {
+    const resting = addresses.length === 0;
     if (resting === this.#resting) return;
     this.#resting = resting;
-    const { forwardAddress, log } = this.#options;
+    const { forwardAddresses, log } = this.#options;
     log.info(
       resting
-        ? `port forwarding rests: no interface has ${forwardAddress}`
-        : `port forwarding starts: an interface has ${forwardAddress} now`,
+        ? `port forwarding rests: no interface has ${
+          forwardAddresses.join(" or ")
+        }`
+        : `port forwarding starts: an interface has ${
+          addresses.join(", ")
+        } now`,
     );
   }
-}
-
-/** The kernel accepts all addresses of 127.0.0.0/8 on loopback, but lists only one of them. */
-function onInterface(address: string): boolean {
-  if (address.startsWith("127.")) return true;
-  return Object.values(networkInterfaces()).some((addresses) =>
-    addresses?.some((one) => one.address === address)
-  );
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { writeFileSync } from "node:fs";
 import { componentsOf } from "../http/routes/json_schema.ts";
 import { SHARED } from "../http/routes/openapi_replies.ts";
+import { PortRulesBody } from "../http/routes/port_schemas.ts";
 import { PrepareBody, RecoverBody } from "../http/routes/schemas.ts";
 import { TraceReport } from "../lifecycle/reports.ts";
 
@@ -48,6 +49,11 @@ const ABOUT: Readonly<Record<string, string>> = {
     "A change that a killed agent left, and that this one undid at its start.",
   Problem: "A problem document (RFC 9457).",
   StateEvent: "The state of the agent, as an event tells it.",
+  PortList: "The ports that are forwarded, and everything about each.",
+  PortRules: "The rules that choose the ports to forward.",
+  PortRulesOptions: "New rules. They replace the former ones.",
+  PortRulesReply: "The reply to new rules.",
+  PortEvent: "A port that is forwarded from now on, or no longer.",
 };
 
 /** The longest line that `deno fmt` leaves as it is. */
@@ -60,6 +66,7 @@ export function clientTypes(): string {
     TraceReport,
     PrepareOptions: PrepareBody,
     RecoverOptions: RecoverBody,
+    PortRulesOptions: PortRulesBody,
   }) as Readonly<Record<string, Schema>>;
   const missing = Object.keys(schemas).filter((name) => !(name in ABOUT));
   if (missing.length > 0) {

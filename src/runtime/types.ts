@@ -120,6 +120,12 @@ export interface FileWatch {
   next(): Promise<void>;
 }
 
+/** A watch that can end. */
+export interface DescriptorWatch extends FileWatch {
+  /** Ends the watch after the last `next` has resolved; the caller closes the descriptor. */
+  end(): void;
+}
+
 /** The adapter. It is chosen once, at start. */
 export interface Runtime {
   readonly name: "bun" | "deno";
@@ -137,6 +143,12 @@ export interface Runtime {
   startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
   /** Opens a file that grows, for example the kernel's log. Throws the errors of node:fs. */
   openWatch(path: string): FileWatch;
+  /**
+   * Waits on a descriptor that reads give 8 bytes from, such as an eventfd(2). `open` makes it; its
+   * reads block if the runtime waits on a thread. A `next` that is pending keeps the event loop
+   * alive.
+   */
+  watchDescriptor(open: (nonBlocking: boolean) => number): DescriptorWatch;
   /** Loads a shared library by the name that the dynamic linker knows; undefined if it cannot. */
   openLibrary(name: string): ForeignLibrary | undefined;
 }

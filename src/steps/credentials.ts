@@ -7,7 +7,7 @@
 import { existsSync } from "node:fs";
 import type { CredentialFiles } from "../identity/credentials.ts";
 import type { SecretTraces } from "../identity/traces.ts";
-import type { Credential } from "../lifecycle/request.ts";
+import { type Credential, forgetSecrets } from "../lifecycle/request.ts";
 import type {
   Done,
   Repair,
@@ -57,10 +57,16 @@ export function credentialSteps(
   /** Effect: `files`, how many, and `directory`. */
   async function write(credentials: ReadonlyMap<string, Credential>) {
     isOwed = true;
-    const noted = await loadTraces();
-    for (const { data } of credentials.values()) noted.note(data);
-    (await load()).write(credentials);
-    return { files: credentials.size, directory };
+    const { size } = credentials;
+    try {
+      const noted = await loadTraces();
+      for (const { data } of credentials.values()) noted.note(data);
+      (await load()).write(credentials);
+      return { files: size, directory };
+    } finally {
+      // Wherever they came from: the mailbox, or a call that ends later.
+      forgetSecrets({ credentials });
+    }
   }
 
   /**

@@ -14,11 +14,15 @@ import { messageOf } from "../util/errors.ts";
  */
 export const GRACE_MS = 300;
 
-/** Calls `recover` if there is evidence of a restore and the host has not called since then. */
+/**
+ * Calls `recover` if there is evidence of a restore and the host has not called since then. With
+ * `isAlone`, a call of the host is not waited for: the guest finds this fork's data itself.
+ */
 export function evidenceStep(
   observer: Pick<EvidenceObserver, "mark" | "watch" | "unwatch">,
   recover: () => void,
   queue: Pick<DeferredQueue, "defer">,
+  { isAlone }: { readonly isAlone: boolean } = { isAlone: false },
 ): Step {
   return {
     quiesce() {
@@ -30,6 +34,10 @@ export function evidenceStep(
         observer.unwatch();
       };
       const onFork = () => {
+        if (isAlone) {
+          timer = setTimeout(recover);
+          return;
+        }
         const end = performance.now() + GRACE_MS;
         queue.defer(() => {
           if (over) return;

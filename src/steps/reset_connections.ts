@@ -93,12 +93,11 @@ export function resetConnections(options: ResetOptions): ResetConnections {
           close();
           return summary([]);
         }
-        const { network } = request;
+        const hasNewAddress = [request.network ?? []].flat()
+          .some(({ address }) => address !== undefined);
         const silent = silentSince(table, restoredAt());
         if (stale.length + silent.length === 0) return summary([]);
-        const remote = network?.address === undefined
-          ? spareLocal(stale)
-          : stale;
+        const remote = hasNewAddress ? stale : spareLocal(stale);
         return summary(table.destroy(identitiesOf([...remote, ...silent])));
       },
     },

@@ -41,6 +41,25 @@ export function fields<const E extends v.ObjectEntries>(
   };
 }
 
+/**
+ * Makes the schema of one value or of a list of such values. Differs from valibot's union: an error
+ * has the path to the wrong element of the list.
+ */
+export function oneOrList<
+  const O extends v.GenericSchema,
+  const L extends v.GenericSchema,
+>(one: O, list: L): v.UnionSchema<[O, L], undefined> {
+  const schema = v.union([one, list]);
+  return {
+    ...schema,
+    "~run": (dataset, config) =>
+      (Array.isArray(dataset.value) ? list : one)["~run"](
+        dataset,
+        config,
+      ) as ReturnType<typeof schema["~run"]>,
+  };
+}
+
 /** The expected value of an issue, without the received one. */
 export function expectedBy(
   { message, expected }: v.BaseIssue<unknown>,

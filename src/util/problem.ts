@@ -25,6 +25,7 @@ export const PROBLEMS = {
     409,
     "The operation under way prepares for another kind of snapshot",
   ],
+  "forwards-no-ports": [409, "The agent forwards no ports"],
   "fields-not-applied": [409, "Some fields could not be applied"],
   "overtaken": [409, "A recovery overtook the settle of this prepare"],
   "ending": [503, "The agent is ending and begins no prepare"],

@@ -13,9 +13,14 @@ import { temporary } from "../support/hooks.ts";
 const SWITCHED_ON = [
   ...["release/", "cli/", "client/", "doctor/", "install/"],
   ...["runtime/bun/vsock/", "http/routes/events.ts", "http/routes/openapi"],
+  ...["mailbox/", "agent/mailbox.ts", "steps/mailbox.ts"],
   ...["lifecycle/trace.ts", "memory/published_set.ts"],
+  ...["network/fork.ts", "network/link.ts", "network/managers.ts"],
+  ...["network/moved_addresses.ts", "connections/reply_way.ts"],
   ...["dialects/", "agent/dialects.ts", "memory/collapse.ts"],
   ...["steps/workload_tree.ts", "linux/cgroup_tree.ts"],
+  ...["identity/renewer.ts", "identity/guest.ts", "identity/credentials.ts"],
+  ...["identity/traces.ts", "linux/mount.ts", "linux/receive_buffers.ts"],
 ];
 
 const preload = fileURLToPath(

@@ -29,6 +29,10 @@ function end(operation: Operation): [string[], string[], string[]] {
     guard: { forget: note("forget callers") },
     program: { record: note("record the working set") },
     registry: { save: note("save registrations") },
+    ready: {
+      isDue: false,
+      release: () => Promise.reject(new Error("no program waits")),
+    },
     generationFile: { ready: note("open the next generation's file") },
     releaseLog: note("release the log"),
     log: { info: log, error: log },

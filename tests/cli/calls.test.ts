@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { runtimeName } from "../../src/runtime/mod.ts";
-import { commandOf, TestAgent } from "../support/agent.ts";
+import { commandOf, FORWARD_ADDRESS, TestAgent } from "../support/agent.ts";
 import { runLull } from "../support/cli.ts";
 import { temporary } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
@@ -38,7 +38,7 @@ describe("a wrong command line of a call", () => {
     ],
     [
       ["recover", url, "--network=[]"],
-      'Cannot use --network: expected a JSON object, got "[]"',
+      'Cannot use --network: expected a JSON object or a list of them, got "[]"',
     ],
     [
       ["recover", url, "--credential=token"],
@@ -116,6 +116,45 @@ describe("a call", () => {
     const samples: { name: string; value: number }[] = json("metrics");
     const found = samples.find(({ name }) => name === "lull_generation");
     assert.equal(found?.value, generation + 1);
+  });
+
+  test("prints the forwarded ports, and sets their rules", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    try {
+      await until("the server", () => server.listening);
+      const port = String((server.address() as AddressInfo).port);
+      const include = `--include=1,${port}`;
+      const set = json("ports", include, "--exclude=2-3");
+      assert.deepEqual(set.rules, { include: ["1", port], exclude: ["2-3"] });
+      const listed = () => call("ports").stdout.trimEnd().split("\n");
+      const lines = await until("the port", () => {
+        const lines = listed();
+        return lines[6]?.includes("Z ") ? lines : undefined;
+      }, 30_000);
+      assert.deepEqual(lines.slice(0, 5), [
+        "state      running",
+        `addresses  ${FORWARD_ADDRESS}`,
+        `include    1, ${port}`,
+        "exclude    2-3",
+        "",
+      ]);
+      assert.match(
+        lines[5],
+        /^PORT +TARGETS +SINCE +OPEN +ALL +IN +OUT +PROCESSES$/,
+      );
+      const since = "\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z";
+      // Agents of other test runs may forward the same port, from a loopback address of theirs.
+      const columns = [port, "127\\.0\\.0\\.1.*", since, "0", "0", "0", "0"];
+      assert.match(
+        lines[6],
+        new RegExp(`^${columns.join(" +")} .*\\S \\(${process.pid}\\)`),
+      );
+      const wrong = call("ports", "--include=http");
+      assert.equal(wrong.code, 1);
+      assert.match(wrong.stderr, /include\.0: expected ports and ranges/);
+    } finally {
+      server.close();
+    }
   });
 
   test("gives a fork its variables, and says which item does not exist", () => {

@@ -137,7 +137,7 @@ describe("commands of their own flags", () => {
         ],
         [
           "install --root=/ --json",
-          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, metrics, conformance, not of install",
+          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, ports, metrics, conformance, not of install",
         ],
         [
           "install --root=/ --uninstall --binary=b",
@@ -150,7 +150,7 @@ describe("commands of their own flags", () => {
         ["serve --root=/", "use --root: it is a flag of install, not of serve"],
         [
           "--json",
-          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, metrics, conformance, not of serve",
+          "use --json: it is a flag of doctor, prepare, recover, health, status, watch, wait, ports, metrics, conformance, not of serve",
         ],
         ["doctor --json=no", 'use --json: expected no value, got "no"'],
         [

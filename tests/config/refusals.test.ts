@@ -3,6 +3,11 @@ import { describe, test } from "node:test";
 import { asEnvironment } from "../../src/hooks/hook.ts";
 import { defaultFile, defaults, files, refused, serve } from "./parsing.ts";
 
+const FORWARD_ADDRESSES =
+  "a list of IP addresses other than link-local ones of IPv6";
+const RANGES = "a list of ports and ranges, like 3000 or 8000-8999";
+const UNIX_PORTS = "a list of PATH=PORT, with the absolute path of a socket";
+
 describe("a wrong value names the option, the value and what was expected", () => {
   test("as a flag", () => {
     assert.equal(
@@ -45,8 +50,18 @@ describe("a wrong value names the option, the value and what was expected", () =
     ["--port", "", "a whole number from 0 to 65535"],
     ["--scan-interval-ms", "99", "a whole number from 100 to 60000"],
     ["--scan-interval-ms", "60001", "a whole number from 100 to 60000"],
-    ["--forward-address", "::1", "an IPv4 address"],
-    ["--forward-address", "256.1.1.1", "an IPv4 address"],
+    ["--forward-address", "fe80::1", FORWARD_ADDRESSES],
+    ["--forward-address", "febf::1", FORWARD_ADDRESSES],
+    ["--forward-address", "256.1.1.1", FORWARD_ADDRESSES],
+    ["--forward-address", "fd00::2/64", FORWARD_ADDRESSES],
+    ["--forward-include", "0", RANGES],
+    ["--forward-exclude", "65536", RANGES],
+    ["--forward-exclude", "80-", RANGES],
+    ["--forward-proxy-protocol", "a", RANGES],
+    ["--forward-unix", "run/a.sock=80", UNIX_PORTS],
+    ["--forward-unix", "/a.sock", UNIX_PORTS],
+    ["--forward-unix", "/a.sock=0", UNIX_PORTS],
+    ["--forward-unix", `/${"a".repeat(107)}=80`, UNIX_PORTS],
     ["--forward-ports", "yes", "true or false"],
     ["--lease", "0", "a whole number from 1 to 86400"],
     ["--lease", "86401", "a whole number from 1 to 86400"],
@@ -148,7 +163,7 @@ describe("what is unknown is an error", () => {
   test("a command, or a word after it", () => {
     assert.equal(
       refused(["bake"]),
-      'Cannot run "bake": expected a command (serve, install, doctor, prepare, recover, health, status, watch, wait, metrics, conformance)',
+      'Cannot run "bake": expected a command (serve, install, doctor, ready, prepare, recover, health, status, watch, wait, ports, metrics, conformance)',
     );
     assert.match(refused(["toString"]), /^Cannot run "toString"/);
     assert.equal(

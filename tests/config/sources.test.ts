@@ -28,7 +28,14 @@ describe("precedence", () => {
       host: "::1",
       port: 0,
       scanIntervalMs: 60_000,
-      forwardAddress: "10.0.2.15",
+      forwardAddress: ["10.0.2.15", "fd00::2"],
+      forwardInclude: ["3000", "8000-8999"],
+      forwardExclude: ["8080"],
+      forwardUdp: true,
+      forwardUnix: ["/run/app.sock=8000"],
+      forwardProxyProtocol: ["8000"],
+      forwardAlways: ["9000"],
+      forwardMaxConnections: 7,
       forwardPorts: false,
       lease: 86_400,
       healthRecovers: "restored",
@@ -59,6 +66,7 @@ describe("precedence", () => {
       freezeAllMounts: false,
       snapshotKind: "diff",
       publishWorkingSet: true,
+      mailbox: "mmds",
       clockToleranceMs: 0,
       resetConnections: false,
       dropCaches: "all",
@@ -82,6 +90,11 @@ describe("precedence", () => {
     assert.deepEqual(serve([], {}, inDefaultFile(other)), other);
     assert.deepEqual(serve([], variables), other);
     assert.deepEqual(serve(flags), other);
+  });
+
+  test("a config file may give one forward address without a list", () => {
+    const file = inDefaultFile({ forwardAddress: "fd00::2" });
+    assert.deepEqual(serve([], {}, file).forwardAddress, ["fd00::2"]);
   });
 
   test("a variable that is present but undefined is not given", () => {

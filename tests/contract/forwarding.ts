@@ -4,34 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { FORWARD_ADDRESS, type Target, TestAgent } from "../support/agent.ts";
 import { procAddress, socketsOn, threadsOf } from "../support/proc.ts";
 import { until } from "../support/until.ts";
-
-/** A server on 127.0.0.1 that sends back what it gets. */
-async function echo(): Promise<{ port: number; close: () => void }> {
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => {});
-    socket.pipe(socket);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  return { port, close: () => server.close() };
-}
-
-/** What comes back from a port of the forward address, or undefined. */
-async function through(
-  port: number,
-  text: string,
-): Promise<string | undefined> {
-  return await new Promise((resolve) => {
-    let received = "";
-    const socket = net.connect({ port, host: FORWARD_ADDRESS }, () => {
-      socket.end(text);
-    });
-    socket.setEncoding("utf8");
-    socket.on("data", (data) => received += data);
-    socket.on("end", () => resolve(received));
-    socket.on("error", () => resolve(undefined));
-  });
-}
+import { echo, portOf, through } from "./echo.ts";
 
 /** Ports on loopback, from the forward address. */
 export function forwarding(target: Target): void {
@@ -51,35 +24,35 @@ export function forwarding(target: Target): void {
       );
 
     test("a port is forwarded, rests while quiesced, and works after", async () => {
-      const server = await echo();
+      const server = await echo({ host: "127.0.0.1", port: 0 });
       try {
-        await forwarded(server.port);
+        await forwarded(portOf(server));
         // The agent hears of it from its worker, maybe after the first client.
         await until("its listening to be told", async () => {
           const { ports } = await agent.status();
           return ports.ports.find((p: { port: number }) =>
-            p.port === server.port
+            p.port === portOf(server)
           )?.listening;
         });
         await agent.settle();
-        assert.equal(await through(server.port, "hello"), undefined);
-        const addresses = socketsOn(server.port, "0A").map((s) => s.local);
+        assert.equal(await through(portOf(server), "hello"), undefined);
+        const addresses = socketsOn(portOf(server), "0A").map((s) => s.local);
         assert.ok(
           !addresses.some((a) => a.startsWith(procAddress(FORWARD_ADDRESS))),
         );
         await agent.health();
-        await forwarded(server.port);
+        await forwarded(portOf(server));
       } finally {
         server.close();
       }
     });
 
     test("an open forwarded connection ends at the prepare", async () => {
-      const server = await echo();
+      const server = await echo({ host: "127.0.0.1", port: 0 });
       try {
-        await forwarded(server.port);
+        await forwarded(portOf(server));
         const socket = net.connect({
-          port: server.port,
+          port: portOf(server),
           host: FORWARD_ADDRESS,
         });
         let ended = false;

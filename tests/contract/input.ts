@@ -64,10 +64,15 @@ export function input(target: Target): void {
     test("a wrong field of the network is named by its path", async () => {
       for (
         const [network, path, expected] of [
-          [{ mtu: 1500 }, "network", "no fields but interface, address,"],
-          [{ hostname: "a", mtu: 1500 }, "network", "no fields but interface,"],
-          [[], "network", "a JSON object"],
-          [[{ hostname: "a" }], "network", "a JSON object"],
+          [{ vlan: 7 }, "network", "no fields but interface, address,"],
+          [{ hostname: "a", vlan: 7 }, "network", "no fields but interface,"],
+          [[], "network", "1 to 16 interfaces"],
+          [[{ hostname: "a" }, 5], "network.1", "a JSON object"],
+          [[{ hostname: "a b" }], "network.0.hostname", "a host name"],
+          [{ mtu: 20 }, "network.mtu", "a number of bytes, from 68"],
+          [{ mtu: 1500.5 }, "network.mtu", "a number of bytes, from 68"],
+          [{ search: [] }, "network.search", "1 to 6 domains"],
+          [{ address: ["10.0.2.15/24", "x"] }, "network.address.1", "the addr"],
           [5, "network", "a JSON object"],
           [null, "network", "a JSON object"],
           ["a", "network", "a JSON object"],

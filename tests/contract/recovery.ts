@@ -201,7 +201,7 @@ export function recovery(target: Target): void {
       assert.equal(evidence.restored, false);
       assert.deepEqual(
         evidence.sources.map(({ name }: { name: string }) => name),
-        ["vmgenid", "rtc", "ptp"],
+        ["vmgenid", "vmclock", "rtc", "ptp"],
       );
     });
 

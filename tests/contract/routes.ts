@@ -102,6 +102,7 @@ export function routes(target: Target): void {
         "/health",
         "/metrics",
         "/openapi.json",
+        "/ports",
         "/snapshot",
         "/snapshot/events",
         "/snapshot/prepare",

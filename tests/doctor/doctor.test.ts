@@ -20,6 +20,7 @@ const { diagnose, quiet } = doctorIn(base);
 const NAMES = [
   "hypervisor",
   "vmgenid",
+  "vmclock",
   "rtc",
   "ptp",
   "hardware-random",
@@ -39,7 +40,10 @@ const NAMES = [
   "hooks",
   "hooks-socket",
   "forward-address",
+  "port-steering",
+  "port-reports",
   "vsock",
+  "mailbox",
   "guest-agent-port",
 ];
 
@@ -96,6 +100,31 @@ describe("doctor", () => {
     const disk = diagnose(["--snapshot-kind=disk", "--publish-working-set"]);
     assert.equal(finding(disk, "freeze-mounts").needed, true);
     assert.equal(finding(disk, "page-frames").needed, true);
+  });
+
+  test("reads the mailbox, if one is configured", () => {
+    const off = finding(diagnose(quiet), "mailbox");
+    assert.deepEqual(off, {
+      name: "mailbox",
+      works: true,
+      needed: false,
+      found: "none is configured",
+    });
+    const file = join(base, "mailbox");
+    for (const [text, word] of [["\0\0", "is empty"], ["{}", "has content"]]) {
+      writeFileSync(file, text);
+      const { found, needed } = finding(
+        diagnose([...quiet, `--mailbox=${file}`]),
+        "mailbox",
+      );
+      assert.equal(needed, true);
+      assert.equal(found, `${file} can be read and ${word}`);
+    }
+    const missing = diagnose([...quiet, `--mailbox=${base}/none`]);
+    const { works, found } = finding(missing, "mailbox");
+    assert.equal(works, false);
+    assert.match(found, /ENOENT/);
+    assert.equal(missing.ok, false);
   });
 
   test("names the hooks that would run, and those that would not", () => {

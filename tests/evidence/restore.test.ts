@@ -48,6 +48,7 @@ class FakeMachine {
       },
       clocks: [clock],
       hasGenerationId: () => device,
+      readVmClock: () => undefined,
       now: () => machine.guestMs,
     });
   }
@@ -121,6 +122,11 @@ describe("evidence of a restore", () => {
           reason: "this machine has no VMGenID device with a driver",
         },
         {
+          name: "vmclock",
+          available: false,
+          reason: "this machine has no VMClock device with a driver",
+        },
+        {
           name: "rtc",
           available: true,
           finding: "stood still for about 9.8 s",
@@ -153,6 +159,11 @@ describe("evidence of a restore", () => {
           name: "vmgenid",
           available: false,
           reason: "Cannot read the kernel log: EPERM: operation not permitted",
+        },
+        {
+          name: "vmclock",
+          available: false,
+          reason: "this machine has no VMClock device with a driver",
         },
         {
           name: "rtc",

@@ -2,8 +2,9 @@
  * The real plan with the real steps in this process, and a fault in one place.
  */
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import process from "node:process";
+import { createMailbox } from "../../src/agent/mailbox.ts";
 import { createSteps } from "../../src/agent/steps.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { EvidenceObserver } from "../../src/evidence/observer.ts";
@@ -97,8 +98,11 @@ export class Rig {
       () => "{}",
     );
     assert.ok(parsed.kind === "serve");
+    const mailbox = `${directory.path}/mailbox`;
+    writeFileSync(mailbox, "");
     const components = createComponents({
       ...{ runtime, libc, config: parsed.config, queue: deferred() },
+      mailbox: createMailbox(libc, { mailbox, bodyLimitBytes: 1000 }),
       forwarderUrl: new URL("forwarder:not-started"),
       freezerUrl: new URL("../../src/linux/freezer_worker.ts", import.meta.url),
       lifecycle: () => rig.lifecycle,

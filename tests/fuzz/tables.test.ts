@@ -9,6 +9,8 @@ import {
   parseFibTrie,
   parseIpv6Route,
 } from "../../src/linux/local_addresses.ts";
+import { parseServerSockets } from "../../src/linux/socket_table.ts";
+import { listeningPaths } from "../../src/linux/unix_table.ts";
 import { parseMountinfo } from "../../src/linux/mountinfo.ts";
 import { parseListening } from "../../src/ports/proc_net.ts";
 import { anyText, damaged } from "./arbitraries.ts";
@@ -45,7 +47,30 @@ describe("the table of TCP sockets", () => {
         assert.ok(port >= 0 && port <= 65_535);
         assert.ok(address.length > 0);
       }
+      for (const protocol of ["tcp", "udp"] as const) {
+        for (const socket of parseServerSockets(text, protocol)) {
+          assert.ok(socket.port >= 0 && socket.port <= 65_535);
+          assert.match(socket.inode, /^\d+$/);
+        }
+      }
     }));
+  });
+
+  test("both readers find the same servers", () => {
+    fc.assert(fc.property(damaged(TCP), (text) => {
+      const found = parseServerSockets(text, "tcp")
+        .map(({ address, port }) => ({ address, port }));
+      const listening = parseListening(text);
+      // A damaged line may have no inode.
+      for (const one of found) {
+        assert.ok(
+          listening.some((other) =>
+            other.address === one.address && other.port === one.port
+          ),
+        );
+      }
+    }));
+    assert.equal(parseServerSockets(TCP, "tcp")[0].inode, "5165893");
   });
 
   test("what listens is found, whatever is around it", () => {
@@ -207,4 +232,17 @@ describe("an address to listen on", () => {
       assert.ok(Number.isInteger(at.port) && at.port >= 0 && at.port <= 65_535);
     }));
   });
+});
+
+const UNIX = "Num       RefCount Protocol Flags    Type St Inode Path\n" +
+  "ffff8881: 00000002 00000000 00010000 0001 01 21 /run/app.sock\n";
+
+test("reading the table of unix sockets fails on nothing", () => {
+  assert.deepEqual([...listeningPaths(UNIX)], [["/run/app.sock", "21"]]);
+  fc.assert(fc.property(fc.oneof(anyText, damaged(UNIX)), (text) => {
+    for (const [path, inode] of listeningPaths(text)) {
+      assert.match(path, /^\//);
+      assert.match(inode, /^\d+$/);
+    }
+  }));
 });

@@ -60,6 +60,33 @@ describe("addresses that the machine does not have yet", () => {
   const open = (...hosts: string[]) =>
     listeners.open(hosts.map((host) => ({ host, port: 0 })), options);
 
+  test("are waited for under the address that replaces them", async () => {
+    await open("10.0.0.1", "127.0.0.1");
+    const moves = new Map([["10.0.0.1", "10.0.0.2"], ["fd00::1", "fd00::2"]]);
+    const result = await listeners.move(moves);
+    assert.deepEqual(result?.moved, ["10.0.0.2:0"]);
+    assert.deepEqual(listeners.missing, ["10.0.0.2:0"]);
+    machine.addresses.add("10.0.0.2");
+    await until("the new one", () => listeners.addresses.length === 2);
+    assert.deepEqual([...machine.open], ["127.0.0.1", "10.0.0.2"]);
+    result?.close();
+    assert.equal(machine.open.size, 2);
+    assert.equal(await listeners.move(new Map([["::3", "::4"]])), undefined);
+  });
+
+  test("end after a move only when they are closed", async () => {
+    for (const host of ["10.0.0.1", "10.0.0.2"]) machine.addresses.add(host);
+    await open("10.0.0.1", "127.0.0.1");
+    const result = await listeners.move(new Map([["10.0.0.1", "10.0.0.2"]]));
+    assert.deepEqual([...machine.open].sort(), [
+      ...["10.0.0.1", "10.0.0.2", "127.0.0.1"],
+    ]);
+    assert.deepEqual(heard, ["appeared 10.0.0.2:80 80"]);
+    result?.close();
+    assert.deepEqual([...machine.open].sort(), ["10.0.0.2", "127.0.0.1"]);
+    assert.deepEqual(listeners.ports, [80, 80]);
+  });
+
   test("are listened on as soon as it has them, the others at once", async () => {
     await open("10.0.0.1", "127.0.0.1", "fd00::1");
     assert.deepEqual(listeners.addresses, ["127.0.0.1:80"]);

@@ -51,6 +51,7 @@ describe("without a token", () => {
       for (const path of ["/snapshot/prepare", "/snapshot/recover", "/any"]) {
         assert.equal(guard().refusal(call("POST", path, peer)), refused);
       }
+      assert.equal(guard().refusal(call("PUT", "/ports", peer)), refused);
     });
 
     test(`${who} calls by a dialect: ${refused ?? "let in"}`, () => {

@@ -125,3 +125,19 @@ test("the build is named by version and runtime", () => {
   const name = `lull_build_info{version="${VERSION}",runtime="bun"}`;
   assert.equal(samplesOf(new Metrics()).get(name), 1);
 });
+
+test("all forwarded ports together have counts, if ports are forwarded", () => {
+  const named = (text: string) => text.includes("lull_forwarded");
+  const metrics = new Metrics();
+  assert.ok(!named(metrics.text(GAUGES)));
+  const counts = { connections: 7, open: 2, bytesIn: 100, bytesOut: 2 ** 40 };
+  const lines = metrics.text({ ...GAUGES, forwarding: { ports: 3, counts } })
+    .split("\n").filter((line) => named(line) && !line.startsWith("#"));
+  assert.deepEqual(lines, [
+    "lull_forwarded_ports 3",
+    "lull_forwarded_connections_total 7",
+    "lull_forwarded_open_connections 2",
+    'lull_forwarded_bytes_total{direction="in"} 100',
+    `lull_forwarded_bytes_total{direction="out"} ${2 ** 40}`,
+  ]);
+});

@@ -22,6 +22,7 @@ test("order, policy and limit of every step and repair", () => {
     "memory continue 10000 250",
     "connections continue 5000 250",
     "workload-connections continue 5000 250",
+    "mailbox continue 5000 250",
     "evidence continue 5000 250",
     "late-connections continue 5000 250",
     "idle-collector continue 1000 250",
@@ -32,7 +33,8 @@ test("order, policy and limit of every step and repair", () => {
   ]);
   assert.equal(settle[0].name, "late-connections");
   assert.deepEqual(repairs.map(({ name }) => name), [
-    ...["entropy", "clock", "network", "renew", "credentials", "env"],
+    ...["mailbox", "entropy", "clock", "network"],
+    ...["renew", "credentials", "env"],
     ...["reset-connections", "generation"],
   ]);
 });
@@ -46,12 +48,13 @@ function stepsOf(kind: Kind): string[] {
 
 test("the steps of each kind of snapshot", () => {
   assert.deepEqual(stepsOf("disk"), [
-    ...["hooks", "workload", "filesystem", "freeze-mounts", "evidence"],
+    ...["hooks", "workload", "filesystem", "freeze-mounts"],
+    ...["mailbox", "evidence"],
   ]);
   assert.deepEqual(stepsOf("diff"), [
     ...["hooks", "ports", "workload", "filesystem", "freeze-mounts"],
     "wipe-credentials",
-    ...["connections", "workload-connections", "evidence"],
+    ...["connections", "workload-connections", "mailbox", "evidence"],
     ...["late-connections", "idle-collector", "wipe-memory", "parallelism"],
   ]);
   const extra = stepsOf("full").filter((name) =>

@@ -38,8 +38,8 @@ describe("an announcement of an address", () => {
       import.meta.url,
     );
     assert.deepEqual(await inNamespace(script), {
-      before: "02:00:00:00:00:99",
-      after: "02:00:00:00:00:01",
+      before: ["02:00:00:00:00:99", "02:00:00:00:00:99"],
+      after: ["02:00:00:00:00:01", "02:00:00:00:00:01"],
     });
   });
 });

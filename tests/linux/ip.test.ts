@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { isIP } from "node:net";
 import { describe, it, test } from "node:test";
-import { formatIp, hasPrefix, parseIp, unmapIp } from "../../src/linux/ip.ts";
+import {
+  canonicalIp,
+  formatIp,
+  hasPrefix,
+  parseIp,
+  unmapIp,
+} from "../../src/linux/ip.ts";
 
 test("agrees with node:net on what is an address", () => {
   for (
@@ -90,4 +96,16 @@ describe("formatIp", () => {
       assert.equal(formatIp(Uint8Array.from(bytes)), text);
     });
   }
+});
+
+test("canonicalIp gives one text to all texts of an address", () => {
+  for (
+    const [text, canonical] of [
+      ["FD00:0::0021", "fd00::21"],
+      ["::ffff:127.0.0.1", "127.0.0.1"],
+      ["0:0:0:0:0:0:0:1", "::1"],
+      ["10.0.2.15", "10.0.2.15"],
+      ["localhost", "localhost"],
+    ]
+  ) assert.equal(canonicalIp(text), canonical);
 });

@@ -5,6 +5,8 @@ import { parseTcpInfo, TCP_INFO_BYTES } from "../../src/linux/tcp_info.ts";
 describe("parseTcpInfo", () => {
   const bytes = new Uint8Array(TCP_INFO_BYTES);
   const view = new DataView(bytes.buffer);
+  view.setUint8(3, 3);
+  view.setUint32(24, 7, true);
   view.setUint32(52, 1234, true);
   view.setUint32(56, 4321, true);
   view.setBigUint64(120, 5n, true);
@@ -12,6 +14,8 @@ describe("parseTcpInfo", () => {
 
   it("reads what a kernel of today fills in", () => {
     assert.deepEqual(parseTcpInfo(bytes), {
+      unacked: 7,
+      probes: 3,
       lastDataReceivedMs: 1234,
       lastAckReceivedMs: 4321,
       bytesAcked: 5,
@@ -22,6 +26,8 @@ describe("parseTcpInfo", () => {
   it("does without the counters of an older kernel", () => {
     // 104 bytes: before Linux 3.15
     assert.deepEqual(parseTcpInfo(bytes.subarray(0, 104)), {
+      unacked: 7,
+      probes: 3,
       lastDataReceivedMs: 1234,
       lastAckReceivedMs: 4321,
       bytesAcked: undefined,

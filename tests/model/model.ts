@@ -151,7 +151,10 @@ export async function verify(model: Model, world: World): Promise<void> {
     assert.equal(ports?.state, "stopped", "port subsystem");
     assert.deepEqual(ports?.ports, [], "forwarded ports");
     for (const port of world.servers.ports) {
-      assert.ok(!world.servers.forwards(port), `port ${port} is forwarded`);
+      assert.ok(
+        !await world.servers.forwards(port),
+        `port ${port} is forwarded`,
+      );
     }
   } else await portsStarted(world);
   if (model.quiesced) {

@@ -1,15 +1,13 @@
 /**
  * Programs of the guest that listen on loopback, where the agent forwards them.
  */
+import { once } from "node:events";
 import net from "node:net";
 import { FORWARD_ADDRESS } from "../support/agent.ts";
-import { procAddress, socketsOn } from "../support/proc.ts";
 
 /** Those that listen now. */
 export class Servers {
   readonly #servers = new Map<number, net.Server>();
-  /** The address that the agent forwards from, as /proc/net/tcp has it. */
-  readonly #forward = procAddress(FORWARD_ADDRESS);
 
   get ports(): number[] {
     return [...this.#servers.keys()];
@@ -30,11 +28,18 @@ export class Servers {
     this.#servers.delete(port);
   }
 
-  /** Whether the kernel has a listener of the forwarder on that port. */
-  forwards(port: number): boolean {
-    return socketsOn(port, "0A").some(({ local }) =>
-      local.startsWith(this.#forward)
-    );
+  /** Whether a client of that port of the forward address is taken. */
+  async forwards(port: number): Promise<boolean> {
+    const socket = net.connect({ host: FORWARD_ADDRESS, port });
+    try {
+      await once(socket, "connect");
+      return true;
+    } catch {
+      return false;
+    } finally {
+      socket.on("error", () => {});
+      socket.resetAndDestroy();
+    }
   }
 
   end(): void {

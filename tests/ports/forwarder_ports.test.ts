@@ -12,6 +12,7 @@ import {
   FORWARD_ADDRESS,
   noIpv6,
   readText,
+  STOP_LIMIT_MS,
   TestServer,
   WORKER_URL,
 } from "./net.ts";
@@ -62,7 +63,7 @@ describe("Forwarder", () => {
     let free = false;
     await rig.forwarder.stop();
     rig.forwarder = new Forwarder({
-      forwardAddress: FORWARD_ADDRESS,
+      forwardAddresses: [FORWARD_ADDRESS],
       workerUrl: WORKER_URL,
       libc,
       runtime: {
@@ -107,6 +108,9 @@ describe("Forwarder", () => {
   });
 
   it("reports a taken port once, tries again, and gets it when it is free", async () => {
+    await rig.forwarder.stop();
+    // The kernel says that the port is taken: a listener on each port.
+    rig.forwarder = rig.make(WORKER_URL, STOP_LIMIT_MS, false);
     const port = await rig.serve(echoAfterEnd);
     const taker = new TestServer(() => {});
     await taker.listen(FORWARD_ADDRESS, port);

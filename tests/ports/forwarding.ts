@@ -17,6 +17,7 @@ import {
 
 /** A forwarder, the servers behind it, and the threads of its workers. */
 export class Forwarding {
+  readonly made: Forwarder[] = [];
   readonly servers: TestServer[] = [];
   readonly log = new RecordedLog();
   readonly threads: Awaited<ReturnType<typeof watchedRuntime>>;
@@ -34,18 +35,22 @@ export class Forwarding {
 
   async end(): Promise<void> {
     await this.forwarder.stop();
+    for (const forwarder of this.made) forwarder.dispose();
     for (const server of this.servers) await server.close();
   }
 
-  make(workerUrl: URL, stopLimitMs?: number): Forwarder {
-    return new Forwarder({
-      forwardAddress: FORWARD_ADDRESS,
+  make(workerUrl: URL, stopLimitMs?: number, steer = true): Forwarder {
+    const forwarder = new Forwarder({
+      steer,
+      forwardAddresses: [FORWARD_ADDRESS],
       workerUrl,
       runtime: this.threads.runtime,
       libc: this.threads.libc,
       log: this.log,
       stopLimitMs,
     });
+    this.made.push(forwarder);
+    return forwarder;
   }
 
   async serve(

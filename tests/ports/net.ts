@@ -124,7 +124,8 @@ export async function readText(socket: Socket): Promise<string> {
 export async function watchedRuntime() {
   const runtime = await loadRuntime();
   const threads: number[] = [];
-  const watched: Pick<Runtime, "startWorker"> = {
+  const watched: Pick<Runtime, "startWorker" | "watchDescriptor"> = {
+    watchDescriptor: (open) => runtime.watchDescriptor(open),
     startWorker(url, events) {
       return runtime.startWorker(url, {
         onMessage(message) {

@@ -24,7 +24,7 @@ describe("Scanner", () => {
   before(() => {
     log = new RecordedLog();
     scanner = new Scanner({
-      forwardAddress: FORWARD_ADDRESS,
+      forwardAddresses: [FORWARD_ADDRESS],
       ownPorts: () => own,
       log,
     });
@@ -111,7 +111,7 @@ describe("Scanner, tables that fail", () => {
   function scan(paths: string[]) {
     const log = new RecordedLog();
     const scanner = new Scanner({
-      forwardAddress: FORWARD_ADDRESS,
+      forwardAddresses: [FORWARD_ADDRESS],
       ownPorts: () => [],
       log,
       paths,

@@ -3,10 +3,8 @@
  * @module
  */
 import { Scanner } from "../../src/ports/scanner.ts";
-import {
-  PortSubsystem,
-  type PortSubsystemOptions,
-} from "../../src/ports/subsystem.ts";
+import { PortSubsystem } from "../../src/ports/subsystem.ts";
+import type { PortSubsystemOptions } from "../../src/ports/subsystem_options.ts";
 import { deferred } from "../support/deferred.ts";
 import { until } from "../support/until.ts";
 import {
@@ -21,6 +19,7 @@ import {
 
 /** A subsystem, a server that it may find, and the threads of its workers. */
 export class Scanning {
+  readonly #made: PortSubsystem[] = [];
   readonly server = new TestServer(echoAfterEnd);
   readonly log = new RecordedLog();
   own: number[] = [];
@@ -41,13 +40,14 @@ export class Scanning {
 
   async end(): Promise<void> {
     await this.ports.stop();
+    for (const ports of this.#made) ports.dispose();
     await this.server.close();
   }
 
   make(overrides: Partial<PortSubsystemOptions>): PortSubsystem {
     const options: PortSubsystemOptions = {
       scanIntervalMs: 10,
-      forwardAddress: FORWARD_ADDRESS,
+      forwardAddresses: [FORWARD_ADDRESS],
       ownPorts: () => this.own,
       workerUrl: WORKER_URL,
       runtime: this.threads.runtime,
@@ -57,13 +57,21 @@ export class Scanning {
       stopLimitMs: STOP_LIMIT_MS,
       ...overrides,
     };
-    if ("scanner" in overrides) return new PortSubsystem(options);
-    const scanner = new Scanner(options);
+    const ports = this.#make(options, "scanner" in overrides);
+    this.#made.push(ports);
+    return ports;
+  }
+
+  #make(options: PortSubsystemOptions, scans: boolean): PortSubsystem {
+    if (scans) return new PortSubsystem(options);
+    // From the tables in /proc; netlink is used where a test makes its scanner itself.
+    const scanner = new Scanner({ ...options, libc: undefined });
     const { mine } = this;
     return new PortSubsystem({
       ...options,
       scanner: {
         scan: () => new Map([...scanner.scan()].filter(([p]) => mine.has(p))),
+        isTaken: (address, port) => scanner.isTaken(address, port),
         close: () => scanner.close(),
       },
     });

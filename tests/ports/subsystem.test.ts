@@ -97,7 +97,7 @@ describe("PortSubsystem", () => {
   });
 
   it("asks the kernel for the address", async () => {
-    rig.ports = rig.make({ forwardAddress: NOWHERE });
+    rig.ports = rig.make({ forwardAddresses: [NOWHERE] });
     rig.ports.start();
     await until("rest", () => rig.ports.status().state === "resting");
     assert.equal(rig.log.lines.length, 1);

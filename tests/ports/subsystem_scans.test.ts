@@ -102,6 +102,30 @@ describe("PortSubsystem", () => {
     assert.deepEqual(rig.threads.threads, []);
   });
 
+  it("stops while a scan waits for the one before it", async () => {
+    const finish: (() => void)[] = [];
+    rig.ports = rig.make({
+      scanner: {
+        scan: () =>
+          new Promise((resolve) => {
+            finish.push(() => resolve(new Map()));
+          }),
+        close() {},
+      },
+    });
+    rig.ports.start();
+    await until("a scan", () => finish.length === 1);
+    const rules = { include: ["1"], exclude: [] };
+    const applied = rig.ports.setRules(rules);
+    let stopped = false;
+    const stopping = rig.ports.stop().then(() => stopped = true);
+    finish[0]();
+    await until("the stop", () => stopped);
+    await Promise.all([applied, stopping]);
+    assert.equal(finish.length, 1, "the second scan did not begin");
+    assert.deepEqual(rig.ports.rules, rules);
+  });
+
   it("scans on after a scan that failed, and reports it once", async () => {
     let scans = 0;
     rig.ports = rig.make({

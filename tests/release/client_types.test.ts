@@ -7,6 +7,8 @@ import { test } from "node:test";
 import type * as v from "valibot";
 import type * as client from "../../src/client/mod.ts";
 import type * as documents from "../../src/http/routes/documents.ts";
+import type * as portDocuments from "../../src/http/routes/port_documents.ts";
+import type { PortRulesBody } from "../../src/http/routes/port_schemas.ts";
 import type {
   PrepareBody,
   RecoverBody,
@@ -54,9 +56,19 @@ test("the type check finds the types equal to those of the schemas", () => {
     true satisfies Same<client.RecoveryReport, reports.Recovery>,
     true satisfies Same<client.StateEvent, documents.StateEventDocument>,
     true satisfies Same<client.Problem, documents.ProblemDocument>,
+    true satisfies Same<client.PortList, portDocuments.PortListDocument>,
+    true satisfies Same<client.PortEvent, portDocuments.PortEventDocument>,
+    true satisfies Same<
+      client.PortRulesReply,
+      portDocuments.PortRulesReplyDocument
+    >,
+    true satisfies Same<
+      client.PortRulesOptions,
+      v.InferInput<typeof PortRulesBody>
+    >,
   ];
   // What differs from a schema is no `true`, in either direction.
   false satisfies Same<{ a: string }, { a: string; b?: number }>;
   false satisfies Same<{ a: "x" | "y" }, { a: "x" }>;
-  assert.equal(equal.length, 9);
+  assert.equal(equal.length, 13);
 });

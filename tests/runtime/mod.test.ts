@@ -30,6 +30,7 @@ describe("loadRuntime", () => {
       "serve",
       "startWorker",
       "version",
+      "watchDescriptor",
     ]);
   });
 

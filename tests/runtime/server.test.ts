@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { makePeer } from "../../src/runtime/server.ts";
@@ -9,6 +10,7 @@ import type {
   Runtime,
   RuntimeServer,
 } from "../../src/runtime/types.ts";
+import { temporary } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
 
 describe("a native server", () => {
@@ -36,6 +38,43 @@ describe("a native server", () => {
     assert.ok(server.port > 0);
     const response = await fetch(`http://127.0.0.1:${server.port}/`);
     assert.equal(await response.text(), "hello");
+  });
+
+  // Bun's default limit of an idle connection ends such a stream after 10 to 12 s.
+  it("keeps a stream over a unix socket that is idle for 13 s", async () => {
+    const directory = temporary();
+    const path = join(directory.path, "socket");
+    let end = () => {};
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new Uint8Array([0x61]));
+        end = () => controller.close();
+      },
+    });
+    servers.push(
+      await runtime.serve({
+        path,
+        fetch: () => Promise.resolve(new Response(body)),
+        onError: (error) => errors.push(error),
+      }),
+    );
+    const client = connect(path);
+    try {
+      let text = "";
+      let closed = false;
+      client.setEncoding("utf8").on("data", (chunk) => text += chunk);
+      client.on("close", () => closed = true);
+      client.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+      await until("the stream", () => text.includes("a\r\n"));
+      const since = performance.now();
+      await until("13 s", () => closed || performance.now() - since > 13_000);
+      assert.equal(closed, false);
+      end();
+      await until("the end", () => closed);
+    } finally {
+      client.destroy();
+      directory.remove();
+    }
   });
 
   it("names the peer, an IPv4 one as IPv4 on an IPv6 socket too", async () => {

@@ -57,3 +57,16 @@ describe("the credentials of a fork", () => {
     },
   );
 });
+
+test("the bytes of a request are overwritten, also if they cannot be written", async () => {
+  const data = new TextEncoder().encode("a secret of the fork");
+  const { repair } = credentialSteps({
+    libc: { mount: () => -1, errno: () => 1 },
+    directory: "/proc/lull-credentials",
+    zeroBytes: 0,
+  });
+  await assert.rejects(
+    repairWith(repair, { credentials: new Map([["token", { data }]]) }),
+  );
+  assert.ok(data.every((byte) => byte === 0));
+});

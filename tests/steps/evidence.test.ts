@@ -27,9 +27,10 @@ async function quiesce(
   observer: ReturnType<typeof fakeObserver>,
   recover: () => void,
   queue = deferred(),
+  isAlone = false,
 ): Promise<Done> {
   const { signal } = new AbortController();
-  const step = evidenceStep(observer, recover, queue);
+  const step = evidenceStep(observer, recover, queue, { isAlone });
   return await step.quiesce({
     operation: "op",
     generation: 0,
@@ -49,6 +50,32 @@ test("a fork recovers by itself, after the host's grace", async () => {
   assert.equal(recovered, 0);
   await until("the recovery", () => recovered);
   assert.ok(performance.now() - start >= GRACE_MS - 1);
+});
+
+test("a fork that finds its data itself waits for no host, and for no deferred work", async () => {
+  const observer = fakeObserver();
+  const queue = deferred();
+  queue.schedule();
+  let recovered = 0;
+  const start = performance.now();
+  await quiesce(observer, () => recovered++, queue, true);
+  observer.fork();
+  assert.equal(recovered, 0); // in the callback of the watch
+  await until("the recovery", () => recovered);
+  assert.ok(performance.now() - start < GRACE_MS);
+  queue.flush();
+});
+
+test("a fork whose recovery began meanwhile is not recovered again", async () => {
+  const observer = fakeObserver();
+  let recovered = 0;
+  const { undo } = await quiesce(
+    ...[observer, () => recovered++, deferred(), true] as const,
+  );
+  observer.fork();
+  await undo!({} as never);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(recovered, 0);
 });
 
 test("a turn that comes by itself is no longer grace", async () => {

@@ -26,7 +26,8 @@ const MOST = 3;
 
 /** Above 80 seconds each. */
 const LONGEST = [
-  ...["guest_debian", "lifecycle_deno", "lifecycle_bun", "workload", "kinds"],
+  ...["guest_debian_network", "guest_debian"],
+  ...["lifecycle_deno", "lifecycle_bun", "workload", "kinds"],
   ...["vsock_deno", "workload_deno", "guest_arm64_16k", "guest_musl", "disk"],
   ...["libvirt", "qemu_ga"],
 ];
@@ -79,7 +80,7 @@ function testFiles(
     .filter((name) => name.endsWith(".test.ts"))
     .filter((name) =>
       name.startsWith(GUEST_FILE)
-        ? kinds.some((kind) => name === fileOf(kind))
+        ? kinds.some((kind) => filesOf(kind).includes(name))
         : kinds.includes(DEFAULT_KIND)
     )
     .filter((name) =>
@@ -89,8 +90,11 @@ function testFiles(
     .map((name) => join(folder, name));
 }
 
-function fileOf(kind: GuestKind): string {
-  return `${GUEST_FILE}${kind.replaceAll("-", "_")}.test.ts`;
+/** The files of a kind of guest; two run at once. */
+function filesOf(kind: GuestKind): string[] {
+  const file = `${GUEST_FILE}${kind.replaceAll("-", "_")}`;
+  const more = kind === "debian" ? [`${file}_network`] : [];
+  return [file, ...more].map((name) => `${name}.test.ts`);
 }
 
 /** The failures among a file's lines, each with the lines before it. */

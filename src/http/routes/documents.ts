@@ -111,6 +111,13 @@ export const Status = v.object({
       "Hooks whose thaw failed. A program gets it when it registers again.",
     ),
   )),
+  ready: v.optional(v.pipe(
+    v.number(),
+    v.integer(),
+    v.description(
+      "Number of programs that have reached the point where the snapshot may be taken (lull ready). Not given if there is none.",
+    ),
+  )),
   workingSet: v.optional(v.pipe(
     v.object({
       pageSize: v.pipe(v.number(), v.description("Bytes of a page.")),

@@ -100,12 +100,17 @@ function check<S extends v.GenericSchema>(
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
-  throw new ProblemError("invalid-input", {
-    errors: result.issues.map((issue) => ({
-      path: knownPath(issue),
-      expected: expectedBy(issue),
-    })),
-  });
+  throw new ProblemError("invalid-input", { errors: issuesOf(result.issues) });
+}
+
+/** What is wrong with a value: the path of each wrong field, and what is expected there. */
+export function issuesOf(
+  issues: readonly v.BaseIssue<unknown>[],
+): { readonly path: string; readonly expected: string }[] {
+  return issues.map((issue) => ({
+    path: knownPath(issue),
+    expected: expectedBy(issue),
+  }));
 }
 
 function wrong(path: string, expected: string): ProblemError {

@@ -20,15 +20,29 @@ import {
   StateEvent,
   Status,
 } from "./documents.ts";
+import * as portDocuments from "./port_documents.ts";
+import {
+  PortEvent,
+  PortList,
+  PortRules,
+  PortRulesReply,
+} from "./port_documents.ts";
 import { schemaOf } from "./json_schema.ts";
 import { type ProblemKind, PROBLEMS, problemType } from "../../util/problem.ts";
 import { problemsOf, type Reply, type Route } from "./route.ts";
+
+/** All documents of replies. */
+const DOCUMENTS = { ...documents, ...portDocuments };
 
 /** The schemas that have a name in the document. */
 export const SHARED = {
   Evidence,
   Health,
   NetworkIdentity,
+  PortEvent,
+  PortList,
+  PortRules,
+  PortRulesReply,
   PrepareReport,
   Problem,
   RecoverReply,
@@ -75,7 +89,7 @@ function response(
     headers: replyHeaders(route),
     ...type === undefined
       ? {}
-      : { content: content(type, schema && documents[schema]) },
+      : { content: content(type, schema && DOCUMENTS[schema]) },
     ...links === undefined ? {} : { links: linksOf(links) },
   };
 }

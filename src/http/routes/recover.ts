@@ -18,13 +18,15 @@ import { NoQuery, RecoverBody } from "./schemas.ts";
  */
 export async function recover(
   c: Context<{ Bindings: Bindings }>,
-  { lifecycle }: Agent,
+  { lifecycle, replyWay }: Agent,
 ): Promise<Response> {
   const { receivedAt } = c.env.exchange;
   readQuery(c, NoQuery);
   const call = await beginCall(c, "recover");
   const body = await readBody(c, RecoverBody);
-  const request = { ...body, ...call, receivedAt };
+  // A new network identity may replace the address to which this call came.
+  const reply = body.network && await replyWay?.(c.env.exchange);
+  const request = { ...body, ...call, receivedAt, ...reply && { reply } };
   const { notApplied, ...recovered } = await lifecycle.recover(
     { trigger: "recover" },
     request,

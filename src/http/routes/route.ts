@@ -8,16 +8,21 @@ import type { Agent } from "../context.ts";
 import type { Bindings } from "../../connections/exchange.ts";
 import type { ProblemKind } from "../../util/problem.ts";
 
+/** The schemas of replies. */
+type Documents =
+  & typeof import("./documents.ts")
+  & typeof import("./port_documents.ts");
+
 /** A reply that is not a problem. */
 export interface Reply {
   readonly description: string;
   /** The media type; undefined if the reply has no body. */
   readonly type?: string;
   /**
-   * The schema of a reply in JSON: its name in documents.ts. Only the OpenAPI document needs these
+   * The schema of a reply in JSON: its name in documents.ts or port_documents.ts. Only the OpenAPI document needs these
    * schemas. Making them takes 1.3 ms, so they are loaded with that document.
    */
-  readonly schema?: keyof typeof import("./documents.ts");
+  readonly schema?: keyof Documents;
   /** The calls that may follow this reply, by their operationId. */
   readonly links?: Readonly<Record<string, Link>>;
 }
@@ -31,7 +36,7 @@ export interface Link {
 
 /** One route. A GET route also serves HEAD; the reply to any other method is 405. */
 export interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
   /** The name of the call in clients that are generated from the OpenAPI document. */
   readonly operationId: string;
@@ -72,7 +77,7 @@ export function problemsOf(route: Route): ProblemKind[] {
   const { method, query, headers, body, open, problems = [] } = route;
   const kinds: ProblemKind[] = ["method-not-allowed", "internal", ...problems];
   if (!open) kinds.push("token-needed");
-  if (method === "POST") kinds.push("browser-call", "guest-call");
+  if (method !== "GET") kinds.push("browser-call", "guest-call");
   if (query ?? headers ?? body) kinds.push("invalid-input");
   if (body) kinds.push("body-timeout", "body-too-large");
   return kinds;

@@ -13,7 +13,7 @@ import {
   RenewOnDisk,
   RequireRenewed,
 } from "../../identity/schemas.ts";
-import { NetworkIdentity } from "../../network/identity.ts";
+import { NetworkIdentities } from "../../network/identity.ts";
 import { ENTROPY_BYTES } from "../../steps/entropy.ts";
 
 /** The longest lease that a caller may ask for, in seconds: one day. */
@@ -180,7 +180,12 @@ export const RecoverBody = fields({
       "Reply with 503, to health checks too, until the random pool is new.",
     ),
   )),
-  network: v.optional(NetworkIdentity),
+  network: v.optional(v.pipe(
+    NetworkIdentities,
+    v.description(
+      "The addresses and names of this fork: of one interface, or a list for several.",
+    ),
+  )),
   renew: v.optional(Renew),
   renewOnDisk: v.optional(RenewOnDisk),
   requireRenewed: v.optional(RequireRenewed),

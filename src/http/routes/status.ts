@@ -36,6 +36,7 @@ export function status(
     renewal: lifecycle.deferred.renewal,
     repaired: repaired.length > 0 ? repaired : undefined,
     owedThaws: agent.owed?.names.length ? agent.owed.names : undefined,
+    ready: agent.ready?.count || undefined,
     ports: ports?.status(),
     workingSet: settled && guard.mayReadMemory(callOf(c))
       ? workingSet?.()

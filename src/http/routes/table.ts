@@ -16,6 +16,7 @@ import {
   PrepareQuery,
   RecoverBody,
 } from "./schemas.ts";
+import { PortRulesBody } from "./port_schemas.ts";
 import { status } from "./status.ts";
 
 const JSON_TYPE = "application/json";
@@ -93,12 +94,13 @@ export const ROUTES: readonly Route[] = [
     operationId: "events",
     summary: "Follow the state as server-sent events",
     // Loaded only if it is used.
-    handler: async (c, { lifecycle }) =>
-      (await import("./events.ts")).events(c, lifecycle),
+    handler: async (c, { lifecycle, ports }) =>
+      (await import("./events.ts")).events(c, lifecycle, ports),
     replies: {
       200: {
         description:
           "Events `state`, whose data is a StateEvent: the state now, and then each change. " +
+          "Events `port`, whose data is a PortEvent: each change of the forwarded ports. " +
           "The stream ends when a prepare begins; then connect again.",
         type: "text/event-stream",
       },
@@ -125,6 +127,34 @@ export const ROUTES: readonly Route[] = [
       ...["entropy-missing", "not-renewed"] as const,
     ],
     namesOperation: true,
+  },
+  {
+    method: "GET",
+    path: "/ports",
+    operationId: "ports",
+    summary: "Read which ports are forwarded, and everything about each",
+    // Loaded only if it is used.
+    handler: async (c, agent) => (await import("./ports.ts")).ports(c, agent),
+    replies: {
+      200: { description: "The ports.", type: JSON_TYPE, schema: "PortList" },
+    },
+  },
+  {
+    method: "PUT",
+    path: "/ports",
+    operationId: "setPorts",
+    summary: "Replace the rules that choose the ports to forward",
+    handler: async (c, agent) =>
+      (await import("./ports.ts")).setPorts(c, agent),
+    body: PortRulesBody,
+    replies: {
+      200: {
+        description: "The rules. They are lost if the agent restarts.",
+        type: JSON_TYPE,
+        schema: "PortRulesReply",
+      },
+    },
+    problems: ["forwards-no-ports"],
   },
   {
     method: "GET",

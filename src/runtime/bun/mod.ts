@@ -7,7 +7,7 @@ import { collect } from "./collect.ts";
 import { connectVsock } from "./connect_vsock.ts";
 import { openLibrary } from "./library.ts";
 import { serve } from "./serve.ts";
-import { openWatch } from "./watch.ts";
+import { openWatch, watchDescriptor } from "./watch.ts";
 import { startWorker } from "./worker.ts";
 
 /** Lull on Bun. */
@@ -19,5 +19,6 @@ export const bunRuntime: Runtime = {
   collect,
   startWorker,
   openWatch,
+  watchDescriptor,
   openLibrary,
 };

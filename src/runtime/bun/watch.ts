@@ -3,7 +3,7 @@
  * @module
  */
 import { constants, openSync } from "node:fs";
-import type { FileWatch } from "../types.ts";
+import type { DescriptorWatch, FileWatch } from "../types.ts";
 
 /**
  * Opens the file. Bun's event loop polls a stream of the file by itself. A read of node:fs
@@ -11,8 +11,17 @@ import type { FileWatch } from "../types.ts";
  * been restored, because all of that code would run for the first time.
  */
 export function openWatch(path: string): FileWatch {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  let reader: { read(): Promise<unknown> } | undefined;
+  return watchDescriptor(() =>
+    openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  );
+}
+
+/** Watches a descriptor, in the same way. */
+export function watchDescriptor(
+  open: (nonBlocking: boolean) => number,
+): DescriptorWatch {
+  const fd = open(true);
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   return {
     fd,
     async next() {
@@ -23,6 +32,10 @@ export function openWatch(path: string): FileWatch {
         reader = undefined; // a stream that failed reads no more
         throw error;
       }
+    },
+    end() {
+      // The stream has a copy of the descriptor.
+      reader?.cancel().catch(() => {});
     },
   };
 }

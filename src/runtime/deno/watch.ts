@@ -3,7 +3,7 @@
  * @module
  */
 import { openSync, read } from "node:fs";
-import type { FileWatch } from "../types.ts";
+import type { DescriptorWatch, FileWatch } from "../types.ts";
 
 /** More than any record of the kernel's log (PRINTK_MESSAGE_MAX is 2048). */
 const BYTES = 8192;
@@ -24,5 +24,30 @@ export function openWatch(path: string): FileWatch {
           else reject(error);
         });
       }),
+  };
+}
+
+/**
+ * Watches a descriptor of any kind by a read on a thread of Deno's own. node:fs does not know
+ * descriptors that it has not opened.
+ */
+export function watchDescriptor(
+  open: (nonBlocking: boolean) => number,
+): DescriptorWatch {
+  const { symbols } = Deno.dlopen("libc.so.6", { // there is no Deno for musl
+    read: {
+      parameters: ["i32", "buffer", "usize"],
+      result: "isize",
+      nonblocking: true,
+    },
+  });
+  const fd = open(false);
+  const buffer = new Uint8Array(BYTES);
+  return {
+    fd,
+    async next() {
+      await symbols.read(fd, buffer, BigInt(BYTES));
+    },
+    end() {},
   };
 }

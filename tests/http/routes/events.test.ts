@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Hono } from "hono";
 import { events } from "../../../src/http/routes/events.ts";
+import type { PortChange } from "../../../src/ports/forwarded_ports.ts";
 import type { State } from "../../../src/lifecycle/machine.ts";
 
 test("a stream of a guest that recovers tells each change, until a prepare", async () => {
@@ -41,4 +42,45 @@ test("a stream of a guest that recovers tells each change, until a prepare", asy
   assert.equal(watchers.size, 1);
   await gone.body?.cancel();
   assert.equal(watchers.size, 0);
+});
+
+test("a stream has each change of the forwarded ports, and is left when it ends", async () => {
+  const states = new Set<() => void>();
+  const changes = new Set<(change: PortChange) => void>();
+  let state: State = "running";
+  const app = new Hono().get("/", (c) =>
+    events(c, {
+      get state() {
+        return state;
+      },
+      operation: undefined,
+      generation: 1,
+      watch(watcher) {
+        states.add(watcher);
+        return () => void states.delete(watcher);
+      },
+    }, {
+      watch(watcher) {
+        changes.add(watcher);
+        return () => void changes.delete(watcher);
+      },
+    }));
+  const reply = await app.request("/");
+  const port = { port: 80, protocol: "tcp", targets: ["::1"] } as const;
+  for (const watcher of changes) watcher({ change: "opened", ...port });
+  state = "preparing";
+  for (const watcher of states) watcher();
+  assert.equal(changes.size, 0);
+  const blocks = (await reply.text()).split("\n\n");
+  assert.equal(
+    blocks[1],
+    'event: port\ndata: {"change":"opened","port":80,"protocol":"tcp","targets":["::1"]}',
+  );
+  assert.equal(blocks.length, 4);
+
+  state = "running";
+  const gone = await app.request("/");
+  assert.equal(changes.size, 1);
+  await gone.body?.cancel();
+  assert.equal(changes.size, 0);
 });

@@ -127,7 +127,7 @@ describe("the OpenAPI document", () => {
 
 describe("what the document allows is accepted", () => {
   const { properties } = schemaOf(RecoverBody) as Document;
-  const { network } = properties;
+  const [network, networks] = properties.network.anyOf;
   const textsOf = (pattern: string, most = Infinity) =>
     fc.stringMatching(new RegExp(pattern)).filter((text) =>
       text.length <= most
@@ -147,12 +147,23 @@ describe("what the document allows is accepted", () => {
 
   for (const name of ["address", "gateway", "hostname", "mac"]) {
     test(`network.${name}`, () => {
-      const { pattern, maxLength } = network.properties[name];
+      const property = network.properties[name];
+      const [{ pattern, maxLength }] = property.anyOf ?? [property];
       accepts(textsOf(pattern, maxLength), RecoverBody, (text) => ({
         network: { [name]: text },
       }));
     });
   }
+
+  test("network: a list of as many as the document says", () => {
+    const { minItems, maxItems } = networks;
+    const one = { hostname: "a" };
+    for (const count of [minItems, maxItems]) {
+      const list = Array.from({ length: count }, () => one);
+      assert.ok(v.safeParse(RecoverBody, { network: list }).success);
+    }
+    assert.equal(network.properties.address.anyOf[1].maxItems, 16);
+  });
 
   test("network.interface", () => {
     const { pattern } = network.properties.interface;

@@ -16,8 +16,16 @@ const FOLDER = fileURLToPath(
 
 const PYTHONPATH = [FOLDER, process.env.PYTHONPATH].filter(Boolean).join(":");
 
+const isThere = (program: string, ...args: string[]) =>
+  spawnSync(program, args).status === 0;
+
+/** The Python of Debian, whose packages have numpy, if it has it; else that of the PATH. */
+const hasNumpy = (program: string) => isThere(program, "-c", "import numpy");
+const [PYTHON] = ["/usr/bin/python3", "python3"].filter(hasNumpy)
+  .concat("python3");
+
 function python(script: string, generation: string, ...more: string[]) {
-  return spawnSync("python3", ["-B", ...more, "-c", script], {
+  return spawnSync(PYTHON, ["-B", ...more, "-c", script], {
     encoding: "utf8",
     timeout: 60_000,
     env: {
@@ -28,11 +36,7 @@ function python(script: string, generation: string, ...more: string[]) {
   });
 }
 
-const version = spawnSync("python3", ["--version"]).status;
-const skip = version === 0 ? false : "there is no Python";
-const hasNumpy = skip
-  ? false
-  : spawnSync("python3", ["-c", "import numpy"]).status === 0;
+const skip = isThere(PYTHON, "--version") ? false : "there is no Python";
 
 /**
  * Two copies of one process, made by fork(2), draw after the generation changed. Python's own module
@@ -60,7 +64,7 @@ function copies(setup: string, draw: string, ...args: string[]): string[] {
   const generation = join(tree(), "generation");
   writeFileSync(generation, "before");
   const { stdout, stderr, status } = spawnSync(
-    "python3",
+    PYTHON,
     ["-B", "-c", COPIES, ...args],
     {
       encoding: "utf8",
@@ -153,7 +157,7 @@ ssl.RAND_add = lambda *a: (count.append(a[1]), add(*a))`;
   });
 
   test("numpy: the functions and generators without a seed differ", {
-    skip: hasNumpy ? false : "there is no numpy",
+    skip: hasNumpy(PYTHON) ? false : "there is no numpy",
   }, () => {
     const setup = `import numpy, pickle
 g = numpy.random.default_rng(); fixed = numpy.random.default_rng(3)

@@ -25,6 +25,8 @@ ip(`link add eth0 type veth peer name eth0 netns ${other.pid}`);
 ip("link set eth0 address 02:00:00:00:00:01");
 ip("link set eth0 up");
 
+const ADDRESSES = ["10.0.2.15", "fd00::15"];
+
 /** The `ip` tool of the other machine. */
 function there(words: string): string {
   const [program, ...rest] = `-t ${other.pid} -n ip ${words}`.split(" ");
@@ -33,20 +35,25 @@ function there(words: string): string {
   return String(stdout);
 }
 
-function remembered(): string | undefined {
-  return /lladdr (\S+)/.exec(there("neigh show 10.0.2.15"))?.[1];
+function remembered(): (string | undefined)[] {
+  return ADDRESSES.map((address) =>
+    /lladdr (\S+)/.exec(there(`neigh show ${address}`))?.[1]
+  );
 }
 
 there("addr add 10.0.2.2/24 dev eth0");
+there("addr add fd00::2/64 dev eth0 nodad");
 there("link set eth0 up");
-there("neigh add 10.0.2.15 lladdr 02:00:00:00:00:99 dev eth0 nud stale");
+for (const address of ADDRESSES) {
+  there(`neigh add ${address} lladdr 02:00:00:00:00:99 dev eth0 nud stale`);
+}
 const before = remembered();
 const libc = await realLibc();
 using network = new Network(libc);
 const link = network.links().find(({ name }) => name === "eth0")!;
 await until("the neighbour's new knowledge", () => {
-  announce(libc, link.index, link.mac, ["10.0.2.15"]); // the link may still rise
-  return remembered() !== before;
+  announce(libc, link.index, link.mac, ADDRESSES); // the link may still rise
+  return remembered().every((mac, i) => mac !== before[i]);
 });
 console.log(JSON.stringify({ before, after: remembered() }));
 other.kill();

@@ -25,7 +25,8 @@ export function commandFor(script: URL): string[] {
 /** Runs it with one argument, which it gets as JSON. */
 export async function inNamespace<T>(script: URL, argument = {}): Promise<T> {
   const child = spawn("unshare", [
-    ...["-n", "-u"],
+    // Mounts that the script makes end with it.
+    ...["-n", "-u", "-m"],
     ...commandFor(script),
     JSON.stringify(argument),
   ], { stdio: ["ignore", "pipe", "pipe"] });

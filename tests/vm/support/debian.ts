@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { guestKernel, VETH_MODULE } from "./kernel.ts";
 import { cacheDir, guestDir } from "./paths.ts";
 import { run } from "./run.ts";
 import { addFile, addText } from "./tree.ts";
@@ -25,6 +26,9 @@ const RELEASE = "bookworm";
 const PACKAGES = [
   ...["systemd-sysv", "udev", "dbus", "iproute2", "busybox-static"],
   ...["postgresql", "redis-server", "python3-minimal", "openssh-server"],
+  // For the tests of the network identity. debootstrap does not find what polkitd needs.
+  ...["systemd-resolved", "network-manager", "isc-dhcp-client"],
+  "libpam-systemd",
 ];
 
 /** What a guest of a test does not need, and makes the image and the copies of it larger. */
@@ -41,6 +45,12 @@ const MASKED = [
   ...["getty@tty1.service", "serial-getty@ttyS0.service"],
   ...["apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer"],
   ...["e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer"],
+];
+
+/** Units of packages that only some tests start. */
+const DISABLED = [
+  ...["NetworkManager", "NetworkManager-wait-online", "systemd-resolved"],
+  ...["NetworkManager-dispatcher", "ModemManager"],
 ];
 
 const base = join(cacheDir, "debian");
@@ -111,6 +121,8 @@ export function buildDebianTree(tree: string, deb: string): void {
   cpSync(join(guestDir, "debian"), tree, { recursive: true });
   const helper = "/srv/helper/cgi-bin/exec";
   addFile(tree, helper, join(guestDir, "exec.sh"), 0o755);
+  const veth = `${VETH_MODULE}.ko`;
+  addFile(tree, `/srv/${veth}`, join(guestKernel().modules, veth));
   addText(tree, "/etc/hostname", "guest\n");
   addText(tree, "/etc/hosts", "127.0.0.1 localhost guest\n");
   const wants = join(tree, "etc/systemd/system/multi-user.target.wants");
@@ -120,6 +132,18 @@ export function buildDebianTree(tree: string, deb: string): void {
     const folder = own ? "/etc/systemd/system" : "/usr/lib/systemd/system";
     symlinkSync(join(folder, name), join(wants, name));
   }
+  for (const unit of DISABLED) {
+    for (const folder of ["multi-user", "sysinit", "network-online"]) {
+      const name = `etc/systemd/system/${folder}.target.wants/${unit}.service`;
+      rmSync(join(tree, name), { force: true });
+    }
+  }
+  // Otherwise it has link-local addresses and profiles of its own for each interface.
+  addText(
+    tree,
+    "/etc/NetworkManager/conf.d/test.conf",
+    "[main]\nno-auto-default=*\nplugins=keyfile\n",
+  );
   for (const name of MASKED) {
     symlinkSync("/dev/null", join(tree, "etc/systemd/system", name));
   }

@@ -48,6 +48,8 @@ export interface Hardware {
    * guest has written; it can be copied only while the machine stands still.
    */
   readonly root: "layer" | "disk" | "readonly" | "overlay";
+  /** Whether it has a third disk, /dev/vdc, whose content each fork can have for itself. */
+  readonly mailbox: boolean;
   /** Whether devices can be plugged into the running machine: on the bus HOT_BUS. */
   readonly hotplug: boolean;
   /** Whether there is a port of virtio-serial for a guest agent, at PORT_SOCKET. */
@@ -67,6 +69,9 @@ export const PORT_DEVICE = {
 
 /** The file of a root filesystem that is a disk, in QEMU's folder. */
 export const ROOT_FILE = "root.disk";
+
+/** The file of the third disk, in QEMU's folder. */
+export const MAILBOX_FILE = "mailbox.disk";
 
 /** The bus for devices that are plugged in while the machine runs. */
 export const HOT_BUS = "hot";
@@ -106,6 +111,12 @@ export function argumentsFor(hardware: Hardware, incoming: boolean): string[] {
     args.push(
       `-object memory-backend-file,id=m,${file},prealloc=${prealloc}`,
       "-machine memory-backend=m",
+    );
+  }
+  if (hardware.mailbox) {
+    args.push(
+      `-drive if=none,id=mailbox,format=raw,readonly=on,file=${MAILBOX_FILE}`,
+      "-device virtio-blk-pci,drive=mailbox",
     );
   }
   if (hardware.hotplug) {

@@ -63,6 +63,9 @@ export const VSOCK_MODULES: readonly string[] = [
   "vsock_loopback",
 ];
 
+/** The module of cables inside a guest, for tests that need a second network. */
+export const VETH_MODULE = "veth";
+
 /** The modules of a guest with this kernel, in the order in which they load. */
 export function modulesOf(kind: KernelKind): readonly string[] {
   return [...MORE_MODULES[kind], ...MODULES];
@@ -70,8 +73,8 @@ export function modulesOf(kind: KernelKind): readonly string[] {
 
 /** The modules that the cache has. */
 function cachedModules(kind: KernelKind): readonly string[] {
-  const vsock = kind === "amd64" ? VSOCK_MODULES : [];
-  return [...modulesOf(kind), ...vsock];
+  const more = kind === "amd64" ? [...VSOCK_MODULES, VETH_MODULE] : [];
+  return [...modulesOf(kind), ...more];
 }
 
 function dirOf(kind: KernelKind): string {

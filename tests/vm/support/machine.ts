@@ -34,6 +34,8 @@ export interface Snapshot {
   readonly memory?: string;
   /** The root filesystem, where the hardware has it on a disk. */
   readonly root?: string;
+  /** The text that a restored machine finds on its third disk; none if not given. */
+  readonly mailbox?: string;
   /** The size of `file`: QEMU writes a page of zeros as a mark only. */
   readonly bytes: number;
   /** From the start of the writing to its end. */
@@ -73,6 +75,7 @@ export class Machine extends Guest {
       memoryFile: "none",
       steady: false,
       root: GUESTS[options.image.guest].root,
+      mailbox: false,
       hotplug: false,
       serialPort: false,
       ...options,

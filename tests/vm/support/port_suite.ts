@@ -15,6 +15,8 @@ const LEASE_SECONDS = 20;
 const COPIES = 5;
 /** Seconds in which no thread of a quiesced agent may wake up. */
 const REST_SECONDS = 5;
+/** The largest share of a processor that an idle agent may take; a poll without an end takes all. */
+const MOST_SHARE = 0.25;
 
 /** How often the threads of the agent have woken up so far. */
 async function wakeups(machine: Machine): Promise<string> {
@@ -22,6 +24,16 @@ async function wakeups(machine: Machine): Promise<string> {
   return await machine.sh(
     `cat /proc/${pid}/task/*/status | grep '^voluntary' | sort`,
   );
+}
+
+/** The share of one processor that the agent takes, during some seconds. */
+async function processorShare(machine: Machine): Promise<number> {
+  const pid = await agentPid(machine);
+  // proc_pid_stat(5): user and system time in hundredths of a second
+  const ticks = `awk '{ print $14 + $15 }' /proc/${pid}/stat`;
+  const times = await machine.sh(`${ticks}; sleep ${REST_SECONDS}; ${ticks}`);
+  const [before, now] = times.split("\n").map(Number);
+  return (now - before) / 100 / REST_SECONDS;
 }
 
 /** Waits for a stretch in which the quiesced agent does not wake up. */
@@ -57,6 +69,8 @@ export function portSuite(variant: Variant): void {
         'for f in /dev/vport*; do test -c "$f" || exit 2; if echo x >"$f"; then exit 1; fi; done',
       );
       // Without a host, a poll of the port would return at once for ever.
+      const share = await processorShare(machine);
+      assert.ok(share < MOST_SHARE, `${share}`);
       await prepareSettled(machine);
       await rests(machine);
       await health(machine);

@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statfsSync,
+  writeFileSync,
 } from "node:fs";
 import { freemem } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import { GUESTS } from "./guests.ts";
 import {
   argumentsFor,
   type Hardware,
+  MAILBOX_FILE,
   MEMORY_FILE,
   ROOT_FILE,
 } from "./hardware.ts";
@@ -23,6 +25,8 @@ import { distDir } from "./paths.ts";
 import { Qmp } from "./qmp.ts";
 import { run, which } from "./run.ts";
 
+/** The size of a machine's third disk. */
+const MAILBOX_BYTES = 65_536;
 const MEMORY_DIR = "/dev/shm";
 /** What the snapshots of all tests that run at once may take, and more. */
 const ROOM_BYTES = 8 * 2 ** 30;
@@ -119,6 +123,7 @@ export class Qemu {
    * Starts a machine, or with `incoming` one that waits for a snapshot. It gets
    * copies of the files: `data` is its /data, `memory` a memory that is a file,
    * `root` a root filesystem that is a disk; if not given, that is the image.
+   * `mailbox` is the text on its third disk, if it has one.
    */
   static async start(
     hardware: Hardware,
@@ -126,6 +131,7 @@ export class Qemu {
       readonly data: string;
       readonly memory?: string;
       readonly root?: string;
+      readonly mailbox?: string;
     },
     incoming = false,
   ): Promise<Qemu> {
@@ -146,6 +152,11 @@ export class Qemu {
       else if (hardware.root === "overlay") {
         makeOverlay(root, hardware.image.disk);
       } else copySparse(hardware.image.disk, root);
+    }
+    if (hardware.mailbox) {
+      const disk = Buffer.alloc(MAILBOX_BYTES);
+      disk.write(files.mailbox ?? "");
+      writeFileSync(join(dir, MAILBOX_FILE), disk);
     }
     if (files.memory) copySparse(files.memory, join(dir, MEMORY_FILE));
     // The kernel kills QEMU when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG).

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { PortList } from "../../../src/client/mod.ts";
 import { until } from "../../support/until.ts";
 import { health, LIMIT, prepareSettled, RawConnection } from "./agent.ts";
 import { restoreAndCheck } from "./checks.ts";
@@ -6,6 +7,22 @@ import type { Fleet } from "./fleet.ts";
 import { agentPid, established, type GuestSocket, sockets } from "./guest.ts";
 import type { Machine } from "./machine.ts";
 import { AGENT_PORT } from "./hardware.ts";
+import { SHARED_ADDRESS } from "../../../src/ports/shared_listener.ts";
+
+/** Starts a server on loopback, waits until it is forwarded, and moves it, ten times. */
+const MOVES = `
+  for i in 1 2 3 4 5 6 7 8 9 10; do
+    httpd -f -p 127.0.0.1:8000 -h /tmp/w >/dev/null 2>&1 & p=$!
+    until wget -q -O /dev/null http://169.254.0.21:8000/p; do usleep 20000; done
+    kill $p; wait $p 2>/dev/null
+    httpd -f -p 0.0.0.0:8000 -h /tmp/w >/dev/null 2>&1 & p=$!
+    until wget -q -O /dev/null http://10.0.2.15:8000/p; do
+      kill -0 $p 2>/dev/null || { echo failed; break; }
+      usleep 20000
+    done
+    kill $p && echo moved; wait $p 2>/dev/null
+  done | tr '\\n' ' ' | sed 's/ $//'
+`;
 
 /** Milliseconds that a connection must have stayed open to be one that stays. */
 const STAYS_MS = 1000;
@@ -104,13 +121,36 @@ export function trafficSuite(fleet: Fleet): void {
         }
       }, LIMIT);
     }
+    /** What GET /ports says about that port. */
+    async function listed(machine: Machine) {
+      const reply = await machine.fetch("/ports");
+      const { rules, ports }: PortList = await reply.json();
+      const [{ since, bytesOut, processes }] = ports;
+      const at = Date.parse(since ?? "");
+      return { rules, since: at, bytesOut, server: processes[0] };
+    }
+    /** The addresses that listen on the port, and the sockets that the kernel steers clients to. */
     async function listeners(machine: Machine): Promise<string[]> {
       const all = await sockets(machine);
-      return all.filter((one) => one.port === 8000 && one.state === 10)
-        .map((one) => one.address).sort();
+      return all.filter(({ port, address, state }) =>
+        state === 10 && (port === 8000 || address === SHARED_ADDRESS)
+      ).map(({ address }) => address).sort();
     }
     assert.equal(await page(source), "page\n");
-    assert.deepEqual(await listeners(source), ["127.0.0.1", "169.254.0.21"]);
+    const rules = { include: ["8000"], exclude: ["9000-9999"] };
+    const set = await source.fetch("/ports", {
+      method: "PUT",
+      body: JSON.stringify(rules),
+    });
+    assert.deepEqual(await set.json(), { rules, applied: true });
+    assert.equal(await page(source), "page\n");
+    const before = await until("the bytes to be counted", async () => {
+      const now = await listed(source);
+      return now.bytesOut >= "page\n".length ? now : undefined;
+    }, LIMIT);
+    assert.deepEqual(before.rules, rules);
+    assert.deepEqual(before.server, { pid: Number(server), name: "httpd" });
+    assert.deepEqual(await listeners(source), ["127.0.0.1", SHARED_ADDRESS]);
     const agent = await agentPid(source);
 
     await prepareSettled(source);
@@ -123,8 +163,15 @@ export function trafficSuite(fleet: Fleet): void {
       generation + 1,
     );
     assert.equal(await page(fork), "page\n");
+    const after = await listed(fork);
+    assert.deepEqual(after.rules, rules);
+    assert.deepEqual(after.server, before.server);
+    assert.ok(after.since > before.since, "it is forwarded again");
     assert.equal(await agentPid(fork), agent);
     assert.equal((await fork.exec(`test -d /proc/${server}`)).code, 0);
+    // A server that moves from loopback to all addresses succeeds at the first try.
+    const moves = await fork.sh(`kill ${server}; ${MOVES}`);
+    assert.equal(moves, "moved ".repeat(10).trim());
     await fleet.kill(fork);
   });
 }

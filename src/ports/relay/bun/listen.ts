@@ -4,11 +4,24 @@
  * @module
  */
 import { type Accepted, BunRelay, CLIENT_HANDLERS } from "./relay.ts";
-import type { Listening, ListenOptions } from "../../listen.ts";
+import { type Libc, loadLibc as load } from "../../../linux/libc.ts";
+import { openLibrary } from "../../../runtime/bun/library.ts";
+import type {
+  Listening,
+  ListenOptions,
+  SharedListenOptions,
+} from "../../listen.ts";
+
+/** Loads the C library; the relay itself does not need it. */
+export function loadLibc(): Libc {
+  return load({ openLibrary });
+}
 
 /** Listens on a port; throws if that is impossible. */
-export function listen(options: ListenOptions): Listening {
-  const { address, port, targets, onConnection, onEnd } = options;
+export function listen(
+  options: ListenOptions | SharedListenOptions,
+): Required<Listening> {
+  const { address, port } = options;
   const listener = Bun.listen<Accepted>({
     hostname: address,
     port,
@@ -18,10 +31,22 @@ export function listen(options: ListenOptions): Listening {
     socket: {
       ...CLIENT_HANDLERS,
       open(client) {
-        const relay = new BunRelay(client, port, targets(), () => onEnd(relay));
+        const own = "forPort" in options
+          ? options.forPort(client.localPort)
+          : options;
+        if (own === undefined || own.isFull()) return client.terminate();
+        const { port, counter, onConnection, onEnd } = own;
+        const relay = new BunRelay(client, {
+          ...{ port, counter },
+          targets: own.targets(),
+          proxyProtocol: own.proxyProtocol(),
+          onEnd: () => onEnd(relay),
+        });
         onConnection(relay);
       },
     },
   });
-  return { close: () => listener.stop() };
+  // The types of Bun do not have it.
+  const { fd } = listener as unknown as { readonly fd: number };
+  return { fd, close: () => listener.stop() };
 }

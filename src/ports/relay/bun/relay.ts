@@ -3,7 +3,10 @@
  * the kernel took, and this module keeps the others.
  * @module
  */
+import type { Counter } from "../../counts.ts";
 import type { RelayedConnection } from "../../listen.ts";
+import { proxyHeader } from "../../proxy_header.ts";
+import { unixPathOf } from "../../unix_targets.ts";
 
 /** The data of an accepted socket; undefined until the socket has a relay. */
 export type Accepted = Endpoint | undefined;
@@ -69,7 +72,11 @@ class Endpoint {
 
 /** The handlers of an accepted socket; the listener's `open` makes the relay. */
 export const CLIENT_HANDLERS: Bun.SocketHandler<Accepted> = {
-  data: ({ data }, bytes) => data?.other.take(bytes),
+  data({ data }, bytes) {
+    if (data === undefined) return;
+    data.relay.counter.received(bytes.length);
+    data.other.take(bytes);
+  },
   drain: ({ data }) => data?.flush(),
   end({ data }) {
     if (data === undefined) return;
@@ -89,25 +96,39 @@ export const CLIENT_HANDLERS: Bun.SocketHandler<Accepted> = {
 
 const TARGET_HANDLERS: Bun.SocketHandler<Accepted> = {
   ...CLIENT_HANDLERS,
+  data({ data }, bytes) {
+    if (data === undefined) return;
+    data.relay.counter.sent(bytes.length);
+    data.other.take(bytes);
+  },
   open: (socket) => socket.data?.relay.join(socket),
   connectError: () => {}, // the promise of Bun.connect rejects
 };
 
+/** What a relay needs beside the client. */
+export interface RelayOptions {
+  readonly port: number;
+  /** The addresses to dial, in this order. */
+  readonly targets: readonly string[];
+  /** Whether the target first gets the header of the PROXY protocol. */
+  readonly proxyProtocol: boolean;
+  readonly counter: Pick<Counter, "received" | "sent">;
+  /** Called when both sockets are closed. */
+  readonly onEnd: () => void;
+}
+
 /** A client, its target, and the bytes between them. */
 export class BunRelay implements RelayedConnection {
+  readonly counter: RelayOptions["counter"];
   readonly #client = new Endpoint(this);
   readonly #target = new Endpoint(this);
-  readonly #onEnd: () => void;
+  readonly #options: RelayOptions;
   #ended = false;
 
-  /** Dials the targets in their order; calls `onEnd` when both sockets are closed. */
-  constructor(
-    client: Bun.Socket<Accepted>,
-    port: number,
-    targets: readonly string[],
-    onEnd: () => void,
-  ) {
-    this.#onEnd = onEnd;
+  /** Dials the targets in their order. */
+  constructor(client: Bun.Socket<Accepted>, options: RelayOptions) {
+    this.#options = options;
+    this.counter = options.counter;
     this.#client.other = this.#target;
     this.#target.other = this.#client;
     this.#client.socket = client;
@@ -115,7 +136,13 @@ export class BunRelay implements RelayedConnection {
     client.setNoDelay(true);
     // Nothing is read from the client until a target is connected: the bytes would be lost.
     client.pause();
-    void this.#dial(port, targets);
+    void this.#dial();
+  }
+
+  get clientFd(): number | undefined {
+    // The types of Bun do not have it.
+    const socket = this.#client.socket as unknown as { readonly fd: number };
+    return this.#client.closed ? undefined : socket.fd;
   }
 
   reset(): void {
@@ -134,7 +161,11 @@ export class BunRelay implements RelayedConnection {
       return;
     }
     socket.setNoDelay(true);
-    this.#client.socket?.resume();
+    const client = this.#client.socket;
+    if (this.#options.proxyProtocol && client !== undefined) {
+      this.#target.take(headerFor(client));
+    }
+    client?.resume();
   }
 
   /** Called when a socket is closed, after the end of both directions or before it. */
@@ -149,17 +180,20 @@ export class BunRelay implements RelayedConnection {
     this.#reportIfEnded();
   }
 
-  async #dial(port: number, targets: readonly string[]): Promise<void> {
-    for (const hostname of targets) {
+  async #dial(): Promise<void> {
+    const { port, targets } = this.#options;
+    for (const target of targets) {
       if (this.#client.closed) break;
+      const options = {
+        allowHalfOpen: true,
+        data: this.#target,
+        socket: TARGET_HANDLERS,
+      };
+      const unix = unixPathOf(target);
       try {
-        await Bun.connect<Accepted>({
-          hostname,
-          port,
-          allowHalfOpen: true,
-          data: this.#target,
-          socket: TARGET_HANDLERS,
-        });
+        await (unix === undefined
+          ? Bun.connect<Accepted>({ ...options, hostname: target, port })
+          : Bun.connect<Accepted>({ ...options, unix }));
         return;
       } catch {
         // The next target may accept the connection.
@@ -173,6 +207,14 @@ export class BunRelay implements RelayedConnection {
   #reportIfEnded(): void {
     if (this.#ended || !this.#client.closed || !this.#target.closed) return;
     this.#ended = true;
-    this.#onEnd();
+    this.#options.onEnd();
   }
+}
+
+function headerFor(client: Bun.Socket<Accepted>): Uint8Array {
+  const { remoteAddress, remotePort, localAddress, localPort } = client;
+  return proxyHeader(
+    { address: remoteAddress, port: remotePort },
+    { address: localAddress, port: localPort },
+  );
 }

@@ -37,7 +37,7 @@ const MOST_EVENTS = 256;
  * The longest wait, in milliseconds. Every event ends a wait at once; this limit only bounds how long
  * the thread runs after a terminate() without a stop before it.
  */
-const WAIT_MS = 1000;
+const WAIT_MS = 60_000;
 /** Rounds before a turn of the event loop, in which commands arrive. */
 const ROUNDS = 16;
 

@@ -3,11 +3,19 @@
  * sockets or by node:net.
  * @module
  */
-import { checked, requireSymbol } from "../../../linux/libc.ts";
-import { socketAddress } from "../../../linux/socket_address.ts";
+import { checked, type Libc, requireSymbol } from "../../../linux/libc.ts";
+import {
+  readPort,
+  SOCKET_ADDRESS_BYTES,
+  socketAddress,
+} from "../../../linux/socket_address.ts";
 import { SO_REUSEADDR, SOL_SOCKET } from "../../../linux/socket_constants.ts";
-import { setSocketOption } from "../../../linux/socket_option.ts";
-import type { Listening, ListenOptions } from "../../listen.ts";
+import { resetOnClose, setSocketOption } from "../../../linux/socket_option.ts";
+import type {
+  Listening,
+  ListenOptions,
+  SharedListenOptions,
+} from "../../listen.ts";
 import { disown, libc, openSocket, own, Poller, SOCK_FLAGS } from "./epoll.ts";
 import { DenoRelay } from "./relay.ts";
 
@@ -25,24 +33,35 @@ const accept4 = requireSymbol(libc, "accept4");
 /** Listeners that could not accept a client because no descriptor was free. */
 const waitingForDescriptors = new Set<() => void>();
 
+const getsockname = requireSymbol(libc, "getsockname");
+/** The address of the last client that was asked for, and its length. */
+const ADDRESS = new Uint8Array(SOCKET_ADDRESS_BYTES);
+const LENGTH = new Uint32Array(1);
+const LENGTH_BYTES = new Uint8Array(LENGTH.buffer);
+
+/** The C library of this thread. */
+export const loadLibc = (): Libc => libc;
+
 /** Listens on a port; throws if that is impossible. */
-export function listen(options: ListenOptions): Listening {
+export function listen(
+  options: ListenOptions | SharedListenOptions,
+): Required<Listening> {
   return new Listener(options);
 }
 
-class Listener implements Listening {
-  readonly #options: ListenOptions;
-  readonly #fd: number;
+class Listener implements Required<Listening> {
+  readonly fd: number;
+  readonly #options: ListenOptions | SharedListenOptions;
   readonly #token: number;
   #closed = false;
 
-  constructor(options: ListenOptions) {
+  constructor(options: ListenOptions | SharedListenOptions) {
     this.#options = options;
-    this.#fd = bind(options.address, options.port);
+    this.fd = bind(options.address, options.port);
     try {
-      this.#token = poller.watch(this.#fd, this.#accept);
+      this.#token = poller.watch(this.fd, this.#accept);
     } catch (error) {
-      disown(this.#fd);
+      disown(this.fd);
       throw error;
     }
   }
@@ -50,14 +69,14 @@ class Listener implements Listening {
   close(): void {
     this.#closed = true;
     waitingForDescriptors.delete(this.#accept);
-    disown(this.#fd);
+    disown(this.fd);
     poller.forget(this.#token);
   }
 
   readonly #accept = (): void => {
     if (this.#closed) return;
     for (let i = 0; i < ACCEPTS; i++) {
-      const client = accept4(this.#fd, null, null, SOCK_FLAGS);
+      const client = accept4(this.fd, null, null, SOCK_FLAGS);
       if (client === -1) return this.#lookWhetherStarved();
       this.#carry(client);
     }
@@ -75,12 +94,17 @@ class Listener implements Listening {
     } catch {
       return; // the number of the descriptor is too high, and it is closed
     }
-    const { port, targets, onConnection, onEnd } = this.#options;
+    const chosen = this.#optionsFor(client);
+    if (chosen === undefined || chosen.isFull()) {
+      resetOnClose(libc, client);
+      return disown(client);
+    }
+    const { port, counter, targets, proxyProtocol, onConnection, onEnd } =
+      chosen;
     const relay = new DenoRelay({
-      poller,
-      client,
-      port,
+      ...{ poller, client, port, counter },
       targets: targets(),
+      proxyProtocol: proxyProtocol(),
       onEnd() {
         onEnd(relay);
         for (const accept of waitingForDescriptors) poller.soon(accept);
@@ -89,6 +113,14 @@ class Listener implements Listening {
     });
     onConnection(relay);
     relay.start();
+  }
+
+  #optionsFor(client: number): ListenOptions | undefined {
+    const options = this.#options;
+    if (!("forPort" in options)) return options;
+    LENGTH[0] = ADDRESS.length;
+    if (getsockname(client, ADDRESS, LENGTH_BYTES) !== 0) return undefined;
+    return options.forPort(readPort(ADDRESS) ?? 0);
   }
 }
 

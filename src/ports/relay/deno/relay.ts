@@ -4,10 +4,22 @@
  * @module
  */
 import { requireSymbol } from "../../../linux/libc.ts";
-import { socketAddress } from "../../../linux/socket_address.ts";
-import { IPPROTO_TCP, TCP_NODELAY } from "../../../linux/socket_constants.ts";
+import { ADDRESS, addressLength } from "../../../linux/connection.ts";
+import {
+  readSocketAddress,
+  socketAddress,
+  unixAddress,
+} from "../../../linux/socket_address.ts";
+import {
+  AF_UNIX,
+  IPPROTO_TCP,
+  TCP_NODELAY,
+} from "../../../linux/socket_constants.ts";
 import { resetOnClose, setSocketOption } from "../../../linux/socket_option.ts";
+import type { Counter } from "../../counts.ts";
 import type { RelayedConnection } from "../../listen.ts";
+import { proxyHeader } from "../../proxy_header.ts";
+import { unixPathOf } from "../../unix_targets.ts";
 import {
   disown,
   EPOLLERR,
@@ -29,6 +41,9 @@ export interface RelayOptions {
   readonly port: number;
   /** The addresses to dial, in this order. */
   readonly targets: readonly string[];
+  /** Whether the target first gets the header of the PROXY protocol. */
+  readonly proxyProtocol: boolean;
+  readonly counter: Pick<Counter, "received" | "sent">;
   /** Called when both sockets are closed. */
   readonly onEnd: () => void;
 }
@@ -45,13 +60,18 @@ export class DenoRelay implements RelayedConnection {
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#untried = [...options.targets];
-    this.#client = new Endpoint(options.client);
+    const { client, counter } = options;
+    this.#client = new Endpoint(client, (bytes) => counter.received(bytes));
   }
 
   /** Dials. Nothing is read from the client until a target is connected: the bytes would be lost. */
   start(): void {
     if (this.#take(this.#client)) this.#dial();
     else this.#end("reset");
+  }
+
+  get clientFd(): number | undefined {
+    return this.#over ? undefined : this.#client.fd;
   }
 
   reset(): void {
@@ -68,12 +88,18 @@ export class DenoRelay implements RelayedConnection {
 
   /** Begins to connect; false if that failed at once. Later failures arrive as events. */
   #tryTo(host: string): boolean {
-    const address = socketAddress(host, this.#options.port);
-    if (address === undefined) return false;
+    const { port, counter } = this.#options;
+    const path = unixPathOf(host);
+    const address = path === undefined
+      ? socketAddress(host, port)
+      : { family: AF_UNIX, bytes: unixAddress(path) };
+    if (address?.bytes === undefined) return false;
     const { family, bytes } = address;
     let target: Endpoint;
     try {
-      target = new Endpoint(openSocket(family, "open a socket to", host));
+      const fd = openSocket(family, "open a socket to", host);
+      const count = (bytes: number) => counter.sent(bytes);
+      target = new Endpoint(fd, count, path !== undefined);
     } catch {
       return false; // no descriptor is left
     }
@@ -111,8 +137,22 @@ export class DenoRelay implements RelayedConnection {
       this.#drop(side);
       return this.#dial();
     }
-    if (side !== this.#client && (events & EPOLLOUT) !== 0) this.#joined = true;
+    if (side !== this.#client && (events & EPOLLOUT) !== 0) this.#join(side);
     if (this.#joined) this.#carry();
+  }
+
+  /** Called when the target is connected, and at each room for output after that. */
+  #join(target: Endpoint): void {
+    if (this.#joined) return;
+    this.#joined = true;
+    const { client, proxyProtocol } = this.#options;
+    if (!proxyProtocol) return;
+    const header = proxyHeader(
+      nameOf("getpeername", client),
+      nameOf("getsockname", client),
+    );
+    // If the connection is gone, the next write says so.
+    target.put(header);
   }
 
   #carry(): void {
@@ -143,4 +183,10 @@ export class DenoRelay implements RelayedConnection {
     disown(side.fd);
     this.#options.poller.forget(side.token);
   }
+}
+
+/** The address of an end of a TCP connection; an empty text if the connection is gone. */
+function nameOf(call: "getpeername" | "getsockname", fd: number) {
+  requireSymbol(libc, call)(fd, ADDRESS, addressLength());
+  return readSocketAddress(ADDRESS) ?? { address: "", port: 0 };
 }

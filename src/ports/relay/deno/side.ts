@@ -22,6 +22,9 @@ import {
 /** Its state, the first byte of what TCP_INFO gives; linux/tcp.h. */
 const TCP_CLOSE = 7;
 
+/** errno(3) */
+const EAGAIN = 11;
+
 /** The buffer of every read. Each read is followed by its write in the same turn. */
 const BUFFER = new Uint8Array(256 * 1024);
 const BUFFER_BYTES = BigInt(BUFFER.length);
@@ -48,7 +51,12 @@ export class Endpoint {
   /** The bytes that the kernel had no room for. */
   unsent: Uint8Array | undefined;
 
-  constructor(readonly fd: number) {}
+  /** `count` gets the number of bytes of each read. A unix socket has no TCP_INFO. */
+  constructor(
+    readonly fd: number,
+    readonly count: (bytes: number) => void,
+    readonly isUnix = false,
+  ) {}
 
   /** Notes events. The kernel reports each change once (EPOLLET). */
   note(events: number): void {
@@ -60,9 +68,11 @@ export class Endpoint {
 
   /**
    * Call this after a call that returned -1. True if the connection is gone; false if there was
-   * nothing to read, or no room. It reads the kernel's state, because errno is not reliable.
+   * nothing to read, or no room. It reads the kernel's state, because errno is not reliable. For a
+   * unix socket, the kernel has also reported the end then.
    */
   get lost(): boolean {
+    if (this.isUnix) return this.ending && libc.errno?.() !== EAGAIN;
     const state = socketOption(libc, this.fd, IPPROTO_TCP, TCP_INFO, 1)?.[0];
     return state === undefined || state === TCP_CLOSE;
   }
@@ -109,6 +119,7 @@ export function carry(from: Endpoint, to: Endpoint): Progress {
       from.ended = true;
       continue;
     }
+    from.count(count);
     if (count < BUFFER.length && !from.ending) from.readable = false;
     if (!to.put(BUFFER.subarray(0, count))) return "lost";
   }
