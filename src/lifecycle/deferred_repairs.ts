@@ -6,14 +6,9 @@
  */
 import type { LifecycleOptions } from "./options.ts";
 import type { PlannedRepair, RepairName } from "./plan.ts";
-import type { Recovery, RenewedItem, StepReport } from "./reports.ts";
-import type {
-  Field,
-  Outcome,
-  RecoverRequest,
-  Requirements,
-  Trigger,
-} from "./request.ts";
+import type { Recovery, StepReport } from "./reports.ts";
+import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
+import { HostRequirements, wasReseeded } from "./requirements.ts";
 import { run } from "./run.ts";
 
 /** The repair that applies a field. */
@@ -38,19 +33,6 @@ export function fieldsOf(request: RecoverRequest): Field[] {
   return FIELDS.filter((field) => request[field] !== undefined);
 }
 
-/** Whether the reports say that the random pool is new. */
-export function wasReseeded(steps: readonly StepReport[]): boolean {
-  return steps.some(({ name, effect }) =>
-    name === "entropy" && effect?.reseeded === true
-  );
-}
-
-/** The items of the identity in the report of their repair. */
-function itemsOf(report: StepReport | undefined): readonly RenewedItem[] {
-  const { items = [] } = report?.effect ?? {};
-  return items as readonly RenewedItem[];
-}
-
 /** Applies the data that arrives after the last recovery. */
 export class DeferredRepairs {
   readonly #repairs: ReadonlyMap<string, PlannedRepair>;
@@ -59,29 +41,15 @@ export class DeferredRepairs {
   /** The identity that was applied last. */
   #network: RecoverRequest["network"];
   #clockSet = false;
-  #reseeded = false;
-  #entropyRequired = false;
-  /** The items of the identity that the host asked for since the last recovery. */
-  #items: readonly RenewedItem[] = [];
-  #identityRequired = false;
+  readonly #requirements: HostRequirements;
   #queue: Promise<unknown> = Promise.resolve();
-
-  /** The requirements as they were told last. */
-  #told: Requirements;
-  readonly #onRequired: LifecycleOptions["onRequired"];
 
   constructor(
     repairs: readonly PlannedRepair[],
-    {
-      required = { entropy: false, identity: false },
-      onRequired,
-    }: Pick<LifecycleOptions, "required" | "onRequired"> = {},
+    options: Pick<LifecycleOptions, "required" | "onRequired"> = {},
   ) {
     this.#repairs = new Map(repairs.map((repair) => [repair.name, repair]));
-    this.#entropyRequired = required.entropy;
-    this.#identityRequired = required.identity;
-    this.#told = required;
-    this.#onRequired = onRequired;
+    this.#requirements = new HostRequirements(options);
   }
 
   /** Reports of the repairs after the last recovery; of each repair, the last attempt. */
@@ -94,48 +62,9 @@ export class DeferredRepairs {
     return this.#recovery;
   }
 
-  /** True while the host requires a new random pool and the guest has none. */
-  get lacksEntropy(): boolean {
-    return this.#entropyRequired && !this.#reseeded;
-  }
-
-  /** True while the host requires a new identity, and an item of it is missing. */
-  get lacksIdentity(): boolean {
-    return this.#identityRequired && !this.#isRenewed;
-  }
-
-  /** The items of the identity; undefined if the host neither asked for one nor requires any. */
-  get renewal():
-    | { required: boolean; done: boolean; items: readonly RenewedItem[] }
-    | undefined {
-    const required = this.#identityRequired;
-    if (!required && this.#items.length === 0) return undefined;
-    return { required, done: this.#isRenewed, items: this.#items };
-  }
-
-  get #isRenewed(): boolean {
-    return this.#items.length > 0 &&
-      this.#items.every(({ status }) => status !== "failed");
-  }
-
-  /** Tells what a recovery requires before its repairs run, for the agent after a kill. */
-  require({ requireEntropy, requireRenewed }: RecoverRequest): void {
-    this.#tell({
-      entropy: requireEntropy ?? this.lacksEntropy,
-      identity: requireRenewed ?? this.lacksIdentity,
-    });
-  }
-
-  #tell(required: Requirements): void {
-    const { entropy, identity } = this.#told;
-    if (required.entropy === entropy && required.identity === identity) return;
-    this.#told = required;
-    this.#onRequired?.(required);
-  }
-
-  /** Tells which of the requirements are not met. */
-  #tellMissing(): void {
-    this.#tell({ entropy: this.lacksEntropy, identity: this.lacksIdentity });
+  /** What hosts require before the guest counts as healthy. */
+  get requirements(): Omit<HostRequirements, "recovered" | "add" | "repaired"> {
+    return this.#requirements;
   }
 
   /**
@@ -146,17 +75,12 @@ export class DeferredRepairs {
   begin(recovery: Recovery, request: RecoverRequest): Field[] {
     const reportOf = (name: string) =>
       recovery.steps.find((step) => step.name === name);
-    const { lacksEntropy, lacksIdentity } = this;
     this.undone(recovery);
     this.#network = reportOf("network")?.status === "done"
       ? request.network
       : undefined;
     this.#clockSet = reportOf("clock")?.status === "done";
-    this.#reseeded = wasReseeded(recovery.steps);
-    this.#entropyRequired = request.requireEntropy ?? lacksEntropy;
-    this.#items = itemsOf(reportOf("renew"));
-    this.#identityRequired = request.requireRenewed ?? lacksIdentity;
-    this.#tellMissing();
+    this.#requirements.recovered(request, recovery.steps);
     return REPAIR_FIELDS.filter((field) =>
       request[field] !== undefined &&
       !this.#isApplied(field, reportOf(REPAIR_OF[field]))
@@ -204,21 +128,17 @@ export class DeferredRepairs {
   }
 
   async #apply(request: RecoverRequest): Promise<Field[]> {
-    this.#entropyRequired = request.requireEntropy ?? this.#entropyRequired;
-    this.#identityRequired = request.requireRenewed ?? this.#identityRequired;
-    this.#tellMissing();
+    this.#requirements.add(request);
     const failed: Field[] = [];
     for (const field of REPAIR_FIELDS) {
       if (request[field] === undefined) continue;
       if (field === "network" && this.#hasNetwork(request)) continue;
       const report = await this.#repair(REPAIR_OF[field], request);
-      if (field === "renew") this.#items = itemsOf(report);
+      this.#requirements.repaired(field, report);
       if (!this.#isApplied(field, report)) failed.push(field);
       else if (field === "network") this.#network = request.network;
       else if (field === "hostTime") this.#clockSet = true;
-      else if (field === "entropy") this.#reseeded = true;
     }
-    this.#tellMissing();
     if (!await this.#applyOutcome(request)) failed.push("outcome");
     return failed;
   }

@@ -207,7 +207,7 @@ export class Lifecycle {
     if (cause !== undefined) operation.abort(cause);
     this.#lease.stop();
     this.#options.onLeave?.(operation, request);
-    if (state === "recovering") this.deferred.require(request);
+    if (state === "recovering") this.deferred.requirements.announce(request);
     const done = Promise.resolve().then(() =>
       this.#undo(state, operation, cause?.trigger ?? "failure", request)
     );

@@ -188,39 +188,39 @@ describe("required entropy", () => {
   test("is lacking until a reseed that really happened", async () => {
     const { deferred, apply } = make();
     deferred.begin(recovery({ reseeded: false }), { requireEntropy: true });
-    assert.equal(deferred.lacksEntropy, true);
+    assert.equal(deferred.requirements.lacksEntropy, true);
     await apply({ entropy: ENTROPY });
-    assert.equal(deferred.lacksEntropy, false);
+    assert.equal(deferred.requirements.lacksEntropy, false);
   });
 
   test("is lacking while the kernel refuses it", async () => {
     const { deferred, apply } = make({ entropy: { reseeded: false } });
     deferred.begin(recovery({ reseeded: false }), { requireEntropy: true });
     await apply({ entropy: ENTROPY });
-    assert.equal(deferred.lacksEntropy, true);
+    assert.equal(deferred.requirements.lacksEntropy, true);
   });
 
   test("may be required late, and withdrawn", async () => {
     const { deferred, apply } = make();
     deferred.begin(recovery({ reseeded: false }), {});
-    assert.equal(deferred.lacksEntropy, false);
+    assert.equal(deferred.requirements.lacksEntropy, false);
     await apply({ requireEntropy: true });
-    assert.equal(deferred.lacksEntropy, true);
+    assert.equal(deferred.requirements.lacksEntropy, true);
     await apply({ requireEntropy: false });
-    assert.equal(deferred.lacksEntropy, false);
+    assert.equal(deferred.requirements.lacksEntropy, false);
   });
 
   test("outlives a second recovery that says nothing of it", () => {
     const { deferred } = make();
     deferred.begin(recovery({ reseeded: false }), { requireEntropy: true });
     deferred.begin(recovery({ reseeded: false }), {});
-    assert.equal(deferred.lacksEntropy, true);
+    assert.equal(deferred.requirements.lacksEntropy, true);
     deferred.undone(recovery({ outcome: "aborted" }));
-    assert.equal(deferred.lacksEntropy, true);
+    assert.equal(deferred.requirements.lacksEntropy, true);
     deferred.begin(recovery({ reseeded: true }), {});
-    assert.equal(deferred.lacksEntropy, false);
+    assert.equal(deferred.requirements.lacksEntropy, false);
     deferred.begin(recovery({ reseeded: false }), {});
-    assert.equal(deferred.lacksEntropy, false, "it was met");
+    assert.equal(deferred.requirements.lacksEntropy, false, "it was met");
   });
 });
 
@@ -239,37 +239,37 @@ describe("a required identity", () => {
       requireRenewed: true,
       renew: ["machine-id"],
     });
-    assert.equal(deferred.lacksIdentity, true);
-    assert.equal(deferred.renewal?.done, false);
+    assert.equal(deferred.requirements.lacksIdentity, true);
+    assert.equal(deferred.requirements.renewal?.done, false);
     assert.deepEqual(await apply({ renew: ["machine-id"] }), []);
-    assert.equal(deferred.lacksIdentity, false);
-    assert.equal(deferred.renewal?.done, true);
+    assert.equal(deferred.requirements.lacksIdentity, false);
+    assert.equal(deferred.requirements.renewal?.done, true);
   });
 
   test("is lacking if no item was asked for, and can be withdrawn", async () => {
     const { deferred, apply } = make({ renew: items("renewed") });
     deferred.begin(recovery(), {});
-    assert.equal(deferred.renewal, undefined);
+    assert.equal(deferred.requirements.renewal, undefined);
     await apply({ requireRenewed: true });
-    assert.equal(deferred.lacksIdentity, true);
-    assert.deepEqual(deferred.renewal, {
+    assert.equal(deferred.requirements.lacksIdentity, true);
+    assert.deepEqual(deferred.requirements.renewal, {
       ...{ required: true, done: false, items: [] },
     });
     await apply({ requireRenewed: false });
-    assert.equal(deferred.lacksIdentity, false);
+    assert.equal(deferred.requirements.lacksIdentity, false);
     await apply({ requireRenewed: true, renew: ["machine-id"] });
-    assert.equal(deferred.lacksIdentity, false);
+    assert.equal(deferred.requirements.lacksIdentity, false);
   });
 
   test("holds for the next fork, too, until it is met", () => {
     const { deferred } = make();
     deferred.begin(recovery(), { requireRenewed: true });
     deferred.begin(recovery(), {});
-    assert.equal(deferred.lacksIdentity, true);
+    assert.equal(deferred.requirements.lacksIdentity, true);
     deferred.begin(renewedBy(items("renewed")), { renew: ["machine-id"] });
-    assert.equal(deferred.lacksIdentity, false);
+    assert.equal(deferred.requirements.lacksIdentity, false);
     deferred.begin(recovery(), {});
-    assert.equal(deferred.lacksIdentity, false, "it was met");
+    assert.equal(deferred.requirements.lacksIdentity, false, "it was met");
   });
 });
 
@@ -319,7 +319,7 @@ test("what is required and not met is told, before the repairs that may meet it"
   );
   const missing = '{"entropy":true,"identity":false}';
   const nothing = '{"entropy":false,"identity":false}';
-  deferred.require({ requireEntropy: true });
+  deferred.requirements.announce({ requireEntropy: true });
   assert.deepEqual(told.splice(0), [missing]);
   deferred.begin(recovery({ reseeded: false }), { requireEntropy: true });
   assert.deepEqual(told.splice(0), []);
@@ -334,9 +334,42 @@ test("what is required and not met is told, before the repairs that may meet it"
 test("what was required of a killed agent is required of the next one", async () => {
   const required = { entropy: true, identity: true };
   const deferred = new DeferredRepairs([], { required });
-  assert.ok(deferred.lacksEntropy && deferred.lacksIdentity);
+  assert.ok(
+    deferred.requirements.lacksEntropy && deferred.requirements.lacksIdentity,
+  );
   deferred.begin(recovery({ reseeded: true }), {});
-  assert.ok(!deferred.lacksEntropy && deferred.lacksIdentity);
+  assert.ok(
+    !deferred.requirements.lacksEntropy && deferred.requirements.lacksIdentity,
+  );
   await deferred.applyLate("recover", { requireRenewed: false });
-  assert.ok(!deferred.lacksIdentity);
+  assert.ok(!deferred.requirements.lacksIdentity);
 });
+
+test("a required identity is missing while late items are renewed", async () => {
+  const done = Promise.withResolvers<void>();
+  const { requirements, ...deferred } = late(done.promise);
+  await deferred.apply({ requireRenewed: true, renew: ["boot-id"] });
+  assert.ok(!requirements.lacksIdentity);
+  const applied = deferred.apply({ renew: ["ssh-host-keys"] });
+  await Promise.resolve();
+  assert.ok(requirements.lacksIdentity);
+  done.resolve();
+  await applied;
+  assert.ok(!requirements.lacksIdentity);
+});
+
+/** A repair `renew` whose item ssh-host-keys waits for the promise. */
+function late(waits: Promise<void>) {
+  const deferred = new DeferredRepairs([{
+    name: "renew",
+    limitMs: 1000,
+    async repair({ request: { renew = [] } }) {
+      if (renew.includes("ssh-host-keys")) await waits;
+      return { items: renew.map((item) => ({ item, status: "renewed" })) };
+    },
+  }]);
+  const { requirements } = deferred;
+  const apply = (request: RecoverRequest) =>
+    deferred.applyLate("recover", request);
+  return { requirements, apply };
+}

@@ -123,7 +123,7 @@ test("required entropy that was found is required", async () => {
   const { lifecycle } = start({ requireEntropy: true }, ["entropy"]);
   await lifecycle.prepare();
   await lifecycle.recover(HEALTH);
-  assert.equal(lifecycle.deferred.lacksEntropy, true);
+  assert.equal(lifecycle.deferred.requirements.lacksEntropy, true);
 });
 
 test("a failed prepare searches nothing", async () => {

@@ -2,7 +2,7 @@ import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import process from "node:process";
 import type { Libc } from "../../src/linux/libc.ts";
-import { wasReseeded } from "../../src/lifecycle/deferred_repairs.ts";
+import { wasReseeded } from "../../src/lifecycle/requirements.ts";
 import { SKIPPED_IN_DRY_RUN } from "../../src/lifecycle/step.ts";
 import { entropyRepair } from "../../src/steps/entropy.ts";
 import { realLibc } from "../support/libc.ts";

@@ -31,10 +31,12 @@ export async function health(
   if (lifecycle.state !== "quiesced" || (trusted && healthMayRecover())) {
     await lifecycle.recover({ trigger: "health" }, request);
   }
-  if (lifecycle.deferred.lacksEntropy) {
+  if (lifecycle.deferred.requirements.lacksEntropy) {
     throw new ProblemError("entropy-missing");
   }
-  if (lifecycle.deferred.lacksIdentity) throw new ProblemError("not-renewed");
+  if (lifecycle.deferred.requirements.lacksIdentity) {
+    throw new ProblemError("not-renewed");
+  }
   const document: HealthDocument = {
     version: VERSION,
     state: lifecycle.state,

@@ -38,10 +38,10 @@ export async function recover(
   c.set("operation", recovery?.operation);
   const { deferred } = lifecycle;
   const late = deferred.reports.length > 0 ? deferred.reports : undefined;
-  if (deferred.lacksEntropy) {
+  if (deferred.requirements.lacksEntropy) {
     throw new ProblemError("entropy-missing", { recovery, late });
   }
-  if (deferred.lacksIdentity) {
+  if (deferred.requirements.lacksIdentity) {
     throw new ProblemError("not-renewed", { recovery, late });
   }
   if (notApplied.length > 0) {

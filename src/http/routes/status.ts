@@ -33,7 +33,7 @@ export function status(
     lastRecovery: lastRecovery &&
       { ...lastRecovery, steps: [...lastRecovery.steps] },
     late: late.length > 0 ? late : undefined,
-    renewal: lifecycle.deferred.renewal,
+    renewal: lifecycle.deferred.requirements.renewal,
     repaired: repaired.length > 0 ? repaired : undefined,
     owedThaws: agent.owed?.names.length ? agent.owed.names : undefined,
     ready: agent.ready?.count || undefined,
