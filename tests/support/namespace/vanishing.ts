@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Forwarder } from "../../../src/ports/forwarder.ts";
@@ -57,8 +58,12 @@ reader.write("stream");
 await once(reader, "data");
 reader.pause();
 await until("its connection", async () => await open() === 1);
-/** The sockets of this process. */
-const descriptors = () => descriptorsOf((path) => path.startsWith("socket:"));
+/** The TCP sockets of this process. The runtime may open sockets of its own, of other families. */
+const descriptors = () => {
+  const lines = readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1);
+  const sockets = lines.map((line) => `socket:[${line.trim().split(/ +/)[9]}]`);
+  return descriptorsOf((path) => sockets.includes(path));
+};
 const before = descriptors();
 
 peer.stdin.write(JSON.stringify({ address: ADDRESS, port, count: COUNT }));
