@@ -36,7 +36,9 @@ for (const reports of [true, false]) {
     assert.equal(result.wrong, 0);
     assert.equal(result.effect.ports, result.forwarded);
     if (!reports) return;
-    assert.ok(result.openedMs <= 20, `${result.openedMs} ms until forwarded`);
-    assert.ok(result.closedMs <= 20, `${result.closedMs} ms until released`);
+    // An idle machine takes 7 and 3 ms. Scans without reports take 250 ms and more.
+    for (const ms of [result.openedMs, result.closedMs]) {
+      assert.ok(ms <= 200, JSON.stringify(result));
+    }
   });
 }
