@@ -40,126 +40,129 @@ describe("a server on vsock", { skip: noVsock }, () => {
   });
 });
 
-const otherwise = runtimeName() === "bun"
-  ? false
-  : "Deno's own server listens on vsock, without a relay";
+// Deno's own server listens on vsock, without a relay.
+if (runtimeName() === "bun") {
+  describe("the relay of Bun", () => {
+    const directory = temporary();
+    const path = join(directory.path, "outside.sock");
+    const peers: Peer[] = [];
+    const errors: unknown[] = [];
+    /** The CID of the next connection. */
+    let cid = 2;
+    let answer: (request: Request) => Response | Promise<Response>;
+    let server: RuntimeServer;
 
-describe("the relay of Bun", { skip: otherwise }, () => {
-  const directory = temporary();
-  const path = join(directory.path, "outside.sock");
-  const peers: Peer[] = [];
-  const errors: unknown[] = [];
-  /** The CID of the next connection. */
-  let cid = 2;
-  let answer: (request: Request) => Response | Promise<Response>;
-  let server: RuntimeServer;
-
-  before(async () => {
-    const { serveVsock } = await import("../../src/runtime/bun/vsock/serve.ts");
-    let port = 1000;
-    server = serveVsock(
-      {
-        vsockPort: PORT,
-        directory: directory.path,
-        onError: (error) => errors.push(error),
-        fetch: async (request, peer) => {
-          peers.push(peer!);
-          return await answer(request);
+    before(async () => {
+      const { serveVsock } = await import(
+        "../../src/runtime/bun/vsock/serve.ts"
+      );
+      let port = 1000;
+      server = serveVsock(
+        {
+          vsockPort: PORT,
+          directory: directory.path,
+          onError: (error) => errors.push(error),
+          fetch: async (request, peer) => {
+            peers.push(peer!);
+            return await answer(request);
+          },
         },
-      },
-      PORT,
-      // A unix socket in place of a vsock one, which needs a host.
-      () => ({
-        listen: () => listenOn(path),
-        peerOf: () => ({ cid, port: port++ }),
-      }),
-    );
-  });
-  after(() => {
-    server.stop();
-    directory.remove();
-    assert.deepEqual(errors, []);
-  });
+        PORT,
+        // A unix socket in place of a vsock one, which needs a host.
+        () => ({
+          listen: () => listenOn(path),
+          peerOf: () => ({ cid, port: port++ }),
+        }),
+      );
+    });
+    after(() => {
+      server.stop();
+      directory.remove();
+      assert.deepEqual(errors, []);
+    });
 
-  test("gives each connection its own peer, on sockets only for its user", async () => {
-    answer = () => new Response("here");
-    const [first, second] = [await dial(path), await dial(path)];
-    cid = 3;
-    const guest = await dial(path);
-    for (const one of [first, second, guest, first]) {
+    test("gives each connection its own peer, on sockets only for its user", async () => {
+      answer = () => new Response("here");
+      const [first, second] = [await dial(path), await dial(path)];
+      cid = 3;
+      const guest = await dial(path);
+      for (const one of [first, second, guest, first]) {
+        one.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+        await until("the reply", () => one.text.endsWith("here"));
+        one.text = "";
+      }
+      assert.deepEqual(peers.splice(0), [
+        { address: "vsock:2", port: 1000, cid: 2 },
+        { address: "vsock:2", port: 1001, cid: 2 },
+        { address: "vsock:3", port: 1002, cid: 3 },
+        { address: "vsock:2", port: 1000, cid: 2 },
+      ]);
+      const sockets = join(directory.path, `vsock-${PORT}`);
+      assert.equal(statSync(sockets).mode & 0o777, 0o700);
+      assert.equal(readdirSync(sockets).length, 3);
+      for (const one of [first, second, guest]) one.socket.destroy();
+      // A connection from another machine never gets the socket of one that has ended.
+      cid = 4;
+      const other = await dial(path);
+      other.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("the reply", () => other.text.endsWith("here"));
+      assert.equal(readdirSync(sockets).length, 4);
+      other.socket.destroy();
+      peers.length = 0;
+      cid = 2;
+    });
+
+    test("carries long bodies both ways, also to a caller that reads late", async () => {
+      const sent = randomBytes(5_000_000);
+      answer = async (request) => new Response(await request.bytes());
+      const one = await dial(path);
+      one.socket.pause();
+      one.socket.write(
+        `POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${sent.length}\r\n\r\n`,
+      );
+      one.socket.write(sent);
+      await until("the request", () => peers.length === 1);
+      one.socket.resume();
+      const body = () => one.text.slice(one.text.indexOf("\r\n\r\n") + 4);
+      await until("the whole reply", () => body().length >= sent.length);
+      const hash = (bytes: Uint8Array) =>
+        createHash("sha256").update(bytes).digest("hex");
+      assert.equal(hash(Buffer.from(body(), "latin1")), hash(sent));
+      one.socket.destroy();
+      peers.length = 0;
+    });
+
+    test("leaves the close to a caller that the reply asks to close", async () => {
+      answer = () => new Response("x", { headers: { connection: "close" } });
+      const one = await dial(path);
       one.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
-      await until("the reply", () => one.text.endsWith("here"));
+      await until("the reply", () => one.text.endsWith("x"));
+      assert.match(one.text, /connection: close/i);
       one.text = "";
-    }
-    assert.deepEqual(peers.splice(0), [
-      { address: "vsock:2", port: 1000, cid: 2 },
-      { address: "vsock:2", port: 1001, cid: 2 },
-      { address: "vsock:3", port: 1002, cid: 3 },
-      { address: "vsock:2", port: 1000, cid: 2 },
-    ]);
-    const sockets = join(directory.path, `vsock-${PORT}`);
-    assert.equal(statSync(sockets).mode & 0o777, 0o700);
-    assert.equal(readdirSync(sockets).length, 3);
-    for (const one of [first, second, guest]) one.socket.destroy();
-    // A connection from another machine never gets the socket of one that has ended.
-    cid = 4;
-    const other = await dial(path);
-    other.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
-    await until("the reply", () => other.text.endsWith("here"));
-    assert.equal(readdirSync(sockets).length, 4);
-    other.socket.destroy();
-    peers.length = 0;
-    cid = 2;
-  });
+      // Still open: a further request gets its reply.
+      answer = () => new Response("again");
+      one.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("the next reply", () => one.text.endsWith("again"));
+      assert.equal(one.socket.closed, false);
+      // Closed, where the caller itself asks for it.
+      one.socket.write(
+        "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+      );
+      await until("the end", () => one.ended);
+      peers.length = 0;
+    });
 
-  test("carries long bodies both ways, also to a caller that reads late", async () => {
-    const sent = randomBytes(5_000_000);
-    answer = async (request) => new Response(await request.bytes());
-    const one = await dial(path);
-    one.socket.pause();
-    one.socket.write(
-      `POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${sent.length}\r\n\r\n`,
-    );
-    one.socket.write(sent);
-    await until("the request", () => peers.length === 1);
-    one.socket.resume();
-    const body = () => one.text.slice(one.text.indexOf("\r\n\r\n") + 4);
-    await until("the whole reply", () => body().length >= sent.length);
-    const hash = (bytes: Uint8Array) =>
-      createHash("sha256").update(bytes).digest("hex");
-    assert.equal(hash(Buffer.from(body(), "latin1")), hash(sent));
-    one.socket.destroy();
-    peers.length = 0;
+    test("ends with its server, and leaves no file", async () => {
+      answer = () => new Promise(() => {});
+      const [waiting, silent] = [await dial(path), await dial(path)];
+      waiting.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("the request", () => peers.length === 1);
+      server.stop();
+      await until("their ends", () => waiting.ended && silent.ended);
+      assert.equal(existsSync(join(directory.path, `vsock-${PORT}`)), false);
+    });
   });
-
-  test("leaves the close to a caller that the reply asks to close", async () => {
-    answer = () => new Response("x", { headers: { connection: "close" } });
-    const one = await dial(path);
-    one.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
-    await until("the reply", () => one.text.endsWith("x"));
-    assert.match(one.text, /connection: close/i);
-    one.text = "";
-    // Still open: a further request gets its reply.
-    answer = () => new Response("again");
-    one.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
-    await until("the next reply", () => one.text.endsWith("again"));
-    assert.equal(one.socket.closed, false);
-    // Closed, where the caller itself asks for it.
-    one.socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    await until("the end", () => one.ended);
-    peers.length = 0;
-  });
-
-  test("ends with its server, and leaves no file", async () => {
-    answer = () => new Promise(() => {});
-    const [waiting, silent] = [await dial(path), await dial(path)];
-    waiting.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
-    await until("the request", () => peers.length === 1);
-    server.stop();
-    await until("their ends", () => waiting.ended && silent.ended);
-    assert.equal(existsSync(join(directory.path, `vsock-${PORT}`)), false);
-  });
-});
+}
 
 interface Dialled {
   readonly socket: Socket;
