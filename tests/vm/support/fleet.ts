@@ -37,6 +37,15 @@ export type FleetOptions =
   & Partial<Omit<ImageOptions, "variant">>;
 
 /**
+ * Whether the guest's kernel has crashed in an interrupt. Now and then, one of two emulated
+ * processors runs code that the other one is patching: the kernel patches its tracepoints when an
+ * agent starts or ends. A kernel that crashes for another reason crashes again.
+ */
+function isEmulatorFault(error: unknown): boolean {
+  return String(error).includes("Fatal exception in interrupt");
+}
+
+/**
  * The machines of one test file. One machine boots and is snapshotted; each
  * test gets copies of it, which takes a fraction of a boot. All of them end
  * with the file, whatever happened.
@@ -112,7 +121,12 @@ export class Fleet {
   test(name: string, body: () => Promise<void>): void {
     test(name, async () => {
       try {
-        await body();
+        await body().catch(async (error) => {
+          if (!isEmulatorFault(error)) throw error;
+          say(`${name}: runs again, because the emulated kernel has crashed`);
+          await this.kill();
+          await body();
+        });
       } catch (error) {
         for (const machine of this.#machines) await tell(machine);
         throw error;
