@@ -23,7 +23,7 @@ const LEAST_SHARE = 0.5;
 
 /** What a collapse did, by the kernel's counters. */
 export interface Collapse {
-  /** Anonymous mappings with at least one chunk that is mostly in memory. */
+  /** How many anonymous mappings have a chunk that was to be collapsed. */
   readonly regions: number;
   readonly chunks: number;
   readonly collapsed: number;
@@ -41,7 +41,10 @@ interface Region {
   resident: number;
 }
 
-/** Collapses every chunk of the heap that is mostly in memory. Zeros if the kernel cannot. */
+/**
+ * Collapses every chunk of the agent's heap of which at least LEAST_SHARE is in memory. The counts
+ * are zero if the kernel cannot collapse memory.
+ */
 export function collapseOwn(libc: Libc): Collapse {
   const start = performance.now();
   const before = regionsOf(readFileSync("/proc/self/smaps", "latin1"));
@@ -106,7 +109,7 @@ function hugeIn(regions: readonly Region[]): number {
   return regions.reduce((sum, { huge }) => sum + huge, 0) / CHUNK;
 }
 
-/** The addresses of the chunks of a mapping that are mostly in memory. */
+/** The addresses of the chunks of a mapping of which at least LEAST_SHARE is in memory. */
 function chunksOf({ from, to, resident }: Region): number[] {
   const first = Math.ceil(from / CHUNK) * CHUNK;
   const last = Math.floor(to / CHUNK) * CHUNK;

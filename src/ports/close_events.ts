@@ -15,7 +15,8 @@ import {
   SOL_SOCKET,
 } from "../linux/socket_constants.ts";
 import { setSocketOption } from "../linux/socket_option.ts";
-import type { DescriptorWatch, Runtime } from "../runtime/types.ts";
+import type { DescriptorWatch } from "../runtime/types.ts";
+import type { ListenReports, ListenReportsOptions } from "./listen_reports.ts";
 
 const NETLINK_SOCK_DIAG = 4;
 /** SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY (linux/sock_diag.h), as bits. */
@@ -42,7 +43,7 @@ const LISTENERS: readonly Instruction[] = [
 ];
 
 /** Tells about closed listeners between `start` and `pause`. */
-export class CloseEvents implements Disposable {
+export class CloseEvents implements ListenReports {
   /** A new listener is not told. */
   readonly isComplete = false;
   readonly #libc: Libc;
@@ -52,13 +53,7 @@ export class CloseEvents implements Disposable {
   #disposed = false;
 
   /** Throws if the kernel cannot do that. */
-  constructor(options: {
-    readonly libc: Libc;
-    readonly runtime: Pick<Runtime, "watchDescriptor">;
-    readonly onEvent: () => void;
-    /** Called when there will be no more events. */
-    readonly onError: (error: unknown) => void;
-  }) {
+  constructor(options: ListenReportsOptions) {
     const { libc, runtime } = options;
     this.#libc = libc;
     this.#onEvent = options.onEvent;

@@ -26,7 +26,8 @@ import { AioPoll, openEventfd } from "../linux/aio_poll.ts";
 import { type Libc, requireSymbol } from "../linux/libc.ts";
 import { NativeMemory } from "../linux/native_memory.ts";
 import { pageBytes } from "../linux/page_size.ts";
-import type { DescriptorWatch, Runtime } from "../runtime/types.ts";
+import type { DescriptorWatch } from "../runtime/types.ts";
+import type { ListenReports, ListenReportsOptions } from "./listen_reports.ts";
 
 /** The arguments of the tracepoint after the socket (trace/events/sock.h): its states. */
 const OLD_STATE = 8;
@@ -36,7 +37,7 @@ const TCP_LISTEN = 10;
 const BPF_RB_NO_WAKEUP = 1n;
 
 /** Tells about changes between `start` and `pause`. */
-export class ListenEvents implements Disposable {
+export class ListenEvents implements ListenReports {
   /** Every change is told. */
   readonly isComplete = true;
   readonly #libc: Libc;
@@ -53,13 +54,7 @@ export class ListenEvents implements Disposable {
   #disposed = false;
 
   /** Throws if the kernel cannot do that, or this process may not. */
-  constructor(options: {
-    readonly libc: Libc;
-    readonly runtime: Pick<Runtime, "watchDescriptor">;
-    readonly onEvent: () => void;
-    /** Called when there will be no more events. */
-    readonly onError: (error: unknown) => void;
-  }) {
+  constructor(options: ListenReportsOptions) {
     const { libc, runtime } = options;
     this.#libc = libc;
     this.#onEvent = options.onEvent;

@@ -3,32 +3,19 @@
  * @module
  */
 import { errorText } from "../util/errors.ts";
-import type { Libc } from "../linux/libc.ts";
-import type { Runtime } from "../runtime/types.ts";
 import { CloseEvents } from "./close_events.ts";
 import { ListenEvents } from "./listen_events.ts";
+import type {
+  ListenReports,
+  ListenReportsOptions,
+  OpenListenReports,
+} from "./listen_reports.ts";
 import type { PortLog } from "./log.ts";
 
-/** What the port subsystem needs of the reports. */
-export interface ListenReports extends Disposable {
-  /** Whether new sockets are reported, and not only those that are closed. */
-  readonly isComplete: boolean;
-  start(): boolean;
-  pause(): void;
-}
-
-/** Opens the reports; throws if the kernel has none. */
-export type OpenListenReports = (callbacks: {
-  readonly onEvent: () => void;
-  readonly onError: (error: unknown) => void;
-}) => ListenReports;
-
 /** How to watch. */
-export interface ListenWatchOptions {
-  readonly libc: Libc;
-  readonly runtime: Pick<Runtime, "watchDescriptor">;
+export interface ListenWatchOptions
+  extends Omit<ListenReportsOptions, "onError"> {
   readonly log: PortLog;
-  readonly onEvent: () => void;
   /** Replaces the kernel's reports. */
   readonly open?: OpenListenReports;
 }
