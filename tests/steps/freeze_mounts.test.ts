@@ -340,7 +340,7 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
   });
 
   test("every writable mount is synced", async () => {
-    const disk = new TestDisk();
+    using disk = new TestDisk();
     const { mounts, ms } = await new MountSyncer(loadLibc(runtime)).sync();
     assert.ok(mounts.includes(disk.mountPoint), mounts.join());
     assert.ok(ms > 0);

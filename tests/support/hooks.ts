@@ -12,6 +12,7 @@ import { listenForHooks } from "../../src/hooks/programs.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Change, Recorder } from "../../src/lifecycle/journal.ts";
 import type { RecoveryContext, StepContext } from "../../src/lifecycle/step.ts";
+import { owe } from "./cleanup.ts";
 import { randomId } from "../../src/linux/random.ts";
 
 /** A directory of the test's own, and the removal of it or of a file in it. */
@@ -21,9 +22,13 @@ export function temporary(): {
   forget: (name: string) => void;
 } {
   const path = mkdtempSync(join(tmpdir(), "lull-test-"));
+  const debt = owe(`rm -rf --one-file-system ${path}\n`);
   return {
     path,
-    remove: () => rmSync(path, { recursive: true, force: true }),
+    remove() {
+      rmSync(path, { recursive: true, force: true });
+      debt.settled();
+    },
     forget: (name) => rmSync(join(path, name), { force: true }),
   };
 }

@@ -10,8 +10,8 @@ import { TestCgroup, withoutCgroups } from "../../support/cgroup.ts";
 import { initUntilReply } from "../../support/e2b_host.ts";
 import { TestDisk, withoutDisks } from "../../support/disk.ts";
 import { script, temporary } from "../../support/hooks.ts";
+import { statusOf } from "../../support/proc.ts";
 import { until } from "../../support/until.ts";
-import { sleep } from "../../../src/util/wait.ts";
 import { ask } from "../../support/raw.ts";
 import { at, E2B, init } from "./e2b.ts";
 import { secondPort } from "./framework.ts";
@@ -36,7 +36,10 @@ export function e2bHost(target: Target): void {
         assert.equal(frozen.json<{ frozen: number }>().frozen, 1);
         assert.equal((await agent.ask("POST", "/collapse")).status, 200);
         agent.kill("SIGSTOP");
-        await sleep(200);
+        await until(
+          "the pause",
+          () => statusOf(agent.pid, agent.pid, "State")?.startsWith("T"),
+        );
         agent.kill("SIGCONT");
         assert.ok(group.frozen);
         const { reply } = await initUntilReply(agent, { envVars: { A: "1" } });
