@@ -131,8 +131,8 @@ export class Forwarder {
   }
 
   /**
-   * Counts connections and bytes; the last known numbers if the worker does not answer. Without a
-   * worker, no thread is woken.
+   * Counts connections and bytes; the last known numbers if the worker does not answer or is being
+   * ended. Without a worker, no thread is woken.
    */
   async counts(): Promise<PortCounts> {
     if (this.#worker !== undefined && this.#stopping === undefined) {
@@ -208,7 +208,7 @@ export class Forwarder {
         return;
       case "counted":
         this.#counted = event;
-        return this.#onCounted.forEach((done) => done());
+        return this.#endCounting();
       case "stopped":
         this.#counted = { ...this.#counted, totals: event.totals };
         return this.#onStopped?.(event.effect);
@@ -226,8 +226,14 @@ export class Forwarder {
     });
   }
 
+  /** Ends all waits for a count: a caller that still waits at a recovery loses its reply. */
+  #endCounting(): void {
+    for (const done of this.#onCounted) done();
+  }
+
   /** Forgets the worker and all ports; its counts stay in the totals. */
   #forget(): void {
+    this.#endCounting();
     this.#worker = undefined;
     this.#table.clear();
     this.#past = sumOf(this.#past, { ...this.#counted.totals, open: 0 });
@@ -245,6 +251,7 @@ export class Forwarder {
     const listening = this.ports.filter((port) => port.listening).length;
     const confirmed = this.#confirmation(signal);
     worker.post({ kind: "stop" } satisfies WorkerCommand);
+    this.#endCounting();
     const effect = await confirmed;
     this.#forget();
     if (effect === undefined) {

@@ -76,6 +76,18 @@ describe("Forwarder", () => {
     assert.deepEqual(await rig.forwarder.stop(), { ports: 0, connections: 0 });
   });
 
+  it("ends a count that the worker has not answered as soon as it is stopped", async () => {
+    rig.forwarder = rig.make(MUTE_WORKER_URL);
+    rig.forwarder.set(
+      new Map([[await rig.serve(echoAfterEnd), ["127.0.0.1"]]]),
+    );
+    const order: string[] = [];
+    const counted = rig.forwarder.counts().then(() => order.push("counted"));
+    const stopped = rig.forwarder.stop().then(() => order.push("stopped"));
+    await Promise.all([counted, stopped]);
+    assert.deepEqual(order, ["counted", "stopped"]);
+  });
+
   it("ends a worker that does not answer, and says so", async () => {
     rig.forwarder = rig.make(MUTE_WORKER_URL);
     rig.forwarder.set(new Map([[1, ["127.0.0.1"]]]));
