@@ -89,9 +89,9 @@ interface Body {
   readonly requireEntropy?: boolean;
 }
 
-/** The fields that carry data, in the order in which they are told. */
+/** The fields that change something, in the order in which they are told. */
 function fieldsOf(body: Body): string[] {
-  return (["entropy", "hostTime", "outcome"] as const)
+  return (["entropy", "hostTime", "outcome", "requireEntropy"] as const)
     .filter((field) => body[field] !== undefined);
 }
 

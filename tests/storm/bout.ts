@@ -2,6 +2,7 @@
  * One bout of a storm: several hosts at once, and at its end a guest as before.
  * @module
  */
+import assert from "node:assert/strict";
 import type { Target } from "../support/agent.ts";
 import { startAnother } from "../support/another_agent.ts";
 import type { Mood } from "../support/hook_log.ts";
@@ -80,6 +81,7 @@ export async function begin(
     await guest.assertThawed();
     guest.calm();
     await guest.register();
+    assert.equal(await withdrawEntropy(life), 200, "the requirement withdrawn");
     await assertAsBefore(life);
     return life;
   } catch (error) {
@@ -188,12 +190,17 @@ async function calm(life: Life, client: Client, byLease: boolean) {
   }
   // A prepare whose caller has left may still begin.
   await until("a guest that runs", async () => {
-    const body = JSON.stringify({ requireEntropy: false });
-    const { status } = await agent.ask("POST", "/snapshot/recover", body);
-    client.note(`recover: ${status}`);
-    life.entropyRequired = false;
+    client.note(`recover: ${await withdrawEntropy(life)}`);
     await pause(20);
     return (await agent.status()).state === "running";
   });
   await life.alone();
+}
+
+/** Withdraws what hosts have required, if they have; recovers a quiesced guest. */
+async function withdrawEntropy({ agent, guest }: Life): Promise<number> {
+  const body = JSON.stringify({ requireEntropy: false });
+  const { status } = await agent.ask("POST", "/snapshot/recover", body);
+  guest.entropyRequired = false;
+  return status;
 }

@@ -54,6 +54,11 @@ export class Guest {
 
   /** How many calls each hook had got when this agent began. */
   readonly #begun = new Map<string, number>();
+  /**
+   * A host has required new entropy, so that health may be 503: also of an agent that is started
+   * after that one.
+   */
+  entropyRequired = false;
   #prefix: readonly string[] | undefined;
 
   private constructor() {

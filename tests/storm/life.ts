@@ -42,8 +42,6 @@ export class Life {
   killed = false;
   /** Hosts say that the machine was restored: waiting callers are gone then. */
   restores = false;
-  /** A host has required new entropy, so that health may be 503. */
-  entropyRequired = false;
   /** Operations that a reply told to be quiesced. */
   readonly held = new Set<string>();
   #before: Holdings | undefined;

@@ -54,7 +54,7 @@ export function assertKnown(reply: Reply, life: Life): void {
   const { kind } = problemOf(reply);
   assert.notEqual(kind, "internal", body);
   if (kind === "ending") assert.ok(life.ends, body);
-  if (kind === "entropy-missing") assert.ok(life.entropyRequired, body);
+  if (kind === "entropy-missing") assert.ok(life.guest.entropyRequired, body);
 }
 
 /** Only the caller of a prepare hears what a hook printed. */
