@@ -33,7 +33,10 @@ async function appOf(dialect: string) {
   const agent = {
     lifecycle,
     runtime: { name: "bun", version: "0" },
-    tracker: { keepAlive: true },
+    tracker: {
+      keepAlive: true,
+      beginStream: () => Promise.resolve(undefined),
+    },
     metrics: new Metrics(),
     newId: () => "id",
     repaired: [],
