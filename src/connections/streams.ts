@@ -12,7 +12,7 @@ import {
   tcpInfo,
   unacknowledgedBytes,
 } from "../linux/connection.ts";
-import { checked, type Libc, requireSymbol } from "../linux/libc.ts";
+import { type Libc, requireSymbol } from "../linux/libc.ts";
 import { hungUp } from "../linux/poll.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../linux/socket_constants.ts";
 import type { Peer } from "../runtime/types.ts";
@@ -83,8 +83,9 @@ export class Streams {
 
   /**
    * Parks the connections of the streams, if `isOver` stays false: the runtime closes its descriptor,
-   * and the client sees an open connection. A connection stays with the runtime if its client does
-   * not acknowledge what was sent. `sends` says that the runtime has written nothing of the reply yet.
+   * and the client sees an open connection. A connection is closed if its client does not acknowledge
+   * what was sent, or if no descriptor is free. `sends` says that the runtime has written nothing of
+   * the reply yet.
    */
   async park(
     connections: readonly Connection[],
@@ -98,8 +99,9 @@ export class Streams {
       const { fd, inode } = connection;
       this.#underWay.add(inode);
       try {
-        if (!await this.#isSent(connection, sends) || isOver()) return;
-        this.#park(connection);
+        const isSent = await this.#isSent(connection, sends);
+        if (isOver()) return;
+        if (!isSent || !this.#park(connection)) return this.#end(connection);
         const end = performance.now() + LIMIT_MS;
         while (inodeOf(fd) === inode && performance.now() < end) await sleep(1);
       } finally {
@@ -119,8 +121,8 @@ export class Streams {
     const last = new Set(
       [...connections].filter(({ peer }) => this.has(peer)),
     );
-    for (const ends of [...this.#open.values()]) {
-      for (const end of [...ends]) end();
+    for (const end of [...this.#open.values()].flatMap((ends) => [...ends])) {
+      end();
     }
     if (last.size > 0) this.#closeLater(last).catch(onError);
     const parked = this.#parked.splice(0);
@@ -160,14 +162,21 @@ export class Streams {
     return false;
   }
 
-  #park(connection: Connection): void {
+  /** False if no descriptor is free. */
+  #park(connection: Connection): boolean {
     const { inode } = connection;
-    const dup = requireSymbol(this.#libc, "fcntl");
-    const fd = dup(connection.fd, F_DUPFD_CLOEXEC, 0);
-    checked(this.#libc, fd, "copy", `descriptor ${connection.fd}`);
+    const fcntl = requireSymbol(this.#libc, "fcntl");
+    const fd = fcntl(connection.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return false;
     this.#parked.push({ fd, inode });
     // Sends nothing. The runtime reads the end, and closes its descriptor.
     endReading(this.#libc, connection);
+    return true;
+  }
+
+  #end(connection: Connection): void {
+    for (const end of [...this.#open.get(keyOf(connection.peer)) ?? []]) end();
+    shutdownConnection(this.#libc, connection);
   }
 
   #dropHungUp(): void {
