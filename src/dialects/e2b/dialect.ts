@@ -22,7 +22,7 @@ export function e2bDialect(context: DialectContext): Dialect {
     { method: "GET", path: "/metrics", handler: metricsHandler() },
     post("/freeze", (c) => freeze(c, lifecycle)),
     post("/unfreeze", (c) => unfreeze(c, lifecycle)),
-    post("/fsfreeze", (c) => freezeDisks(c, lifecycle)),
+    post("/fsfreeze", (c) => freezeDisks(c, lifecycle, config.lease)),
     post("/fsthaw", (c) => thawDisks(c, lifecycle)),
     // Loaded only if it is used.
     post("/collapse", async (c: Request) => {

@@ -18,7 +18,7 @@ const Count = asText(v.pipe(
   v.minValue(0, "a whole number"),
 ));
 
-/** The query of POST /freeze. */
+/** The query of POST /freeze. E2B's agent ignores parameters that a later host adds. */
 const FreezeQuery = fields({
   maxWaitMs: v.optional(Count),
   mode: v.optional(
@@ -38,7 +38,9 @@ export async function freeze(
   c: Request,
   lifecycle: Lifecycle,
 ): Promise<Response> {
-  const { maxWaitMs = 0, mode, maxCgroups } = readQuery(c, FreezeQuery);
+  const { maxWaitMs = 0, mode, maxCgroups } = readQuery(
+    ...[c, FreezeQuery, Object.keys(FreezeQuery.entries)] as const,
+  );
   const operation = await lifecycle.prepare({
     ...await beginCall(c, "prepare"),
     awaitsHost: true,
@@ -71,6 +73,7 @@ export async function unfreeze(
 export async function freezeDisks(
   c: Request,
   lifecycle: Lifecycle,
+  lease: number,
 ): Promise<Response> {
   const before = lifecycle.state === "running"
     ? undefined
@@ -80,7 +83,9 @@ export async function freezeDisks(
   }
   const request: PrepareRequest = {
     ...await beginCall(c, "prepare"),
-    ...{ kind: "disk", awaitsHost: true },
+    ...{ kind: "disk", awaitsHost: true, lease },
+    // The host says when they thaw, and the lease does if the host has gone.
+    freeze: { holdMs: lease * 1000 },
     workload: before?.call.workload ?? { counts: true },
   };
   const operation = await lifecycle.prepare(request);
