@@ -9,6 +9,7 @@ import { e2bTokens } from "./e2b_tokens.ts";
 import { framework } from "./framework.ts";
 import { qemuGa } from "./qemu_ga.ts";
 import { guards } from "./guards.ts";
+import { guardsInside } from "./guards_inside.ts";
 import { hierarchy } from "./hierarchy.ts";
 import { wrenn } from "./wrenn.ts";
 
@@ -23,4 +24,5 @@ export function dialects(target: Target): void {
   e2bTokens(target);
   hierarchy(target);
   guards(target);
+  guardsInside(target);
 }
