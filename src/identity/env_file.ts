@@ -18,11 +18,11 @@ export const VARIABLE_VALUE = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$";
 export const RESERVED_NAMES = "^(?:LULL_.*|PATH|TRACEPARENT)$";
 
 /**
- * The most bytes of the file. Hooks get all variables: for those and the arguments of a program, a
- * kernel has 128 KiB at least (execve(2)).
+ * The most bytes of all names and values together. Hooks get them all: for the variables and the
+ * arguments of a program, a kernel has 128 KiB at least (execve(2)).
  */
 export const MOST_BYTES = 122_880;
-/** What the file may have, for errors. */
+/** The limit, for errors. */
 export const MOST_WORDS = `at most ${MOST_BYTES / 1024} KiB of variables`;
 
 /** Whether the file can have this variable, so that each program reads the same value. */
@@ -38,7 +38,10 @@ export function envFileOf(runtimeDirectory: string): string {
 
 /** Whether the file can have all these variables together. */
 export function fits(variables: Variables): boolean {
-  return new TextEncoder().encode(envText(variables)).length <= MOST_BYTES;
+  // As a program gets them: NAME=value, and a byte at the end.
+  const all = Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}\0`).join("");
+  return new TextEncoder().encode(all).length <= MOST_BYTES;
 }
 
 /**

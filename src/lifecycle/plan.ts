@@ -91,7 +91,8 @@ const BEFORE_REPLY = [
     stopMs: THAW_MOUNTS_MS,
   },
   // no secret of this fork is in the snapshot; last of the steps that can abort the prepare, which
-  // cannot bring the secrets back
+  // cannot bring the secrets back. A snapshot of kind disk has no memory, and so no ramfs: the guest
+  // that goes on keeps its secrets
   {
     step: "wipe-credentials",
     kinds: MEMORY,
