@@ -70,8 +70,7 @@ export function environmentOf(
   const refused = wanted.length - kept.length;
   if (kept.length === 0) return { data: {}, refused };
   const env = Object.fromEntries(kept);
-  const former = readEnvFile(envFileOf(runtimeDirectory));
-  if (fits({ ...former, ...env })) {
+  if (fits({ ...formerVariables(runtimeDirectory), ...env })) {
     return { data: { env, addsEnv: true }, refused };
   }
   const expected = `${MOST_WORDS}, with those of former calls`;
@@ -81,4 +80,13 @@ export function environmentOf(
     refused,
     problem: new ProblemError("invalid-input", { errors }),
   };
+}
+
+/** The variables of former calls; none if they cannot be read: the recovery then says why. */
+function formerVariables(runtimeDirectory: string): Variables {
+  try {
+    return readEnvFile(envFileOf(runtimeDirectory));
+  } catch {
+    return {};
+  }
 }

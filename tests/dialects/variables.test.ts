@@ -2,7 +2,7 @@
  * The variables that hosts send by dialects: what many calls leave together.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporary } from "../support/hooks.ts";
@@ -30,6 +30,27 @@ for (const dialect of ["wrenn", "e2b"]) {
       // A shorter value makes room.
       assert.equal((await init({ A: "", D: third })).status, 204);
       assert.equal(text().length, before.length + 'D=""\n'.length);
+    } finally {
+      directory.remove();
+    }
+  });
+
+  test(`${dialect}: variables that cannot be kept are named, and the guest runs`, async () => {
+    const directory = temporary();
+    try {
+      mkdirSync(join(directory.path, "env")); // in the place of the file
+      const { ask, lifecycle } = await dialectApp(dialect, directory.path);
+      await lifecycle.prepare({});
+      const body = JSON.stringify({ envVars: { A: "1" } });
+      const reply = await ask("/init", { method: "POST", body });
+      const named = dialect === "e2b"
+        ? reply.headers.get("lull-not-applied")
+        : (await reply.json()).fields.join();
+      assert.deepEqual(
+        [reply.status, named],
+        [dialect === "e2b" ? 204 : 409, "envVars"],
+      );
+      assert.equal(lifecycle.state, "running");
     } finally {
       directory.remove();
     }

@@ -26,6 +26,9 @@ import { type AccessToken, tokenIn } from "./token.ts";
 /** The file of the runtime directory that keeps the data which only the guest can apply. */
 const KEPT_FILE = "e2b.json";
 
+/** The kept fields that E2B's host sends today. Only these names may be in a reply. */
+const KNOWN = ["caBundle", "hyperloopIP", "lifecycleID"];
+
 const Text = v.nullish(v.string("a text"));
 
 /** The body. Fields that a later host adds are kept, and the reply says that they are not applied. */
@@ -150,6 +153,3 @@ function keepData(
   }
   return { notApplied, data, problem };
 }
-
-/** The kept fields that E2B's host sends today. Only these names may be in a reply. */
-const KNOWN = ["caBundle", "hyperloopIP", "lifecycleID"];

@@ -54,7 +54,7 @@ async function init(
   }
   const left = [
     ...refused > 0 ? ["envVars"] : [],
-    ...Object.keys(others).length > 0 ? ["others"] : [],
+    ...Object.values(others).some((value) => value != null) ? ["others"] : [],
   ];
   if (left.length > 0) c.header("lull-not-applied", left.join(", "));
   const { notApplied } = await lifecycle.recover({ trigger: "recover" }, {
