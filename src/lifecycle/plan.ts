@@ -160,7 +160,7 @@ const SETTLE = [
     step: "zero",
     kinds: FULL,
     onFailure: "continue",
-    limitMs: 10_000,
+    limitMs: 60_000,
     needsIdle: true,
   },
   { // every thread on one CPU
@@ -182,7 +182,7 @@ const REPAIRS = [
   // the wall clock is the host's
   { repair: "clock", limitMs: 5000, inDryRun: true },
   // addresses and names are this fork's, and the programs that manage the interfaces know it
-  { repair: "network", limitMs: 30_000 },
+  { repair: "network", limitMs: 60_000 },
   // ids and keys are this fork's
   { repair: "renew", limitMs: RENEW_MS + 5000 },
   // the secrets of this fork are in their files
