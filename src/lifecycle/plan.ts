@@ -56,7 +56,7 @@ const CGROUP_WRITES_MS = 500;
 /** Milliseconds to find mounts, to thaw them, and to give up a thread that is stuck. */
 const BESIDE_FREEZE_MS = 14_000;
 /** Milliseconds that each item of the identity may take: an emulated processor makes RSA keys slowly. */
-export const RENEW_MS = 45_000;
+export const RENEW_MS = 90_000;
 /** Milliseconds to thaw mounts, and to give up a thread that is stuck. */
 const THAW_MOUNTS_MS = 8000;
 
