@@ -18,7 +18,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis observability client-test \
-	build deno-compile release release-version test-deps release-deps release-test check fmt client-types preloads \
+	build deno-compile release release-version test-deps release-deps release-test check fmt client-types preloads suites \
 	bench bench-vm vm-deps vsock-device vm-test libvirt-deps libvirt-test vm-guests vm-all soak-random ci clean
 
 help: ## List the targets.
@@ -306,12 +306,20 @@ soak: build soak-random ## Run soak-random, storms of 600 s, a day of 20,000 rou
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
+# All suites without machines, two at a time, those that take longest first.
+SUITES := test-deno test-bun suite/contract/bun suite/contract/deno suite/contract/binary \
+	suite/contract/bundle $(TARGETS:%=suite/model/%) $(TARGETS:%=suite/faults/%) \
+	suite/endurance/bundle suite/endurance/binary schemathesis $(TARGETS:%=suite/storm/%) \
+	client-test observability
+
+suites: build ## Run all suites without machines.
+	@$(TOGETHER) --keep-going $(SUITES)
+
 # With --keep-going, one run shows all that fails. The packages come before the tests that
 # would be skipped without them. vsock-device is left out: see CONTRIBUTING.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --keep-going --no-print-directory check test-deps release-deps test contract-binary endurance schemathesis \
-	  observability client-test faults storm model release-test libvirt-deps vm-all
+	@$(MAKE) --keep-going --no-print-directory check test-deps release-deps suites release-test libvirt-deps vm-all
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist
