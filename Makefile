@@ -122,8 +122,9 @@ $(TOOLS)/tsc:
 GUEST_BINARY_musl := dist/stage/linux-x64-musl/lull
 GUEST_BINARY_arm64 := dist/stage/linux-arm64/lull
 GUEST_BINARY_arm64-16k := dist/stage/linux-arm64/lull
+GUEST_BINARY_arm64-musl := dist/stage/linux-arm64-musl/lull
 GUEST_BINARY_debian := dist/release/SHA256SUMS
-GUEST_BINARY_all := $(GUEST_BINARY_musl) $(GUEST_BINARY_arm64) $(GUEST_BINARY_debian)
+GUEST_BINARY_all := $(GUEST_BINARY_musl) $(GUEST_BINARY_arm64) $(GUEST_BINARY_arm64-musl) $(GUEST_BINARY_debian)
 
 # The packages for the Debian guest.
 dist/release/SHA256SUMS: $(RELEASE_BINARIES)
@@ -239,7 +240,7 @@ vm-deps: tools ## Install what machine tests need: Debian packages, a guest kern
 	@bun run tests/vm/support/deps.ts
 
 # VM_PARTS has parts of file names; without it, all files run. GUEST is musl, arm64,
-# arm64-16k, debian, several of them, or all: one round in a guest of each kind.
+# arm64-16k, arm64-musl, debian, several of them, or all: one round in a guest of each kind.
 vm-test: build $(foreach guest,$(GUEST),$(GUEST_BINARY_$(guest))) ## Run the tests in real machines; VM_PARTS=disk selects files, GUEST=musl a guest.
 	@mkdir -p $(JUNIT)
 	@GUEST='$(GUEST)' bun run tests/vm/run.ts $(VM_PARTS)
