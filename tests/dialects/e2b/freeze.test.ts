@@ -41,15 +41,17 @@ for (
   });
 }
 
-test("a freeze of filesystems asks for all of its lease", async () => {
-  const seen: unknown[] = [];
-  const { ask, lifecycle } = await dialectApp("e2b", directory.path, [{
-    name: "freeze-mounts",
-    quiesce: ({ kind, freeze }) => void seen.push({ kind, freeze }),
-  }]);
-  assert.equal((await ask("/fsfreeze", { method: "POST" })).status, 204);
-  assert.deepEqual(seen, [{ kind: "disk", freeze: { holdMs: 600_000 } }]);
-  assert.ok(lifecycle.lease.left > 590 && lifecycle.lease.left <= 600);
+test("frozen filesystems are held for all of the lease", async () => {
+  for (const [path, kind] of [["/fsfreeze", "disk"], ["/freeze", "full"]]) {
+    const seen: unknown[] = [];
+    const { ask, lifecycle } = await dialectApp("e2b", directory.path, [{
+      name: "freeze-mounts",
+      quiesce: ({ kind, freeze }) => void seen.push({ kind, freeze }),
+    }]);
+    assert.equal((await ask(path, { method: "POST" })).status, 204);
+    assert.deepEqual(seen, [{ kind, freeze: { holdMs: 600_000 } }]);
+    assert.ok(lifecycle.lease.left > 590 && lifecycle.lease.left <= 600);
+  }
 });
 
 test("a step that fails the prepare is 500, and the guest runs", async () => {
