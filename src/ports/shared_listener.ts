@@ -6,7 +6,7 @@
 import { MapWriter, u64 } from "../linux/bpf.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Listen, Listening, ListenOptions } from "./listen.ts";
-import { PORT_SET_BYTES, type SteeredAddress } from "./steering.ts";
+import { PORT_SET_BYTES, type SteeredAddress } from "./steered_address.ts";
 
 /**
  * The address of the shared sockets. It is a loopback address, so that no caller outside the guest
