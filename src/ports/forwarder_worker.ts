@@ -80,9 +80,9 @@ async function steer(
   const { listen, loadLibc } = await loading;
   const libc = loadLibc();
   const listener = new SharedListener({
-    ...{ libc, address, steered: { ports, sockets } },
-    listen(host, forPort) {
-      const listening = listen({ address: host, port: 0, forPort });
+    ...{ libc, address, steered: { ports, sockets }, others: shared.size },
+    listen(host, port, forPort) {
+      const listening = listen({ address: host, port, forPort });
       keepAlive(libc, listening.fd);
       return listening;
     },
