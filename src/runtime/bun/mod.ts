@@ -7,6 +7,7 @@ import { collect } from "./collect.ts";
 import { openLibrary } from "./library.ts";
 import { serve } from "./serve.ts";
 import { openWatch, watchDescriptor } from "./watch.ts";
+import { threadId } from "./thread_id.ts";
 import { startWorker } from "./worker.ts";
 
 /** Lull on Bun. */
@@ -22,4 +23,5 @@ export const bunRuntime: Runtime = {
   openWatch,
   watchDescriptor,
   openLibrary,
+  threadId,
 };
