@@ -62,7 +62,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   // First of all: a second agent must not touch what the first one has changed.
   claimRuntimeDirectory(libc, config.runtimeDirectory, log);
   surviveErrors(log);
-  warnOfLimits(log, options.degraded, libc.getpeername !== undefined);
+  warnOfLimits(log, options.degraded, libc.errno !== undefined);
 
   const components = createComponents({
     ...{ ...options, libc },
