@@ -37,7 +37,6 @@ import { portsStep } from "../steps/ports.ts";
 import { renewRepair } from "../steps/renew.ts";
 import { zeroStep } from "../steps/zero.ts";
 import { resetConnections } from "../steps/reset_connections.ts";
-import { thawWorkload } from "../steps/frozen_workload.ts";
 import { workloadStep } from "../steps/workload.ts";
 
 /** The parts of the plan; the mailbox is one only if it is configured. */
@@ -166,7 +165,10 @@ export function createRepairers(
       limitMs: config.hooksLimitMs,
       ...{ owed, log },
     }),
-    workload: thawWorkload(config.workloadLimitMs),
+    async workload(change) {
+      const { thawWorkload } = await import("../steps/frozen_workload.ts");
+      return await thawWorkload(config.workloadLimitMs)(change);
+    },
     network: finishNetwork(networkOptions({ config, libc })),
     mounts: thawMounts(() => startFreezer({ runtime, freezerUrl })),
   };

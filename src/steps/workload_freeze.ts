@@ -1,18 +1,15 @@
 /**
- * Step: freezes the workload's cgroups, and waits until the kernel reports them frozen.
+ * The freeze of the workload's cgroups. Loaded only if a cgroup is to be frozen.
  * @module
  */
 import type { Recorder } from "../lifecycle/journal.ts";
 import { NotUndone } from "../lifecycle/not_undone.ts";
 import type { WorkloadRequest } from "../lifecycle/request.ts";
-import type { Effect, Step } from "../lifecycle/step.ts";
+import type { Done, Effect, StepContext } from "../lifecycle/step.ts";
 import { findCgroup, findCgroupRoot, freezerState } from "../linux/cgroup.ts";
 import { messageOf, since } from "../util/errors.ts";
 import { CgroupFreeze, type Selection } from "./cgroup_freeze.ts";
 import { thaw } from "./frozen_workload.ts";
-
-/** The name that stands for everything outside the agent's own chain of cgroups. */
-const ALL = "all";
 
 /** What the step needs. */
 export interface WorkloadStepOptions {
@@ -36,52 +33,48 @@ export interface WorkloadStepOptions {
  * exceeded, all cgroups are thawed and the step fails. If the prepare asks for counts, the step
  * reports which cgroups are not frozen instead.
  */
-export function workloadStep(options: WorkloadStepOptions): Step {
+export async function freezeWorkload(
+  options: WorkloadStepOptions,
+  { signal, workload: asked }: StepContext,
+  all: boolean,
+): Promise<Done> {
   const { cgroups, limitMs, journal } = options;
-  return {
-    async quiesce({ signal, workload: asked }) {
-      const all = asked?.all || cgroups.includes(ALL);
-      if (!all && cgroups.length === 0) {
-        return { skipped: "no cgroup was named" };
-      }
-      const start = performance.now();
-      const selection = all
-        ? await selectAll(options, asked)
-        : selectNamed(cgroups);
-      const { ours, alreadyFrozen, added, audit } = selection;
-      const freeze = new CgroupFreeze({
-        ...{ alreadyFrozen, signal, counts: asked?.counts },
-        limitMs: Math.min(asked?.waitMs ?? limitMs, limitMs),
-      });
-      if (ours.length === 0 && !all) {
-        return { effect: effectOf(selection, freeze, start) };
-      }
-      const recorded = journal.record("workload", { cgroups: ours });
-      const undo = async (): Promise<Effect> => {
-        const audited = audit && { audit: audit() };
-        const effect = await thaw(freeze.all, limitMs).catch((error) => {
-          // A cgroup that was thawed may be frozen by the guest itself later.
-          if (error instanceof NotUndone) recorded.update(error.left);
-          throw error;
-        });
-        recorded.erase();
-        return { ...effect, ...audited, leftFrozen: alreadyFrozen };
-      };
-      try {
-        let whole = await freeze.add(ours);
-        while (whole && added !== undefined) {
-          const next = added();
-          if (next.length === 0) break;
-          recorded.update({ cgroups: [...freeze.all, ...next] });
-          whole = await freeze.add(next);
-        }
-        return { effect: effectOf(selection, freeze, start), undo };
-      } catch (error) {
-        const also = await undo().then(() => "", (e) => `; ${messageOf(e)}`);
-        throw new Error(messageOf(error) + also);
-      }
-    },
+  const start = performance.now();
+  const selection = all
+    ? await selectAll(options, asked)
+    : selectNamed(cgroups);
+  const { ours, alreadyFrozen, added, audit } = selection;
+  const freeze = new CgroupFreeze({
+    ...{ alreadyFrozen, signal, counts: asked?.counts },
+    limitMs: Math.min(asked?.waitMs ?? limitMs, limitMs),
+  });
+  if (ours.length === 0 && !all) {
+    return { effect: effectOf(selection, freeze, start) };
+  }
+  const recorded = journal.record("workload", { cgroups: ours });
+  const undo = async (): Promise<Effect> => {
+    const audited = audit && { audit: audit() };
+    const effect = await thaw(freeze.all, limitMs).catch((error) => {
+      // A cgroup that was thawed may be frozen by the guest itself later.
+      if (error instanceof NotUndone) recorded.update(error.left);
+      throw error;
+    });
+    recorded.erase();
+    return { ...effect, ...audited, leftFrozen: alreadyFrozen };
   };
+  try {
+    let whole = await freeze.add(ours);
+    while (whole && added !== undefined) {
+      const next = added();
+      if (next.length === 0) break;
+      recorded.update({ cgroups: [...freeze.all, ...next] });
+      whole = await freeze.add(next);
+    }
+    return { effect: effectOf(selection, freeze, start), undo };
+  } catch (error) {
+    const also = await undo().then(() => "", (e) => `; ${messageOf(e)}`);
+    throw new Error(messageOf(error) + also);
+  }
 }
 
 /** Selects everything outside the agent's own chain; this code is loaded only if it is used. */
