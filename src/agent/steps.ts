@@ -17,6 +17,7 @@ import { neededPaths } from "../linux/mounts.ts";
 import { canCallOnThread } from "../linux/thread.ts";
 import { failureLogger, holdLog, logOf } from "../log/mod.ts";
 import type { Components } from "./components.ts";
+import { claimRuntimeDirectory } from "./instance.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
 import { connectionsStep, lateConnectionsStep } from "../steps/connections.ts";
@@ -47,7 +48,18 @@ export function createSteps(components: Components): ConfiguredParts {
   const { runtime, config, libc, tracker, sweeper, ports, observer, queue } =
     components;
   const restoredAt = () => observer.forkSeenAt;
-  const journal = new Journal(journalDirectory(config.runtimeDirectory));
+  const { runtimeDirectory } = config;
+  const journal = new Journal(journalDirectory(runtimeDirectory), {
+    // The lock was removed, too: another agent may have the directory meanwhile.
+    onLost: () =>
+      claimRuntimeDirectory(
+        ...[libc, runtimeDirectory, logOf("main"), "record a change"] as const,
+      ),
+    onError: failureLogger(
+      logOf("lifecycle"),
+      "the record of a change that is undone could not be removed",
+    ),
+  });
   const reset = resetConnections({
     libc,
     ownPorts: components.ownPorts,
