@@ -26,7 +26,9 @@ describe("the router of exact paths", () => {
   const trie = new TrieRouter<string>();
   const regular = new RegExpRouter<string>();
   for (const router of [exact, trie, regular]) {
-    for (const route of ROUTES) router.add(...route);
+    for (const [method, path, handler] of ROUTES) {
+      router.add(method, path, handler);
+    }
   }
   const handlersOf = (
     router: ExactRouter<string> | TrieRouter<string> | RegExpRouter<string>,
