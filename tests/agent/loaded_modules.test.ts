@@ -8,8 +8,8 @@ import { TestAgent } from "../support/agent.ts";
 import { temporary } from "../support/hooks.ts";
 
 /**
- * What an agent without options must not load: commands, clients, vsock, and what a request or an
- * option switches on. The beginnings of paths below src.
+ * What an agent that forwards no ports must not load: commands, clients, vsock, and what a request or
+ * an option switches on. The beginnings of paths below src.
  */
 const SWITCHED_ON = [
   ...["release/", "cli/", "client/", "doctor/", "install/"],
@@ -23,6 +23,11 @@ const SWITCHED_ON = [
   ...["steps/workload_tree.ts", "linux/cgroup_tree.ts"],
   ...["identity/renewer.ts", "identity/guest.ts", "identity/credentials.ts"],
   ...["identity/traces.ts", "linux/mount.ts", "linux/receive_buffers.ts"],
+  ...["hooks/routes.ts", "hooks/process.ts", "hooks/executable.ts"],
+  ...["hooks/requests.ts", "linux/elf.ts"],
+  ...["steps/workload_freeze.ts", "steps/frozen_workload.ts"],
+  ...["steps/cgroup_freeze.ts", "linux/cgroup.ts"],
+  ...["agent/ports.ts", "ports/", "linux/bpf", "linux/aio_poll.ts"],
 ];
 
 const preload = fileURLToPath(
@@ -87,7 +92,7 @@ describe("modules", () => {
     const directory = temporary();
     try {
       const list = join(directory.path, "modules");
-      await using agent = await TestAgent.start("bun", [], {
+      await using agent = await TestAgent.start("bun", ["--no-forward-ports"], {
         BUN_OPTIONS: `--preload=${preload}`,
         LOADED_MODULES: list,
       });
