@@ -27,7 +27,7 @@ export interface EventSources {
  * Replies with server-sent events (WHATWG HTML, 9.2): the state now, and then each change of it. While
  * the guest is quiesced, the connection stays open and silent; it ends at the recovery. If it cannot
  * stay, the stream ends when a prepare begins, and a request during a prepare or in a quiesced guest
- * gets one event. In between, each change of the forwarded ports is an event, too.
+ * gets one event. In a running guest, each change of the forwarded ports is an event, too.
  */
 export async function events(
   c: Context<{ Bindings: Bindings }>,
@@ -68,7 +68,7 @@ export async function events(
           if (endsNow()) close();
         }),
         ports?.watch((change) => {
-          send(portEventOf(change));
+          if (!rests(lifecycle)) send(portEventOf(change));
         }),
       ];
       stop = () => ends.forEach((end) => end?.());
@@ -82,6 +82,11 @@ export async function events(
 /** Whether a connection that waits for no reply is closed in this state. */
 function goesQuiet(state: Lifecycle["state"]): boolean {
   return state === "preparing" || state === "quiesced";
+}
+
+/** Whether the forwarding stops and starts as a whole: its ports are the same after the recovery. */
+function rests({ state, operation }: EventSources["lifecycle"]): boolean {
+  return state !== "running" && operation?.kind !== "disk";
 }
 
 function eventOf(
