@@ -94,7 +94,8 @@ async function readChunks({ body }: Request, limit: number): Promise<string> {
   return text + decoder.decode();
 }
 
-function check<S extends v.GenericSchema>(
+/** Checks a value; throws the problem that the reply names. */
+export function check<S extends v.GenericSchema>(
   schema: S,
   value: unknown,
 ): v.InferOutput<S> {
