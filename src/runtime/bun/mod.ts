@@ -4,10 +4,10 @@
  */
 import type { Runtime } from "../types.ts";
 import { collect } from "./collect.ts";
-import { connectVsock } from "./connect_vsock.ts";
 import { openLibrary } from "./library.ts";
 import { serve } from "./serve.ts";
 import { openWatch, watchDescriptor } from "./watch.ts";
+import { threadId } from "./thread_id.ts";
 import { startWorker } from "./worker.ts";
 
 /** Lull on Bun. */
@@ -15,10 +15,13 @@ export const bunRuntime: Runtime = {
   name: "bun",
   version: Bun.version,
   serve,
-  connectVsock,
+  // Loaded only if it is used: few commands connect over vsock.
+  connectVsock: async (cid, port) =>
+    await (await import("./connect_vsock.ts")).connectVsock(cid, port),
   collect,
   startWorker,
   openWatch,
   watchDescriptor,
   openLibrary,
+  threadId,
 };
