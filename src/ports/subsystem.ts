@@ -102,7 +102,7 @@ export class PortSubsystem {
     if (this.#run !== undefined) return;
     const run = this.#run = Promise.withResolvers<void>();
     this.#scans.start(() => this.#begin(run));
-    if (this.#last !== undefined) {
+    if (hasPorts(this.#last)) {
       this.#resuming = setTimeout(() => this.#resume(run), RESUME_MS);
     }
     this.#options.queue.defer(() => this.#first(run));
@@ -186,7 +186,9 @@ export class PortSubsystem {
     await Promise.allSettled([this.#stopping]);
     // A scan may have been faster.
     if (this.#run !== run || found === undefined) return;
-    if (this.#addresses.length === 0) this.#forward(found, this.#known);
+    if (this.#addresses.length > 0) return;
+    if (hasPorts(found)) this.#forward(found, this.#known);
+    else this.#addresses = this.#known;
   }
 
   /** The first scan, unless the kernel knows that nothing has changed since the last stop. */
@@ -275,4 +277,9 @@ export class PortSubsystem {
         } now`,
     );
   }
+}
+
+/** Whether a scan has found something. A fork that forwards nothing touches no page for it. */
+function hasPorts(found: Found | undefined): boolean {
+  return found !== undefined && found.tcp.size + found.udp.size > 0;
 }
