@@ -5,9 +5,10 @@
  */
 import { errorText } from "../util/errors.ts";
 import type { PortChange } from "./forwarded_ports.ts";
-import { type Counts, sumOf } from "./counts.ts";
+import type { Counts } from "./counts.ts";
 import { Finder, type Found, isSame } from "./finder.ts";
-import { Forwarder } from "./forwarder.ts";
+import type { Forwarder } from "./forwarder.ts";
+import { Forwarders } from "./forwarders.ts";
 import { onInterface } from "./interfaces.ts";
 import { ListenWatch } from "./listen_watch.ts";
 import { ScanErrors } from "./log.ts";
@@ -28,9 +29,7 @@ const NOTHING = { tcp: new Map(), udp: new Map() } as const;
 export class PortSubsystem {
   readonly #options: PortSubsystemOptions;
   readonly #finder: Finder;
-  readonly #tcp: Forwarder;
-  /** With a worker of its own; undefined if UDP is not forwarded. */
-  readonly #udp: Forwarder | undefined;
+  readonly #forwarders: Forwarders;
   readonly #errors: ScanErrors;
   readonly #watchers = new Set<(change: PortChange) => void>();
   /** The forward addresses that an interface has. */
@@ -61,13 +60,10 @@ export class PortSubsystem {
     this.#watch = new ListenWatch({ log, libc, runtime, open, onEvent });
     // The next scan forwards all ports by another worker.
     const onDeath = () => this.#scans.retry();
-    this.#tcp = new Forwarder({ ...options, onChange, onDeath });
-    this.#udp = options.forwardUdp
-      ? new Forwarder({
-        ...{ ...options, onChange, onDeath, protocol: "udp" },
-        proxyProtocol: undefined,
-      })
-      : undefined;
+    this.#forwarders = new Forwarders(
+      { ...options, onChange, onDeath },
+      options.forwardUdp ?? false,
+    );
   }
 
   /** The rules that choose the ports. */
@@ -85,7 +81,7 @@ export class PortSubsystem {
     Forwarder,
     "protocol" | "entries" | "counts"
   >[] {
-    return this.#udp === undefined ? [this.#tcp] : [this.#tcp, this.#udp];
+    return this.#forwarders.all;
   }
 
   /** Calls the watcher for each port that is forwarded from now on, or no longer. Returns the end of it. */
@@ -127,7 +123,7 @@ export class PortSubsystem {
 
   /** Removes what the kernel has of the forwarder; must be called after the last `stop`. */
   dispose(): void {
-    this.#tcp.dispose();
+    this.#forwarders.dispose();
     this.#watch.dispose();
   }
 
@@ -150,34 +146,19 @@ export class PortSubsystem {
       : this.#resting
       ? "resting"
       : "running";
-    return { state, ports: this.#tcp.ports };
+    return { state, ports: this.#forwarders.tcp.ports };
   }
 
   /** How many ports are forwarded, and the counts of all of them since the start of the agent. */
-  async counts(): Promise<{ readonly ports: number; readonly counts: Counts }> {
-    const all = await Promise.all(this.forwarders.map((one) => one.counts()));
-    const entries = this.forwarders.flatMap((one) => one.entries);
-    return {
-      ports: entries.filter(({ addresses }) => addresses.length > 0).length,
-      counts: all.map(({ totals }) => totals).reduce(sumOf),
-    };
+  counts(): Promise<{ readonly ports: number; readonly counts: Counts }> {
+    return this.#forwarders.counts();
   }
 
   async #stop(signal?: AbortSignal): Promise<PortsEffect> {
     await this.#ticking;
     this.#finder.close();
     this.#addresses = [];
-    const stops = [this.#tcp.stop(signal), this.#udp?.stop(signal)];
-    // Both end before the error of one of them is reported.
-    await Promise.allSettled(stops);
-    const effects = await Promise.all(stops);
-    return {
-      ports: effects.reduce((sum, one) => sum + (one?.ports ?? 0), 0),
-      connections: effects.reduce(
-        (sum, one) => sum + (one?.connections ?? 0),
-        0,
-      ),
-    };
+    return await this.#forwarders.stop(signal);
   }
 
   /** Forwards what was forwarded before the last stop. */
@@ -237,10 +218,12 @@ export class PortSubsystem {
     if (forwardUdp || forwardUnix.length > 0) return "polled";
     // A listener on a port must go soon after the port of the workload.
     const { reports } = this.#watch;
-    if (reports === "nothing" && this.#tcp.holdsPorts) return "polled";
+    if (reports === "nothing" && this.#forwarders.tcp.holdsPorts) {
+      return "polled";
+    }
     const isSettled = reports === "changes" &&
       this.#addresses.length === forwardAddresses.length &&
-      this.#tcp.isSettled;
+      this.#forwarders.tcp.isSettled;
     return isSettled ? "reported" : "guessed";
   }
 
@@ -256,8 +239,7 @@ export class PortSubsystem {
 
   #forward(found: Found, addresses: readonly string[]): void {
     this.#addresses = this.#known = addresses;
-    this.#tcp.set(found.tcp, addresses, this.#finder.isTaken);
-    this.#udp?.set(found.udp, addresses);
+    this.#forwarders.set(found, addresses, this.#finder.isTaken);
   }
 
   #rest(addresses: readonly string[]): void {
