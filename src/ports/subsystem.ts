@@ -8,8 +8,8 @@ import type { PortChange } from "./forwarded_ports.ts";
 import type { Counts } from "./counts.ts";
 import { Finder, type Found, isSame } from "./finder.ts";
 import type { Forwarder } from "./forwarder.ts";
+import { ForwardAddresses } from "./forward_addresses.ts";
 import { Forwarders } from "./forwarders.ts";
-import { onInterface } from "./interfaces.ts";
 import { ListenWatch } from "./listen_watch.ts";
 import { ScanErrors } from "./log.ts";
 import type { PortsEffect } from "./messages.ts";
@@ -32,13 +32,9 @@ export class PortSubsystem {
   readonly #forwarders: Forwarders;
   readonly #errors: ScanErrors;
   readonly #watchers = new Set<(change: PortChange) => void>();
-  /** The forward addresses that an interface has. */
-  #addresses: readonly string[] = [];
-  /** The same, and after a stop those before it. */
-  #known: readonly string[] = [];
+  readonly #addresses: ForwardAddresses;
   /** One object per start: a scan of an earlier run then has no effect. Resolves at the stop. */
   #run: PromiseWithResolvers<void> | undefined;
-  #resting = false;
   readonly #scans: ScanTimer;
   readonly #watch: ListenWatch;
   /** What the last scan found; the next start forwards it without a scan. */
@@ -51,6 +47,7 @@ export class PortSubsystem {
     this.#options = options;
     this.#errors = new ScanErrors(options.log);
     this.#finder = new Finder(options);
+    this.#addresses = new ForwardAddresses(options);
     const onChange = (change: PortChange) => {
       for (const watcher of this.#watchers) watcher(change);
     };
@@ -73,7 +70,7 @@ export class PortSubsystem {
 
   /** The forward addresses that an interface has. */
   get addresses(): readonly string[] {
-    return this.#addresses;
+    return this.#addresses.present;
   }
 
   /** The forwarders, for what they know about their ports. */
@@ -143,7 +140,7 @@ export class PortSubsystem {
   status(): PortStatus {
     const state = this.#run === undefined
       ? "stopped"
-      : this.#resting
+      : this.#addresses.resting
       ? "resting"
       : "running";
     return { state, ports: this.#forwarders.tcp.ports };
@@ -157,7 +154,7 @@ export class PortSubsystem {
   async #stop(signal?: AbortSignal): Promise<PortsEffect> {
     await this.#ticking;
     this.#finder.close();
-    this.#addresses = [];
+    this.#addresses.forget();
     return await this.#forwarders.stop(signal);
   }
 
@@ -167,7 +164,7 @@ export class PortSubsystem {
     await Promise.allSettled([this.#stopping]);
     // A scan may have been faster.
     if (this.#run !== run || found === undefined) return;
-    if (this.#addresses.length === 0) this.#forward(found, this.#known);
+    if (this.#addresses.present.length === 0) this.#forward(found);
   }
 
   /** The first scan, unless the kernel knows that nothing has changed since the last stop. */
@@ -214,7 +211,7 @@ export class PortSubsystem {
 
   /** How the next change will be noticed. */
   #next(): ScanResult["next"] {
-    const { forwardUdp, forwardUnix = [], forwardAddresses } = this.#options;
+    const { forwardUdp, forwardUnix = [] } = this.#options;
     if (forwardUdp || forwardUnix.length > 0) return "polled";
     // A listener on a port must go soon after the port of the workload.
     const { reports } = this.#watch;
@@ -222,39 +219,24 @@ export class PortSubsystem {
       return "polled";
     }
     const isSettled = reports === "changes" &&
-      this.#addresses.length === forwardAddresses.length &&
+      this.#addresses.isComplete &&
       this.#forwarders.tcp.isSettled;
     return isSettled ? "reported" : "guessed";
   }
 
   async #scan(run: object): Promise<void> {
-    const { forwardAddresses, hasAddress = onInterface() } = this.#options;
-    const addresses = forwardAddresses.filter((one) => hasAddress(one));
-    this.#rest(addresses);
-    const found = this.#resting ? NOTHING : await this.#finder.find();
+    const addresses = this.#addresses.look();
+    const { resting } = this.#addresses;
+    const found = resting ? NOTHING : await this.#finder.find();
     if (this.#run !== run) return;
-    this.#last = this.#resting ? undefined : found;
+    this.#last = resting ? undefined : found;
     this.#forward(found, addresses);
   }
 
-  #forward(found: Found, addresses: readonly string[]): void {
-    this.#addresses = this.#known = addresses;
-    this.#forwarders.set(found, addresses, this.#finder.isTaken);
-  }
-
-  #rest(addresses: readonly string[]): void {
-    const resting = addresses.length === 0;
-    if (resting === this.#resting) return;
-    this.#resting = resting;
-    const { forwardAddresses, log } = this.#options;
-    log.info(
-      resting
-        ? `port forwarding rests: no interface has ${
-          forwardAddresses.join(" or ")
-        }`
-        : `port forwarding starts: an interface has ${
-          addresses.join(", ")
-        } now`,
-    );
+  /** From the addresses before the last stop if none are given. */
+  #forward(found: Found, addresses?: readonly string[]): void {
+    this.#addresses.use(addresses);
+    const { present } = this.#addresses;
+    this.#forwarders.set(found, present, this.#finder.isTaken);
   }
 }
