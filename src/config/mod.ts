@@ -9,6 +9,7 @@ import { type CallCommandName, isCallCommand } from "./call_commands.ts";
 import type { CommandFlag } from "./command.ts";
 import { type CommandName, commands } from "./commands.ts";
 import { refuseRivals } from "./dialects.ts";
+import { refuseOwnSockets } from "./own_sockets.ts";
 import { ConfigError, refuse } from "./error.ts";
 import { helpText } from "./help.ts";
 import { optionsOf } from "./option.ts";
@@ -222,5 +223,6 @@ function readConfig(
     ...flagged,
   });
   refuseRivals(config.dialects);
+  refuseOwnSockets(config);
   return config;
 }

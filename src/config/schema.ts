@@ -208,7 +208,7 @@ export const configSchema = v.strictObject({
   freezeHoldMs: option(
     integer(1, 600_000),
     10_000,
-    "Milliseconds after which Lull thaws frozen filesystems in any case.",
+    "Milliseconds after which filesystems thaw that Lull's own API froze.",
   ),
   freezeForce: option(
     boolean(),

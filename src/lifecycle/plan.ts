@@ -56,7 +56,7 @@ const CGROUP_WRITES_MS = 500;
 /** Milliseconds to find mounts, to thaw them, and to give up a thread that is stuck. */
 const BESIDE_FREEZE_MS = 14_000;
 /** Milliseconds that each item of the identity may take: an emulated processor makes RSA keys slowly. */
-export const RENEW_MS = 45_000;
+export const RENEW_MS = 90_000;
 /** Milliseconds to thaw mounts, and to give up a thread that is stuck. */
 const THAW_MOUNTS_MS = 8000;
 
@@ -91,7 +91,8 @@ const BEFORE_REPLY = [
     stopMs: THAW_MOUNTS_MS,
   },
   // no secret of this fork is in the snapshot; last of the steps that can abort the prepare, which
-  // cannot bring the secrets back
+  // cannot bring the secrets back. A snapshot of kind disk has no memory, and so no ramfs: the guest
+  // that goes on keeps its secrets
   {
     step: "wipe-credentials",
     kinds: MEMORY,
@@ -160,7 +161,7 @@ const SETTLE = [
     step: "zero",
     kinds: FULL,
     onFailure: "continue",
-    limitMs: 10_000,
+    limitMs: 60_000,
     needsIdle: true,
   },
   { // every thread on one CPU
@@ -182,7 +183,7 @@ const REPAIRS = [
   // the wall clock is the host's
   { repair: "clock", limitMs: 5000, inDryRun: true },
   // addresses and names are this fork's, and the programs that manage the interfaces know it
-  { repair: "network", limitMs: 30_000 },
+  { repair: "network", limitMs: 60_000 },
   // ids and keys are this fork's
   { repair: "renew", limitMs: RENEW_MS + 5000 },
   // the secrets of this fork are in their files

@@ -9,7 +9,8 @@ import type { Sweeper } from "../connections/sweeper.ts";
 
 /**
  * At prepare, closes the connections that wait for no reply and records the others; at recovery,
- * closes the recorded ones.
+ * closes the recorded ones. If the machine was not restored, a connection whose caller waits for a
+ * reply is closed after that reply.
  */
 export function connectionsStep(
   tracker: Pick<ConnectionTracker, "quiesce" | "recover">,
@@ -18,10 +19,14 @@ export function connectionsStep(
 ): Step {
   return {
     async quiesce({ dryRun }) {
-      const undo = ({ held }: Pick<RecoveryContext, "held">) => {
+      const undo = (
+        { held, outcome }: Pick<RecoveryContext, "held" | "outcome">,
+      ) => {
         queue.defer(() => sweeper.start());
-        // If the prepare failed, its caller still waits for the reply.
-        return tracker.recover(held ? "close" : "keep");
+        // In the machine that was prepared, callers still wait for their replies.
+        return tracker.recover(
+          held && outcome === "restored" ? "close" : "keep",
+        );
       };
       sweeper.stop();
       try {
@@ -30,7 +35,7 @@ export function connectionsStep(
           : await tracker.quiesce();
         return { effect, undo };
       } catch (error) {
-        undo({ held: false });
+        undo({ held: false, outcome: "aborted" });
         throw error;
       }
     },

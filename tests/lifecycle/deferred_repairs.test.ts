@@ -373,3 +373,17 @@ function late(waits: Promise<void>) {
     deferred.applyLate("recover", request);
   return { requirements, apply };
 }
+
+test("after an identity that failed, the former one is applied again", async () => {
+  const results: Record<string, Effect | Error> = {};
+  const { deferred, ran, apply } = make(results);
+  deferred.begin(recovery(), {});
+  const [former, next] = [{ hostname: "a" }, { hostname: "b" }];
+  assert.deepEqual(await apply({ network: former }), []);
+  results.network = new Error("not undone: hosts");
+  assert.deepEqual(await apply({ network: next }), ["network"]);
+  delete results.network;
+  ran.length = 0;
+  assert.deepEqual(await apply({ network: former }), []);
+  assert.deepEqual(ran, ["network resumed"]);
+});

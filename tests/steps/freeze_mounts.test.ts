@@ -303,6 +303,47 @@ describe(`frozen mounts${skip ? `: ${skip}` : ""}`, { skip }, () => {
     assert.ok(await disk.frozen());
   });
 
+  test("that was unmounted while it was frozen stays recorded, until it is mounted again", async () => {
+    using disk = new TestDisk();
+    const { mounts } = freezerOf(disk);
+    const { mountPoint, image } = disk;
+    disk.ask("-f");
+    const command = (name: string, ...args: string[]) =>
+      assert.equal(spawnSync(name, args).status, 0, `${name} ${args}`);
+    const [mounted] = readMounts().filter((one) =>
+      one.mountPoint === mountPoint
+    );
+    const { stdout } = spawnSync("losetup", ["--associated", image], {
+      encoding: "utf8",
+    });
+    command("umount", "-l", mountPoint);
+    try {
+      await assert.rejects(
+        async () => await thawMounts(realFreezer)({ mounts }),
+        {
+          name: "NotUndone",
+          message: /mount was unmounted while it was frozen/,
+          left: { mounts: [{ mountPoint, device: mounted.device }] },
+        },
+      );
+    } finally {
+      command("mount", stdout.split(":")[0], mountPoint);
+    }
+    assert.deepEqual(await thawMounts(realFreezer)({ mounts }), {
+      ...{ thawed: [mountPoint], gone: [] },
+    });
+    assert.ok(await disk.takesWrites());
+  });
+
+  test("that was thawed and unmounted is gone", async () => {
+    const disk = new TestDisk();
+    const { mounts } = freezerOf(disk);
+    disk.end();
+    assert.deepEqual(await thawMounts(realFreezer)({ mounts }), {
+      ...{ thawed: [], gone: [disk.mountPoint] },
+    });
+  });
+
   test("are repaired after a crash, unless another took their place", async () => {
     const disk = new TestDisk();
     disk.ask("-f");
