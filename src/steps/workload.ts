@@ -3,13 +3,13 @@
  * @module
  */
 import type { Recorder } from "../lifecycle/journal.ts";
-import { NotUndone } from "../lifecycle/not_undone.ts";
 import type { WorkloadRequest } from "../lifecycle/request.ts";
 import type { Effect, Step } from "../lifecycle/step.ts";
 import { findCgroup, findCgroupRoot, freezerState } from "../linux/cgroup.ts";
 import { messageOf, since } from "../util/errors.ts";
 import { CgroupFreeze, type Selection } from "./cgroup_freeze.ts";
 import { thaw } from "./frozen_workload.ts";
+import { OwedThaw } from "./owed_thaw.ts";
 
 /** The name that stands for everything outside the agent's own chain of cgroups. */
 const ALL = "all";
@@ -33,17 +33,20 @@ export interface WorkloadStepOptions {
  * Freezes all cgroups at once and waits until the kernel reports them frozen. A cgroup that the guest
  * froze itself stays frozen, at the thaw too. A cgroup that does not exist, or is removed meanwhile,
  * is `gone` in the effect: its service has ended, and there is nothing to freeze. If the limit is
- * exceeded, all cgroups are thawed and the step fails. If the prepare asks for counts, the step
+ * exceeded, all cgroups are thawed and the step fails. A thaw that fails is tried again until it is done. If the prepare asks for counts, the step
  * reports which cgroups are not frozen instead.
  */
 export function workloadStep(options: WorkloadStepOptions): Step {
   const { cgroups, limitMs, journal } = options;
+  const owed = new OwedThaw(limitMs);
   return {
     async quiesce({ signal, workload: asked }) {
       const all = asked?.all || cgroups.includes(ALL);
       if (!all && cgroups.length === 0) {
         return { skipped: "no cgroup was named" };
       }
+      // The guest froze none of these cgroups: they are this agent's own.
+      await owed.settle();
       const start = performance.now();
       const selection = all
         ? await selectAll(options, asked)
@@ -60,8 +63,7 @@ export function workloadStep(options: WorkloadStepOptions): Step {
       const undo = async (): Promise<Effect> => {
         const audited = audit && { audit: audit() };
         const effect = await thaw(freeze.all, limitMs).catch((error) => {
-          // A cgroup that was thawed may be frozen by the guest itself later.
-          if (error instanceof NotUndone) recorded.update(error.left);
+          owed.add(freeze.all, recorded, error);
           throw error;
         });
         recorded.erase();
