@@ -38,7 +38,6 @@ import { portsStep } from "../steps/ports.ts";
 import { renewRepair } from "../steps/renew.ts";
 import { zeroStep } from "../steps/zero.ts";
 import { resetConnections } from "../steps/reset_connections.ts";
-import { thawWorkload } from "../steps/frozen_workload.ts";
 import { workloadStep } from "../steps/workload.ts";
 
 /** The parts of the plan; the mailbox is one only if it is configured. */
@@ -49,7 +48,6 @@ export function createSteps(components: Components): ConfiguredParts {
   const { runtime, config, libc, tracker, sweeper, ports, observer, queue } =
     components;
   const restoredAt = () => observer.forkSeenAt;
-  const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
   const { runtimeDirectory } = config;
   const journal = new Journal(journalDirectory(runtimeDirectory), {
     // The lock was removed, too: another agent may have the directory meanwhile.
@@ -86,7 +84,11 @@ export function createSteps(components: Components): ConfiguredParts {
       limitMs: config.workloadLimitMs,
       journal,
     }),
-    filesystem: filesystemStep(syncer && ((signal) => syncer.sync(signal))),
+    filesystem: madeAtUse(() => {
+      if (!canCallOnThread(libc)) return filesystemStep(undefined);
+      const syncer = new MountSyncer(libc);
+      return filesystemStep((signal) => syncer.sync(signal));
+    }),
     "freeze-mounts": freezeMountsStep({
       mounts: config.freezeMounts,
       all: config.freezeAllMounts,
@@ -175,7 +177,10 @@ export function createRepairers(
       limitMs: config.hooksLimitMs,
       ...{ owed, log },
     }),
-    workload: thawWorkload(config.workloadLimitMs),
+    async workload(change) {
+      const { thawWorkload } = await import("../steps/frozen_workload.ts");
+      return await thawWorkload(config.workloadLimitMs)(change);
+    },
     network: finishNetwork(networkOptions({ config, libc })),
     mounts: thawMounts(() => startFreezer({ runtime, freezerUrl })),
   };
@@ -225,6 +230,15 @@ function pageOutOf({ config, libc, program }: Components) {
     default:
       return {};
   }
+}
+
+/**
+ * Makes a step at its first use. At the start, each function of the C library that a step looks for
+ * would take Deno 0.3 ms.
+ */
+function madeAtUse(make: () => Step): Step {
+  let step: Step | undefined;
+  return { quiesce: (context) => (step ??= make()).quiesce(context) };
 }
 
 /** Takes the place of a step that an option turns off; `option` is its key and its value. */

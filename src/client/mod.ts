@@ -117,11 +117,15 @@ export class LullClient {
   }
 
   /**
-   * The state now, and each change of it until the stream ends: at the next prepare, in a quiesced
-   * guest after the first event, and after the agent's idle timeout. Then connect again.
+   * The state now, and each change of it until the stream ends: at a recovery, and after the agent's
+   * idle timeout. Over a unix socket or vsock it ends at the next prepare, and in a quiesced guest
+   * after the first event. Then connect again; `onRetry` gets the milliseconds to wait before.
    */
-  events(signal?: AbortSignal): AsyncIterable<StateEvent> {
-    return this.#events("state", signal);
+  events(
+    signal?: AbortSignal,
+    onRetry?: (ms: number) => void,
+  ): AsyncIterable<StateEvent> {
+    return this.#events("state", signal, onRetry);
   }
 
   /** Each change of the forwarded ports, until the stream ends as that of the state does. */
@@ -144,6 +148,7 @@ export class LullClient {
   async *#events<K extends keyof AgentEvents>(
     kind: K,
     signal?: AbortSignal,
+    onRetry?: (ms: number) => void,
   ): AsyncIterable<AgentEvents[K]> {
     const path = "/snapshot/events";
     const limit = this.#limit();
@@ -163,7 +168,7 @@ export class LullClient {
       if (!reply.headers.get("content-type")?.includes("event-stream")) {
         throw noReplyOfLull("it is no stream of events");
       }
-      yield* eventsOf(kind, reply.body);
+      yield* eventsOf(kind, reply.body, onRetry);
     } catch (error) {
       if (signal?.aborted === true) return;
       throw limit.aborted ? noReplyInTime("GET", path, error) : error;

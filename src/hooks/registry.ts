@@ -13,7 +13,6 @@ import type {
   Policy,
 } from "./hook.ts";
 import type { OwedThaws } from "./owed_thaws.ts";
-import { postHook } from "./requests.ts";
 import type { SavedPrograms } from "./saved_programs.ts";
 import { EventStream } from "./stream.ts";
 import { parseTarget } from "./target.ts";
@@ -190,9 +189,14 @@ export class HookRegistry {
           reason: "the program is not connected",
         };
     }
-    const result = program.stream === undefined
-      ? await postHook(parseTarget(program.url!)!, event, limits)
-      : await program.stream.call(this.#options.newId(), event, limits);
+    if (program.stream === undefined) {
+      // A guest without such programs does not load what calls them.
+      const { postHook } = await import("./requests.ts");
+      const result = await postHook(parseTarget(program.url!)!, event, limits);
+      return { name, kind: program.kind, ...result };
+    }
+    const id = this.#options.newId();
+    const result = await program.stream.call(id, event, limits);
     return { name, kind: program.kind, ...result };
   }
 
