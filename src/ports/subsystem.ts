@@ -95,7 +95,7 @@ export class PortSubsystem {
     if (this.#run !== undefined) return;
     const run = this.#run = Promise.withResolvers<void>();
     this.#scans.start(() => this.#begin(run));
-    if (this.#last !== undefined) {
+    if (hasPorts(this.#last)) {
       this.#resuming = setTimeout(() => this.#resume(run), RESUME_MS);
     }
     this.#options.queue.defer(() => this.#first(run));
@@ -164,7 +164,9 @@ export class PortSubsystem {
     await Promise.allSettled([this.#stopping]);
     // A scan may have been faster.
     if (this.#run !== run || found === undefined) return;
-    if (this.#addresses.present.length === 0) this.#forward(found);
+    if (this.#addresses.present.length > 0) return;
+    if (hasPorts(found)) this.#forward(found);
+    else this.#addresses.use();
   }
 
   /** The first scan, unless the kernel knows that nothing has changed since the last stop. */
@@ -239,4 +241,9 @@ export class PortSubsystem {
     const { present } = this.#addresses;
     this.#forwarders.set(found, present, this.#finder.isTaken);
   }
+}
+
+/** Whether a scan has found something. A fork that forwards nothing touches no page for it. */
+function hasPorts(found: Found | undefined): boolean {
+  return found !== undefined && found.tcp.size + found.udp.size > 0;
 }
