@@ -41,8 +41,13 @@ export async function thaw(
       return false;
     }
   });
-  const stands = (path: string) =>
-    freezerState(path)?.frozen === true && !frozenFromAbove(path);
+  const stands = (path: string) => {
+    try {
+      return freezerState(path)?.frozen === true && !frozenFromAbove(path);
+    } catch {
+      return true; // its state cannot be read
+    }
+  };
   await waitFor(() => !asked.some(stands), limitMs);
   for (const path of asked.filter(stands)) {
     failed.set(path, `still frozen after ${limitMs} ms`);
