@@ -9,7 +9,7 @@ import { createSteps } from "./steps.ts";
 import type { Evidence } from "../lifecycle/reports.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
-import { type Plan, plan } from "../lifecycle/plan.ts";
+import { type Plan, plan } from "../lifecycle/make_plan.ts";
 import { holdLog, logOf, releaseLog, setLogContext } from "../log/mod.ts";
 import { type Components, failed } from "./components.ts";
 import { randomId } from "../linux/random.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import type { LifecycleOptions } from "./options.ts";
-import type { PlannedRepair, RepairName } from "./plan.ts";
+import type { PlannedRepair } from "./make_plan.ts";
+import type { RepairName } from "./plan.ts";
 import type { Recovery, StepReport } from "./reports.ts";
 import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
 import { HostRequirements, wasReseeded } from "./requirements.ts";

@@ -8,7 +8,7 @@ import { Lease } from "./lease.ts";
 import { Machine, type State } from "./machine.ts";
 import { Operation } from "./operation.ts";
 import type { LifecycleOptions } from "./options.ts";
-import { dryRunOf, type Plan } from "./plan.ts";
+import { dryRunOf, type Plan } from "./make_plan.ts";
 import {
   leave,
   PrepareFailed,

@@ -10,7 +10,7 @@ import {
   OtherOperation,
   StepFailed,
 } from "./errors.ts";
-import type { PlannedRepair, PlannedStep } from "./plan.ts";
+import type { PlannedRepair, PlannedStep } from "./make_plan.ts";
 import type { Call, Kind, PrepareRequest } from "./request.ts";
 import { run, STOP_MS } from "./run.ts";
 import type { StepReport } from "./reports.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Operation } from "./operation.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "./make_plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
 import type { Call, Kind, Requirements } from "./request.ts";
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Operation, UndoContext } from "./operation.ts";
-import type { PlannedRepair } from "./plan.ts";
+import type { PlannedRepair } from "./make_plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
 import {
   type Field,
