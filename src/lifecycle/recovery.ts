@@ -2,7 +2,7 @@
  * How an operation ended.
  * @module
  */
-import type { Operation, UndoContext } from "./operation.ts";
+import type { Operation } from "./operation.ts";
 import type { PlannedRepair } from "./make_plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
 import {
@@ -11,6 +11,7 @@ import {
   type Outcome,
   type RecoverRequest,
 } from "./request.ts";
+import type { UndoContext } from "./undos.ts";
 import { messageOf, since } from "../util/errors.ts";
 
 /** The result of a call to recover. */
