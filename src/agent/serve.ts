@@ -6,7 +6,7 @@
 import process from "node:process";
 import type { Exchange } from "../connections/exchange.ts";
 import { wasPaused } from "../evidence/check.ts";
-import { listenForPrograms } from "../hooks/programs.ts";
+import { listenForPrograms } from "../hooks/socket.ts";
 import { createApp } from "../http/app.ts";
 import { repairAfterCrash } from "../lifecycle/journal.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
