@@ -10,7 +10,8 @@ import type { Log } from "../log/mod.ts";
 import { since } from "../util/errors.ts";
 import { describeResult, isPaid, logOutput, thawAll } from "./calls.ts";
 import { type Hook, type HookEvent, keyOf, nameIn } from "./hook.ts";
-import { changeOf, type OwedThaws } from "./owed_thaws.ts";
+import { changeOf } from "./owed_entries.ts";
+import type { OwedThaws } from "./owed_thaws.ts";
 
 const Started = v.object({
   operation: v.string(),
