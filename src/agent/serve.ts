@@ -26,7 +26,7 @@ import { claimRuntimeDirectory } from "./instance.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { listen, logAddresses } from "./listen.ts";
 import { shutDownOnSignal } from "./shutdown.ts";
-import { createRepairers, journalDirectory } from "./steps.ts";
+import { createRepairers, journalDirectory } from "./repairers.ts";
 import { surviveErrors } from "./survive.ts";
 import { createWarmUp } from "./warm_up.ts";
 

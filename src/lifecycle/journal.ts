@@ -30,7 +30,7 @@ export type { Change, Recorded } from "./journal_entries.ts";
 export interface Recorder {
   /**
    * Records a change. The change may be made when this returns. `kind` is the name of the repairer
-   * in src/agent/steps.ts, in lower-case letters and dashes: the next agent undoes a change by it.
+   * in src/agent/repairers.ts, in lower-case letters and dashes: the next agent undoes a change by it.
    */
   record(kind: string, change: Change): Recorded;
 }
