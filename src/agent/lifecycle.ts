@@ -50,7 +50,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
       for (const action of atPrepare.splice(0)) action();
       setLogContext({ operation, request: call.requestId });
     },
-    onLeave({ id: operation, call }, { requestId = call.requestId }) {
+    onUndo({ id: operation, call }, { requestId = call.requestId }) {
       components.ready.begin();
       setLogContext({ operation, request: requestId });
     },

@@ -94,7 +94,7 @@ export function createSteps(components: Components): ConfiguredParts {
       : turnedOff("resetConnections=false"),
     ...components.mailbox === undefined ? {} : { mailbox: components.mailbox },
     evidence: evidenceStep(observer, components.recover, queue, {
-      isAlone: components.mailbox !== undefined,
+      waitsForHost: components.mailbox === undefined,
     }),
     "late-connections": lateConnectionsStep(tracker),
     "idle-collector": idleCollectorStep(components.idle, queue),

@@ -194,7 +194,7 @@ export class DeferredRepairs {
       (signal) =>
         repair.repair({
           ...{ operation, generation, kind, outcome, request, signal },
-          ...{ trigger: "recover", held: true },
+          ...{ trigger: "recover", wasQuiesced: true },
         }),
     );
     this.#reports.set(name, report);

@@ -30,7 +30,7 @@ export interface LifecycleOptions {
   /** Called before the first step of a prepare; an error fails the prepare. */
   readonly onPrepare?: (operation: Operation) => void;
   /** Called when a recovery or an undo begins; must not throw. */
-  readonly onLeave?: (operation: Operation, call: Call) => void;
+  readonly onUndo?: (operation: Operation, call: Call) => void;
   /** Called when the guest is about to be quiesced; an error fails the prepare. */
   readonly onQuiet?: (operation: Operation) => void;
   readonly onSettled?: () => void;

@@ -3,7 +3,6 @@
  * steps and repairs use them, and the lifecycle imports no step.
  * @module
  */
-
 import type { Trace } from "./trace.ts";
 
 /** The call of a host that makes a request. */

@@ -9,7 +9,7 @@ import { Machine } from "./machine.ts";
 import { dryRunOf, type Plan } from "./make_plan.ts";
 import { Operation } from "./operation.ts";
 import type { LifecycleOptions } from "./options.ts";
-import { leave, PrepareFailed, type RecoveredOperation } from "./recovery.ts";
+import { PrepareFailed, type RecoveredOperation, undoAll } from "./recovery.ts";
 import type { Evidence, Recovery } from "./reports.ts";
 import type { PrepareRequest, RecoverRequest } from "./request.ts";
 
@@ -44,9 +44,8 @@ export class Transitions {
     const { leaseSeconds, newId, dryRun } = this.#options;
     const id = request.operation ?? newId();
     const kind = request.kind ?? this.#options.kind;
-    const operation = new Operation(
-      ...[id, this.#generation, kind, dryRun, request] as const,
-    );
+    const generation = this.#generation;
+    const operation = new Operation(id, generation, kind, dryRun, request);
     this.lease.start(request.lease ?? leaseSeconds);
     // Starts asynchronously, because the state must be entered first. Data that
     // arrives from now on is not waited for: it belongs to this or a later operation.
@@ -70,7 +69,12 @@ export class Transitions {
     } catch (error) {
       operation.quiescedMs = undefined;
       const { cause } = operation;
-      const { recovery } = await this.#leave("undoing", operation, cause, {});
+      const { recovery } = await this.#toRunning(
+        "undoing",
+        operation,
+        cause,
+        {},
+      );
       throw new PrepareFailed(operation, recovery, error);
     }
   }
@@ -97,10 +101,11 @@ export class Transitions {
     cause: Cause,
     request: RecoverRequest,
   ): Promise<RecoveredOperation> {
-    return this.#leave("recovering", operation, cause, request);
+    return this.#toRunning("recovering", operation, cause, request);
   }
 
-  #leave(
+  /** Enters the state, undoes the operation, and goes on to running. */
+  #toRunning(
     state: "recovering" | "undoing",
     operation: Operation,
     cause: Cause | undefined,
@@ -108,7 +113,7 @@ export class Transitions {
   ): Promise<RecoveredOperation> {
     if (cause !== undefined) operation.abort(cause);
     this.lease.stop();
-    this.#options.onLeave?.(operation, request);
+    this.#options.onUndo?.(operation, request);
     if (state === "recovering") this.deferred.requirements.announce(request);
     const done = Promise.resolve().then(() =>
       this.#undo(state, operation, cause?.trigger ?? "failure", request)
@@ -124,21 +129,21 @@ export class Transitions {
     request: RecoverRequest,
   ): Promise<RecoveredOperation> {
     const { onRunning } = this.#options;
-    let left: Awaited<ReturnType<typeof leave>>;
+    let undone: Awaited<ReturnType<typeof undoAll>>;
     try {
-      left = await leave(operation, {
+      undone = await undoAll(operation, {
         repairs: state === "recovering" ? this.#plan.repairs : undefined,
         ...{ trigger, request, generation: this.#generation },
         evidence: () => this.evidence(),
       });
-      this.#generation = left.recovery.generation;
+      this.#generation = undone.recovery.generation;
     } finally {
       this.machine.to({ state: "running" });
     }
-    const { recovery } = left;
+    const { recovery } = undone;
     const notApplied = state === "recovering"
       // The caller gets the fields of its own request only.
-      ? this.deferred.begin(recovery, left.request)
+      ? this.deferred.begin(recovery, undone.request)
         .filter((field) => request[field] !== undefined)
       : this.deferred.undone(recovery);
     try {

@@ -113,7 +113,7 @@ function hugeIn(regions: readonly Region[]): number {
 function chunksOf({ from, to, resident }: Region): number[] {
   const first = Math.ceil(from / CHUNK) * CHUNK;
   const last = Math.floor(to / CHUNK) * CHUNK;
-  // What a runtime only reserves has gigabytes: it is not read.
+  // A runtime reserves gigabytes of addresses without pages: their entries are not read.
   if (last <= first || resident < CHUNK * LEAST_SHARE) return [];
   const found: number[] = [];
   const page = pageBytes();

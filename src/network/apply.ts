@@ -67,7 +67,7 @@ export function applyIdentities(
     const interfaces = identities.map((identity) => {
       const done: Change[] = [];
       changes.push(done);
-      if (!needsLink(identity)) return { changed: done };
+      if (!changesLink(identity)) return { changed: done };
       const link = findLink(network, identity.interface);
       if (used.has(link.index)) {
         throw new Error(
@@ -78,7 +78,7 @@ export function applyIdentities(
       const work: Work = {
         ...{ network, link, done, forwardAddresses, replyOver, lost: [] },
       };
-      if (changesLink(identity)) changeLink(libc, identity, work);
+      changeLink(libc, identity, work);
       for (const [from, to] of replacements(identity, work)) {
         replaced.set(from, to);
       }
@@ -121,11 +121,6 @@ function makesResolver(
 ): boolean {
   if (resolverOf(identities) === undefined) return false;
   return resolvedMakes(join(etc, "resolv.conf"), networkProcesses());
-}
-
-/** Whether an interface has to be found for the identity. */
-function needsLink(identity: NetworkIdentity): boolean {
-  return changesLink(identity);
 }
 
 /** Each address that the interface loses, with the new one of its family. */

@@ -18,10 +18,10 @@ export function connectionsStep(
 ): Step {
   return {
     async quiesce({ dryRun }) {
-      const undo = ({ held }: Pick<RecoveryContext, "held">) => {
+      const undo = ({ wasQuiesced }: Pick<RecoveryContext, "wasQuiesced">) => {
         queue.defer(() => sweeper.start());
         // If the prepare failed, its caller still waits for the reply.
-        return tracker.recover(held ? "close" : "keep");
+        return tracker.recover(wasQuiesced ? "close" : "keep");
       };
       sweeper.stop();
       try {
@@ -30,7 +30,7 @@ export function connectionsStep(
           : await tracker.quiesce();
         return { effect, undo };
       } catch (error) {
-        undo({ held: false });
+        undo({ wasQuiesced: false });
         throw error;
       }
     },

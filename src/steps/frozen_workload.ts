@@ -41,10 +41,10 @@ export async function thaw(
       return false;
     }
   });
-  const stands = (path: string) =>
+  const isStillFrozen = (path: string) =>
     freezerState(path)?.frozen === true && !frozenFromAbove(path);
-  await waitFor(() => !asked.some(stands), limitMs);
-  for (const path of asked.filter(stands)) {
+  await waitFor(() => !asked.some(isStillFrozen), limitMs);
+  for (const path of asked.filter(isStillFrozen)) {
     failed.set(path, `still frozen after ${limitMs} ms`);
   }
   const done = (path: string) => !failed.has(path);

@@ -160,8 +160,10 @@ class Round {
         }
       }
       results.push(result);
-      const held = isPaid(result) || hook.policy === "continue";
-      if (!held || result.status === "aborted") return describeResult(result);
+      const mayGoOn = isPaid(result) || hook.policy === "continue";
+      if (!mayGoOn || result.status === "aborted") {
+        return describeResult(result);
+      }
     }
     return undefined;
   }

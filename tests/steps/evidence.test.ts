@@ -27,10 +27,10 @@ async function quiesce(
   observer: ReturnType<typeof fakeObserver>,
   recover: () => void,
   queue = deferred(),
-  isAlone = false,
+  waitsForHost = true,
 ): Promise<Done> {
   const { signal } = new AbortController();
-  const step = evidenceStep(observer, recover, queue, { isAlone });
+  const step = evidenceStep(observer, recover, queue, { waitsForHost });
   return await step.quiesce({
     operation: "op",
     generation: 0,

@@ -35,7 +35,7 @@ describe(`a workload that cannot be frozen${noDisks ? `: ${noDisks}` : ""}`, {
   test("is waited for until the limit, then thawed", async () => {
     using group = new TestCgroup();
     using disk = new TestDisk();
-    // Who waits for a frozen disk waits in the kernel, deaf to every signal.
+    // A process that waits for a frozen disk waits in the kernel, and takes no signal.
     disk.ask("-f");
     await group.run(`sleep 60 & echo x > ${disk.mountPoint}/x`, 2);
     await until("the write to wait", () => group.waits);

@@ -69,7 +69,7 @@ export function recoveryContext(): RecoveryContext {
     request: {},
     trigger: "health",
     outcome: "restored",
-    held: true,
+    wasQuiesced: true,
     signal: new AbortController().signal,
   };
 }
