@@ -58,7 +58,7 @@ test("a fork that finds its data itself waits for no host, and for no deferred w
   queue.schedule();
   let recovered = 0;
   const start = performance.now();
-  await quiesce(observer, () => recovered++, queue, true);
+  await quiesce(observer, () => recovered++, queue, false);
   observer.fork();
   assert.equal(recovered, 0); // in the callback of the watch
   await until("the recovery", () => recovered);
