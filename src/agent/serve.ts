@@ -39,7 +39,7 @@ export interface ServeOptions
 
 /** The log message for each change that a killed agent left. */
 const REPAIRED = {
-  repaired: "took back what a killed agent had left",
+  repaired: "undid what a killed agent had left",
   owed: "hooks are owed the thaw that a killed agent did not call",
   failed: "could not undo what a killed agent had left",
   corrupt: "could not read what a killed agent had left",
@@ -133,8 +133,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   logAddresses(components);
   // Without a service manager that waits for it, this code is not loaded.
   if (process.env.NOTIFY_SOCKET) {
-    const { tellReady } = await import("./ready.ts");
-    tellReady(components, process.env.NOTIFY_SOCKET);
+    const { tellServiceManager } = await import("./service_manager.ts");
+    tellServiceManager(components, process.env.NOTIFY_SOCKET);
   }
 }
 

@@ -108,7 +108,7 @@ export function applyIdentities(
       ...{ replaced, isLeft },
     };
   } catch (error) {
-    throw new Error(`${messageOf(error)}; ${takeBack(changes.flat())}`, {
+    throw new Error(`${messageOf(error)}; ${undoChanges(changes.flat())}`, {
       cause: error,
     });
   }
@@ -138,7 +138,7 @@ function replacements(
 }
 
 /** Undoes the changes, the last one first; returns text that says what could not be undone. */
-function takeBack(done: Change[]): string {
+function undoChanges(done: Change[]): string {
   const failed = done.reverse().flatMap(({ what = "routes", undo }) => {
     try {
       undo();
