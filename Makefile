@@ -18,7 +18,7 @@ FLAGS := --compile --minify --bytecode --splitting --format=esm --compile-exec-a
 
 .PHONY: help tools demo test test-deno test-bun contract contract-binary dev summary \
 	endurance model faults storm soak schemathesis observability client-test \
-	build deno-compile release release-version test-deps release-deps release-test check fmt client-types preloads \
+	build deno-compile release release-version test-deps release-deps release-test check fmt client-types preloads suites \
 	bench bench-vm vm-deps vsock-device vm-test libvirt-deps libvirt-test vm-guests vm-all soak-random ci clean
 
 help: ## List the targets.
@@ -122,8 +122,9 @@ $(TOOLS)/tsc:
 GUEST_BINARY_musl := dist/stage/linux-x64-musl/lull
 GUEST_BINARY_arm64 := dist/stage/linux-arm64/lull
 GUEST_BINARY_arm64-16k := dist/stage/linux-arm64/lull
+GUEST_BINARY_arm64-musl := dist/stage/linux-arm64-musl/lull
 GUEST_BINARY_debian := dist/release/SHA256SUMS
-GUEST_BINARY_all := $(GUEST_BINARY_musl) $(GUEST_BINARY_arm64) $(GUEST_BINARY_debian)
+GUEST_BINARY_all := $(GUEST_BINARY_musl) $(GUEST_BINARY_arm64) $(GUEST_BINARY_arm64-musl) $(GUEST_BINARY_debian)
 
 # The packages for the Debian guest.
 dist/release/SHA256SUMS: $(RELEASE_BINARIES)
@@ -239,7 +240,7 @@ vm-deps: tools ## Install what machine tests need: Debian packages, a guest kern
 	@bun run tests/vm/support/deps.ts
 
 # VM_PARTS has parts of file names; without it, all files run. GUEST is musl, arm64,
-# arm64-16k, debian, several of them, or all: one round in a guest of each kind.
+# arm64-16k, arm64-musl, debian, several of them, or all: one round in a guest of each kind.
 vm-test: build $(foreach guest,$(GUEST),$(GUEST_BINARY_$(guest))) ## Run the tests in real machines; VM_PARTS=disk selects files, GUEST=musl a guest.
 	@mkdir -p $(JUNIT)
 	@GUEST='$(GUEST)' bun run tests/vm/run.ts $(VM_PARTS)
@@ -306,12 +307,20 @@ soak: build soak-random ## Run soak-random, storms of 600 s, a day of 20,000 rou
 summary: tools ## Count the tests that ran so far.
 	@bun run tests/support/summary.ts $(JUNIT)
 
+# All suites without machines, two at a time, those that take longest first.
+SUITES := test-deno test-bun suite/contract/bun suite/contract/deno suite/contract/binary \
+	suite/contract/bundle $(TARGETS:%=suite/model/%) $(TARGETS:%=suite/faults/%) \
+	suite/endurance/bundle suite/endurance/binary schemathesis $(TARGETS:%=suite/storm/%) \
+	client-test observability
+
+suites: build ## Run all suites without machines.
+	@$(TOGETHER) --keep-going $(SUITES)
+
 # With --keep-going, one run shows all that fails. The packages come before the tests that
 # would be skipped without them. vsock-device is left out: see CONTRIBUTING.
 ci: ## Run everything that must pass.
 	@rm -rf $(JUNIT)
-	@$(MAKE) --keep-going --no-print-directory check test-deps release-deps test contract-binary endurance schemathesis \
-	  observability client-test faults storm model release-test libvirt-deps vm-all
+	@$(MAKE) --keep-going --no-print-directory check test-deps release-deps suites release-test libvirt-deps vm-all
 
 clean: ## Remove dist; keep the tools and the cache.
 	@rm -rf dist

@@ -25,7 +25,7 @@ const CGROUP_WRITES_MS = 500;
 /** Milliseconds to find mounts, to thaw them, and to give up a thread that is stuck. */
 const BESIDE_FREEZE_MS = 14_000;
 /** Milliseconds that each item of the identity may take: an emulated processor makes RSA keys slowly. */
-export const RENEW_MS = 45_000;
+export const RENEW_MS = 90_000;
 /** Milliseconds to thaw mounts, and to give up a thread that is stuck. */
 const THAW_MOUNTS_MS = 8000;
 
@@ -132,7 +132,7 @@ export const SETTLE = [
     step: "zero",
     kinds: FULL,
     onFailure: "continue",
-    limitMs: 10_000,
+    limitMs: 60_000,
     needsIdle: true,
   },
   // moves every thread of the agent onto one CPU
@@ -155,7 +155,7 @@ export const REPAIRS = [
   // sets the wall clock to the host's time
   { repair: "clock", limitMs: 5000, inDryRun: true },
   // gives this fork its addresses and names, and tells the programs that manage the interfaces
-  { repair: "network", limitMs: 30_000 },
+  { repair: "network", limitMs: 60_000 },
   // gives this fork ids and keys of its own
   { repair: "renew", limitMs: RENEW_MS + 5000 },
   // writes the secrets of this fork to files

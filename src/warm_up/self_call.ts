@@ -24,6 +24,8 @@ import { keyOf } from "../connections/exchanges.ts";
 /** Milliseconds until a request is sent, and until it is answered. */
 const LIMIT_MS = 2000;
 
+const HEALTH_CHECK = "a health check to the agent itself";
+
 /** One request in each version of HTTP that hosts use. */
 const REQUESTS = ["1.1", "1.0"].map((version) =>
   new TextEncoder().encode(`GET /health HTTP/${version}\r\nhost: lull\r\n\r\n`)
@@ -90,11 +92,11 @@ export class SelfCall {
     try {
       this.#own = readSocketAddress(this.#nameOf(socket));
       await this.#until(
-        "sent",
+        "send",
         () => send(socket, request, BigInt(request.length), flags),
       );
       await this.#until(
-        "answered",
+        "get the reply to",
         () => recv(socket, reply, BigInt(reply.length), MSG_DONTWAIT),
       );
     } finally {
@@ -104,9 +106,13 @@ export class SelfCall {
   }
 
   /** Repeats the call until it succeeds; throws at the limit. */
-  async #until(what: string, call: () => number): Promise<void> {
-    if (await waitFor(() => call() !== -1, this.#limitMs)) return;
-    throw lastError(this.#libc, `have ${what}`, "a health check of its own");
+  async #until(action: string, call: () => number): Promise<void> {
+    const limitMs = this.#limitMs;
+    if (await waitFor(() => call() !== -1, limitMs)) return;
+    const { code } = lastError(this.#libc, action, HEALTH_CHECK);
+    throw new Error(
+      `Cannot ${action} ${HEALTH_CHECK}: not done within ${limitMs} ms (${code})`,
+    );
   }
 
   #nameOf(socket: number): Uint8Array {

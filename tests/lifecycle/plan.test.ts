@@ -28,7 +28,7 @@ test("order, policy and limit of every step and repair", () => {
     "idle-collector continue 1000 250",
     "collect continue 15000 250",
     "wipe-memory continue 60000 250",
-    "zero continue 10000 250 idle",
+    "zero continue 60000 250 idle",
     "parallelism continue 5000 250 idle",
   ]);
   assert.equal(settle[0].name, "late-connections");

@@ -109,7 +109,11 @@ describe("a call to the address that it replaces", { skip }, () => {
         "the end of the address",
         () => guest.addresses.join() === `${NEW}/24`,
       );
-      assert.match(guest.ip("route"), /^default via 10.232.0.1/m);
+      // The kernel drops the route with the address; the agent puts it back.
+      await until(
+        "the default route",
+        () => /^default via 10.232.0.1/m.test(guest.ip("route")),
+      );
       assert.equal((await call(NEW, "/health")).status, 200);
       await until(
         "the end of its record",

@@ -18,7 +18,7 @@ import type { Machine } from "./machine.ts";
 type RecoverReplyDocument = v.InferOutput<typeof RecoverReply>;
 
 /** Milliseconds to wait for what must happen: machines share a busy host. */
-export const LIMIT = 60_000;
+export const LIMIT = 120_000;
 
 /** The reply of a health check. */
 export interface Health {

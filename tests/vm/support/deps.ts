@@ -40,6 +40,7 @@ const MORE_TOOLS: Readonly<Record<GuestKind, readonly Tool[]>> = {
   musl: [],
   arm64: ARM64_TOOLS,
   "arm64-16k": ARM64_TOOLS,
+  "arm64-musl": ARM64_TOOLS,
   debian: [["debootstrap", "debootstrap"], ["qemu-img", "qemu-utils"]],
 };
 

@@ -8,7 +8,7 @@ export interface ExecResult {
 }
 
 /** How long an answer from the guest may take, in milliseconds. */
-export const ANSWER_LIMIT = 60_000;
+export const ANSWER_LIMIT = 120_000;
 
 /** Milliseconds of the tries until a guest that boots answers: each twice the last. */
 const FIRST_TRY_MS = 400;

@@ -13,7 +13,13 @@ export type Arch = "x64" | "arm64";
 export type KernelKind = "amd64" | "arm64" | "arm64-16k";
 
 /** A kind of guest. `glibc` is the guest of all tests that do not ask for another. */
-export type GuestKind = "glibc" | "musl" | "arm64" | "arm64-16k" | "debian";
+export type GuestKind =
+  | "glibc"
+  | "musl"
+  | "arm64"
+  | "arm64-16k"
+  | "arm64-musl"
+  | "debian";
 
 /** The facts of a kind of guest. */
 export interface GuestFacts {
@@ -44,6 +50,11 @@ const X64 = {
   memory: 512,
   root: "layer",
 } as const;
+const SMALL_ARM64 = {
+  kernel: "arm64",
+  cpu: "cortex-a72",
+  pageBytes: 4096,
+} as const;
 const ARM64 = {
   arch: "arm64",
   memory: 512,
@@ -60,7 +71,13 @@ export const GUESTS: Readonly<Record<GuestKind, GuestFacts>> = {
     binary: dist("stage/linux-x64-musl/lull"),
     libraries: cache("libraries-musl"),
   },
-  arm64: { ...ARM64, kernel: "arm64", cpu: "cortex-a72", pageBytes: 4096 },
+  arm64: { ...ARM64, ...SMALL_ARM64 },
+  "arm64-musl": {
+    ...ARM64,
+    ...SMALL_ARM64,
+    binary: dist("stage/linux-arm64-musl/lull"),
+    libraries: cache("libraries-arm64-musl"),
+  },
   "arm64-16k": {
     ...ARM64,
     kernel: "arm64-16k",

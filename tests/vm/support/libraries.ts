@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { ForeignApt } from "./apt.ts";
-import { type GuestKind, GUESTS } from "./guests.ts";
+import { type Arch, type GuestKind, GUESTS } from "./guests.ts";
 import { cacheDir } from "./paths.ts";
 import { run } from "./run.ts";
 
@@ -27,12 +27,21 @@ const MUSL_RELEASE = "trixie";
  * A Python package whose wheel for musl carries Alpine's libstdc++ and libgcc: Debian has no build
  * of them for musl, and Alpine's own packages need Alpine's tools.
  */
-const WHEEL = {
-  package: "greenlet==3.5.6",
-  folder: "greenlet.libs",
-  sha256: "3dbb4596a6a4e5d47121a33ff20533a81e60f302d9e67b69909a8bc21a43f0a7",
-};
+const WHEEL = { package: "greenlet==3.5.6", folder: "greenlet.libs" };
 
+/** The names of a processor, and the checksum of its wheel. */
+const MUSL = {
+  x64: {
+    ...{ debian: "amd64", elf: "x86_64" },
+    sha256: "3dbb4596a6a4e5d47121a33ff20533a81e60f302d9e67b69909a8bc21a43f0a7",
+  },
+  arm64: {
+    ...{ debian: "arm64", elf: "aarch64" },
+    sha256: "0616b8f878098c5681fd8f0dc92d887551717402342a70f0abcbfea5f5ad8a44",
+  },
+} as const;
+
+/** glibc, the libraries of C++, and busybox. */
 const ARM64_PACKAGES = [
   ...["libc6", "libgcc-s1", "libstdc++6", "busybox-static"],
 ];
@@ -42,15 +51,18 @@ export function ensureLibraries(
   kind: GuestKind,
   say: (line: string) => void,
 ): void {
-  const { libraries } = GUESTS[kind];
+  const { arch, libraries } = GUESTS[kind];
   if (libraries === undefined || existsSync(libraries)) return;
   mkdirSync(cacheDir, { recursive: true });
   const work = mkdtempSync(join(cacheDir, "fetch-"));
   try {
     const tree = join(work, "tree");
     say(`vm-deps: fetching the libraries of the guest ${kind}`);
-    if (kind === "musl") fetchMusl(work, tree);
-    else fetchArm64(work, tree);
+    if (kind.endsWith("musl")) {
+      fetchMusl(arch, work, tree);
+      // Debian's busybox is static.
+      if (arch === "arm64") fetchArm64(["busybox-static"], work, tree);
+    } else fetchArm64(ARM64_PACKAGES, work, tree);
     renameSync(tree, libraries);
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -58,27 +70,28 @@ export function ensureLibraries(
 }
 
 /** A tree with the loader, the C library and the libraries of C++, as Alpine has them. */
-function fetchMusl(work: string, tree: string): void {
-  const apt = new ForeignApt({ arch: "amd64", release: MUSL_RELEASE });
+function fetchMusl(arch: Arch, work: string, tree: string): void {
+  const { debian, elf, sha256 } = MUSL[arch];
+  const apt = new ForeignApt({ arch: debian, release: MUSL_RELEASE });
   run("dpkg-deb", ["-x", apt.download("musl", work), join(work, "musl")]);
   mkdirSync(join(tree, "lib"), { recursive: true });
   mkdirSync(join(tree, "usr/lib"), { recursive: true });
-  const loader = "lib/ld-musl-x86_64.so.1";
+  const loader = `ld-musl-${elf}.so.1`;
   cpSync(
-    join(work, "musl/usr/lib/x86_64-linux-musl/libc.so"),
-    join(tree, loader),
+    join(work, `musl/usr/lib/${elf}-linux-musl/libc.so`),
+    join(tree, "lib", loader),
   );
-  symlinkSync("ld-musl-x86_64.so.1", join(tree, "lib/libc.musl-x86_64.so.1"));
+  symlinkSync(loader, join(tree, `lib/libc.musl-${elf}.so.1`));
   const [python, ...words] = ["python3", "-m", "pip", "download", "--quiet"];
   run(python, [
     ...words,
     ...["--no-deps", "--only-binary=:all:", "--python-version=3.12"],
-    ...["--platform=musllinux_1_2_x86_64", `--dest=${work}`, WHEEL.package],
+    ...[`--platform=musllinux_1_2_${elf}`, `--dest=${work}`, WHEEL.package],
   ]);
   const wheel = readdirSync(work).find((name) => name.endsWith(".whl"))!;
   const bytes = readFileSync(join(work, wheel));
   const digest = createHash("sha256").update(bytes).digest("hex");
-  if (digest !== WHEEL.sha256) {
+  if (digest !== sha256) {
     throw new Error(`Cannot use ${wheel}: its checksum is ${digest}`);
   }
   run(python, ["-m", "zipfile", "-e", join(work, wheel), join(work, "wheel")]);
@@ -91,10 +104,14 @@ function fetchMusl(work: string, tree: string): void {
   }
 }
 
-/** A tree with glibc, the libraries of C++, and busybox. */
-function fetchArm64(work: string, tree: string): void {
+/** Unpacks Debian packages into the tree. */
+function fetchArm64(
+  packages: readonly string[],
+  work: string,
+  tree: string,
+): void {
   const apt = new ForeignApt({ arch: "arm64" });
-  for (const pkg of ARM64_PACKAGES) {
+  for (const pkg of packages) {
     run("dpkg-deb", ["-x", apt.download(pkg, work), tree]);
   }
   // Only what programs load: no documentation.
