@@ -32,11 +32,13 @@ const WHEEL = { package: "greenlet==3.5.6", folder: "greenlet.libs" };
 /** The names of a processor, and the checksum of its wheel. */
 const MUSL = {
   x64: {
-    ...{ debian: "amd64", elf: "x86_64" },
+    debian: "amd64",
+    elf: "x86_64",
     sha256: "3dbb4596a6a4e5d47121a33ff20533a81e60f302d9e67b69909a8bc21a43f0a7",
   },
   arm64: {
-    ...{ debian: "arm64", elf: "aarch64" },
+    debian: "arm64",
+    elf: "aarch64",
     sha256: "0616b8f878098c5681fd8f0dc92d887551717402342a70f0abcbfea5f5ad8a44",
   },
 } as const;
