@@ -19,6 +19,7 @@ export class OpenServers implements Listening {
   /** The ports of the TCP servers; cached, because a recovery asks for them. */
   #ports: readonly number[] = [];
 
+  /** Whether no server listens. */
   get isEmpty(): boolean {
     return this.#open.length === 0;
   }

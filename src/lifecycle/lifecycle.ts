@@ -34,6 +34,7 @@ export class Lifecycle {
     this.#lease = this.#transitions.lease;
   }
 
+  /** The state now. */
   get state(): State {
     return this.#machine.phase.state;
   }
@@ -41,6 +42,7 @@ export class Lifecycle {
   get generation(): number {
     return this.#transitions.generation;
   }
+  /** The lease of the operation under way: its length, and what is left of it, in seconds. */
   get lease(): Pick<Lease, "seconds" | "left"> {
     return this.#lease;
   }
@@ -52,6 +54,7 @@ export class Lifecycle {
   watch(watcher: () => void): () => void {
     return this.#machine.watch(watcher);
   }
+  /** The last recovery, or the last undo of a failed prepare. */
   get lastRecovery(): Recovery | undefined {
     return this.deferred.recovery;
   }
