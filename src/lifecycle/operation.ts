@@ -30,11 +30,12 @@ export class Operation {
   settledMs: number | undefined;
   /** The settle, once it has begun. Resolves to true if it was not overtaken. */
   settling: Promise<boolean> | undefined;
+  /** The undos of the steps that were done. A recovery runs them. */
+  readonly undos: Undos;
 
   readonly #start = performance.now();
   readonly #abort = new AbortController();
   readonly #running = new RunningWork();
-  readonly #undos: Undos;
   #cause: Cause | undefined;
   /** The number of steps so far. */
   #places = 0;
@@ -49,7 +50,7 @@ export class Operation {
       & Call
       & Pick<PrepareRequest, "workload" | "freeze" | "awaitsHost"> = {},
   ) {
-    this.#undos = new Undos({ operation: id, kind, dryRun }, this.#running);
+    this.undos = new Undos({ operation: id, kind, dryRun }, this.#running);
   }
 
   /** Milliseconds since the operation began. */
@@ -64,7 +65,7 @@ export class Operation {
 
   /** The first step whose effect ended before its undo; undefined if all effects last. */
   get lapsed(): string | undefined {
-    return this.#undos.lapsed;
+    return this.undos.lapsed;
   }
 
   /**
@@ -96,7 +97,7 @@ export class Operation {
       throw new Error(`the undo of ${undos} in the last operation still runs`);
     }
     this.#running.inherit(former.#running);
-    former.#undos.passTo(this.#undos);
+    former.undos.passTo(this.undos);
   }
 
   /** Resolves when no work runs any more, or at the limits of that work. */
@@ -126,11 +127,6 @@ export class Operation {
     this.#throwIfAborted();
     const { lapsed } = this;
     if (lapsed !== undefined) throw new Lapsed(lapsed);
-  }
-
-  /** As {@linkcode Undos.run}. */
-  undo(...how: Parameters<Undos["run"]>): Promise<StepReport[]> {
-    return this.#undos.run(...how);
   }
 
   async #runStep(
@@ -166,7 +162,7 @@ export class Operation {
       const { undo, lasts } = value;
       if (undo === undefined) return;
       const { undoBefore } = row;
-      this.#undos.add({ place, name, limitMs, undoBefore, undo, lasts });
+      this.undos.add({ place, name, limitMs, undoBefore, undo, lasts });
     };
     add(ran.value);
     if (ran.running) this.#running.addStep(name, ran.running.then(add));

@@ -74,7 +74,7 @@ export async function undoAll(
   const { trace } = wasQuiesced ? options.request : operation.call;
   let context = contextOf(options.request);
   let secrets: RecoverRequest = {};
-  const steps = await operation.undo(
+  const steps = await operation.undos.run(
     repairs ?? [],
     context,
     (found) => {
