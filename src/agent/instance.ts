@@ -10,6 +10,9 @@ import { lockFile, type LockResult } from "../linux/lock_file.ts";
 import type { Log } from "../log/mod.ts";
 import { StartError } from "../config/error.ts";
 
+/** What the process of another agent prevents. */
+type Prevented = "start" | "record a change";
+
 /** The lock's file in the runtime directory. */
 const LOCK_NAME = "lock";
 
@@ -22,6 +25,7 @@ export function claimRuntimeDirectory(
   libc: Libc,
   directory: string,
   log: Pick<Log, "warn">,
+  prevented: Prevented = "start",
 ): void {
   let result: LockResult;
   try {
@@ -39,6 +43,6 @@ export function claimRuntimeDirectory(
     ? "another process"
     : `process ${result.pid}`;
   throw new StartError(
-    `Cannot start: ${other} is the agent of the runtime directory ${directory}; end it, or name another directory with --runtime-directory`,
+    `Cannot ${prevented}: ${other} is the agent of the runtime directory ${directory}; end it, or name another directory with --runtime-directory`,
   );
 }

@@ -52,9 +52,12 @@ export class RequirementFile {
       return rmSync(this.#path, { force: true });
     }
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o755 });
-    writeFileSync(`${this.#path}.new`, JSON.stringify(required), {
-      mode: 0o600,
-    });
-    renameSync(`${this.#path}.new`, this.#path);
+    const next = `${this.#path}.new`;
+    try {
+      writeFileSync(next, JSON.stringify(required), { mode: 0o600 });
+    } finally {
+      // Also a file that is not whole, as on a full tmpfs: it counts as a requirement of everything.
+      renameSync(next, this.#path);
+    }
   }
 }

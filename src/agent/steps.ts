@@ -14,6 +14,7 @@ import { neededPaths } from "../linux/mounts.ts";
 import { canCallOnThread } from "../linux/thread.ts";
 import { failureLogger, holdLog, logOf } from "../log/mod.ts";
 import type { Components } from "./components.ts";
+import { claimRuntimeDirectory } from "./instance.ts";
 import {
   journalDirectory,
   networkOptions,
@@ -50,7 +51,18 @@ export function createSteps(components: Components): ConfiguredParts {
     components;
   const restoredAt = () => observer.forkSeenAt;
   const syncer = canCallOnThread(libc) ? new MountSyncer(libc) : undefined;
-  const journal = new Journal(journalDirectory(config.runtimeDirectory));
+  const { runtimeDirectory } = config;
+  const journal = new Journal(journalDirectory(runtimeDirectory), {
+    // The lock was removed, too: another agent may have the directory meanwhile.
+    onLost() {
+      const log = logOf("main");
+      claimRuntimeDirectory(libc, runtimeDirectory, log, "record a change");
+    },
+    onError: failureLogger(
+      logOf("lifecycle"),
+      "the record of a change that is undone could not be removed",
+    ),
+  });
   const reset = resetConnections({
     libc,
     ownPorts: components.ownPorts,

@@ -25,6 +25,7 @@ import {
 import { commands } from "./commands.ts";
 import { refuseRivals } from "./dialects.ts";
 import { helpText } from "./help.ts";
+import { refuseOwnSockets } from "./own_sockets.ts";
 import type { Parsed } from "./parsed.ts";
 import { type Config, configSchema } from "./schema.ts";
 import {
@@ -112,5 +113,6 @@ function readConfig(
     ...flagged,
   });
   refuseRivals(config.dialects);
+  refuseOwnSockets(config);
   return config;
 }

@@ -14,7 +14,10 @@ import { sleep } from "../util/wait.ts";
 
 /** Milliseconds from the runtime's read of a request to the call of its handler, with a margin. */
 const ARRIVAL_MS = 2;
-/** The number of looks at a connection that still receives, after which it is closed. */
+/**
+ * The number of looks at a connection that still receives, after which it is closed: a client that
+ * sends its request byte by byte delays no prepare.
+ */
 const ARRIVAL_LOOKS = 5;
 /**
  * Milliseconds from a connect to the first byte, for a caller that loses its CPU between the two. A
@@ -23,11 +26,11 @@ const ARRIVAL_LOOKS = 5;
 const FRESH_MS = 50;
 /** Milliseconds between two looks if all remaining connections are new. */
 const FRESH_PAUSE_MS = 10;
-/** The total number of looks: a client that sends its request byte by byte delays no prepare. */
-const MOST_LOOKS = {
-  skip: ARRIVAL_LOOKS,
-  wait: FRESH_MS / ARRIVAL_MS + ARRIVAL_LOOKS,
-} as const;
+/**
+ * The total number of looks. As many are for bytes that the runtime has not read: on a busy machine,
+ * a runtime with many connections needs more than a few turns to read a request.
+ */
+const MOST_LOOKS = FRESH_MS / ARRIVAL_MS + ARRIVAL_LOOKS;
 
 /** Which connections to close. */
 export interface CloseIdleOptions {
@@ -50,14 +53,15 @@ export type Finding = "fresh" | "unread" | number;
 
 interface Seen {
   readonly found: Finding;
-  /** The number of looks since the connection stopped being fresh. */
+  /** The number of looks that found all bytes read. */
   readonly looks: number;
 }
 
 /**
  * Closes the connections that wait for no reply, those with half a request too, and returns their
  * inodes. A request that is just arriving gets its reply: neither the kernel nor the runtime
- * distinguishes it from half a request, so it gets a few looks to become complete.
+ * distinguishes it from half a request, so it gets a few looks to become complete once the runtime
+ * has read it.
  *
  * A connection that is opened after the first look stays open. The machine may be frozen between
  * two looks: then a new connection comes from the host of the fork, and its first request takes
@@ -71,7 +75,7 @@ export async function closeIdle(
   const closed = new Set<string>();
   let before: Map<string, Seen> | undefined;
   for (let total = 1;; total++) {
-    const last = total > MOST_LOOKS[onNew];
+    const last = total > MOST_LOOKS;
     const now = new Map<string, Seen>();
     for (const connection of list()) {
       const { inode, peer } = connection;
@@ -82,7 +86,7 @@ export async function closeIdle(
         continue;
       }
       const seen = before?.get(inode);
-      const looks = (seen?.looks ?? 0) + 1;
+      const looks = (seen?.looks ?? 0) + (found === "unread" ? 0 : 1);
       const rests = found !== "unread" && seen?.found === found;
       const waits = !rests && !last && looks <= ARRIVAL_LOOKS;
       if (waits) now.set(inode, { found, looks });

@@ -14,6 +14,8 @@ interface Counts {
 /** Knows the requests of connections, by the connection's far end. */
 export class Exchanges {
   readonly #connections = new Map<string, Counts>();
+  /** Called at the first request of a connection. */
+  onConnection = () => {};
 
   /** Counts a request that has arrived. */
   begin(exchange: Exchange): void {
@@ -24,6 +26,7 @@ export class Exchanges {
     if (counts === undefined) {
       counts = { served: 0, underWay: new Set() };
       this.#connections.set(key, counts);
+      this.onConnection();
     }
     counts.served++;
     counts.underWay.add(exchange);

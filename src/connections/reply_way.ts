@@ -3,11 +3,8 @@
  * @module
  */
 import type { ReplyWay } from "../lifecycle/request.ts";
-import {
-  ADDRESS,
-  addressLength,
-  type Connection,
-} from "../linux/connection.ts";
+import { ADDRESS, addressLength } from "../linux/address_buffer.ts";
+import type { Connection } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
 import { readSocketAddress } from "../linux/socket_address.ts";
 import type { Exchange } from "./exchange.ts";

@@ -28,6 +28,13 @@ const MOST_DESCRIPTORS = 1000;
 /** Milliseconds between two sweeps: usually, and while there are many connections. */
 const RARELY_MS = 2000;
 const OFTEN_MS = 200;
+/**
+ * The longest time between two sweeps while there is no connection. A connection that sends a request
+ * ends it. One that never does may stay open longer than its timeout: up to four times, because a
+ * sweep is due after three timeouts at the latest.
+ */
+const RESTING_MS = 30_000;
+const RESTING_TIMEOUTS = 3;
 
 /** What the sweeper needs. */
 export interface SweeperOptions extends ClientTimeouts {
@@ -54,11 +61,14 @@ interface Sweep {
 export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #intervalMs: number;
+  readonly #restingMs: number;
   readonly #openFiles: number | undefined;
   /** The most connections that stay open: at most half of the descriptors. */
   readonly #most: number;
   #seen = new Map<string, Observation>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the last sweep has found no connection, and none has sent a request since. */
+  #resting = false;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -70,6 +80,8 @@ export class Sweeper {
     );
     const shortest = Math.min(options.headerTimeoutMs, options.idleTimeoutMs);
     this.#intervalMs = Math.max(50, Math.min(RARELY_MS, shortest / 4));
+    this.#restingMs = Math.min(RESTING_MS, shortest * RESTING_TIMEOUTS);
+    options.exchanges.onConnection = () => this.#wake();
   }
 
   /** Starts the timer. */
@@ -81,6 +93,7 @@ export class Sweeper {
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#resting = false;
     this.#seen.clear();
   }
 
@@ -103,9 +116,24 @@ export class Sweeper {
       this.#options.log.warn("connections could not be swept", {
         error: String(error),
       });
+      return this.#wait(this.#intervalMs);
     }
+    this.#wait(this.#nextMs());
+  }
+
+  #nextMs(): number {
+    this.#resting = this.#seen.size === 0;
+    if (this.#resting) return Math.max(this.#restingMs, this.#intervalMs);
     const many = this.#seen.size > this.#most / 2;
-    this.#wait(many ? Math.min(OFTEN_MS, this.#intervalMs) : this.#intervalMs);
+    return many ? Math.min(OFTEN_MS, this.#intervalMs) : this.#intervalMs;
+  }
+
+  /** A connection has sent its first request. */
+  #wake(): void {
+    if (!this.#resting) return;
+    this.#resting = false;
+    clearTimeout(this.#timer);
+    this.#wait(this.#intervalMs);
   }
 
   #begin(): Sweep {

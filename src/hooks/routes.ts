@@ -9,6 +9,7 @@ import { EventsEntry, RequestEntry } from "./entries.ts";
 import type { HookRegistry } from "./registry.ts";
 import { expectedBy } from "../util/json_input.ts";
 import { type HookProblemKind, problemReply } from "../util/problem.ts";
+import { textOf } from "../util/utf8.ts";
 
 /** Maximum bytes of a request's body. */
 const BODY_BYTES = 16_384;
@@ -105,9 +106,10 @@ function events(
   });
 }
 
-/** The body as JSON; {} if the body is empty, undefined if it is not JSON. */
+/** The body as JSON; {} if the body is empty, undefined if it is not JSON in UTF-8. */
 async function jsonOf(c: Context): Promise<unknown> {
-  const text = await c.req.text();
+  const text = textOf(new Uint8Array(await c.req.arrayBuffer()));
+  if (text === undefined) return undefined;
   if (text.trim() === "") return {};
   try {
     return JSON.parse(text);

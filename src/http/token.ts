@@ -56,7 +56,7 @@ export class TokenFile {
   }
 
   #read(stats: Stats): void {
-    const token = readFileSync(this.#path, "utf8").trim();
+    const token = readFileSync(this.#path, "latin1").replace(BLANKS, "");
     if (token === "") {
       throw new Error(`Cannot use token file ${this.#path}: it is empty`);
     }
@@ -75,13 +75,17 @@ function versionOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
   return [dev, ino, size, mtimeMs, ctimeMs].join(" ");
 }
 
+/** Blanks and line ends around the token. */
+const BLANKS = /^[ \t\r\n]+|[ \t\r\n]+$/g;
+
 /** `Authorization: Bearer TOKEN` (RFC 6750, 2.1), or `X-Access-Token: TOKEN`. */
 function shownIn(headers: Headers): string | undefined {
   const authorization = headers.get("authorization");
-  const bearer = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
+  const bearer = /^Bearer +([^ \t]+) *$/i.exec(authorization ?? "")?.[1];
   return bearer ?? headers.get("x-access-token") ?? undefined;
 }
 
+/** Hashes a text that has one character for each byte, as a header and the file have it. */
 function hash(text: string): Uint8Array {
-  return nodeCrypto().createHash("sha256").update(text, "utf8").digest();
+  return nodeCrypto().createHash("sha256").update(text, "latin1").digest();
 }

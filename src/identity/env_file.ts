@@ -17,6 +17,14 @@ export const VARIABLE_VALUE = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$";
 /** Hooks get these from Lull, or find their programs by them. */
 export const RESERVED_NAMES = "^(?:LULL_.*|PATH|TRACEPARENT)$";
 
+/**
+ * The most bytes of all names and values together. Hooks get them all: for the variables and the
+ * arguments of a program, a kernel has 128 KiB at least (execve(2)).
+ */
+export const MOST_BYTES = 122_880;
+/** The limit, for errors. */
+export const MOST_WORDS = `at most ${MOST_BYTES / 1024} KiB of variables`;
+
 /** Whether the file can have this variable, so that each program reads the same value. */
 export function canHold(name: string, value: string): boolean {
   return new RegExp(VARIABLE_NAME).test(name) &&
@@ -28,8 +36,24 @@ export function envFileOf(runtimeDirectory: string): string {
   return join(runtimeDirectory, "env");
 }
 
-/** Replaces the file; readers see the former variables or all of the new ones. */
+/** Whether the file can have all these variables together. */
+export function fits(variables: Variables): boolean {
+  // As a program gets them: NAME=value, and a byte at the end.
+  const all = Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}\0`).join("");
+  return new TextEncoder().encode(all).length <= MOST_BYTES;
+}
+
+/**
+ * Replaces the file; readers see the former variables or all of the new ones. If the new ones are too
+ * many, it throws, and the former ones stay.
+ */
 export function writeEnvFile(path: string, variables: Variables): void {
+  if (!fits(variables)) {
+    throw new Error(
+      `Cannot keep the variables: the file may have ${MOST_WORDS}`,
+    );
+  }
   const next = `${path}.new`;
   const write = () => writeFileSync(next, envText(variables), { mode: 0o644 });
   try {

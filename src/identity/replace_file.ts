@@ -2,6 +2,7 @@
  * Gives files new content, on threads of the runtime.
  * @module
  */
+import type { FileHandle } from "node:fs/promises";
 import { hasCode } from "../util/errors.ts";
 import { nodeFsPromises } from "../util/lazy_builtins.ts";
 
@@ -28,21 +29,41 @@ export async function writeAs(
   await chmod(path, mode & 0o7777);
 }
 
-/** Writes a file that is mounted, and therefore cannot be replaced by another one. */
+/**
+ * Writes a file that is mounted, and therefore cannot be replaced by another one. If that fails, for
+ * example on a full tmpfs, the file keeps its content.
+ */
 export async function writeInPlace(
   path: string,
   content: string | Uint8Array,
 ): Promise<void> {
-  const file = await nodeFsPromises().open(path, "r+");
+  const { open, readFile } = nodeFsPromises();
+  const file = await open(path, "r+");
   try {
     const bytes = typeof content === "string"
       ? new TextEncoder().encode(content)
       : content;
-    await file.write(bytes, 0, bytes.length, 0);
-    await file.truncate(bytes.length);
+    const former = await readFile(path);
+    try {
+      await overwrite(file, bytes);
+    } catch (error) {
+      await overwrite(file, former); // it still has the memory for this
+      throw error;
+    } finally {
+      former.fill(0); // it may be a secret key
+    }
   } finally {
     await file.close();
   }
+}
+
+/** Writes before it truncates: the memory of the former content is not free in between. */
+async function overwrite(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, at);
+    at += bytesWritten;
+  }
+  await file.truncate(bytes.length);
 }
 
 /** Replaces a file by rename(2): readers see the old content or the new one. */

@@ -10,7 +10,9 @@ import type { RepairName } from "./plan.ts";
 import type { Recovery, StepReport } from "./reports.ts";
 import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
 import { HostRequirements, wasReseeded } from "./requirements.ts";
-import { run } from "./run.ts";
+import { run, STOP_MS } from "./run.ts";
+import { RunningWork } from "./running_work.ts";
+import type { Effect, Found, Skipped } from "./step.ts";
 
 /** The repair that applies a field. */
 const REPAIR_OF = {
@@ -44,6 +46,8 @@ export class DeferredRepairs {
   #clockSet = false;
   readonly #requirements: HostRequirements;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Repairs that did not stop at their limit: no prepare begins beside them. */
+  readonly running = new RunningWork();
 
   constructor(
     repairs: readonly PlannedRepair[],
@@ -136,9 +140,14 @@ export class DeferredRepairs {
       if (field === "network" && this.#hasNetwork(request)) continue;
       const report = await this.#repair(REPAIR_OF[field], request);
       this.#requirements.repaired(field, report);
-      if (!this.#isApplied(field, report)) failed.push(field);
-      else if (field === "network") this.#network = request.network;
-      else if (field === "hostTime") this.#clockSet = true;
+      const isApplied = this.#isApplied(field, report);
+      if (!isApplied) failed.push(field);
+      // After a failure, the guest may have a part of the new identity: the former one is applied
+      // again if a host sends it.
+      if (field === "network") {
+        this.#network = isApplied ? request.network : undefined;
+      }
+      if (field === "hostTime" && isApplied) this.#clockSet = true;
     }
     if (!await this.#applyOutcome(request)) failed.push("outcome");
     return failed;
@@ -189,7 +198,8 @@ export class DeferredRepairs {
     if (repair === undefined) return undefined;
     const { operation = "", generation = 0, kind = "full" } = this.#recovery ??
       {};
-    const { report } = await run(
+    await this.running.idle();
+    const { report, running } = await run<Effect | Skipped | Found>(
       { name, limitMs: repair.limitMs },
       (signal) =>
         repair.repair({
@@ -197,6 +207,7 @@ export class DeferredRepairs {
           ...{ trigger: "recover", wasQuiesced: true },
         }),
     );
+    if (running) this.running.addUndo(name, STOP_MS, running);
     this.#reports.set(name, report);
     return report;
   }

@@ -9,7 +9,13 @@
  * memory, and the page cache exists as long as they do.
  * @module
  */
-import { mkdirSync, readdirSync, renameSync, unlinkSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import {
   type Change,
@@ -35,24 +41,64 @@ export interface Recorder {
   record(kind: string, change: Change): Recorded;
 }
 
+/** What a journal tells its agent. */
+interface JournalOptions {
+  /**
+   * Called when another program has removed or replaced the directory, before it is made again. An
+   * error says why no change may be recorded there.
+   */
+  readonly onLost?: () => void;
+  /** Gets the error of an entry that could not be removed although its change is undone. */
+  readonly onError?: (error: unknown) => void;
+}
+
 /**
  * A journal in a directory that only its owner may read. The first change creates the
  * directory: an agent that changes nothing needs none. Existing entries are kept.
  */
 export class Journal implements Recorder {
   readonly #directory: string;
+  readonly #options: JournalOptions;
   #next: number | undefined;
+  /** The inode of the directory. */
+  #inode: number | undefined;
+  /** Entries of changes that are undone, which could not be removed yet. */
+  readonly #obsolete = new Set<Recorded>();
 
-  constructor(directory: string) {
+  constructor(directory: string, options: JournalOptions = {}) {
     this.#directory = directory;
+    this.#options = options;
   }
 
   record(kind: string, change: Change): Recorded {
+    for (const entry of this.#obsolete) this.#erase(entry);
+    if (this.#next !== undefined && inodeOf(this.#directory) !== this.#inode) {
+      this.#options.onLost?.();
+      // Not from 1 again: an older change is still erased by its position.
+      this.#next = Math.max(this.#open(), this.#next);
+    }
     const at = this.#next ?? this.#open();
     this.#next = at + 1;
-    const recorded = recordedAt(entryAt(this.#directory, at, kind));
-    recorded.update(change);
-    return recorded;
+    const entry = recordedAt(entryAt(this.#directory, at, kind));
+    entry.update(change);
+    return {
+      update: (change) => entry.update(change),
+      erase: () => this.#erase(entry),
+    };
+  }
+
+  /**
+   * Never throws, because the change is undone: the undo has not failed. The next agent would undo
+   * the change of an entry that stays a second time, so the next record tries again to remove it.
+   */
+  #erase(entry: Recorded): void {
+    try {
+      entry.erase();
+      this.#obsolete.delete(entry);
+    } catch (error) {
+      this.#obsolete.add(entry);
+      this.#options.onError?.(error);
+    }
   }
 
   /** Opens the directory; returns the position of the first entry. */
@@ -62,9 +108,14 @@ export class Journal implements Recorder {
       // The file was not renamed, therefore its change was never made.
       if (name.endsWith(".json.new")) unlinkSync(join(this.#directory, name));
     }
+    this.#inode = inodeOf(this.#directory);
     const positions = entriesOf(this.#directory).map(({ at }) => at);
     return 1 + Math.max(0, ...positions);
   }
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
 /** An entry that a killed agent left, for its repairer. */
@@ -131,7 +182,12 @@ async function repair(
     }
     const left = leftEntry(entry, report);
     report.effect = await repairer(change, left);
-    left.erase();
+    try {
+      left.erase();
+    } catch (error) {
+      // The change is undone; the next start undoes it again.
+      report.reason = `Cannot remove ${entry.path}: ${messageOf(error)}`;
+    }
   } catch (error) {
     reportError(report, entry, error);
   }

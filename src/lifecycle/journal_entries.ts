@@ -7,7 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -79,7 +79,7 @@ export function recordedAt({ path }: Entry): Recorded {
     },
     erase() {
       erased = true;
-      rmSync(path, { force: true });
+      resultUnless(["ENOENT"], () => unlinkSync(path));
     },
   };
 }

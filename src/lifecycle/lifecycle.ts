@@ -145,6 +145,7 @@ export class Lifecycle {
       await this.recover({ trigger: "signal", signal });
     }
     await this.deferred.idle;
+    await this.deferred.running.idle();
     await this.#machine.last?.waitUntilIdle();
   }
 
@@ -161,10 +162,12 @@ export class Lifecycle {
     // Queued at once, so that a prepare that waits as well begins after it.
     const applied = this.deferred.applyLate(cause.trigger, request, ended);
     const recovery = await ended;
-    // The abort came too late, and the prepare succeeded: it is recovered.
-    return recovery === undefined && this.state === "quiesced"
-      ? await this.recover(cause, request)
-      : { recovery, notApplied: await applied };
+    if (recovery !== undefined) return { recovery, notApplied: await applied };
+    // The abort came too late, and the prepare succeeded: it is recovered. Of several such calls,
+    // one recovers, and the others wait for that recovery.
+    return this.state === "preparing"
+      ? { notApplied: fieldsOf(request) }
+      : await this.recover(cause, request);
   }
 
   #expire(): void {

@@ -100,6 +100,19 @@ export class Operation {
     former.undos.passTo(this.undos);
   }
 
+  /**
+   * Waits until no repair with late data runs any more, up to the repair's limit. Throws if one
+   * still runs then, or if this operation is aborted.
+   */
+  async waitForRepairs(work: RunningWork): Promise<void> {
+    if (work.undos === undefined) return;
+    await within(work.idle(), { signal: this.#abort.signal });
+    this.#throwIfAborted();
+    const { undos } = work;
+    if (undos === undefined) return;
+    throw new Error(`the late repair ${undos} still runs`);
+  }
+
   /** Resolves when no work runs any more, or at the limits of that work. */
   waitUntilIdle(): Promise<void> {
     return this.#running.idle();

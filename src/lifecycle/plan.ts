@@ -63,7 +63,8 @@ export const BEFORE_REPLY = [
     stopMs: THAW_MOUNTS_MS,
   },
   // removes the secrets that the host gave; the last step that can abort the prepare, because its
-  // undo cannot bring the secrets back
+  // undo cannot bring the secrets back. A snapshot of kind disk has no memory, and so no ramfs: the
+  // guest that goes on keeps its secrets
   {
     step: "wipe-credentials",
     kinds: MEMORY,

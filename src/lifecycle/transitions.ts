@@ -60,6 +60,7 @@ export class Transitions {
       const { onPrepare, onQuiet } = this.#options;
       onPrepare?.(operation);
       await operation.waitFor(this.machine.last);
+      await operation.waitForRepairs(this.deferred.running);
       await operation.run(this.#plan.beforeReply);
       operation.quiescedMs = operation.age;
       operation.call.trace?.end();

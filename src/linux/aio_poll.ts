@@ -4,15 +4,15 @@
  * such as a ring of a BPF program.
  * @module
  */
-import process from "node:process";
 import { checked, type Libc, requireSymbol } from "./libc.ts";
 import { NativeMemory } from "./native_memory.ts";
 import { SOCK_CLOEXEC, SOCK_NONBLOCK } from "./socket_constants.ts";
 
 /** The numbers of the system calls, asm/unistd_64.h and asm-generic/unistd.h. */
-const [IO_SETUP, IO_DESTROY, IO_GETEVENTS, IO_SUBMIT] = process.arch === "x64"
-  ? [206n, 207n, 208n, 209n]
-  : [0n, 1n, 4n, 2n];
+const NUMBERS = {
+  x64: { setup: 206n, destroy: 207n, getEvents: 208n, submit: 209n },
+  arm64: { setup: 0n, destroy: 1n, getEvents: 4n, submit: 2n },
+} as const;
 
 /** The offsets of the fields of struct iocb, linux/aio_abi.h. */
 const OPCODE = 16;
@@ -52,7 +52,7 @@ export class AioPoll implements Disposable {
     this.#memory = new NativeMemory(libc, BYTES);
     try {
       const { address } = this.#memory;
-      this.#call(IO_SETUP, "prepare", REQUESTS, address + BigInt(CONTEXT));
+      this.#call("setup", "prepare", REQUESTS, address + BigInt(CONTEXT));
       const context = new BigUint64Array(1);
       this.#memory.read(CONTEXT, new Uint8Array(context.buffer));
       this.#context = context[0];
@@ -75,21 +75,21 @@ export class AioPoll implements Disposable {
     const { address } = this.#memory;
     // Removes the result of the last wait, for which the kernel keeps a place.
     this.#call(
-      ...[IO_GETEVENTS, "read", this.#context, 0n, REQUESTS] as const,
+      ...["getEvents", "read", this.#context, 0n, REQUESTS] as const,
       address + BigInt(EVENT),
     );
     const pointer = address + BigInt(POINTER);
-    this.#call(IO_SUBMIT, "start", this.#context, 1n, pointer);
+    this.#call("submit", "start", this.#context, 1n, pointer);
   }
 
   /** Ends a wait that is under way. */
   [Symbol.dispose](): void {
-    this.#call(IO_DESTROY, "end", this.#context);
+    this.#call("destroy", "end", this.#context);
     this.#memory[Symbol.dispose]();
   }
 
   #call(
-    number: bigint,
+    name: keyof typeof NUMBERS.x64,
     action: string,
     first: bigint,
     second = 0n,
@@ -97,6 +97,7 @@ export class AioPoll implements Disposable {
     fourth = 0n,
   ): void {
     const syscall = requireSymbol(this.#libc, "syscall");
+    const number = NUMBERS[this.#libc.arch ?? "x64"][name];
     const result = syscall(number, first, second, third, fourth, 0n);
     checked(this.#libc, result, action, "a poll (io_submit)");
   }

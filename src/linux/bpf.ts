@@ -4,12 +4,11 @@
  * last descriptor is closed, also at the end of the process.
  * @module
  */
-import process from "node:process";
 import { checked, type Libc, requireSymbol } from "./libc.ts";
 import { NativeMemory } from "./native_memory.ts";
 
-/** The number of bpf(2), asm/unistd_64.h and asm-generic/unistd.h. */
-const SYS_BPF = process.arch === "x64" ? 321n : 280n;
+/** The numbers of bpf(2), asm/unistd_64.h and asm-generic/unistd.h. */
+const SYS_BPF = { x64: 321n, arm64: 280n } as const;
 
 // enum bpf_cmd, linux/bpf.h
 const MAP_CREATE = 0n;
@@ -175,7 +174,8 @@ function call(
 ): number {
   const syscall = requireSymbol(libc, "syscall");
   const size = BigInt(ATTRIBUTE_BYTES);
-  const result = syscall(SYS_BPF, command, attributes, size, 0n, 0n);
+  const number = SYS_BPF[libc.arch ?? "x64"];
+  const result = syscall(number, command, attributes, size, 0n, 0n);
   return checked(libc, result, action, on);
 }
 

@@ -6,7 +6,8 @@ import { readlinkSync } from "node:fs";
 import { resultUnless } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
 import { lastError, type Libc, requireSymbol } from "./libc.ts";
-import { readPort, SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
+import { ADDRESS, addressLength } from "./address_buffer.ts";
+import { readPort } from "./socket_address.ts";
 import {
   IPPROTO_TCP,
   SHUT_RD,
@@ -30,21 +31,6 @@ export interface Connection {
 const SIOCOUTQ = 0x5411n;
 /** An ioctl(2) of sockios.h: the bytes that were received and not yet read. */
 const SIOCINQ = 0x541bn;
-
-/** The buffer for the addresses of all calls, because a walk over descriptors makes thousands. */
-export const ADDRESS = new Uint8Array(SOCKET_ADDRESS_BYTES);
-const LENGTH = new Uint32Array(1);
-const LENGTH_BYTES = new Uint8Array(LENGTH.buffer);
-
-/**
- * Clears `ADDRESS`, and returns the length argument for it: a socket without a name fills only a
- * few bytes.
- */
-export function addressLength(): Uint8Array {
-  ADDRESS.fill(0);
-  LENGTH[0] = ADDRESS.length;
-  return LENGTH_BYTES;
-}
 
 /**
  * Shuts the connection down in both directions. The runtime, which owns the descriptor, then reads

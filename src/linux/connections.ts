@@ -7,13 +7,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { hasCode } from "../util/errors.ts";
 import type { Peer } from "../runtime/types.ts";
-import {
-  ADDRESS,
-  addressLength,
-  type Connection,
-  hasPeer,
-  inodeOf,
-} from "./connection.ts";
+import { ADDRESS, addressLength } from "./address_buffer.ts";
+import { type Connection, hasPeer, inodeOf } from "./connection.ts";
 import type { Libc } from "./libc.ts";
 import {
   readPort,

@@ -7,7 +7,7 @@
 import { closeSync } from "node:fs";
 import { messageOf } from "../util/errors.ts";
 import { loadRuntime } from "../runtime/mod.ts";
-import { workerHello, workerScope } from "../runtime/worker_scope.ts";
+import { workerScope } from "../runtime/worker_scope.ts";
 import type {
   CommandKind,
   FreezerCommand,
@@ -29,7 +29,7 @@ import { realPath } from "./real_paths.ts";
 import { trimFilesystem, type Trimmed } from "./trim.ts";
 
 const scope = workerScope<FreezerCommand, FreezerEvent>();
-const loading = loadRuntime().then(loadLibc);
+const loading = load();
 /** The frozen mounts with their descriptors, in the order in which to thaw them. */
 let held: { readonly mount: string; readonly fd: number }[] = [];
 let since = 0;
@@ -47,7 +47,14 @@ scope.onmessage = async ({ data: command }) => {
   }
 };
 
-scope.postMessage(workerHello());
+await loading;
+
+/** Says which thread this is, before any answer, and loads the C library. */
+async function load(): Promise<Libc> {
+  const runtime = await loadRuntime();
+  scope.postMessage({ tid: runtime.threadId() });
+  return loadLibc(runtime);
+}
 
 function run(
   libc: Libc,

@@ -6,6 +6,7 @@
 import { openLibc } from "../runtime/library.ts";
 import { errnoName } from "../util/errno.ts";
 import type {
+  Arch,
   CSignature,
   CType,
   ForeignLibrary,
@@ -124,7 +125,7 @@ type Call<S extends CSignature> = (
 /** The functions of the C library. A fake in a test has only the functions that the test needs. */
 export type Libc =
   & { readonly [N in keyof typeof SYMBOLS]?: Call<typeof SYMBOLS[N]> }
-  & { errno?(): number };
+  & { readonly arch?: Arch; errno?(): number };
 
 /** Returns a function of the C library; throws if this C library does not have it. */
 export function requireSymbol<N extends keyof typeof SYMBOLS>(
@@ -189,7 +190,7 @@ export function loadLibc(runtime: Pick<Runtime, "openLibrary">): Libc {
  * stubs together take 100 KB.
  */
 function bind(library: ForeignLibrary): Libc {
-  const bound = { errno: () => library.errno() };
+  const bound = { arch: library.arch, errno: () => library.errno() };
   for (const [name, signature] of Object.entries(SYMBOLS)) {
     let found: { readonly call: unknown } | undefined;
     Object.defineProperty(bound, name, {

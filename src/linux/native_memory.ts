@@ -4,7 +4,6 @@
  * @module
  */
 import { type Libc, requireSymbol } from "./libc.ts";
-import { pageBytes } from "./page_size.ts";
 
 // mmap(2)
 const PROT_READ = 1;
@@ -30,8 +29,8 @@ export class NativeMemory implements Disposable {
   /** Throws if the kernel has no memory for it. */
   constructor(libc: Libc, bytes: number, part?: MappedPart) {
     this.#libc = libc;
-    const page = pageBytes();
-    this.#size = BigInt(Math.ceil(bytes / page) * page);
+    // The kernel maps whole pages, and unmaps them.
+    this.#size = BigInt(bytes);
     this.address = requireSymbol(libc, "mmap")(
       null,
       this.#size,

@@ -25,14 +25,23 @@ const SLICE_MS = 5;
 /** Descriptors between two looks at the time. */
 const LOOKS = 64;
 
+/** When a search ends early. */
+export interface SearchLimits {
+  /** Milliseconds that the search may take; 500 by default. */
+  readonly limitMs?: number;
+  /** Asked at each break: false ends the search. */
+  readonly goesOn?: () => boolean;
+}
+
 /**
  * Finds the processes that have one of these sockets open. Processes that end meanwhile, or that
  * may not be looked at, are left out.
  */
 export async function ownersOf(
   inodes: ReadonlySet<string>,
-  limitMs = LIMIT_MS,
+  { limitMs = LIMIT_MS, goesOn = () => true }: SearchLimits = {},
 ): Promise<Owners> {
+  if (!goesOn()) return { byInode: new Map(), isComplete: false };
   const byInode = new Map<string, Process[]>();
   if (inodes.size === 0) return { byInode, isComplete: true };
   const end = performance.now() + limitMs;
@@ -45,7 +54,9 @@ export async function ownersOf(
     for (const fd of namesIn(`/proc/${pid}/fd`)) {
       if (++looks % LOOKS === 0 && performance.now() > slice) {
         await new Promise((resolve) => setImmediate(resolve));
-        if (performance.now() > end) return { byInode, isComplete: false };
+        if (performance.now() > end || !goesOn()) {
+          return { byInode, isComplete: false };
+        }
         slice = performance.now() + SLICE_MS;
       }
       const inode = socketOf(pid, fd);

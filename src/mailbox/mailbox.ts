@@ -6,6 +6,7 @@
 import { type Effect, Found, type Skipped } from "../lifecycle/step.ts";
 import type { RecoverRequest } from "../lifecycle/request.ts";
 import { messageOf } from "../util/errors.ts";
+import { textOf } from "../util/utf8.ts";
 import type { MailboxSource } from "./source.ts";
 
 /** What a mailbox needs. */
@@ -60,7 +61,7 @@ export class Mailbox {
     const bytes = await this.#read(signal);
     const receivedAt = performance.now();
     if (bytes.length === 0) return { skipped: `the mailbox ${name} is empty` };
-    const text = new TextDecoder().decode(bytes);
+    const text = textOf(bytes);
     const digest = await digestOf(bytes);
     bytes.fill(0); // it may hold secrets
     if (digest === this.#known) {
@@ -100,9 +101,10 @@ export class Mailbox {
 
 function checked(
   name: string,
-  text: string,
+  text: string | undefined,
   parse: MailboxOptions["parse"],
 ): RecoverRequest {
+  if (text === undefined) throw wrong(name, "it is no text in UTF-8");
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -5,7 +5,10 @@
  */
 import {
   chmodSync,
+  closeSync,
+  ftruncateSync,
   mkdirSync,
+  openSync,
   readFileSync,
   readlinkSync,
   realpathSync,
@@ -14,6 +17,7 @@ import {
   statfsSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Libc } from "../linux/libc.ts";
@@ -53,16 +57,26 @@ export function setEtcFile(
   const former = readEtcFile(file);
   const mounted = isSame(file, source);
   if (mounted && !persist) {
-    writeFileSync(source, text);
-    return () => writeFileSync(source, former ?? "");
+    overwriteFile(source, text);
+    return () => overwriteFile(source, former ?? "");
   }
   if (mounted) unmount(libc, file);
+  // The file that was mounted still has its text.
+  const mountAgain = () => {
+    if (mounted) bindMount(libc, source, file);
+  };
   if (persist || isInMemory(dirname(file))) {
     const below = mounted ? readEtcFile(file) : former;
-    replaceFile(file, text);
+    try {
+      replaceFile(file, text);
+    } catch (error) {
+      mountAgain();
+      throw error;
+    }
     return () => {
       if (below === undefined) rmSync(file, { force: true });
       else replaceFile(file, below);
+      mountAgain();
     };
   }
   if (former === undefined) {
@@ -104,6 +118,30 @@ function isInMemory(directory: string): boolean {
   const type = resultUnless(MISSING, () => statfsSync(directory).type);
   if (type !== undefined) return IN_MEMORY.includes(Number(type));
   return directory !== "/" && isInMemory(dirname(directory));
+}
+
+/** Overwrites a file that is mounted. If that fails, for example on a full tmpfs, it keeps its text. */
+function overwriteFile(path: string, text: string): void {
+  const file = openSync(path, "r+");
+  try {
+    const former = readFileSync(path);
+    try {
+      overwrite(file, new TextEncoder().encode(text));
+    } catch (error) {
+      overwrite(file, former); // it still has the memory for this
+      throw error;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Writes before it truncates: the memory of the former text is not free in between. */
+function overwrite(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) {
+    at += writeSync(file, bytes, at, bytes.length - at, at);
+  }
+  ftruncateSync(file, bytes.length);
 }
 
 /** Replaces the file atomically. A mount point of another program is written in place. */

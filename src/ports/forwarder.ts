@@ -8,7 +8,6 @@ import { errorText } from "../util/errors.ts";
 import { requireSymbol } from "../linux/libc.ts";
 import { resetOnClose } from "../linux/socket_option.ts";
 import type { RuntimeWorker } from "../runtime/types.ts";
-import { type Counts, NO_COUNTS, sumOf } from "./counts.ts";
 import {
   type ForwardedPort,
   type PortEntry,
@@ -22,20 +21,12 @@ import type {
   WorkerEvent,
 } from "./messages.ts";
 import type { ForwarderOptions } from "./forwarder_options.ts";
-import { Steerings } from "./steerings.ts";
 import type { Targets } from "./scanner.ts";
+import { Steerings } from "./steerings.ts";
+import { type PortCounts, WorkerCounts } from "./worker_counts.ts";
 
 /** How long the worker may take to close everything, in milliseconds. */
 const STOP_LIMIT_MS = 200;
-/** How long the worker may take to count, in milliseconds. */
-const COUNT_LIMIT_MS = 1000;
-
-/** The counts of a forwarder. */
-export interface PortCounts {
-  readonly ports: ReadonlyMap<number, Counts>;
-  /** Of all ports since the start of the agent. */
-  readonly totals: Counts;
-}
 
 /** Forwards ports by a worker, which exists from the first port until `stop`. */
 export class Forwarder {
@@ -49,10 +40,7 @@ export class Forwarder {
   #dying: Promise<void> = Promise.resolve();
   #stopping: Promise<PortsEffect> | undefined;
   #onStopped: ((effect: PortsEffect | undefined) => void) | undefined;
-  readonly #onCounted = new Set<() => void>();
-  /** The counts of workers that have ended, and what the present one has told last. */
-  #past = NO_COUNTS;
-  #counted: PortCounts = { ports: new Map(), totals: NO_COUNTS };
+  readonly #counts = new WorkerCounts();
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
@@ -136,19 +124,9 @@ export class Forwarder {
    */
   async counts(): Promise<PortCounts> {
     if (this.#worker !== undefined && this.#stopping === undefined) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          cancel();
-          this.#onCounted.delete(done);
-          resolve();
-        };
-        const cancel = endEarly({ limitMs: COUNT_LIMIT_MS }, done);
-        this.#onCounted.add(done);
-        this.#post({ kind: "count" });
-      });
+      await this.#counts.wait(() => this.#post({ kind: "count" }));
     }
-    const { ports, totals } = this.#counted;
-    return { ports, totals: sumOf(this.#past, totals) };
+    return this.#counts.known;
   }
 
   /**
@@ -207,10 +185,9 @@ export class Forwarder {
         }
         return;
       case "counted":
-        this.#counted = event;
-        return this.#endCounting();
+        return this.#counts.tell(event);
       case "stopped":
-        this.#counted = { ...this.#counted, totals: event.totals };
+        this.#counts.tellTotals(event.totals);
         return this.#onStopped?.(event.effect);
     }
   }
@@ -226,18 +203,11 @@ export class Forwarder {
     });
   }
 
-  /** Ends all waits for a count: a caller that still waits at a recovery loses its reply. */
-  #endCounting(): void {
-    for (const done of this.#onCounted) done();
-  }
-
   /** Forgets the worker and all ports; its counts stay in the totals. */
   #forget(): void {
-    this.#endCounting();
     this.#worker = undefined;
     this.#table.clear();
-    this.#past = sumOf(this.#past, { ...this.#counted.totals, open: 0 });
-    this.#counted = { ports: new Map(), totals: NO_COUNTS };
+    this.#counts.forget();
   }
 
   async #stop(signal?: AbortSignal): Promise<PortsEffect> {
@@ -251,7 +221,7 @@ export class Forwarder {
     const listening = this.ports.filter((port) => port.listening).length;
     const confirmed = this.#confirmation(signal);
     worker.post({ kind: "stop" } satisfies WorkerCommand);
-    this.#endCounting();
+    this.#counts.endWaiting();
     const effect = await confirmed;
     this.#forget();
     if (effect === undefined) {

@@ -3,8 +3,8 @@
  * delays a prepare or a health check. forwarder.ts starts it.
  * @module
  */
-import { runtimeName } from "../runtime/mod.ts";
-import { workerHello, workerScope } from "../runtime/worker_scope.ts";
+import { runtimeName } from "../runtime/name.ts";
+import { workerScope } from "../runtime/worker_scope.ts";
 import { Counter } from "./counts.ts";
 import type { Listen, ListenModule, RelayedConnection } from "./listen.ts";
 import type {
@@ -27,8 +27,8 @@ const totals = new Counter();
 const shared = new Map<string, SharedListener>();
 const loading = loadTcp();
 let stopping: (() => void) | undefined;
-const greeting = loading.then(({ descriptors }) =>
-  scope.postMessage(workerHello(descriptors?.flags))
+const greeting = loading.then(({ descriptors, threadId }) =>
+  scope.postMessage({ tid: threadId(), descriptors: descriptors?.flags })
 );
 /** The last command. Each command waits for the one before it, and the first for the greeting. */
 let last: Promise<void> = greeting;
@@ -80,9 +80,9 @@ async function steer(
   const { listen, loadLibc } = await loading;
   const libc = loadLibc();
   const listener = new SharedListener({
-    ...{ libc, address, steered: { ports, sockets } },
-    listen(host, forPort) {
-      const listening = listen({ address: host, port: 0, forPort });
+    ...{ libc, address, steered: { ports, sockets }, others: shared.size },
+    listen(host, port, forPort) {
+      const listening = listen({ address: host, port, forPort });
       keepAlive(libc, listening.fd);
       return listening;
     },

@@ -60,6 +60,8 @@ export interface ListenModule {
   readonly listen: (
     options: ListenOptions | SharedListenOptions,
   ) => Required<Listening>;
+  /** The id of the worker's thread. */
+  readonly threadId: () => number;
   /** The C library of the worker's thread. */
   readonly loadLibc: () => Libc;
   /** Given if the module opens descriptors that stay open when its thread ends. */

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Counts } from "./counts.ts";
-import type { SteeredAddress } from "./steering.ts";
+import type { SteeredAddress } from "./steered_address.ts";
 
 /** The protocol of a forwarded port. */
 export type Protocol = "tcp" | "udp";

@@ -32,9 +32,12 @@ export interface PortList {
   readonly isComplete: boolean;
 }
 
-/** Lists the ports of a subsystem. A subsystem that is stopped has none, and nothing is read. */
+/**
+ * Lists the ports of a subsystem. A subsystem that is stopped has none, and nothing is read. A stop
+ * ends the search for processes.
+ */
 export async function listPorts(
-  subsystem: Pick<PortSubsystem, "forwarders">,
+  subsystem: Pick<PortSubsystem, "forwarders" | "status">,
 ): Promise<PortList> {
   const { forwarders } = subsystem;
   const counted = await Promise.all(forwarders.map((one) => one.counts()));
@@ -47,7 +50,9 @@ export async function listPorts(
   if (found.length === 0) return { ports: [], isComplete: true };
   const inodes = new InodeFinder();
   const wanted = found.map(({ protocol, entry }) => inodes.of(protocol, entry));
-  const owners = await ownersOf(new Set(wanted.flat()));
+  const owners = await ownersOf(new Set(wanted.flat()), {
+    goesOn: () => subsystem.status().state !== "stopped",
+  });
   return {
     isComplete: owners.isComplete,
     ports: found.map(({ protocol, entry, counts }, i) => ({

@@ -3,10 +3,11 @@
  * see steering.ts. Runs in the forwarder's worker.
  * @module
  */
+import { hasCode } from "../util/errors.ts";
 import { MapWriter, u64 } from "../linux/bpf.ts";
 import type { Libc } from "../linux/libc.ts";
 import type { Listen, Listening, ListenOptions } from "./listen.ts";
-import { PORT_SET_BYTES, type SteeredAddress } from "./steering.ts";
+import { PORT_SET_BYTES, type SteeredAddress } from "./steered_address.ts";
 
 /**
  * The address of the shared sockets. It is a loopback address, so that no caller outside the guest
@@ -15,9 +16,20 @@ import { PORT_SET_BYTES, type SteeredAddress } from "./steering.ts";
  */
 export const SHARED_ADDRESS = "127.76.117.108";
 
+/**
+ * The ports of the shared sockets, from this one on. A socket on loopback takes its port away from a
+ * server on all addresses. Therefore these are ports that no service has (IANA), and that the kernel
+ * gives to no program.
+ */
+const FIRST_PORT = 288;
+const LAST_PORT = 307;
+/** The kernel chooses a port: these are all taken, or this process may not have them. */
+const ANY_PORT = 0;
+
 /** Makes a listener of the runtime, without the fields that each port has of its own. */
 export type ListenShared = (
   address: string,
+  port: number,
   forPort: (port: number) => ListenOptions | undefined,
 ) => Required<Listening>;
 
@@ -26,6 +38,7 @@ export class SharedListener {
   readonly #libc: Libc;
   readonly #listen: ListenShared;
   readonly #host: string;
+  readonly #firstPort: number;
   readonly #steered: SteeredAddress;
   readonly #ports = new Map<number, ListenOptions>();
   readonly #set = new Uint8Array(PORT_SET_BYTES);
@@ -40,10 +53,13 @@ export class SharedListener {
     /** The forward address. */
     readonly address: string;
     readonly steered: SteeredAddress;
+    /** How many of these listeners there are already: their ports are not tried. */
+    readonly others: number;
   }) {
     this.#libc = options.libc;
     this.#listen = options.listen;
     this.#steered = options.steered;
+    this.#firstPort = FIRST_PORT + options.others;
     // A socket for IPv6 clients; the address of such a socket may be an IPv4 address.
     this.#host = options.address.includes(":")
       ? `::ffff:${SHARED_ADDRESS}`
@@ -83,10 +99,21 @@ export class SharedListener {
     if (this.#socket !== undefined) return;
     const { ports, sockets } = this.#steered;
     this.#writer ??= new MapWriter(this.#libc, ports, PORT_SET_BYTES);
-    const socket = this.#listen(this.#host, (port) => this.#ports.get(port));
-    this.#socket = socket;
+    const socket = this.#socket = this.#listenOnFree();
     using writer = new MapWriter(this.#libc, sockets, 8);
     writer.set(0, u64(BigInt(socket.fd)));
+  }
+
+  #listenOnFree(): Required<Listening> {
+    const forPort = (port: number) => this.#ports.get(port);
+    for (let port = this.#firstPort; port <= LAST_PORT; port++) {
+      try {
+        return this.#listen(this.#host, port, forPort);
+      } catch (error) {
+        if (!hasCode(error, "EADDRINUSE")) break;
+      }
+    }
+    return this.#listen(this.#host, ANY_PORT, forPort);
   }
 
   #mark(port: number, steered: boolean): void {

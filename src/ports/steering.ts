@@ -22,10 +22,8 @@ import {
 } from "../linux/bpf_program.ts";
 import { parseIp } from "../linux/ip.ts";
 import { type Libc, requireSymbol } from "../linux/libc.ts";
+import { PORT_SET_BYTES, type SteeredAddress } from "./steered_address.ts";
 import { AF_INET, AF_INET6, IPPROTO_TCP } from "../linux/socket_constants.ts";
-
-/** The bytes of a set of ports: a bit for each. */
-export const PORT_SET_BYTES = 65_536 / 8;
 
 /** struct bpf_sk_lookup, linux/bpf.h */
 const FAMILY = 8;
@@ -35,14 +33,6 @@ const LOCAL_IP6 = 44;
 const LOCAL_PORT = 60;
 /** The kernel looks for a listener if the program has assigned none. */
 const SK_PASS = 1;
-
-/** What the forwarder's worker needs: descriptors of this process. */
-export interface SteeredAddress {
-  /** An array of one element: the set of the ports to steer. */
-  readonly ports: number;
-  /** An array of one socket: the one that gets the clients. */
-  readonly sockets: number;
-}
 
 /**
  * Steers the clients of one address. Nothing is steered until the worker has put a socket and ports

@@ -37,8 +37,8 @@ export class PortSubsystem {
   #addresses: readonly string[] = [];
   /** The same, and after a stop those before it. */
   #known: readonly string[] = [];
-  /** One object per start: a scan of an earlier run then has no effect. */
-  #run: object | undefined;
+  /** One object per start: a scan of an earlier run then has no effect. Resolves at the stop. */
+  #run: PromiseWithResolvers<void> | undefined;
   #resting = false;
   readonly #scans: ScanTimer;
   readonly #watch: ListenWatch;
@@ -100,7 +100,7 @@ export class PortSubsystem {
    */
   start(): void {
     if (this.#run !== undefined) return;
-    const run = this.#run = {};
+    const run = this.#run = Promise.withResolvers<void>();
     this.#scans.start(() => this.#begin(run));
     if (this.#last !== undefined) {
       this.#resuming = setTimeout(() => this.#resume(run), RESUME_MS);
@@ -114,6 +114,7 @@ export class PortSubsystem {
    * waiting for its answer.
    */
   stop(signal?: AbortSignal): Promise<PortsEffect> {
+    this.#run?.resolve();
     this.#run = undefined;
     clearTimeout(this.#resuming);
     this.#scans.stop();
@@ -132,13 +133,14 @@ export class PortSubsystem {
 
   /**
    * Chooses the ports by other rules from now on, also after later starts. Resolves when the ports
-   * have been chosen again; at once while it is stopped, when this does no work.
+   * have been chosen again, or at the stop; at once while it is stopped, when this does no work.
    */
   async setRules(rules: PortRules): Promise<void> {
     this.#finder.rules = rules;
+    // Chosen by the rules before.
+    this.#last = undefined;
     const run = this.#run;
-    if (run === undefined) this.#last = undefined;
-    else await this.#begin(run);
+    if (run !== undefined) await Promise.race([this.#begin(run), run.promise]);
   }
 
   /** The ports that were found, and which of them are forwarded. */

@@ -2,10 +2,11 @@
  * What the foreign function interfaces of both runtimes have in common.
  * @module
  */
-import type { CFunction, CSignature, ForeignLibrary } from "./types.ts";
+import type { Arch, CFunction, CSignature, ForeignLibrary } from "./types.ts";
 
 /** The part that each runtime implements with its own FFI. */
 export interface LibraryLoader {
+  readonly arch: Arch;
   /**
    * The function of that name, bound with `pointer` as a plain 64-bit number. Throws if there is
    * no such library, no such function, or no FFI. Called once for each function: if one function
@@ -30,6 +31,7 @@ export function makeLibrary(loader: LibraryLoader): ForeignLibrary | undefined {
   const location = symbol("__errno_location", { args: [], result: "pointer" });
   if (location === undefined) return undefined;
   return {
+    arch: loader.arch,
     symbol,
     errno: () => loader.readInt32(BigInt(location() ?? 0)),
   };

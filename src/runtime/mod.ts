@@ -4,16 +4,10 @@
  */
 import { prepareProcess as prepareBun } from "./bun/prepare_process.ts";
 import { prepareProcess as prepareDeno } from "./deno/prepare_process.ts";
+import { runtimeName } from "./name.ts";
 import type { Runtime } from "./types.ts";
 
-/** The name of the runtime that runs this thread. Fails on a runtime that is neither. */
-export function runtimeName(): Runtime["name"] {
-  if ("Bun" in globalThis) return "bun";
-  if ("Deno" in globalThis) return "deno";
-  throw new Error(
-    "Cannot load a runtime: neither Bun nor Deno runs this process",
-  );
-}
+export { runtimeName };
 
 /**
  * Applies the settings of this runtime that must be in place before the process starts. If they are

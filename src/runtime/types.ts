@@ -23,8 +23,13 @@ export type CResult = number | bigint | undefined;
 /** A C function. */
 export type CFunction = (...args: CValue[]) => CResult;
 
+/** The processors that Lull runs on. */
+export type Arch = "x64" | "arm64";
+
 /** A shared library that is loaded into this process. */
 export interface ForeignLibrary {
+  /** The processor, on which the numbers of system calls depend. */
+  readonly arch: Arch;
   /** The function of that name, or undefined if the library has none. */
   symbol(name: string, signature: CSignature): CFunction | undefined;
   /** errno of this thread's last call. Use it for messages, not for decisions. */
@@ -151,4 +156,6 @@ export interface Runtime {
   watchDescriptor(open: (nonBlocking: boolean) => number): DescriptorWatch;
   /** Loads a shared library by the name that the dynamic linker knows; undefined if it cannot. */
   openLibrary(name: string): ForeignLibrary | undefined;
+  /** The id of the calling thread in /proc/self/task, for the first message of a worker. */
+  threadId(): number;
 }

@@ -2,7 +2,6 @@
  * The part of a worker that runs in its own thread: its messages to its owner and from it.
  * @module
  */
-import { readlinkSync } from "node:fs";
 import type { WorkerHello } from "./types.ts";
 
 /** The global scope of a worker; the types that are loaded here are those of a page. */
@@ -14,11 +13,4 @@ export interface WorkerScope<Command, Event> {
 /** Returns the global scope of the worker that calls this. */
 export function workerScope<Command, Event>(): WorkerScope<Command, Event> {
   return globalThis as unknown as WorkerScope<Command, Event>;
-}
-
-/** Makes the first message of the worker that calls this. */
-export function workerHello(descriptors?: Uint8Array): WorkerHello {
-  // /proc/thread-self is a link to PID/task/TID, proc(5).
-  const tid = Number(readlinkSync("/proc/thread-self").split("/").pop());
-  return { tid, descriptors };
 }

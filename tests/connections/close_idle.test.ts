@@ -58,6 +58,16 @@ describe("closing what waits for no reply", () => {
     assert.equal(arriving.looks, 2);
   });
 
+  test("waits longer if a busy runtime does not come to read it", async () => {
+    const unread = Array(12).fill("unread");
+    const arriving = one(...unread, 36, "busy");
+    assert.equal(await arriving.close("skip"), false);
+    assert.equal(arriving.looks, 13);
+    const never = one("unread");
+    assert.equal(await never.close("skip"), true);
+    assert.ok(never.looks < 40, `${never.looks} looks`);
+  });
+
   test("waits only so long for one that trickles in", async () => {
     const half = one(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
     assert.equal(await half.close("skip"), true);

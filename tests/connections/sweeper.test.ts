@@ -110,6 +110,62 @@ describe("the sweeper", () => {
     }
   });
 
+  /** Serves by a C library that notes when each sweep begins: with the first descriptor. */
+  async function timed(headerTimeoutMs: number) {
+    const sweeps: number[] = [];
+    const watching: Libc = {
+      ...libc,
+      getsockname(fd, ...rest) {
+        if (fd === 0) sweeps.push(performance.now());
+        return libc.getsockname!(fd, ...rest);
+      },
+    };
+    return {
+      ...await serving(libc, { libc: watching, headerTimeoutMs }),
+      sweeps,
+    };
+  }
+
+  test("rests while there is no connection", async () => {
+    const one = await timed(600);
+    try {
+      one.sweeper.start();
+      await until("two sweeps", () => one.sweeps.length === 2);
+      // A quarter of the timeout lies between two sweeps otherwise.
+      assert.ok(one.sweeps[1] - one.sweeps[0] > 1000, one.sweeps.join());
+    } finally {
+      one.end();
+    }
+  });
+
+  test("a request ends its rest", async () => {
+    const one = await timed(2000);
+    try {
+      one.sweeper.start();
+      await until("the first sweep", () => one.sweeps.length === 1);
+      const [raw] = await one.connect(1);
+      await one.ask(raw);
+      await until("the next one", () => one.sweeps.length === 2);
+      assert.ok(one.sweeps[1] - one.sweeps[0] < 4000, one.sweeps.join());
+    } finally {
+      one.end();
+    }
+  });
+
+  test("a connection that sends half a request during its rest is closed", async () => {
+    const one = await timed(200);
+    try {
+      one.sweeper.start();
+      await until("its rest", () => one.sweeps.length === 1);
+      const [raw] = await one.connect(1);
+      raw.send("GET");
+      await raw.gone();
+      assert.deepEqual(one.said, ["no whole header within 200 ms"]);
+    } finally {
+      one.end();
+    }
+  });
+
   test("without a C library it does nothing and fails nothing", async () => {
     const one = await serving({}, { maxConnections: 1, idleTimeoutMs: 1 });
     try {

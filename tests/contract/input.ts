@@ -34,6 +34,11 @@ export function input(target: Target): void {
           ["?lease=5&lease=6", "", "", "each query parameter once"],
           ["", "garbage", "", "JSON"],
           ["", " ", "", "JSON"],
+          // Bytes that are no UTF-8.
+          ["", '{"operation":"\xff"}', "", "JSON in UTF-8"],
+          ["", '{"lease":5}\xc3', "", "JSON in UTF-8"],
+          ["?operation=%FF", "", "operation", "1 to 64 of"],
+          ["?kind=full%C3", "", "kind", "full, diff or disk"],
         ]
       ) {
         const problem = await refused(

@@ -4,14 +4,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import fc from "fast-check";
-import { Exchange } from "../../src/connections/exchange.ts";
-import type { DialectContext } from "../../src/dialects/dialect.ts";
-import { loadDialects } from "../../src/dialects/load.ts";
-import { createApp } from "../../src/http/app.ts";
-import { Metrics } from "../../src/http/metrics.ts";
-import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
-import { serve } from "../config/parsing.ts";
-import { fakePlan } from "../support/fake_plan.ts";
+import { dialectApp } from "../dialects/dialect_app.ts";
 import { temporary } from "../support/hooks.ts";
 import { anyText, jsonWith } from "./arbitraries.ts";
 
@@ -19,50 +12,6 @@ const directory = temporary();
 after(directory.remove);
 
 const MARKER = "s3cr3t";
-
-/** The app with the routes of one dialect, on a lifecycle of fakes. */
-async function appOf(dialect: string) {
-  const errors: unknown[] = [];
-  let id = 0;
-  const { plan } = fakePlan([{ name: "a" }], [{ name: "b" }]);
-  const lifecycle = new Lifecycle({
-    ...{ plan, leaseSeconds: 600 },
-    newId: () => `op-${++id}`,
-  });
-  const nothing = () => {};
-  const agent = {
-    lifecycle,
-    runtime: { name: "bun", version: "0" },
-    tracker: { keepAlive: true },
-    metrics: new Metrics(),
-    newId: () => "id",
-    repaired: [],
-    log: {
-      ...{ debug: nothing, info: nothing, warn: nothing },
-      error: (_: string, fields?: Record<string, unknown>) =>
-        void errors.push(fields?.error),
-    },
-    bodyLimitBytes: 4096,
-    tokenNeeded: false,
-    guard: {
-      refusal: () => undefined,
-      refusalOfDialect: () => undefined,
-      mayRecoverByHealth: () => true,
-      mayReadMemory: () => false,
-    },
-    healthMayRecover: () => true,
-  } as const;
-  const context = {
-    ...agent,
-    config: serve([
-      `--runtime-directory=${directory.path}`,
-      "--e2b-metadata=",
-    ]),
-    ...{ libc: {}, onError: nothing },
-  } as unknown as DialectContext;
-  const { shared } = await loadDialects([dialect], context);
-  return { app: createApp(agent, { dialects: shared }), lifecycle, errors };
-}
 
 const body = fc.oneof(
   anyText,
@@ -89,20 +38,20 @@ for (
   ]
 ) {
   test(`whatever a host of ${dialect} sends, the reply is one of its contract`, async () => {
-    const { app, lifecycle, errors } = await appOf(dialect);
+    const { ask, lifecycle, errors } = await dialectApp(
+      ...[dialect, directory.path] as const,
+    );
     const method = fc.constantFrom("POST", "GET", "PUT", "HEAD");
     const path = fc.constantFrom(...paths);
     await fc.assert(
       fc.asyncProperty(
         fc.record({ method, path, query, body }),
         async ({ method, path, query, body }) => {
-          const exchange = new Exchange(undefined);
           const bodiless = method === "GET" || method === "HEAD";
-          const reply = await app.request(path + query, {
+          const reply = await ask(path + query, {
             method,
             body: bodiless ? undefined : body,
-          }, { exchange });
-          exchange.replied();
+          });
           assert.deepEqual(errors, []);
           assert.ok(
             [200, 204, 400, 404, 405, 409, 413].includes(reply.status),

@@ -32,7 +32,7 @@ function askingAt(socketPath: string) {
   function send(
     method: string,
     path: string,
-    body?: string,
+    body?: string | Uint8Array,
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       request({
@@ -46,8 +46,10 @@ function askingAt(socketPath: string) {
   }
 
   async function ask(method: string, path: string, body?: unknown) {
-    const text = typeof body === "string" ? body : JSON.stringify(body);
-    const response = await send(method, path, body === undefined ? body : text);
+    const isSent = body === undefined || body instanceof Uint8Array ||
+      typeof body === "string";
+    const sent = isSent ? body : JSON.stringify(body);
+    const response = await send(method, path, sent);
     let answer = "";
     for await (const part of response) answer += part;
     return {

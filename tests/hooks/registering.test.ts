@@ -39,6 +39,15 @@ describe("registering for requests", () => {
         [{ ...entry, extra: "secret" }, "", /no other fields/],
         [{ url: entry.url }, "", /required/],
         ["{", "", /./],
+        // Bytes that are no UTF-8: two names must not become the same.
+        [
+          Uint8Array.from(
+            JSON.stringify({ ...entry, url: `${entry.url}\xff` }),
+            (char) => char.charCodeAt(0),
+          ),
+          "",
+          /./,
+        ],
       ] as const
     ) {
       const refused = await ask("POST", "/hooks", body);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { chmodSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -48,6 +49,19 @@ describe("the token", () => {
       ] as [Record<string, string>, boolean][]
     ) {
       assert.equal(shows(token, headers), admitted, JSON.stringify(headers));
+    }
+  });
+
+  test("may have any bytes, and is compared byte by byte", () => {
+    const bytes = (text: string) => Buffer.from(text, "latin1");
+    for (const word of ["cl\xc3\xa9", "cl\xe9", "\xa0\xff\x85"]) {
+      writeFileSync(path, bytes(`${word}\r\n`));
+      const token = new TokenFile(path, log);
+      assert.ok(shows(token, { "x-access-token": word }));
+      assert.ok(shows(token, { authorization: `Bearer ${word}` }));
+      for (const other of ["cl\xea", "\xef\xbf\xbd", "\xff", "cl"]) {
+        assert.ok(!shows(token, { "x-access-token": other }), other);
+      }
     }
   });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Effect } from "../../src/lifecycle/step.ts";
 import { ENTROPY, make, recovery } from "./deferred.ts";
 
 test("each field that comes late is applied and reported", async () => {
@@ -161,4 +162,18 @@ test("the next recovery begins with an empty list", async () => {
   assert.equal(deferred.reports.length, 1);
   deferred.begin(recovery(), {});
   assert.equal(deferred.reports.length, 0);
+});
+
+test("after an identity that failed, the former one is applied again", async () => {
+  const results: Record<string, Effect | Error> = {};
+  const { deferred, ran, apply } = make(results);
+  deferred.begin(recovery(), {});
+  const [former, next] = [{ hostname: "a" }, { hostname: "b" }];
+  assert.deepEqual(await apply({ network: former }), []);
+  results.network = new Error("not undone: hosts");
+  assert.deepEqual(await apply({ network: next }), ["network"]);
+  delete results.network;
+  ran.length = 0;
+  assert.deepEqual(await apply({ network: former }), []);
+  assert.deepEqual(ran, ["network resumed"]);
 });

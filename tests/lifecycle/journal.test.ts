@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import {
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -23,6 +25,12 @@ const directory = temporary();
 after(directory.remove);
 let count = 0;
 const fresh = () => join(directory.path, `journal-${count++}`);
+
+/** Puts a directory with content in the place of a file: even root cannot remove it as a file. */
+function makeUnremovable(path: string): void {
+  rmSync(path);
+  mkdirSync(join(path, "content"), { recursive: true });
+}
 
 /** Repairers that note what they were given. */
 function noting() {
@@ -56,6 +64,67 @@ describe("the journal", () => {
     new Journal(path).record("a", { first: true });
     new Journal(path).record("a", { second: true });
     assert.equal(readdirSync(path).length, 2);
+  });
+});
+
+describe("a journal whose directory changes", () => {
+  test("makes the directory again, and asks before it does", () => {
+    const path = fresh();
+    let lost = 0;
+    const journal = new Journal(path, { onLost: () => void lost++ });
+    const first = journal.record("a", { n: 1 });
+    rmSync(path, { recursive: true });
+    journal.record("a", { n: 2 });
+    assert.equal(lost, 1);
+    assert.equal(statSync(path).mode & 0o777, 0o700);
+    // An older change does not remove the record of a newer one.
+    first.erase();
+    const [name, ...others] = readdirSync(path);
+    assert.deepEqual(others, []);
+    assert.equal(readFileSync(join(path, name), "utf8"), '{"n":2}');
+  });
+
+  test("records nothing if the directory belongs to another agent now", () => {
+    const path = fresh();
+    const journal = new Journal(path, {
+      onLost() {
+        throw new Error("another agent");
+      },
+    });
+    journal.record("a", {}).erase();
+    rmSync(path, { recursive: true });
+    assert.throws(() => journal.record("a", {}), /another agent/);
+    assert.equal(existsSync(path), false);
+  });
+
+  test("an entry that cannot be removed fails no undo, and is removed later", () => {
+    const path = fresh();
+    const errors: unknown[] = [];
+    const journal = new Journal(path, { onError: (e) => errors.push(e) });
+    const recorded = journal.record("a", {});
+    const [name] = readdirSync(path);
+    makeUnremovable(join(path, name));
+    recorded.erase();
+    assert.equal(errors.length, 1);
+    rmSync(join(path, name), { recursive: true });
+    writeFileSync(join(path, name), "{}");
+    journal.record("b", {}).erase();
+    assert.deepEqual(readdirSync(path), []);
+  });
+
+  test("a repair whose record stays is a repair, and says so", async () => {
+    const path = fresh();
+    new Journal(path).record("a", {});
+    const [name] = readdirSync(path);
+    const [report] = await repairAfterCrash(path, {
+      a() {
+        makeUnremovable(join(path, name));
+        return { done: true };
+      },
+    });
+    assert.equal(report.status, "repaired");
+    assert.deepEqual(report.effect, { done: true });
+    assert.match(report.reason ?? "", /^Cannot remove /);
   });
 });
 

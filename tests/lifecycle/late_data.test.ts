@@ -8,7 +8,7 @@ import { fakePlan, gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";
 
 /** A lifecycle whose repairs note the data that they get. */
-function start(undo?: () => Promise<void>) {
+function start(undo?: () => Promise<void>, onQuiet?: () => void) {
   const { plan, seen } = fakePlan([{ name: "a", undo }]);
   const note = (name: string, field: string) => ({
     name,
@@ -28,6 +28,7 @@ function start(undo?: () => Promise<void>) {
     },
     leaseSeconds: 600,
     newId: () => `op-${++id}`,
+    onQuiet,
   });
   return { lifecycle, seen };
 }
@@ -92,4 +93,44 @@ test("a guest that never prepared applies what it is told", async () => {
   assert.equal(recovery, undefined);
   assert.deepEqual(notApplied, ["outcome"]);
   assert.ok(seen.includes("clock 5"));
+});
+
+test("no data is lost if several calls come just before the guest is quiesced", async () => {
+  const calls: ReturnType<Lifecycle["recover"]>[] = [];
+  const { lifecycle, seen } = start(undefined, () => {
+    // The prepare cannot be aborted any more.
+    calls.push(lifecycle.recover(RECOVER, { network: { hostname: "a" } }));
+    calls.push(lifecycle.recover(RECOVER, { hostTime: 7 }));
+  });
+  await lifecycle.prepare();
+  const [first, second] = await Promise.all(calls);
+  assert.equal(lifecycle.state, "running");
+  assert.ok(first.recovery);
+  assert.deepEqual([first.notApplied, second.notApplied], [[], []]);
+  assert.ok(seen.includes('network {"hostname":"a"}'), `${seen}`);
+  assert.ok(seen.includes("clock 7"), `${seen}`);
+});
+
+test("no prepare begins beside a late repair that does not stop", async () => {
+  const { open, opened } = gate();
+  const { plan, seen } = fakePlan([{ name: "a" }]);
+  const lifecycle = new Lifecycle({
+    plan: {
+      ...plan,
+      repairs: [{
+        name: "env",
+        limitMs: 10,
+        repair: () => opened.then(() => ({})),
+      }],
+    },
+    leaseSeconds: 600,
+    newId: () => "op",
+  });
+  const { notApplied } = await lifecycle.recover(RECOVER, { env: {} });
+  assert.deepEqual(notApplied, ["env"]);
+  await assert.rejects(lifecycle.prepare(), /the late repair env still runs/);
+  assert.deepEqual(seen, []);
+  open();
+  await lifecycle.prepare();
+  assert.deepEqual(seen, ["do a"]);
 });

@@ -13,9 +13,9 @@ test("memory keeps what is written, and is zero before", async () => {
 });
 
 test("bytes outside the memory are an error", async () => {
-  using memory = new NativeMemory(await realLibc(), 1);
-  const page = memory.read(0, new Uint8Array(4096)).length;
-  assert.throws(() => memory.read(page * 16, new Uint8Array(1)), RangeError);
+  using memory = new NativeMemory(await realLibc(), 100);
+  assert.equal(memory.read(0, new Uint8Array(100)).length, 100);
+  assert.throws(() => memory.read(100, new Uint8Array(1)), RangeError);
   assert.throws(() => memory.write(-1, new Uint8Array(1)), RangeError);
 });
 

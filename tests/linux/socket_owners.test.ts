@@ -49,7 +49,9 @@ describe("the owners of sockets", () => {
         servers.push(one);
       }
       await Promise.all(servers.map((one) => once(one, "listening")));
-      const { isComplete } = await ownersOf(new Set([inode]), 0);
+      const { isComplete } = await ownersOf(new Set([inode]), {
+        limitMs: 0,
+      });
       assert.equal(isComplete, false);
     } finally {
       for (const one of servers) one.close();

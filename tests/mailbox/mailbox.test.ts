@@ -30,8 +30,8 @@ class FakeMailbox {
     });
   }
 
-  put(text: string): void {
-    this.content = encode(text);
+  put(text: string | Uint8Array): void {
+    this.content = typeof text === "string" ? encode(text) : text;
   }
 
   take(operation = "one") {
@@ -113,6 +113,7 @@ describe("the mailbox", () => {
     for (
       const [text, why] of [
         ["{", /: it is no JSON$/],
+        [Uint8Array.of(0x7b, 0xc3, 0x7d), /: it is no text in UTF-8$/],
         ["[]", /: it: expected a JSON object$/],
         ['{"secret-7":1}', /: it: expected no fields but operation, /],
         [

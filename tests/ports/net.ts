@@ -52,6 +52,7 @@ export class RecordedLog implements PortLog {
 export class TestServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #closed: Promise<unknown> | undefined;
 
   constructor(serve: (socket: Socket) => void) {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -75,10 +76,16 @@ export class TestServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Accepts no more clients; open connections continue. */
+  stopListening(): void {
+    this.#closed ??= new Promise((resolve) => this.#server.close(resolve));
+  }
+
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.stopListening();
     for (const socket of this.#sockets) socket.destroy();
-    await closed;
+    await this.#closed;
+    this.#closed = undefined;
   }
 }
 

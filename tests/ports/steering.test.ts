@@ -3,9 +3,13 @@
  * bind each of them at any time.
  */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { type Libc, requireSymbol } from "../../src/linux/libc.ts";
+import { inodeOf as inodeOfSocket } from "../../src/linux/connection.ts";
 import { socketAddress } from "../../src/linux/socket_address.ts";
+import { serverSockets } from "../../src/linux/socket_table.ts";
+import { SHARED_ADDRESS } from "../../src/ports/shared_listener.ts";
 import { Steering } from "../../src/ports/steering.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
@@ -44,6 +48,11 @@ function strictListener(host: string, port: number): number {
   return -1;
 }
 
+/** The inode of a socket, by the name of its descriptor. */
+function inodeOf(fd: string): string | undefined {
+  return inodeOfSocket(Number(fd));
+}
+
 function close(fd: number): void {
   requireSymbol(libc, "close")(fd);
 }
@@ -71,6 +80,40 @@ describe("steering", { skip: SKIP }, () => {
     await rig.forward(other, "127.0.0.1");
     await until("the first to be refused", () => refused(port));
     assert.equal(await ask(other, "here"), "here and that was all");
+  });
+
+  it("binds no port that the kernel gives out, or that servers use", async () => {
+    const port = await rig.serve(echoAfterEnd);
+    const targets = new Map([[port, ["127.0.0.1"]]]);
+    const other = FORWARD_ADDRESS.replace(/\d+$/, (n) => `${Number(n) ^ 1}`);
+    rig.forwarder.set(targets, [FORWARD_ADDRESS, other]);
+    await until(
+      "both addresses",
+      () => rig.forwarder.entries[0]?.addresses.length === 2,
+    );
+    const own = new Set(readdirSync("/proc/self/fd").map(inodeOf));
+    const shared = serverSockets("tcp").filter(({ address, inode }) =>
+      address === SHARED_ADDRESS && own.has(inode)
+    );
+    assert.equal(shared.length, 2);
+    for (const { port } of shared) assert.ok(port < 512, `${port}`);
+  });
+
+  it("lets a server move while a client is connected", async () => {
+    const port = await rig.serve(echoAfterEnd);
+    await rig.forward(port, "127.0.0.1");
+    const client = await dial(port);
+    client.write("stays");
+    await until("the connection", () => rig.servers[0].connections === 1);
+    // The listener alone: its connection stays open.
+    rig.servers[0].stopListening();
+    const moved = new TestServer(echoAfterEnd);
+    try {
+      await moved.listen("0.0.0.0", port);
+    } finally {
+      client.destroy();
+      await moved.close();
+    }
   });
 
   it("steers clients of an IPv6 address", { skip: noIpv6 }, async () => {

@@ -65,8 +65,13 @@ describe("a foreign library", () => {
     assert.equal(libc.errno(), constants.errno.EBADF);
   });
 
+  it("knows the processor", () => {
+    assert.equal(libc.arch, process.arch);
+  });
+
   it("is undefined where FFI binds nothing at all", () => {
     const loader = {
+      arch: "x64" as const,
       load(): never {
         throw new Error("no such library");
       },

@@ -29,6 +29,7 @@ describe("loadRuntime", () => {
       "openWatch",
       "serve",
       "startWorker",
+      "threadId",
       "version",
       "watchDescriptor",
     ]);

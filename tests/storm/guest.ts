@@ -101,6 +101,8 @@ export class Guest {
       `--hooks-limit-ms=${HOOKS_LIMIT_MS}`,
       ...this.#cgroup ? [`--workload-cgroup=${this.#cgroup.path}`] : [],
       `--forward-address=${this.#forward}`,
+      // Not the servers of other tests on this machine, which may be hundreds.
+      `--forward-include=${(this.#server.address() as net.AddressInfo).port}`,
       // The storm never moves the clock of this machine, nor its connections.
       "--clock-tolerance-ms=3600000",
       "--no-reset-connections",

@@ -90,7 +90,7 @@ export const operationOptions = {
   freezeHoldMs: option(
     integer(1, 600_000),
     10_000,
-    "Milliseconds after which Lull thaws frozen filesystems in any case.",
+    "Milliseconds after which filesystems thaw that Lull's own API froze.",
   ),
   freezeForce: option(
     boolean(),

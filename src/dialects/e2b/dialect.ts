@@ -20,9 +20,9 @@ export function e2bDialect(context: DialectContext): Dialect {
   const routes: readonly Plain[] = [
     { method: "GET", path: "/health", open: true, handler: health },
     { method: "GET", path: "/metrics", handler: metricsHandler() },
-    post("/freeze", (c) => freeze(c, lifecycle)),
+    post("/freeze", (c) => freeze(c, lifecycle, config.lease)),
     post("/unfreeze", (c) => unfreeze(c, lifecycle)),
-    post("/fsfreeze", (c) => freezeDisks(c, lifecycle)),
+    post("/fsfreeze", (c) => freezeDisks(c, lifecycle, config.lease)),
     post("/fsthaw", (c) => thawDisks(c, lifecycle)),
     // Loaded only if it is used.
     post("/collapse", async (c: Request) => {

@@ -18,7 +18,7 @@ const Count = asText(v.pipe(
   v.minValue(0, "a whole number"),
 ));
 
-/** The query of POST /freeze. */
+/** The query of POST /freeze. E2B's agent ignores parameters that a later host adds. */
 const FreezeQuery = fields({
   maxWaitMs: v.optional(Count),
   mode: v.optional(
@@ -37,11 +37,14 @@ const MAX_CGROUPS = 512;
 export async function freeze(
   c: Request,
   lifecycle: Lifecycle,
+  lease: number,
 ): Promise<Response> {
-  const { maxWaitMs = 0, mode, maxCgroups } = readQuery(c, FreezeQuery);
+  const { maxWaitMs = 0, mode, maxCgroups } = readQuery(
+    ...[c, FreezeQuery, Object.keys(FreezeQuery.entries)] as const,
+  );
   const operation = await lifecycle.prepare({
     ...await beginCall(c, "prepare"),
-    awaitsHost: true,
+    ...heldFor(lease),
     workload: {
       ...mode === "hierarchy" && { all: true },
       maxCgroups: maxCgroups ?? MAX_CGROUPS,
@@ -71,6 +74,7 @@ export async function unfreeze(
 export async function freezeDisks(
   c: Request,
   lifecycle: Lifecycle,
+  lease: number,
 ): Promise<Response> {
   const before = lifecycle.state === "running"
     ? undefined
@@ -80,7 +84,7 @@ export async function freezeDisks(
   }
   const request: PrepareRequest = {
     ...await beginCall(c, "prepare"),
-    ...{ kind: "disk", awaitsHost: true },
+    ...{ ...heldFor(lease), kind: "disk" },
     workload: before?.call.workload ?? { counts: true },
   };
   const operation = await lifecycle.prepare(request);
@@ -103,6 +107,14 @@ export async function thawDisks(
     reportOf(operation?.reports ?? [], "freeze-mounts")?.status === "done";
   if (frozen) failIfLeft(await resume(c, lifecycle), "freeze-mounts");
   return c.body(null, 204);
+}
+
+/**
+ * A freeze that only the host ends, by its next call, or the lease in seconds if the host has gone:
+ * the configured hold of filesystems does not.
+ */
+function heldFor(lease: number) {
+  return { awaitsHost: true, lease, freeze: { holdMs: lease * 1000 } };
 }
 
 /** Recovers if needed; resolves to the reports of the undos. */

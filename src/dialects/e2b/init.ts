@@ -8,40 +8,47 @@ import * as v from "valibot";
 import { beginCall } from "../../http/routes/call.ts";
 import { readBody } from "../../http/routes/input.ts";
 import { ProblemError } from "../../http/routes/problem.ts";
-import type { Recovery } from "../../lifecycle/reports.ts";
 import type { RecoverRequest } from "../../lifecycle/request.ts";
 import { errorText } from "../../util/errors.ts";
-import { isJsonObject } from "../../util/json_input.ts";
 import type { DialectContext } from "../dialect.ts";
-import { type Environment, environmentOf, EnvVars } from "../environment.ts";
+import {
+  type Environment,
+  environmentOf,
+  EnvVars,
+  openFields,
+} from "../environment.ts";
 import { failIfLeft } from "./freeze.ts";
 import { Refused, type Request } from "./route.ts";
-import { clockData, parseTimestamp } from "./timestamp.ts";
-import type { AccessToken } from "./token.ts";
+import { Audits } from "./audits.ts";
+import { CallOrder, clockData, parseTimestamp } from "./timestamp.ts";
+import { type AccessToken, tokenIn } from "./token.ts";
 
 /** The file of the runtime directory that keeps the data which only the guest can apply. */
 const KEPT_FILE = "e2b.json";
 
+/** The kept fields that E2B's host sends today. Only these names may be in a reply. */
+const KNOWN = ["caBundle", "hyperloopIP", "lifecycleID"];
+
 const Text = v.nullish(v.string("a text"));
 
 /** The body. Fields that a later host adds are kept, and the reply says that they are not applied. */
-const InitBody = v.pipe(
-  v.custom<Readonly<Record<string, unknown>>>(isJsonObject, "a JSON object"),
-  v.looseObject({
-    accessToken: Text,
-    defaultUser: Text,
-    defaultWorkdir: Text,
-    envVars: EnvVars,
-    timestamp: v.nullish(v.pipe(
-      v.string("a time of RFC 3339"),
-      v.check(
-        (text) => parseTimestamp(text) !== undefined,
-        "a time of RFC 3339",
-      ),
-    )),
-    volumeMounts: v.nullish(v.array(v.unknown(), "a list")),
-  }),
-);
+const InitBody = openFields({
+  accessToken: v.nullish(v.pipe(
+    v.string("a text"),
+    v.check((text) => text.isWellFormed(), "a text"),
+  )),
+  defaultUser: Text,
+  defaultWorkdir: Text,
+  envVars: EnvVars,
+  timestamp: v.nullish(v.pipe(
+    v.string("a time of RFC 3339"),
+    v.check(
+      (text) => parseTimestamp(text) !== undefined,
+      "a time of RFC 3339",
+    ),
+  )),
+  volumeMounts: v.nullish(v.array(v.unknown(), "a list")),
+});
 
 type InitBody = v.InferOutput<typeof InitBody>;
 
@@ -51,24 +58,29 @@ interface Kept {
   readonly notApplied: Set<string>;
   /** The variables, for the recovery. */
   readonly data?: Environment["data"];
+  /** The error of the call after the thaw. */
+  readonly problem?: Environment["problem"];
 }
 
-/** Makes the handler. Between two calls it knows only the last timestamp. */
+/** Makes the handler. Between two calls it knows the timestamps, and which audit a reply had. */
 export function initHandler(
   context: DialectContext,
   token: AccessToken,
 ): (c: Request) => Promise<Response> {
   const { lifecycle } = context;
-  let last: bigint | undefined;
+  const order = new CallOrder();
+  const audits = new Audits();
   return async (c) => {
     const { receivedAt } = c.env.exchange;
+    const { headers, signal } = c.req.raw;
     const body = await readBody(c, InitBody);
-    const shown = body.accessToken || c.req.header("x-access-token");
+    const shown = body.accessToken
+      ? new TextEncoder().encode(body.accessToken)
+      : tokenIn(headers);
     if (!await token.take(shown)) throw new ProblemError("token-needed");
     const time = body.timestamp ? parseTimestamp(body.timestamp) : undefined;
-    const isStale = time !== undefined && last !== undefined && time.ns <= last;
-    if (!isStale) last = time?.ns ?? last;
-    const { notApplied, data }: Kept = isStale
+    const isStale = time !== undefined && order.isStale(time);
+    const { notApplied, data, problem }: Kept = isStale
       ? { notApplied: new Set() }
       : keepData(context, body);
     const request: RecoverRequest = {
@@ -86,9 +98,10 @@ export function initHandler(
     if (notApplied.size > 0) {
       c.header("lull-not-applied", [...notApplied].join(", "));
     }
-    const audit = auditOf(recovery ?? lifecycle.lastRecovery);
+    const audit = audits.take(recovery, lifecycle.lastRecovery, signal);
     if (audit !== undefined) c.header("x-envd-freeze-audit", audit);
     failIfLeft(recovery?.steps ?? [], "workload");
+    if (problem !== undefined) throw problem;
     if (body.volumeMounts && body.volumeMounts.length > 0) {
       throw new Refused(
         400,
@@ -111,9 +124,9 @@ function keepData(
   const { envVars, defaultUser, defaultWorkdir, ...others } = body;
   const { accessToken: _, timestamp: __, volumeMounts: ___, ...kept } = others;
   const given = Object.entries(kept).filter(([, value]) => value != null);
-  const { data, refused } = environmentOf(envVars, {
-    ...{ defaultUser, defaultWorkdir },
-  });
+  const { data, refused, problem } = environmentOf(
+    ...[envVars, { defaultUser, defaultWorkdir }, runtimeDirectory] as const,
+  );
   const notApplied = new Set([
     ...refused > 0 ? ["envVars"] : [],
     ...["caBundle", "hyperloopIP"].filter((name) => kept[name]),
@@ -138,15 +151,5 @@ function keepData(
     });
     notApplied.add("others");
   }
-  return { notApplied, data };
-}
-
-/** The kept fields that E2B's host sends today. Only these names may be in a reply. */
-const KNOWN = ["caBundle", "hyperloopIP", "lifecycleID"];
-
-/** The audit of the freeze that a recovery ended; undefined if there was none. */
-function auditOf(recovery: Recovery | undefined): string | undefined {
-  const undo = recovery?.steps.find(({ name }) => name === "workload");
-  const audit = undo?.effect?.audit;
-  return audit === undefined ? undefined : JSON.stringify(audit);
+  return { notApplied, data, problem };
 }

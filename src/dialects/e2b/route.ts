@@ -13,7 +13,7 @@ import { Ending, OtherKind } from "../../lifecycle/errors.ts";
 import { messageOf } from "../../util/errors.ts";
 import { PROBLEMS } from "../../util/problem.ts";
 import type { DialectContext } from "../dialect.ts";
-import type { AccessToken } from "./token.ts";
+import { type AccessToken, tokenIn } from "./token.ts";
 import { ENVD_VERSION } from "./version.ts";
 
 /** The context of a request. */
@@ -54,7 +54,7 @@ export function e2bRoute(
           ? guard.refusalOfDialect(callOf(c))
           : undefined;
         if (refusal !== undefined) throw new ProblemError(refusal);
-        if (!open && !token.admits(c.req.header("x-access-token"))) {
+        if (!open && !token.admits(tokenIn(c.req.raw.headers))) {
           throw new ProblemError("token-needed");
         }
         return await handler(c);

@@ -8,6 +8,12 @@ import type { RecoverRequest } from "../../lifecycle/request.ts";
 const BEHIND_MS = 50;
 const AHEAD_MS = 5000;
 
+/**
+ * The most milliseconds by which a call can be late: the host makes attempts for 10 s, and a body may
+ * take 10 s to arrive. What differs by more is another clock.
+ */
+const LATE_MS = 60_000;
+
 /** A time. */
 export interface Timestamp {
   /** Nanoseconds since 1970. */
@@ -42,4 +48,42 @@ export function clockData(
   const skew = now - (performance.now() - receivedAt) - ms;
   const isWrong = skew < -BEHIND_MS || skew > AHEAD_MS;
   return isWrong ? { hostTime: ms, receivedAt } : undefined;
+}
+
+/**
+ * Finds calls that are stale: they were sent before a call that was applied. The host's clock decides
+ * that, and it may have been wrong. A time further ahead than this machine can know (after a restore,
+ * or by a wrong clock) is applied, but later calls are compared with it only if they are near it.
+ */
+export class CallOrder {
+  /** The last time that was applied. */
+  #last: bigint | undefined;
+  /** The newest applied time that agrees with the time that has passed here. */
+  #trusted: bigint | undefined;
+  /** A time, and performance.now() at that time. */
+  #known: { readonly ns: bigint; readonly at: number };
+
+  /** `wallClock` is the time now, in milliseconds since 1970. */
+  constructor(wallClock = Date.now(), now = performance.now()) {
+    this.#known = { ns: nanoseconds(wallClock), at: now };
+  }
+
+  /** Whether a call of that time is stale. If it is not, later calls are compared with it. */
+  isStale({ ns }: Timestamp, now = performance.now()): boolean {
+    if (this.#trusted !== undefined && ns <= this.#trusted) return true;
+    const late = nanoseconds(LATE_MS);
+    const last = this.#last;
+    if (last !== undefined && ns <= last && ns > last - late) return true;
+    this.#last = ns;
+    const { ns: known, at } = this.#known;
+    if (ns <= known + nanoseconds(now - at) + late) {
+      this.#trusted = ns;
+      this.#known = { ns, at: now };
+    }
+    return false;
+  }
+}
+
+function nanoseconds(ms: number): bigint {
+  return BigInt(Math.round(ms * 1e6));
 }

@@ -61,7 +61,9 @@ export class FilesystemFreeze {
         ...{ operation: id, kind: "disk", lease, freeze },
       });
       this.#operation = id;
-      await lifecycle.settle(operation);
+      if (!await lifecycle.settle(operation)) {
+        throw endedEarly(lifecycle.lastRecovery, id);
+      }
       const { length } = listOf(operation.reports, "frozen");
       if (length === 0) await this.#recover();
       return length;

@@ -5,6 +5,7 @@
  * @module
  */
 import { ProtocolError } from "./errors.ts";
+import { textOf } from "../../util/utf8.ts";
 import { type Json, parseJson } from "./json.ts";
 
 /** The largest request in bytes. */
@@ -100,8 +101,11 @@ export class RequestParser {
   }
 
   #end(): Parsed {
-    const text = new TextDecoder().decode(new Uint8Array(this.#bytes));
+    const text = textOf(new Uint8Array(this.#bytes));
     this.reset();
+    if (text === undefined) {
+      return failure("JSON parse error, the request is no UTF-8");
+    }
     try {
       return { request: parseJson(text) };
     } catch {

@@ -9,13 +9,12 @@ import type { Bindings } from "../../connections/exchange.ts";
 import { callOf } from "../../http/guard.ts";
 import { readBody } from "../../http/routes/input.ts";
 import { problem, ProblemError } from "../../http/routes/problem.ts";
-import { fields } from "../../util/json_input.ts";
 import type { Dialect, DialectContext } from "../dialect.ts";
-import { environmentOf, EnvVars } from "../environment.ts";
+import { environmentOf, EnvVars, openFields } from "../environment.ts";
 import { memoryUse } from "../usage.ts";
 
 /** The body of POST /init. */
-const InitBody = fields({
+const InitBody = openFields({
   defaultUser: v.nullish(v.string("a text")),
   envVars: EnvVars,
 });
@@ -38,23 +37,30 @@ export function wrennDialect(context: DialectContext): Dialect {
  */
 async function init(
   c: Context<{ Bindings: Bindings }>,
-  { guard, lifecycle, log }: DialectContext,
+  { config, guard, lifecycle, log }: DialectContext,
 ): Promise<Response> {
   const refusal = guard.refusalOfDialect(callOf(c));
   if (refusal !== undefined) {
     return problem(c, lifecycle, new ProblemError(refusal));
   }
-  const { envVars, ...defaults } = await readBody(c, InitBody);
-  const { data, refused } = environmentOf(envVars, defaults);
+  const { envVars, defaultUser, ...others } = await readBody(c, InitBody);
+  const { data, refused, problem: tooMany } = environmentOf(
+    ...[envVars, { defaultUser }, config.runtimeDirectory] as const,
+  );
   if (refused > 0) {
     log.warn("variables of the host were not kept: no program can read them", {
       count: refused,
     });
-    c.header("lull-not-applied", "envVars");
   }
+  const left = [
+    ...refused > 0 ? ["envVars"] : [],
+    ...Object.values(others).some((value) => value != null) ? ["others"] : [],
+  ];
+  if (left.length > 0) c.header("lull-not-applied", left.join(", "));
   const { notApplied } = await lifecycle.recover({ trigger: "recover" }, {
     ...{ ...data, requestId: c.get("requestId") },
   });
+  if (tooMany !== undefined) throw tooMany;
   if (notApplied.length > 0) {
     throw new ProblemError("fields-not-applied", { fields: ["envVars"] });
   }

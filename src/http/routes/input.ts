@@ -6,6 +6,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { Bindings } from "../../connections/exchange.ts";
 import { expectedBy } from "../../util/json_input.ts";
+import { textOf } from "../../util/utf8.ts";
 import { within } from "../../util/within.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -24,8 +25,11 @@ export async function readBody<S extends v.GenericSchema>(
   c: Context<{ Bindings: Bindings }>,
   schema: S,
 ): Promise<v.InferOutput<S>> {
-  const text = await receive(c);
-  if (text === "") return check(schema, {});
+  const bytes = await receive(c);
+  if (bytes.length === 0) return check(schema, {});
+  const text = textOf(bytes);
+  bytes.fill(0); // it may hold secrets
+  if (text === undefined) throw wrong("", "JSON in UTF-8");
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -35,12 +39,15 @@ export async function readBody<S extends v.GenericSchema>(
   return check(schema, value);
 }
 
-/** Reads the query and checks it. */
+/** Reads the query and checks it. Parameters other than `only` are ignored, if it is given. */
 export function readQuery<S extends v.GenericSchema>(
   c: Context<{ Bindings: Bindings }>,
   schema: S,
+  only?: readonly string[],
 ): v.InferOutput<S> {
-  const values = Object.entries(c.req.queries()).map(([name, all]) => {
+  const given = Object.entries(c.req.queries())
+    .filter(([name]) => only?.includes(name) ?? true);
+  const values = given.map(([name, all]) => {
     if (all.length === 1) return [name, all[0]];
     throw wrong("", "each query parameter once");
   });
@@ -60,20 +67,22 @@ export function readHeader<S extends v.GenericSchema>(
   throw wrong(`header ${name}`, expectedBy(result.issues[0]));
 }
 
-/** Reads the body as text, within the limits of size and time. */
-async function receive(c: Context<{ Bindings: Bindings }>): Promise<string> {
+/** Reads the body, within the limits of size and time. */
+async function receive(
+  c: Context<{ Bindings: Bindings }>,
+): Promise<Uint8Array> {
   const { headers } = c.req.raw;
   // A message without either header has no body; if it has both, content-length is ignored (RFC
   // 9112, 6.3).
   const chunked = headers.has("transfer-encoding");
   const length = Number(headers.get("content-length") ?? 0);
-  if (!chunked && length === 0) return "";
+  if (!chunked && length === 0) return new Uint8Array();
   const limit = c.get("bodyLimitBytes");
   if (!chunked && length > limit) throw new ProblemError("body-too-large");
   const { exchange } = c.env;
   exchange.receiving = true;
   try {
-    const body = chunked ? readChunks(c.req.raw, limit) : c.req.text();
+    const body = chunked ? readChunks(c.req.raw, limit) : readAll(c.req.raw);
     const received = await within(body, { limitMs: BODY_LIMIT_MS });
     if ("early" in received) throw new ProblemError("body-timeout");
     return received.value;
@@ -82,16 +91,28 @@ async function receive(c: Context<{ Bindings: Bindings }>): Promise<string> {
   }
 }
 
-async function readChunks({ body }: Request, limit: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
+async function readAll(request: Request): Promise<Uint8Array> {
+  return new Uint8Array(await request.arrayBuffer());
+}
+
+async function readChunks(
+  { body }: Request,
+  limit: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body ?? []) {
     size += chunk.length;
     if (size > limit) throw new ProblemError("body-too-large");
-    text += decoder.decode(chunk, { stream: true });
+    chunks.push(chunk);
   }
-  return text + decoder.decode();
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 function check<S extends v.GenericSchema>(

@@ -153,15 +153,20 @@ class UdpMapping implements RelayedConnection {
     this.#options = options;
     const { target, port } = options;
     const socket = this.#socket = createSocket(typeFor(target));
-    // A server that has gone refuses (ICMP); a later datagram may find it again.
-    socket.on("error", () => {});
+    // A server that has gone refuses (ICMP); a later datagram may find it again. A socket that could not
+    // be made or connected is of no use: the next datagram gets another one.
+    socket.on("error", () => {
+      if (this.#early !== undefined) this.reset();
+    });
     socket.on("message", (bytes, from) => {
       // Deno's sockets take datagrams of any sender, although they are connected.
       if (from.port !== port || from.address !== target) return;
       this.lastUsed = performance.now();
       options.reply(bytes);
     });
-    socket.connect(port, target, () => {
+    socket.connect(port, target, (error?: unknown) => {
+      // Bun calls this also if that has failed.
+      if (error) return this.reset();
       const early = this.#early ?? [];
       this.#early = undefined;
       for (const bytes of early) this.#send(bytes);

@@ -2,6 +2,7 @@
  * C libraries, by Bun's FFI.
  * @module
  */
+import process from "node:process";
 import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
 import { makeLibrary } from "../library.ts";
 import type { CFunction, CType, ForeignLibrary } from "../types.ts";
@@ -19,6 +20,7 @@ const C_TYPES: Record<CType, FFIType> = {
 /** The library of that name; undefined if there is none. */
 export function openLibrary(name: string): ForeignLibrary | undefined {
   return makeLibrary({
+    arch: process.arch === "x64" ? "x64" : "arm64",
     load(symbol, signature) {
       const args = signature.args.map((type) => C_TYPES[type]);
       const returns = C_TYPES[signature.result];

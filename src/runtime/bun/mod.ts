@@ -8,6 +8,7 @@ import { connectVsock } from "./connect_vsock.ts";
 import { openLibrary } from "./library.ts";
 import { serve } from "./serve.ts";
 import { openWatch, watchDescriptor } from "./watch.ts";
+import { threadId } from "./thread_id.ts";
 import { startWorker } from "./worker.ts";
 
 /** Lull on Bun. */
@@ -21,4 +22,5 @@ export const bunRuntime: Runtime = {
   openWatch,
   watchDescriptor,
   openLibrary,
+  threadId,
 };

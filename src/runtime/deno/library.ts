@@ -18,6 +18,7 @@ const C_TYPES = {
 /** The library of that name; undefined if there is none, or no FFI. */
 export function openLibrary(name: string): ForeignLibrary | undefined {
   return makeLibrary({
+    arch: Deno.build.arch === "x86_64" ? "x64" : "arm64",
     load(symbol, signature) {
       const parameters = signature.args.map((type) => C_TYPES[type]);
       const result = C_TYPES[signature.result];

@@ -100,6 +100,10 @@ export function e2b(target: Target): void {
         assertE2b(await agent.ask("POST", `/freeze?${wrong}`), 400, wrong);
       }
       assert.equal((await agent.status()).state, "running");
+      // What a later host adds is ignored, as by E2B's agent.
+      const later = "/freeze?maxWaitMs=200&depth=3&depth=4&name=%ff";
+      assertE2b(await agent.ask("POST", later), 200);
+      await agent.ask("POST", "/unfreeze");
     });
 
     test("the lease ends a freeze whose host has gone", async () => {
@@ -202,7 +206,11 @@ export function e2b(target: Target): void {
       await using agent = await TestAgent.start(target, E2B);
       await agent.ask("POST", "/freeze");
       for (
-        const body of ["{", "[]", '{"timestamp":"now"}', '{"envVars":{"A":1}}']
+        const body of [
+          ...["{", "[]", '{"timestamp":"now"}', '{"envVars":{"A":1}}'],
+          ...['{"envVars":{"A":"\xff"}}', '{"caBundle":"\xc3"}'],
+          '{"accessToken":"\\ud800"}',
+        ]
       ) {
         assertE2b(await agent.ask("POST", "/init", body), 400, body);
       }

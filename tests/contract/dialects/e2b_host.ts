@@ -53,42 +53,6 @@ export function e2bHost(target: Target): void {
     );
 
     test(
-      `a pause of the disks only${noDisks ? `: ${noDisks}` : ""}`,
-      { skip: noDisks },
-      async () => {
-        using disk = new TestDisk();
-        using group = new TestCgroup();
-        await group.run("while :; do sleep 0.02; done");
-        await using agent = await TestAgent.start(target, [
-          ...E2B,
-          `--freeze-mounts=${disk.mountPoint}`,
-          `--workload-cgroup=${group.path}`,
-        ]);
-        const post = async (path: string) =>
-          (await agent.ask("POST", path)).status;
-        const kind = async () => (await agent.status()).operation?.kind;
-        assert.equal(await post("/fsthaw"), 204, "nothing is frozen");
-        assert.equal(await post("/freeze?maxWaitMs=1500"), 200);
-        assert.equal(await kind(), "full");
-        // Another kind of snapshot: the guest recovers, and its workload freezes again.
-        assert.equal(await post("/fsfreeze"), 204);
-        assert.equal(await kind(), "disk");
-        assert.ok(group.frozen && await disk.frozen());
-        // The second call finds it frozen.
-        assert.equal(await post("/fsfreeze"), 204);
-        assert.equal(await post("/fsthaw"), 204);
-        assert.ok(!group.frozen && await disk.takesWrites());
-        assert.equal((await agent.status()).lastRecovery.outcome, "resumed");
-        // What another program froze counts as frozen.
-        disk.ask("-f");
-        assert.equal(await post("/fsfreeze"), 204);
-        assert.equal(await post("/unfreeze"), 204);
-        assert.ok(await disk.frozen());
-        disk.ask("-u");
-      },
-    );
-
-    test(
       `a freeze that does not complete${noDisks ? `: ${noDisks}` : ""}`,
       { skip: noDisks },
       async () => {

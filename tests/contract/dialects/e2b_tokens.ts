@@ -72,6 +72,10 @@ export function e2bTokens(target: Target): void {
         }
         assert.deepEqual(statuses, statuses.map(() => 401));
       }
+      // The body is checked before the token.
+      for (const body of ["{", '{"timestamp":"now"}']) {
+        assert.equal((await agent.ask("POST", "/init", body)).status, 400);
+      }
       assert.equal((await agent.health()).status, 204);
       assert.equal((await agent.status()).state, "running");
 

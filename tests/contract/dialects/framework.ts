@@ -7,11 +7,11 @@ import { runAgent, type Target, TestAgent } from "../../support/agent.ts";
 import { temporary } from "../../support/hooks.ts";
 import { ask } from "../../support/raw.ts";
 
-/** The port of the agent's second listener. */
+/** The port of the agent's last listener. */
 export function secondPort(agent: TestAgent): number {
   const line = agent.lines().find(({ message }) => message === "listening");
-  const [, second] = line!.at as string[];
-  return Number(second.slice(second.lastIndexOf(":") + 1));
+  const last = (line!.at as string[]).at(-1)!;
+  return Number(last.slice(last.lastIndexOf(":") + 1));
 }
 
 /** Declares the tests of the framework for one target. */

@@ -65,7 +65,14 @@ export function guards(target: Target): void {
     });
 
     test("a page in a browser gets 403 from outside", async () => {
-      for (const header of ["Origin: http://a", "Sec-Fetch-Site: none"]) {
+      const pages = [
+        ...["Origin: http://a", "Sec-Fetch-Site: none", "Origin:"],
+        // A form, a page whose name was rebound, and a socket of a page.
+        "Origin: null\\r\\nContent-Type: text/plain",
+        "Origin: http://lull\\r\\nSec-Fetch-Site: same-origin",
+        "Origin: http://a\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket",
+      ];
+      for (const header of pages) {
         for (const path of E2B_CALLS) {
           const status = outside.ask(agent.port, "POST", path, header);
           assert.equal(status, 403, `${path} ${header}`);

@@ -50,9 +50,14 @@ export function wrenn(target: Target): void {
       // No program could read it, and a shell would run it.
       assert.equal((await init({ envVars: { "x;id": "1" } })).status, 204);
       assert.doesNotMatch(readFileSync(path, "utf8"), /id/);
-      for (const wrong of [{ envVars: { A: 1 } }, { user: "ada" }, []]) {
+      for (const wrong of [{ envVars: { A: 1 } }, { defaultUser: 1 }, []]) {
         assert.equal((await init(wrong)).status, 400, JSON.stringify(wrong));
       }
+      // A field that a later host adds is named, and is no error.
+      const later = await init({ user: "ada", envVars: { A: "3" } });
+      assert.equal(later.status, 204);
+      assert.equal(later.headers.get("lull-not-applied"), "others");
+      assert.match(readFileSync(path, "utf8"), /^A="3"$/m);
     });
 
     test("init keeps each variable as it was sent, or says that it did not", async () => {

@@ -66,6 +66,35 @@ describe("a freeze", () => {
     assert.equal(await freeze.thaw(), 0);
   });
 
+  test("that a health check ends before its reply is an error", async () => {
+    const { lifecycle } = rig();
+    const freeze = new FilesystemFreeze({
+      lifecycle: {
+        get state() {
+          return lifecycle.state;
+        },
+        get operation() {
+          return lifecycle.operation;
+        },
+        get lastRecovery() {
+          return lifecycle.lastRecovery;
+        },
+        prepare: (request) => lifecycle.prepare(request),
+        recover: (cause, request) => lifecycle.recover(cause, request),
+        async settle(operation) {
+          await lifecycle.recover({ trigger: "health" });
+          return await lifecycle.settle(operation);
+        },
+      },
+      ...{ leaseSeconds: 600, newId: () => "freeze-1" },
+    });
+    await assert.rejects(freeze.freeze(), /ended before the thaw \(health\)/);
+    assert.equal(freeze.status, "thawed");
+    // libvirt sends a thaw after a failed freeze.
+    await assert.rejects(freeze.thaw(), /Cannot confirm the freeze/);
+    assert.equal(await freeze.thaw(), 0);
+  });
+
   test("that fails is undone, and is an error", async () => {
     const { lifecycle, freeze } = rig({ fail: true });
     await assert.rejects(

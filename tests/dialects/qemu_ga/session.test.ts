@@ -53,6 +53,15 @@ const RECORDED: readonly (readonly [sent: string, reply: string])[] = [
   ["{]\n", generic("JSON parse error, invalid request")],
   ["hello\n", generic("JSON parse error, invalid request")],
   [
+    '{"execute":"guest-ping","id":"\xc3("}\n',
+    generic("JSON parse error, the request is no UTF-8"),
+  ],
+  // An id is sent back as it came, also one that is half a character.
+  [
+    '{"execute":"guest-ping","id":"\\ud800"}\n',
+    '{"return":{},"id":"\\ud800"}\n',
+  ],
+  [
     '{"execute":"guest-fsfreeze-freeze-list","arguments":{"mountpoints":"a"}}\n',
     generic("Invalid parameter type for 'mountpoints', expected: array"),
   ],

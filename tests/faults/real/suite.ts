@@ -21,6 +21,7 @@ import { frozenLog } from "./frozen_log.ts";
 import { hungDisks } from "./hung_disks.ts";
 import { hungMounts } from "./hung_mounts.ts";
 import { missingPrivileges } from "./missing_privileges.ts";
+import { removedDirectory } from "./removed_directory.ts";
 import { secondAgent } from "./second_agent.ts";
 import { serviceManager } from "./service_manager.ts";
 import { signals } from "./signals.ts";
@@ -30,6 +31,7 @@ import { noDescriptors } from "./no_descriptors.ts";
 /** Declares the tests for one target. */
 export function faults(target: Target): void {
   secondAgent(target);
+  removedDirectory(target);
   failedStarts(target);
   missingAddress(target);
   missingVsock(target);

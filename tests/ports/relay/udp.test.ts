@@ -105,6 +105,20 @@ describe("the UDP relay", () => {
     assert.deepEqual(received, sent);
   });
 
+  it("keeps no datagrams for a socket that cannot be connected", {
+    skip: "Deno" in globalThis && "Deno's node:dgram asks no kernel for it",
+  }, async () => {
+    const { port } = (await bound("127.0.0.1")).address();
+    // The kernel refuses it (EACCES), as it refuses a socket when no descriptor is free.
+    const counter = await forward(port, LIMITS, "255.255.255.255");
+    const client = await bound("127.0.0.1");
+    client.send("lost", port, FORWARD_ADDRESS);
+    await until(
+      "the end of its mapping",
+      () => counter.now.connections === 1 && open.size === 0,
+    );
+  });
+
   it("ends a mapping without datagrams, and only such a one", async () => {
     const port = await serve();
     await forward(port, { ...LIMITS, idleMs: 500 });

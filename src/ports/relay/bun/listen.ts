@@ -12,6 +12,8 @@ import type {
   SharedListenOptions,
 } from "../../listen.ts";
 
+export { threadId } from "../../../runtime/bun/thread_id.ts";
+
 /** Loads the C library; the relay itself does not need it. */
 export function loadLibc(): Libc {
   return load({ openLibrary });

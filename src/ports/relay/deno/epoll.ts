@@ -2,7 +2,6 @@
  * Waits for many sockets at once: epoll(7), edge-triggered.
  * @module
  */
-import process from "node:process";
 import {
   checked,
   type Libc,
@@ -30,8 +29,11 @@ const CLOEXEC = SOCK_CLOEXEC;
 /** The flags of each socket here. */
 export const SOCK_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
+/** The C library of this thread. */
+export const libc: Libc = loadLibc({ openLibrary });
+
 /** struct epoll_event is packed on x86-64 alone. */
-const [EVENT_BYTES, TOKEN_OFFSET] = process.arch === "x64" ? [12, 4] : [16, 8];
+const [EVENT_BYTES, TOKEN_OFFSET] = libc.arch === "x64" ? [12, 4] : [16, 8];
 const MOST_EVENTS = 256;
 /**
  * The longest wait, in milliseconds. Every event ends a wait at once; this limit only bounds how long
@@ -40,9 +42,6 @@ const MOST_EVENTS = 256;
 const WAIT_MS = 60_000;
 /** Rounds before a turn of the event loop, in which commands arrive. */
 const ROUNDS = 16;
-
-/** The C library of this thread. */
-export const libc: Libc = loadLibc({ openLibrary });
 
 /**
  * The descriptors that this thread has open. The events are in the same memory: if the thread ends

@@ -19,6 +19,7 @@ import type {
 import { disown, libc, openSocket, own, Poller, SOCK_FLAGS } from "./epoll.ts";
 import { DenoRelay } from "./relay.ts";
 
+export { threadId } from "../../../runtime/deno/thread_id.ts";
 export { descriptors } from "./epoll.ts";
 
 /** errno(3) */

@@ -4,7 +4,7 @@
  * @module
  */
 import { requireSymbol } from "../../../linux/libc.ts";
-import { ADDRESS, addressLength } from "../../../linux/connection.ts";
+import { ADDRESS, addressLength } from "../../../linux/address_buffer.ts";
 import {
   readSocketAddress,
   socketAddress,
