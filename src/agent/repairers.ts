@@ -7,7 +7,7 @@ import type { Hook } from "../hooks/hook.ts";
 import { repairOwed } from "../hooks/owed_repair.ts";
 import { findScripts } from "../hooks/scripts.ts";
 import { envFileOf, readHookVariables } from "../identity/env_file.ts";
-import type { Repairer } from "../lifecycle/journal.ts";
+import type { Repairer } from "../lifecycle/repair_after_crash.ts";
 import { MountFreezer } from "../linux/mount_freezer.ts";
 import { failureLogger, logOf } from "../log/mod.ts";
 import { thawMounts } from "../steps/frozen_mounts.ts";

@@ -8,7 +8,7 @@ import type { Exchange } from "../connections/exchange.ts";
 import { wasPaused } from "../evidence/check.ts";
 import { listenForPrograms } from "../hooks/socket.ts";
 import { createApp } from "../http/app.ts";
-import { repairAfterCrash } from "../lifecycle/journal.ts";
+import { repairAfterCrash } from "../lifecycle/repair_after_crash.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Repaired } from "../lifecycle/reports.ts";
 import { loadLibc } from "../linux/libc.ts";

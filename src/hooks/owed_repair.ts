@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import type { Repairer } from "../lifecycle/journal.ts";
+import type { Repairer } from "../lifecycle/repair_after_crash.ts";
 import { KINDS, OUTCOMES } from "../lifecycle/request.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import type { Log } from "../log/mod.ts";
