@@ -36,7 +36,7 @@ export type Parsed =
   | {
     readonly kind: "ready";
     readonly config: Config;
-    /** As those of a call. */
+    /** The values of the flags, by their names; true for a switch. */
     readonly flags: Readonly<Record<string, string | true>>;
   }
   | { readonly kind: "help"; readonly text: string }
