@@ -21,9 +21,8 @@ import { hardwareClock, ptpClock } from "../linux/machine_clock.ts";
 import { failureLogger, logOf } from "../log/mod.ts";
 import { IdleCollector } from "../memory/idle_collector.ts";
 import { WorkingSet } from "../memory/working_set.ts";
-import { PortSubsystem } from "../ports/subsystem.ts";
 import type { Runtime } from "../runtime/types.ts";
-import { portOptions } from "./port_options.ts";
+import type { createPorts } from "./ports.ts";
 import { GenerationFile } from "../steps/generation.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
 
@@ -37,6 +36,8 @@ export interface ComponentsOptions {
   /** The modules of the workers that forward ports and freeze mounts. */
   readonly forwarderUrl: URL;
   readonly freezerUrl: URL;
+  /** Makes the port subsystem; not given if no port is forwarded. */
+  readonly createPorts?: typeof createPorts;
   /** The step and repair of the mailbox; not given if none is configured. */
   readonly mailbox?: Step & Repair;
   /** The lifecycle, which is made from the components and exists once the agent listens. */
@@ -92,13 +93,10 @@ export function createComponents(options: ComponentsOptions) {
         ? undefined
         : new TokenFile(config.tokenFile, logOf("http")),
     }),
-    ports: config.forwardPorts
-      ? new PortSubsystem({
-        ...{ queue, ownPorts, runtime, libc, log: logOf("ports") },
-        ...portOptions(config),
-        workerUrl: options.forwarderUrl,
-      })
-      : undefined,
+    ports: options.createPorts?.(config, {
+      ...{ queue, ownPorts, runtime, libc },
+      workerUrl: options.forwarderUrl,
+    }),
     observer: new EvidenceObserver({
       ...{ libc, runtime },
       clocks: [hardwareClock(), ptpClock(hostClocks)],

@@ -11,7 +11,6 @@ import type { Repairer } from "../lifecycle/repair_after_crash.ts";
 import { MountFreezer } from "../linux/mount_freezer.ts";
 import { failureLogger, logOf } from "../log/mod.ts";
 import { thawMounts } from "../steps/frozen_mounts.ts";
-import { thawWorkload } from "../steps/frozen_workload.ts";
 import { finishNetwork } from "../steps/network.ts";
 import type { Components } from "./components.ts";
 
@@ -38,7 +37,10 @@ export function createRepairers(
       limitMs: config.hooksLimitMs,
       ...{ owed, log },
     }),
-    workload: thawWorkload(config.workloadLimitMs),
+    async workload(change) {
+      const { thawWorkload } = await import("../steps/frozen_workload.ts");
+      return await thawWorkload(config.workloadLimitMs)(change);
+    },
     network: finishNetwork(networkOptions({ config, libc })),
     mounts: thawMounts(() => startFreezer({ runtime, freezerUrl })),
   };

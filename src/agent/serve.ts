@@ -31,8 +31,11 @@ import { surviveErrors } from "./survive.ts";
 import { createWarmUp } from "./warm_up.ts";
 
 /** What the agent is made from. */
-export interface ServeOptions
-  extends Omit<ComponentsOptions, "libc" | "queue" | "lifecycle" | "mailbox"> {
+export interface ServeOptions extends
+  Omit<
+    ComponentsOptions,
+    "libc" | "queue" | "lifecycle" | "mailbox" | "createPorts"
+  > {
   /** Why the process could not be prepared; undefined if it was. */
   readonly degraded: string | undefined;
 }
@@ -59,10 +62,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   // First of all: a second agent must not touch what the first one has changed.
   claimRuntimeDirectory(libc, config.runtimeDirectory, log);
   surviveErrors(log);
-  warnOfLimits(log, options.degraded, libc.getpeername !== undefined);
+  warnOfLimits(log, options.degraded, libc.errno !== undefined);
 
   const components = createComponents({
     ...{ ...options, libc },
+    // If no port is forwarded, this code is not loaded.
+    createPorts: config.forwardPorts
+      ? (await import("./ports.ts")).createPorts
+      : undefined,
     // Without a mailbox, this code is not loaded.
     mailbox: config.mailbox === ""
       ? undefined

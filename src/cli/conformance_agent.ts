@@ -2,7 +2,7 @@
  * Calls any agent, without the assumptions of the client about its replies.
  * @module
  */
-import type { LullClient } from "../client/mod.ts";
+import type { LullClient, StateEvent } from "../client/mod.ts";
 
 /** A reply as it came. */
 export interface Reply {
@@ -16,9 +16,9 @@ export interface Reply {
 
 /** The agent under test. */
 export class Agent {
-  readonly #client: Pick<LullClient, "send">;
+  readonly #client: Pick<LullClient, "send" | "events">;
 
-  constructor(client: Pick<LullClient, "send">) {
+  constructor(client: Pick<LullClient, "send" | "events">) {
     this.#client = client;
   }
 
@@ -34,6 +34,12 @@ export class Agent {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Reply> {
     return this.#send("POST", path, json, headers);
+  }
+
+  /** The first event of the state; the stream is closed then. */
+  async event(): Promise<StateEvent> {
+    for await (const event of this.#client.events()) return event;
+    throw new Error("the stream of events has none");
   }
 
   /** The status document. */

@@ -11,9 +11,9 @@ import type { CommandContext } from "./context.ts";
 const RUNNING_MS = 100;
 
 /**
- * Milliseconds until the first question to a quiesced guest, and the longest time between two. A
- * question wakes the guest, so each waits twice as long as the one before. A question to a paused
- * guest waits on the host, and is answered after the restore.
+ * Milliseconds until the first question to a quiesced guest that keeps no stream open, and the longest
+ * time between two. A question wakes the guest, so each waits twice as long as the one before. A
+ * question to a paused guest waits on the host, and is answered after the restore.
  */
 const QUIESCED_MS = 2000;
 const LONGEST_QUIESCED_MS = 30_000;
@@ -32,11 +32,11 @@ export async function watch(context: CommandContext): Promise<boolean> {
   let reached = false;
   let quiesced = QUIESCED_MS;
   while (signal?.aborted !== true) {
-    let state = "";
+    let isKept = false;
+    const onRetry = (ms: number) => void (isKept = ms <= RUNNING_MS);
     try {
-      for await (const event of client.events(signal)) {
+      for await (const event of client.events(signal, onRetry)) {
         reached = true;
-        state = event.state;
         const text = JSON.stringify(event);
         if (text === before) continue;
         before = text;
@@ -45,7 +45,7 @@ export async function watch(context: CommandContext): Promise<boolean> {
           isJson
             ? text
             : `${new Date().toISOString()}  ${
-              state.padEnd(10)
+              event.state.padEnd(10)
             }  generation ${generation}  ${operation}`,
         );
       }
@@ -53,7 +53,7 @@ export async function watch(context: CommandContext): Promise<boolean> {
       // A machine that is paused or restored is away for a while.
       if (!reached || !(error instanceof UnreachableError)) throw error;
     }
-    if (state === "running") {
+    if (isKept) {
       quiesced = QUIESCED_MS;
       await sleep(RUNNING_MS, signal);
     } else {
@@ -90,9 +90,10 @@ export async function wait(context: CommandContext): Promise<boolean> {
         );
         return true;
       }
-      // No event tells of a program that becomes ready.
-      if (state === "running" && wanted !== "ready") {
-        await nextEvent(client, signal);
+      // No event tells of a program that becomes ready, or of the end of the settle.
+      const isFollowed = wanted === "running" ||
+        state === "running" && wanted !== "ready";
+      if (isFollowed && await nextChange(client, signal, state)) {
         pause = FIRST_LOOK_MS;
         continue;
       }
@@ -107,13 +108,20 @@ export async function wait(context: CommandContext): Promise<boolean> {
   throw new Error(`the guest is not ${wanted} within ${timeoutMs / 1000} s`);
 }
 
-/** Waits until the state of a running guest changes, or until the stream ends. */
-async function nextEvent(
+/**
+ * Waits until the state is another one, or until the stream ends. False if the agent asks for a
+ * longer pause before the next question: the guest is quiesced, and its stream is not kept open.
+ */
+async function nextChange(
   client: LullClient,
   signal: AbortSignal,
-): Promise<void> {
-  for await (const { state } of client.events(signal)) {
-    if (state !== "running") return;
+  known: string,
+): Promise<boolean> {
+  let isKept = false;
+  const onRetry = (ms: number) => void (isKept = ms <= RUNNING_MS);
+  for await (const { state } of client.events(signal, onRetry)) {
+    if (state !== known) return true;
   }
-  await sleep(RUNNING_MS, signal); // the stream ended: the agent has closed it as idle
+  if (isKept) await sleep(RUNNING_MS, signal);
+  return isKept;
 }

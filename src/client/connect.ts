@@ -20,6 +20,9 @@ export interface Connected {
   readonly roundTripMs: number;
 }
 
+/** Milliseconds without a packet until the kernel asks whether the agent's machine still exists. */
+const KEEPALIVE_MS = 60_000;
+
 /** The most bytes of the reply of a vsock device to CONNECT. */
 const MAX_GREETING = 64;
 
@@ -125,6 +128,7 @@ async function dial(
       socket.off("error", reject);
       socket.on("error", () => {}); // `chunks` rejects with it
       socket.setNoDelay(true);
+      socket.setKeepAlive("host" in to, KEEPALIVE_MS);
       resolve({
         chunks: socket,
         write: (bytes) => void socket.write(bytes),

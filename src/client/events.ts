@@ -10,10 +10,14 @@ export interface AgentEvents {
   readonly port: PortEvent;
 }
 
-/** The data of the events of one kind in a body. */
+/**
+ * The data of the events of one kind in a body. `onRetry` gets the milliseconds that a client is to
+ * wait before it connects again, each time that the agent says so.
+ */
 export async function* eventsOf<K extends keyof AgentEvents>(
   kind: K,
   body: AsyncIterable<Uint8Array>,
+  onRetry: (ms: number) => void = () => {},
 ): AsyncIterable<AgentEvents[K]> {
   const decoder = new TextDecoder();
   let text = "";
@@ -28,6 +32,8 @@ export async function* eventsOf<K extends keyof AgentEvents>(
           return [line.slice(0, colon), line.slice(colon + 1).trim()] as const;
         }),
       );
+      const retry = fields.get("retry");
+      if (retry !== undefined) onRetry(Number(retry));
       const data = fields.get("data");
       if (fields.get("event") === kind && data !== undefined) {
         yield JSON.parse(data);

@@ -107,11 +107,15 @@ export class LullClient {
   }
 
   /**
-   * The state now, and each change of it until the stream ends: at the next prepare, in a quiesced
-   * guest after the first event, and after the agent's idle timeout. Then connect again.
+   * The state now, and each change of it until the stream ends: at a recovery, and after the agent's
+   * idle timeout. Over a unix socket or vsock it ends at the next prepare, and in a quiesced guest
+   * after the first event. Then connect again; `onRetry` gets the milliseconds to wait before.
    */
-  events(signal?: AbortSignal): AsyncIterable<StateEvent> {
-    return this.#transport.events("state", signal);
+  events(
+    signal?: AbortSignal,
+    onRetry?: (ms: number) => void,
+  ): AsyncIterable<StateEvent> {
+    return this.#transport.events("state", signal, onRetry);
   }
 
   /** Each change of the forwarded ports, until the stream ends as that of the state does. */

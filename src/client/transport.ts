@@ -61,10 +61,14 @@ export class Transport {
     }
   }
 
-  /** The events of one kind, until the stream ends or the signal is aborted. */
+  /**
+   * The events of one kind, until the stream ends or the signal is aborted. `onRetry` gets the
+   * milliseconds to wait before the next connection.
+   */
   async *events<K extends keyof AgentEvents>(
     kind: K,
     signal?: AbortSignal,
+    onRetry?: (ms: number) => void,
   ): AsyncIterable<AgentEvents[K]> {
     const path = "/snapshot/events";
     const limit = this.#limit();
@@ -84,7 +88,7 @@ export class Transport {
       if (!reply.headers.get("content-type")?.includes("event-stream")) {
         throw noReplyOfLull("it is no stream of events");
       }
-      yield* eventsOf(kind, reply.body);
+      yield* eventsOf(kind, reply.body, onRetry);
     } catch (error) {
       if (signal?.aborted === true) return;
       throw limit.aborted ? noReplyInTime("GET", path, error) : error;

@@ -2,16 +2,18 @@
  * Splits a command line into words and flags, and reads the flags that are no options.
  * @module
  */
-import { nodeUtil } from "../util/lazy_builtins.ts";
 import { commandFlags } from "./commands.ts";
 import { refuseValue } from "./error.ts";
 import type { Option } from "./option.ts";
 
-/** A flag, as parseArgs of node:util returns it. */
+/** A flag of a command line. */
 export interface FlagToken {
+  /** Without its dashes; of a short flag, the name of the long one. */
   readonly name: string;
+  /** As it was written, without a value that follows "=". */
   readonly rawName: string;
   readonly value?: string;
+  /** Whether the value follows "="; not given if there is no value. */
   readonly inlineValue?: boolean;
 }
 
@@ -21,39 +23,51 @@ interface Arguments {
   readonly flags: FlagToken[];
 }
 
-/** Splits a command line into words and flags, without checking them. */
+/** The short flags, each with its long name. None has a value. */
+const SHORT: Readonly<Record<string, string>> = { h: "help" };
+
+/**
+ * Splits a command line into words and flags, without checking them, as parseArgs of node:util does
+ * if it is not strict. Loading node:util would make the start 3 ms longer on Deno, 0.7 ms on Bun.
+ */
 export function readArguments(
   options: readonly Option[],
-  args: string[],
+  args: readonly string[],
 ): Arguments {
-  // An installed agent has no arguments, and does not load the module that splits them.
-  if (args.length === 0) return { words: [], flags: [] };
-  const { tokens } = nodeUtil().parseArgs({
-    args,
-    // Not strict: the error texts of parseArgs differ between the runtimes.
-    strict: false,
-    tokens: true,
-    options: {
-      help: { type: "boolean", short: "h" },
-      version: { type: "boolean" },
-      config: { type: "string" },
-      ...Object.fromEntries(commandFlags.map(([name, { value }]) => [
-        name,
-        { type: value === undefined ? "boolean" : "string" as const },
-      ])),
-      // A boolean's value must follow "=": the next word may be a command.
-      ...Object.fromEntries(options.map(({ flag, type }) => [
-        flag.slice(2),
-        { type: type === "boolean" ? type : "string" as const },
-      ])),
-    },
-  });
-  return {
-    words: tokens.flatMap((token) =>
-      token.kind === "positional" ? [token.value] : []
+  const words: string[] = [];
+  const flags: FlagToken[] = [];
+  // A boolean's value must follow "=": the next word may be a command.
+  const withValue = new Set([
+    "config",
+    ...commandFlags.flatMap(([name, { value }]) =>
+      value === undefined ? [] : [name]
     ),
-    flags: tokens.filter((token) => token.kind === "option"),
-  };
+    ...options.flatMap(({ flag, type }) =>
+      type === "boolean" ? [] : [flag.slice(2)]
+    ),
+  ]);
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    // All words after two dashes are words.
+    if (arg === "--") return { words: [...words, ...args.slice(i + 1)], flags };
+    if (!arg.startsWith("-") || arg === "-") words.push(arg);
+    else if (!arg.startsWith("--")) {
+      for (const letter of arg.slice(1)) {
+        flags.push({ name: SHORT[letter] ?? letter, rawName: `-${letter}` });
+      }
+    } else {
+      const equals = arg.indexOf("=", 3);
+      const rawName = equals === -1 ? arg : arg.slice(0, equals);
+      const name = rawName.slice(2);
+      if (equals !== -1) {
+        const value = arg.slice(equals + 1);
+        flags.push({ name, rawName, value, inlineValue: true });
+      } else if (withValue.has(name) && i + 1 < args.length) {
+        flags.push({ name, rawName, value: args[++i], inlineValue: false });
+      } else flags.push({ name, rawName });
+    }
+  }
+  return { words, flags };
 }
 
 /**
@@ -62,7 +76,7 @@ export function readArguments(
  */
 export function valueOf(token: FlagToken, expected: string): string {
   const { rawName, value, inlineValue } = token;
-  // parseArgs treats the next flag as the value. A negative number is not a flag.
+  // The next flag would be the value. A negative number is not a flag.
   const isFlag = !inlineValue && value !== undefined && /^-\D/.test(value);
   if (value !== undefined && !isFlag) return value;
   refuseValue(rawName, expected, undefined);

@@ -15,6 +15,8 @@ export class Exchange {
   callerCloses = false;
   /** True if the agent closes the connection after this reply, also while keep-alive is on. */
   isLast = false;
+  /** True if the reply has no end, and its connection stays open while the guest is quiesced. */
+  isStream = false;
   readonly #after: (() => void)[] = [];
 
   constructor(peer: Peer | undefined, receivedAt = performance.now()) {

@@ -15,6 +15,7 @@ import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
 import type { Listening } from "./listening.ts";
+import type { Streams } from "./streams.ts";
 
 /** What the tracker needs. */
 export interface TrackerOptions {
@@ -38,6 +39,8 @@ export class ConnectionTracker {
   /** The requests of the connections. */
   readonly exchanges = new Exchanges();
   readonly #recorded = new Set<Connection>();
+  /** Undefined until the first stream of events begins. */
+  #streams: Streams | undefined;
   /** The descriptors of the listening sockets. */
   #listeners: readonly number[] = [];
   #keepAlive = true;
@@ -63,7 +66,27 @@ export class ConnectionTracker {
     const names = kinds.flatMap((kind): readonly (number | string)[] =>
       on[kind]
     );
-    return listConnections(libc, names);
+    const found = listConnections(libc, names);
+    const streams = this.#streams;
+    if (streams === undefined) return found;
+    return found.filter((connection) => !streams.isParked(connection));
+  }
+
+  /**
+   * Begins a reply without an end, whose connection a quiesced guest keeps. The returned function says
+   * that the reply has ended; a recovery calls `end`. Undefined if the connection cannot be kept: then
+   * the reply has to end at a prepare.
+   */
+  async beginStream(
+    exchange: Exchange,
+    end: () => void,
+  ): Promise<(() => void) | undefined> {
+    const { libc } = this.#options;
+    const { Streams } = await import("./streams.ts");
+    this.#streams ??= new Streams(libc);
+    const ended = this.#streams.begin(exchange.peer, end);
+    exchange.isStream = ended !== undefined;
+    return ended;
   }
 
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
@@ -87,7 +110,8 @@ export class ConnectionTracker {
         const close = this.#ending || !this.#keeps(peer) ||
           this.#isSpent(peer) || exchange.isLast;
         if (close) response.headers.set("connection", "close");
-        if (exchange.hasAfter || close) {
+        if (exchange.isStream) this.#followStream(exchange);
+        else if (exchange.hasAfter || close) {
           exchange.callerCloses = saysClose(request);
           this.#follow(exchange, close);
         } else this.exchanges.end(exchange);
@@ -124,11 +148,13 @@ export class ConnectionTracker {
 
   /**
    * Closes the connections that were new at {@linkcode quiesce}, or were opened since then, and have
-   * not sent a request; returns their number. Ends early if keep-alive is on again or the signal is
+   * not sent a request; returns their number. Parks those of streams before. Ends early if keep-alive is on again or the signal is
    * aborted.
    */
   async closeLate(signal: AbortSignal): Promise<number> {
-    const late = () => this.#keepAlive || signal.aborted ? [] : this.list();
+    const isOver = () => this.#keepAlive || signal.aborted;
+    await this.#streams?.park(this.list(), isOver);
+    const late = () => isOver() ? [] : this.list();
     return (await this.#closeIdle(late, "wait")).size;
   }
 
@@ -136,15 +162,20 @@ export class ConnectionTracker {
    * Turns keep-alive on and closes the recorded connections that still exist. `waiting` says what
    * happens to those whose caller waits for a reply. After a restore that caller no longer exists.
    * Otherwise it does, and its connection is closed after its reply: the caller of a prepare that
-   * was aborted gets that reply.
+   * was aborted gets that reply. The streams that were parked end.
    */
   recover(waiting: "close" | "keep"): { zombies: number } {
-    const { libc } = this.#options;
+    const { libc, onError } = this.#options;
+    // In a dry run, keep-alive is on, and no stream ends.
+    const ending = this.#keepAlive
+      ? undefined
+      : this.#streams?.release(this.#recorded, onError);
     this.#keepAlive = true;
     hideUnsentConnections(libc, this.#listeners, false);
     let zombies = 0;
     for (const connection of this.#recorded) {
       if (waiting === "keep" && this.exchanges.busy(connection.peer)) continue;
+      if (ending?.has(connection)) continue;
       if (shutdownConnection(libc, connection)) zombies++;
     }
     this.#recorded.clear();
@@ -187,7 +218,8 @@ export class ConnectionTracker {
     onNew: "skip" | "wait",
   ): Promise<Set<string>> {
     const { libc } = this.#options;
-    const busy = (peer: Peer) => this.exchanges.busy(peer);
+    const busy = (peer: Peer) =>
+      this.exchanges.busy(peer) || this.#streams?.has(peer) === true;
     return closeIdle({ libc, list, busy, onNew });
   }
 
@@ -203,6 +235,14 @@ export class ConnectionTracker {
     for (const connection of this.#recorded) {
       if (keyOf(connection.peer) === key) this.#recorded.delete(connection);
     }
+  }
+
+  /** A stream that begins while the guest is quiesced is parked at once. */
+  #followStream(exchange: Exchange): void {
+    this.exchanges.end(exchange);
+    if (this.#keepAlive) return;
+    this.#streams?.park(this.list(), () => this.#keepAlive, "now")
+      .catch(this.#options.onError);
   }
 
   #follow(exchange: Exchange, close: boolean): void {

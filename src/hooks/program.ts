@@ -4,7 +4,6 @@
  */
 import type { Request } from "./entries.ts";
 import type { CallLimits, HookEvent, HookResult, Policy } from "./hook.ts";
-import { postHook } from "./requests.ts";
 import type { EventStream } from "./stream.ts";
 import { parseTarget } from "./target.ts";
 
@@ -47,8 +46,12 @@ export async function callProgram(
         reason: "the program is not connected",
       };
   }
-  const result = program.stream === undefined
-    ? await postHook(parseTarget(program.url!)!, event, limits)
-    : await program.stream.call(newId(), event, limits);
+  if (program.stream === undefined) {
+    // A guest without such programs does not load what calls them.
+    const { postHook } = await import("./requests.ts");
+    const result = await postHook(parseTarget(program.url!)!, event, limits);
+    return { name, kind: program.kind, ...result };
+  }
+  const result = await program.stream.call(newId(), event, limits);
   return { name, kind: program.kind, ...result };
 }

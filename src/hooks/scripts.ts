@@ -9,7 +9,6 @@ import { basename, join } from "node:path";
 import type { Variables } from "../identity/env_file.ts";
 import { errorText, hasCode } from "../util/errors.ts";
 import type { Hook, Policy } from "./hook.ts";
-import { runScript } from "./process.ts";
 
 /**
  * Files that are not hooks: hidden files, and the backup files of editors and
@@ -53,6 +52,8 @@ function scriptHook(path: string, options: ScriptOptions): Hook {
     policy,
     at: path,
     async call(event, limits) {
+      // A guest without scripts does not load what starts them.
+      const { runScript } = await import("./process.ts");
       const ran = await runScript(path, event, limits, options.variables);
       return { name, kind: "script", ...ran };
     },

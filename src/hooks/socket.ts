@@ -9,7 +9,6 @@ import { dirname } from "node:path";
 import { failureLogger, type Log } from "../log/mod.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { HookRegistry } from "./registry.ts";
-import { hooksApp } from "./routes.ts";
 
 /** Only the owner and the group may register: a hook can abort a prepare. */
 const MODE = 0o660;
@@ -58,12 +57,15 @@ export async function listenForHooks(
     log,
     "Cannot serve a request on the hooks socket",
   );
-  const app = hooksApp(registry, onError);
+  // Loaded with the first request: a guest without such programs does not need the routes.
+  const loadApp = async () =>
+    (await import("./routes.ts")).hooksApp(registry, onError);
+  let app: ReturnType<typeof loadApp> | undefined;
   const setMode = () => chmodSync(path, MODE);
   const server = await runtime.serve({
     ...{ path, onError, onListenAgain: setMode },
     async fetch(request) {
-      const answer = await app.fetch(request);
+      const answer = await (await (app ??= loadApp())).fetch(request);
       // Closes the connection after the response, so that no idle one is in the
       // snapshot. The response of an event stream does not end.
       answer.headers.set("connection", "close");

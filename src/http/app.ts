@@ -2,7 +2,7 @@
  * Replies to requests according to the table of routes.
  * @module
  */
-import { Hono } from "hono";
+import { HonoBase } from "hono/hono-base";
 import { requestId } from "hono/request-id";
 import { problem, ProblemError } from "./routes/problem.ts";
 import { allowedMethods, type DialectRoute } from "./routes/route.ts";
@@ -11,10 +11,11 @@ import { Ending, OtherKind, OtherOperation } from "../lifecycle/errors.ts";
 import { since } from "../util/errors.ts";
 import type { Bindings } from "../connections/exchange.ts";
 import type { Agent } from "./context.ts";
+import { ExactRouter } from "./exact_router.ts";
 import { callOf } from "./guard.ts";
 
 /** The app that replies to requests. */
-export type App = Hono<{ Bindings: Bindings }>;
+export type App = HonoBase<{ Bindings: Bindings }>;
 
 declare module "hono" {
   interface ContextVariableMap {
@@ -45,7 +46,7 @@ export function createApp(
   { dialects = [], paths }: AppOptions = {},
 ): App {
   const { lifecycle, metrics, log, newId } = agent;
-  const app: App = new Hono();
+  const app: App = new HonoBase({ router: new ExactRouter() });
   app.use(requestId({ generator: newId }));
   app.use(async (c, next) => {
     const start = performance.now();

@@ -20,7 +20,7 @@ import type { Metrics } from "./metrics.ts";
 export interface Agent {
   readonly lifecycle: Lifecycle;
   readonly runtime: Pick<Runtime, "name" | "version">;
-  readonly tracker: Pick<ConnectionTracker, "keepAlive">;
+  readonly tracker: Pick<ConnectionTracker, "keepAlive" | "beginStream">;
   readonly ports?: Pick<
     PortSubsystem,
     | "addresses"

@@ -104,6 +104,9 @@ command="${binary}"
 # No limit on the number of restarts. Since OpenRC 0.62, the pauses between them grow.
 respawn_delay=1
 respawn_max=0
+# On SIGTERM the agent recovers and runs its hooks. The default of 5 s is over before that, and a
+# restart would start the next agent beside this one.
+retry="TERM/90/KILL/5"
 output_logger="logger -t lull -p daemon.info"
 error_logger="logger -t lull -p daemon.info"
 rc_ulimit="-n 65536"

@@ -9,7 +9,8 @@ import type { Sweeper } from "../connections/sweeper.ts";
 
 /**
  * At prepare, closes the connections that wait for no reply and records the others; at recovery,
- * closes the recorded ones.
+ * closes the recorded ones. If the machine was not restored, a connection whose caller waits for a
+ * reply is closed after that reply.
  */
 export function connectionsStep(
   tracker: Pick<ConnectionTracker, "quiesce" | "recover">,
@@ -18,10 +19,17 @@ export function connectionsStep(
 ): Step {
   return {
     async quiesce({ dryRun }) {
-      const undo = ({ wasQuiesced }: Pick<RecoveryContext, "wasQuiesced">) => {
+      const undo = (
+        { wasQuiesced, outcome }: Pick<
+          RecoveryContext,
+          "wasQuiesced" | "outcome"
+        >,
+      ) => {
         queue.defer(() => sweeper.start());
-        // If the prepare failed, its caller still waits for the reply.
-        return tracker.recover(wasQuiesced ? "close" : "keep");
+        // In the machine that was prepared, callers still wait for their replies.
+        return tracker.recover(
+          wasQuiesced && outcome === "restored" ? "close" : "keep",
+        );
       };
       sweeper.stop();
       try {
@@ -30,7 +38,7 @@ export function connectionsStep(
           : await tracker.quiesce();
         return { effect, undo };
       } catch (error) {
-        undo({ wasQuiesced: false });
+        undo({ wasQuiesced: false, outcome: "aborted" });
         throw error;
       }
     },

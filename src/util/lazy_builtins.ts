@@ -35,11 +35,6 @@ export function nodeChildProcess(): typeof import("node:child_process") {
   return process.getBuiltinModule("node:child_process");
 }
 
-/** Loads node:util. */
-export function nodeUtil(): typeof import("node:util") {
-  return process.getBuiltinModule("node:util");
-}
-
 /** Loads node:fs/promises. */
 export function nodeFsPromises(): typeof import("node:fs/promises") {
   return process.getBuiltinModule("node:fs/promises");

@@ -30,7 +30,9 @@ function literals(text: string): string[] {
 
 /** The files of the bundle that an import in the text names. */
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/(?:from|import|import\()\s*"\.\/([^"]+)"/g)]
+  return [
+    ...text.matchAll(/(?:from|import|import\((?:String\()?)\s*"\.\/([^"]+)"/g),
+  ]
     .map(([, file]) => file);
 }
 

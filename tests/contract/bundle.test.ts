@@ -1,3 +1,5 @@
+import { bundleGraph } from "./bundle_graph.ts";
 import { contract } from "./suite.ts";
 
 contract("bundle");
+bundleGraph();

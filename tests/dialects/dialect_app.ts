@@ -58,7 +58,10 @@ export async function dialectApp(
   const agent = {
     lifecycle,
     runtime: { name: "bun", version: "0" },
-    tracker: { keepAlive: true },
+    tracker: {
+      keepAlive: true,
+      beginStream: () => Promise.resolve(undefined),
+    },
     metrics: new Metrics(),
     newId: () => "id",
     repaired: [],

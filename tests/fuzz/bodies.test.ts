@@ -24,7 +24,10 @@ function fakeAgent(errors: unknown[]) {
   const agent: Agent = {
     lifecycle,
     runtime: { name: "bun", version: "0" },
-    tracker: { keepAlive: true },
+    tracker: {
+      keepAlive: true,
+      beginStream: () => Promise.resolve(undefined),
+    },
     metrics: new Metrics(),
     newId: () => "id",
     repaired: [],

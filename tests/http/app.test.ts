@@ -23,7 +23,10 @@ function start(steps: FakeStep[]) {
   const agent: Agent = {
     lifecycle,
     runtime: { name: "bun", version: "0" },
-    tracker: { keepAlive: true },
+    tracker: {
+      keepAlive: true,
+      beginStream: () => Promise.resolve(undefined),
+    },
     metrics,
     newId: () => "id",
     repaired: [],

@@ -67,7 +67,7 @@ describe("OpenRC", () => {
        depend
        start_pre
        [ $(cat /proc/self/oom_score_adj) = -900 ] && echo protected
-       echo "$supervisor $command $respawn_max"`,
+       echo "$supervisor $command $respawn_max $retry"`,
       join(root, SCRIPT),
     ], { encoding: "utf8" });
     assert.equal(stderr, "");
@@ -77,7 +77,7 @@ describe("OpenRC", () => {
       "after bootmisc",
       "checkpath --directory --mode 0755 /run/lull",
       lowers ? "protected" : "ewarn Lull is not protected when memory runs out",
-      "supervise-daemon /usr/local/bin/lull 0",
+      "supervise-daemon /usr/local/bin/lull 0 TERM/90/KILL/5",
     ]);
   });
 });

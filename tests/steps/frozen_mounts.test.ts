@@ -4,6 +4,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { readMounts } from "../../src/linux/mountinfo.ts";
 import { thawMounts } from "../../src/steps/frozen_mounts.ts";
 import { owe } from "../support/cleanup.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
@@ -64,6 +65,47 @@ describe(`mounts that a killed agent left frozen${skip ? `: ${skip}` : ""}`, {
       debt.settle();
     }
     assert.ok(await disk.frozen());
+  });
+
+  test("that were unmounted while they were frozen stay recorded, until they are mounted again", async () => {
+    using disk = new TestDisk();
+    const { mounts } = freezerOf(disk);
+    const { mountPoint, image } = disk;
+    disk.ask("-f");
+    const command = (name: string, ...args: string[]) =>
+      assert.equal(spawnSync(name, args).status, 0, `${name} ${args}`);
+    const [mounted] = readMounts().filter((one) =>
+      one.mountPoint === mountPoint
+    );
+    const { stdout } = spawnSync("losetup", ["--associated", image], {
+      encoding: "utf8",
+    });
+    command("umount", "-l", mountPoint);
+    try {
+      await assert.rejects(
+        async () => await thawMounts(realFreezer)({ mounts }),
+        {
+          name: "NotUndone",
+          message: /mount was unmounted while it was frozen/,
+          left: { mounts: [{ mountPoint, device: mounted.device }] },
+        },
+      );
+    } finally {
+      command("mount", stdout.split(":")[0], mountPoint);
+    }
+    assert.deepEqual(await thawMounts(realFreezer)({ mounts }), {
+      ...{ thawed: [mountPoint], gone: [] },
+    });
+    assert.ok(await disk.takesWrites());
+  });
+
+  test("are gone if they were thawed and unmounted", async () => {
+    const disk = new TestDisk();
+    const { mounts } = freezerOf(disk);
+    disk.end();
+    assert.deepEqual(await thawMounts(realFreezer)({ mounts }), {
+      ...{ thawed: [], gone: [disk.mountPoint] },
+    });
   });
 
   test("are gone if another filesystem took their place", async () => {

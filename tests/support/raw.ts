@@ -41,6 +41,17 @@ export class Raw {
     return raw;
   }
 
+  /** Connects to a unix socket. */
+  static async openPath(path: string): Promise<Raw> {
+    const raw = new Raw(net.connect(path));
+    await until(
+      `a connection to ${path}`,
+      () => raw.closed || raw.#socket.readyState === "open",
+    );
+    if (raw.#failed !== undefined) throw raw.#failed;
+    return raw;
+  }
+
   /** Connects through the unix socket of a hypervisor's vsock device, as Firecracker has it. */
   static async openVsock(
     path: string,
@@ -69,6 +80,11 @@ export class Raw {
   /** True once the agent has closed its side, or reset the connection. */
   get closed(): boolean {
     return this.#ended || this.#failed !== undefined;
+  }
+
+  /** What was received, and not yet taken as a reply. */
+  get received(): string {
+    return this.#received;
   }
 
   /** True once the kernel has taken all that was sent. */

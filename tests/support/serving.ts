@@ -7,6 +7,7 @@ import { closeSync, openSync } from "node:fs";
 import type { Libc } from "../../src/linux/libc.ts";
 import { hideUnsentConnections, listenersOn } from "../../src/linux/listen.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
+import type { Exchange } from "../../src/connections/exchange.ts";
 import { ConnectionTracker } from "../../src/connections/tracker.ts";
 import { Listeners } from "../../src/http/listeners.ts";
 import { Sweeper, type SweeperOptions } from "../../src/connections/sweeper.ts";
@@ -19,6 +20,10 @@ export async function serving(
   libc: Libc,
   options: Partial<SweeperOptions>,
   maxRequestsPerConnection = 1000,
+  answer: (
+    exchange: Exchange,
+    tracker: ConnectionTracker,
+  ) => Promise<Response> = () => Promise.resolve(new Response("x")),
 ) {
   const listeners = new Listeners(await loadRuntime());
   const said: string[] = [];
@@ -32,9 +37,9 @@ export async function serving(
     onError: (error) => said.push(String(error)),
   });
   let held: Promise<void> | undefined;
-  const fetch = tracker.wrap(async () => {
+  const fetch = tracker.wrap(async (_, exchange) => {
     await held;
-    return new Response("x");
+    return await answer(exchange, tracker);
   });
   await listeners.open([{ host: "127.0.0.1", port: 0 }], { fetch });
   const [port] = listeners.ports;

@@ -28,7 +28,14 @@ const MOST = 3;
 const LONGEST = [
   ...["guest_debian_network", "guest_debian"],
   ...["lifecycle_deno", "lifecycle_bun", "workload", "kinds"],
-  ...["vsock_deno", "workload_deno", "guest_arm64_16k", "guest_musl", "disk"],
+  ...[
+    "vsock_deno",
+    "vsock",
+    "workload_deno",
+    "guest_arm64_16k",
+    "guest_musl",
+    "disk",
+  ],
   ...["libvirt", "qemu_ga"],
 ];
 

@@ -3,33 +3,57 @@
  * @module
  */
 import type { Context } from "hono";
+import type { Bindings } from "../../connections/exchange.ts";
+import type { ConnectionTracker } from "../../connections/tracker.ts";
 import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
 import type { PortSubsystem } from "../../ports/subsystem.ts";
 import type { StateEventDocument } from "./documents.ts";
 import type { PortEventDocument } from "./port_documents.ts";
 
-/** Milliseconds after which a client is to connect again: in a guest that runs, and otherwise. */
-const RETRY_MS = { running: 100, otherwise: 2000 } as const;
+/** Milliseconds after which a client is to connect again; `later` in a guest that was quiesced. */
+const RETRY_MS = { soon: 100, later: 2000 } as const;
+
+/** The parts of the agent that this route uses. */
+export interface EventSources {
+  readonly lifecycle: Pick<
+    Lifecycle,
+    "state" | "operation" | "generation" | "watch"
+  >;
+  readonly tracker: Pick<ConnectionTracker, "beginStream">;
+  readonly ports?: Pick<PortSubsystem, "watch">;
+}
 
 /**
- * Replies with server-sent events (WHATWG HTML, 9.2): the state now, and then each change of it. The
- * stream ends when a prepare begins, because a quiesced guest keeps no connection. A request during
- * a prepare or in a quiesced guest gets one event. In between, each change of the forwarded ports is
- * an event, too.
+ * Replies with server-sent events (WHATWG HTML, 9.2): the state now, and then each change of it. While
+ * the guest is quiesced, the connection stays open and silent; it ends at the recovery. If it cannot
+ * stay, the stream ends when a prepare begins, and a request during a prepare or in a quiesced guest
+ * gets one event. In between, each change of the forwarded ports is an event, too.
  */
-export function events(
-  c: Context,
-  lifecycle: Pick<Lifecycle, "state" | "operation" | "generation" | "watch">,
-  ports?: Pick<PortSubsystem, "watch">,
-): Response {
+export async function events(
+  c: Context<{ Bindings: Bindings }>,
+  { lifecycle, tracker, ports }: EventSources,
+): Promise<Response> {
   c.header("cache-control", "no-store");
   c.header("content-type", "text/event-stream");
-  const encoder = new TextEncoder();
-  const isOnce = c.req.method === "HEAD" || goesQuiet(lifecycle.state);
-  if (isOnce) return c.body(eventOf(lifecycle));
+  const isHead = c.req.method === "HEAD";
   let stop = () => {};
+  let close = () => {};
+  const ended = isHead
+    ? undefined
+    : await tracker.beginStream(c.env.exchange, () => close());
+  const stays = ended !== undefined;
+  const endsNow = () => !stays && goesQuiet(lifecycle.state);
+  const next = () => eventOf(lifecycle, stays || !goesQuiet(lifecycle.state));
+  if (isHead || endsNow()) return c.body(next());
+  const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
+      close = () => {
+        stop();
+        try {
+          controller.close();
+        } catch { /* the client has gone */ }
+      };
       const send = (text: string) => {
         try {
           controller.enqueue(encoder.encode(text));
@@ -38,41 +62,36 @@ export function events(
         }
       };
       const ends = [
+        ended,
         lifecycle.watch(() => {
-          send(eventOf(lifecycle));
-          if (!goesQuiet(lifecycle.state)) return;
-          stop();
-          try {
-            controller.close();
-          } catch { /* the client has gone */ }
+          send(next());
+          if (endsNow()) close();
         }),
         ports?.watch((change) => {
           send(portEventOf(change));
         }),
       ];
       stop = () => ends.forEach((end) => end?.());
-      send(eventOf(lifecycle));
+      send(next());
     },
     cancel: () => stop(),
   });
   return c.body(body);
 }
 
-/** Whether no connection may stay open in this state. */
+/** Whether a connection that waits for no reply is closed in this state. */
 function goesQuiet(state: Lifecycle["state"]): boolean {
   return state === "preparing" || state === "quiesced";
 }
 
 function eventOf(
-  { state, operation, generation }: Pick<
-    Lifecycle,
-    "state" | "operation" | "generation"
-  >,
+  { state, operation, generation }: EventSources["lifecycle"],
+  soon: boolean,
 ): string {
   const document: StateEventDocument = {
     ...{ state, operation: operation?.id, generation },
   };
-  const retry = goesQuiet(state) ? RETRY_MS.otherwise : RETRY_MS.running;
+  const retry = soon ? RETRY_MS.soon : RETRY_MS.later;
   // JSON text contains no line breaks.
   return `retry: ${retry}\nevent: state\ndata: ${JSON.stringify(document)}\n\n`;
 }

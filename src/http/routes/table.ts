@@ -94,14 +94,14 @@ export const ROUTES: readonly Route[] = [
     operationId: "events",
     summary: "Follow the state as server-sent events",
     // Loaded only if it is used.
-    handler: async (c, { lifecycle, ports }) =>
-      (await import("./events.ts")).events(c, lifecycle, ports),
+    handler: async (c, agent) => (await import("./events.ts")).events(c, agent),
     replies: {
       200: {
         description:
           "Events `state`, whose data is a StateEvent: the state now, and then each change. " +
           "Events `port`, whose data is a PortEvent: each change of the forwarded ports. " +
-          "The stream ends when a prepare begins; then connect again.",
+          "In a quiesced guest the stream is silent, and it ends at the recovery; over a unix " +
+          "socket or vsock it ends when a prepare begins. Then connect again.",
         type: "text/event-stream",
       },
     },

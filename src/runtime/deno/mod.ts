@@ -4,7 +4,6 @@
  */
 import type { Runtime } from "../types.ts";
 import { collect } from "./collect.ts";
-import { connectVsock } from "./connect_vsock.ts";
 import { openLibrary } from "./library.ts";
 import { serve } from "./serve.ts";
 import { openWatch, watchDescriptor } from "./watch.ts";
@@ -16,7 +15,9 @@ export const denoRuntime: Runtime = {
   name: "deno",
   version: Deno.version.deno,
   serve,
-  connectVsock,
+  // Loaded only if it is used: few commands connect over vsock.
+  connectVsock: async (cid, port) =>
+    await (await import("./connect_vsock.ts")).connectVsock(cid, port),
   collect,
   startWorker,
   openWatch,

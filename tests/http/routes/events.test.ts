@@ -1,9 +1,66 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Hono } from "hono";
-import { events } from "../../../src/http/routes/events.ts";
+import { type Bindings, Exchange } from "../../../src/connections/exchange.ts";
+import { events, type EventSources } from "../../../src/http/routes/events.ts";
 import type { PortChange } from "../../../src/ports/forwarded_ports.ts";
 import type { State } from "../../../src/lifecycle/machine.ts";
+
+/** Keeps no connection, as for a unix socket. */
+const closing: EventSources["tracker"] = {
+  beginStream: () => Promise.resolve(undefined),
+};
+
+function appOf(sources: EventSources): Hono<{ Bindings: Bindings }> {
+  return new Hono<{ Bindings: Bindings }>()
+    .use(async (c, next) => {
+      c.env = { exchange: new Exchange(undefined) };
+      await next();
+    })
+    .get("/", (c) => events(c, sources));
+}
+
+test("a stream that is kept tells each change, until a recovery ends it", async () => {
+  const watchers = new Set<() => void>();
+  let state: State = "running";
+  let isEnded = false;
+  let end = () => {};
+  const app = appOf({
+    lifecycle: {
+      get state() {
+        return state;
+      },
+      operation: undefined,
+      generation: 7,
+      watch(watcher) {
+        watchers.add(watcher);
+        return () => void watchers.delete(watcher);
+      },
+    },
+    tracker: {
+      beginStream(_, close) {
+        end = close;
+        return Promise.resolve(() => void (isEnded = true));
+      },
+    },
+  });
+  const reply = await app.request("/");
+  for (const next of ["preparing", "quiesced"] as const) {
+    state = next;
+    for (const watcher of watchers) watcher();
+  }
+  assert.equal(isEnded, false);
+  end();
+  assert.equal(isEnded, true);
+  assert.equal(watchers.size, 0);
+  const text = await reply.text();
+  assert.deepEqual(text.match(/"state":"\w+"/g), [
+    '"state":"running"',
+    '"state":"preparing"',
+    '"state":"quiesced"',
+  ]);
+  assert.equal(text.match(/retry: 100\n/g)?.length, 3);
+});
 
 test("a stream of a guest that recovers tells each change, until a prepare", async () => {
   const watchers = new Set<() => void>();
@@ -19,7 +76,7 @@ test("a stream of a guest that recovers tells each change, until a prepare", asy
       return () => void watchers.delete(watcher);
     },
   };
-  const app = new Hono().get("/", (c) => events(c, lifecycle));
+  const app = appOf({ lifecycle, tracker: closing });
   const reply = await app.request("/");
   for (const next of ["running", "preparing"] as const) {
     state = next;
@@ -48,8 +105,9 @@ test("a stream has each change of the forwarded ports, and is left when it ends"
   const states = new Set<() => void>();
   const changes = new Set<(change: PortChange) => void>();
   let state: State = "running";
-  const app = new Hono().get("/", (c) =>
-    events(c, {
+  const app = appOf({
+    tracker: closing,
+    lifecycle: {
       get state() {
         return state;
       },
@@ -59,12 +117,14 @@ test("a stream has each change of the forwarded ports, and is left when it ends"
         states.add(watcher);
         return () => void states.delete(watcher);
       },
-    }, {
+    },
+    ports: {
       watch(watcher) {
         changes.add(watcher);
         return () => void changes.delete(watcher);
       },
-    }));
+    },
+  });
   const reply = await app.request("/");
   const port = { port: 80, protocol: "tcp", targets: ["::1"] } as const;
   for (const watcher of changes) watcher({ change: "opened", ...port });

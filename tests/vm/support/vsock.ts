@@ -1,10 +1,8 @@
 /**
- * The host's side of a guest's vsock device: vhost-device-vsock, which has the socket and the
- * handshake of Firecracker and needs no KVM.
+ * The host's side of a guest's vsock device.
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Raw, type RawResponse } from "../../support/raw.ts";
 import { until } from "../../support/until.ts";
@@ -12,15 +10,7 @@ import { LIMIT } from "./agent.ts";
 import { AGENT_PORT, HOT_BUS } from "./hardware.ts";
 import { guestKernel, VSOCK_MODULES } from "./kernel.ts";
 import type { Machine } from "./machine.ts";
-import { projectDir } from "./paths.ts";
-import { ownDir } from "./qemu.ts";
-
-const PROGRAM = join(projectDir, ".tools/vsock/bin/vhost-device-vsock");
-
-/** Why tests with the device are skipped; false if they can run. */
-export const noDevice: string | false = existsSync(PROGRAM)
-  ? false
-  : "there is no vhost-device-vsock, `make vsock-device` builds it";
+import { VsockProcess } from "./vsock_process.ts";
 
 /** The folder of the modules in the guest. */
 const MODULES_DIR = "/opt/vsock";
@@ -43,12 +33,6 @@ export async function loadVsock(machine: Machine): Promise<void> {
   const files = VSOCK_MODULES.map((name) => `${MODULES_DIR}/${name}.ko`);
   await machine.sh(`for m in ${files.join(" ")}; do insmod $m; done`);
 }
-
-/** The CID of every guest here: the devices are processes of their own. */
-export const GUEST_CID = 3;
-
-/** Milliseconds for an answer, before another request is sent. */
-const ANSWER_MS = 3000;
 
 /** Milliseconds until the guest's driver has taken the device; usually one second. */
 const PROBE_MS = 30_000;
@@ -84,63 +68,49 @@ export async function plugVsock(
 /** A vsock device in a running machine. */
 export class VsockDevice implements AsyncDisposable {
   readonly #machine: Machine;
-  readonly #child: ChildProcess;
-  /** The unix socket for programs of the host. */
-  readonly path: string;
+  readonly #process: VsockProcess;
 
-  private constructor(machine: Machine, child: ChildProcess, path: string) {
+  private constructor(machine: Machine, process: VsockProcess) {
     this.#machine = machine;
-    this.#child = child;
-    this.path = path;
+    this.#process = process;
+  }
+
+  /** The unix socket for programs of the host. */
+  get path(): string {
+    return this.#process.path;
   }
 
   /** Plugs a device into the machine, and waits until its agent can be reached there. */
   static async plug(machine: Machine): Promise<VsockDevice> {
-    const dir = ownDir("vsock");
-    const [control, path] = [join(dir, "control"), join(dir, "vsock")];
-    const child = spawn("setpriv", [
-      ...["--pdeathsig", "KILL", PROGRAM, `--guest-cid=${GUEST_CID}`],
-      ...[`--socket=${control}`, `--uds-path=${path}`],
-    ], { stdio: "ignore" });
-    const device = new VsockDevice(machine, child, path);
-    // QEMU keeps that of a former device.
-    const chardev = `vsock-control-${++plugged}`;
+    const process = await VsockProcess.start();
+    const device = new VsockDevice(machine, process);
     try {
-      await until("the device", () => existsSync(control), LIMIT);
-      await machine.execute("chardev-add", {
-        id: chardev,
-        backend: {
-          type: "socket",
-          data: {
-            addr: { type: "unix", data: { path: control } },
-            server: false,
-          },
-        },
-      });
-      await machine.execute("device_add", {
-        driver: "vhost-user-vsock-pci",
-        ...{ id: "vsock", chardev, bus: HOT_BUS },
-      });
+      await device.#plug();
       await until("the probe", () => device.#isProbed(), PROBE_MS)
         .catch(() => {
-          throw new ProbeError("The guest does not finish the probe of vsock");
+          throw new ProbeError(
+            `The guest does not finish the probe of vsock; ${process.lastWords()}`,
+          );
         });
-      await until("the agent on vsock", () => device.#answers(), LIMIT);
+      await until("the rings of the device", () => process.isReady, LIMIT);
+      assert.equal((await device.ask("GET", "/snapshot")).status, 200);
       return device;
     } catch (error) {
-      child.kill("SIGKILL");
+      process.end();
       if (error instanceof ProbeError) throw error;
       const { stdout } = await machine.exec(
-        "dmesg | tail -20; ls /sys/bus/pci/devices /sys/bus/virtio/devices; lsmod | grep vsock; cat /proc/net/vsock 2>/dev/null",
+        "dmesg | tail -20; ls /sys/bus/virtio/devices; lsmod | grep vsock; grep virtio /proc/interrupts",
       );
-      console.error(`The guest after a device that did not answer:\n${stdout}`);
+      console.error(
+        `A device that did not answer: ${process.lastWords()}\n${stdout}`,
+      );
       throw error;
     }
   }
 
   /** Opens a connection to the agent. */
-  open(limitMs = LIMIT): Promise<Raw> {
-    return Raw.openVsock(this.path, AGENT_PORT, limitMs);
+  open(): Promise<Raw> {
+    return Raw.openVsock(this.path, AGENT_PORT, LIMIT);
   }
 
   /** Sends one request on a connection of its own. */
@@ -160,6 +130,23 @@ export class VsockDevice implements AsyncDisposable {
     }
   }
 
+  async #plug(): Promise<void> {
+    // QEMU keeps that of a former device.
+    const chardev = `vsock-control-${++plugged}`;
+    const data = { path: this.#process.control };
+    await this.#machine.execute("chardev-add", {
+      id: chardev,
+      backend: {
+        type: "socket",
+        data: { addr: { type: "unix", data }, server: false },
+      },
+    });
+    await this.#machine.execute("device_add", {
+      driver: "vhost-user-vsock-pci",
+      ...{ id: "vsock", chardev, bus: HOT_BUS },
+    });
+  }
+
   /** Whether the guest's driver has taken the device (virtio 1.2, 2.1: DRIVER_OK). */
   async #isProbed(): Promise<boolean> {
     const { status } = await this.#machine.execute<
@@ -168,20 +155,6 @@ export class VsockDevice implements AsyncDisposable {
       path: "/machine/peripheral/vsock/virtio-backend",
     });
     return status.statuses.some((word) => word.includes("DRIVER_OK"));
-  }
-
-  /** The device loses a request that comes before the guest has found the device. */
-  async #answers(): Promise<boolean> {
-    let raw: Raw | undefined;
-    try {
-      raw = await this.open(ANSWER_MS);
-      raw.request("GET", "/snapshot");
-      return (await raw.response(ANSWER_MS)).status === 200;
-    } catch {
-      return false;
-    } finally {
-      raw?.destroy();
-    }
   }
 
   /** Takes the device out of the machine: with it, no snapshot can be written. */
@@ -200,7 +173,7 @@ export class VsockDevice implements AsyncDisposable {
 
   /** Ends the device's process. */
   [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
+    this.#process.end();
     return Promise.resolve();
   }
 }

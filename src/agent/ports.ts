@@ -1,14 +1,31 @@
 /**
- * The part of the configuration that says which ports are forwarded, and how.
+ * Makes the port subsystem from the configuration. Loaded only if ports are forwarded.
  * @module
  */
 import type { Config } from "../config/mod.ts";
 import { canonicalIp } from "../linux/ip.ts";
+import { logOf } from "../log/mod.ts";
+import { PortSubsystem } from "../ports/subsystem.ts";
 import type { PortSubsystemOptions } from "../ports/subsystem_options.ts";
 import { contains, parsePortRange } from "../util/port_ranges.ts";
 
-/** Makes the options of the port subsystem that follow from the configuration. */
-export function portOptions(config: Config): Pick<
+/** The parts of the agent that the port subsystem uses. */
+export type PortParts = Pick<
+  PortSubsystemOptions,
+  "queue" | "ownPorts" | "runtime" | "libc" | "workerUrl"
+>;
+
+/** Makes the port subsystem; it does not scan yet. */
+export function createPorts(config: Config, parts: PortParts): PortSubsystem {
+  return new PortSubsystem({
+    ...parts,
+    ...portOptions(config),
+    log: logOf("ports"),
+  });
+}
+
+/** The options that follow from the configuration. */
+function portOptions(config: Config): Pick<
   PortSubsystemOptions,
   | "always"
   | "forwardAddresses"
