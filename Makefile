@@ -81,9 +81,9 @@ dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 # V8's flags are in the task `start` of deno.json; everything that runs Lull on Deno
 # reads them there. The first three flags turn off V8's compilers: compiled code is in every later
 # snapshot, and it is slow after a restore, when all code is new.
-# --no-flush-bytecode and --no-lazy: V8 parses all code at the start and keeps the
-# result; otherwise a recovery would parse it. --no-lazy-feedback-allocation: V8
-# records the shapes of objects from the first run on, not from the ninth.
+# --no-flush-bytecode: V8 keeps the code of each function that has run; the dry run
+# runs what a recovery needs. --no-lazy-feedback-allocation: V8 records the shapes of
+# objects from the first run on, not from the ninth.
 # --no-memory-reducer: V8 does not collect in idle moments; a collection would wake
 # a quiesced guest. --min-semi-space-size: the young generation has room for one
 # reply; otherwise a fork would begin with a collection.

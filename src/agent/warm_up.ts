@@ -18,15 +18,19 @@ export function createWarmUp(
 ): WarmUp {
   return new WarmUp({
     queue,
-    dryRun: () =>
-      dryRun({
+    async dryRun() {
+      // The start does not load this.
+      const { checkSample } = await import("../http/routes/sample.ts");
+      checkSample();
+      return await dryRun({
         ...{ plan, evidence, queue },
         onRunning: () => generationFile.ready(),
         askHealth() {
           const end = tracker.endWithReply((peer) => selfCall.isFrom(peer));
           return selfCall.ask().finally(end);
         },
-      }),
+      });
+    },
     program: config.pageOut !== "never" && canPageOut(libc)
       ? program
       : undefined,

@@ -68,9 +68,11 @@ export function pinThreads(libc: Libc, dryRun = false): Pinned {
     cpu,
     threads: former.masks.size,
     restore() {
-      unpinned ??= restore(libc, former);
-      release();
-      return unpinned;
+      try {
+        return unpinned ??= restore(libc, former);
+      } finally {
+        release();
+      }
     },
   };
 }
@@ -111,9 +113,14 @@ function restore(libc: Libc, { masks, main }: Former): Unpinned {
   };
   masks.forEach((mask, thread) => give(thread, mask));
   // A thread that starts from here on inherits a mask that was given back.
-  forEachThread((thread) => {
-    if (!masks.has(thread)) give(thread, main);
-  });
+  try {
+    forEachThread((thread) => {
+      if (!masks.has(thread)) give(thread, main);
+    });
+  } catch (error) {
+    // Without a free descriptor, the threads cannot be listed.
+    failures.push({ thread: process.pid, error: messageOf(error) });
+  }
   return { threads, failed: failures };
 }
 

@@ -52,10 +52,13 @@ export class IdleCollector {
     this.#cancel = undefined;
   }
 
-  /** Starts again. The garbage of the time since `pause` counts as work. */
-  resume(): void {
+  /**
+   * Starts again. The garbage of the time before counts as work, unless it was collected since
+   * {@linkcode pause}. A collection touches the whole heap: a fork without a request pays for none.
+   */
+  resume(wasCollected: boolean): void {
     this.#isPaused = false;
-    this.worked();
+    if (!wasCollected) this.worked();
   }
 
   #arm(ms: number): void {

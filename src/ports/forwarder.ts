@@ -3,11 +3,7 @@
  * that forwards them.
  * @module
  */
-import { endEarly } from "../util/within.ts";
 import { errorText } from "../util/errors.ts";
-import { requireSymbol } from "../linux/libc.ts";
-import { resetOnClose } from "../linux/socket_option.ts";
-import type { RuntimeWorker } from "../runtime/types.ts";
 import {
   type ForwardedPort,
   type PortEntry,
@@ -24,6 +20,7 @@ import type { ForwarderOptions } from "./forwarder_options.ts";
 import type { Targets } from "./scanner.ts";
 import { Steerings } from "./steerings.ts";
 import { type PortCounts, WorkerCounts } from "./worker_counts.ts";
+import { type Stopped, WorkerThread } from "./worker_thread.ts";
 
 /** How long the worker may take to close everything, in milliseconds. */
 const STOP_LIMIT_MS = 200;
@@ -36,10 +33,9 @@ export class Forwarder {
   /** The addresses of which the worker has been told. */
   readonly #steered = new Set<string>();
   readonly #table: PortTable;
-  #worker: RuntimeWorker | undefined;
+  #worker: WorkerThread | undefined;
   #dying: Promise<void> = Promise.resolve();
   #stopping: Promise<PortsEffect> | undefined;
-  #onStopped: ((effect: PortsEffect | undefined) => void) | undefined;
   readonly #counts = new WorkerCounts();
 
   constructor(options: ForwarderOptions) {
@@ -151,19 +147,12 @@ export class Forwarder {
     this.#worker?.post(command);
   }
 
-  #startWorker(): RuntimeWorker {
+  #startWorker(): WorkerThread {
     const { libc, runtime, workerUrl } = this.#options;
-    const worker = runtime.startWorker(workerUrl, {
-      onMessage: (event) => {
-        if (worker === this.#worker) this.#onEvent(event as WorkerEvent);
-      },
-      onError: (error) => {
-        if (worker === this.#worker) this.#onDeath(worker, error);
-      },
-      onDescriptorLeft(fd) {
-        resetOnClose(libc, fd);
-        requireSymbol(libc, "close")(fd);
-      },
+    const worker = new WorkerThread({
+      ...{ libc, runtime, workerUrl },
+      onEvent: (event) => this.#onEvent(event),
+      onDeath: (error) => this.#onDeath(worker, error),
     });
     this.#steered.clear();
     return worker;
@@ -177,26 +166,17 @@ export class Forwarder {
     if (command !== undefined) this.#post(command);
   }
 
-  #onEvent(event: WorkerEvent): void {
-    switch (event.kind) {
-      case "forwarded":
-        for (const { port, addresses, failures } of event.ports) {
-          this.#table.forwarded(port, addresses, failures);
-        }
-        return;
-      case "counted":
-        return this.#counts.tell(event);
-      case "stopped":
-        this.#counts.tellTotals(event.totals);
-        return this.#onStopped?.(event.effect);
+  #onEvent(event: Exclude<WorkerEvent, Stopped>): void {
+    if (event.kind === "counted") return this.#counts.tell(event);
+    for (const { port, addresses, failures } of event.ports) {
+      this.#table.forwarded(port, addresses, failures);
     }
   }
 
   /** Forgets all ports, so that the next `set` forwards them again by another worker. */
-  #onDeath(worker: RuntimeWorker, error: Error): void {
+  #onDeath(worker: WorkerThread, error: Error): void {
     this.#options.log.warn(`Cannot go on forwarding: ${error.message}`);
     this.#forget();
-    this.#onStopped?.(undefined);
     this.#options.onDeath?.();
     this.#dying = worker.terminate().catch((reason) => {
       this.#options.log.warn(errorText(reason));
@@ -205,6 +185,7 @@ export class Forwarder {
 
   /** Forgets the worker and all ports; its counts stay in the totals. */
   #forget(): void {
+    this.#worker?.forget();
     this.#worker = undefined;
     this.#table.clear();
     this.#counts.forget();
@@ -219,34 +200,18 @@ export class Forwarder {
       return { ports: 0, connections: 0 };
     }
     const listening = this.ports.filter((port) => port.listening).length;
-    const confirmed = this.#confirmation(signal);
-    worker.post({ kind: "stop" } satisfies WorkerCommand);
+    const limitMs = this.#options.stopLimitMs ?? STOP_LIMIT_MS;
+    const stopping = worker.stop({ limitMs, signal });
     this.#counts.endWaiting();
-    const effect = await confirmed;
+    const stopped = await stopping;
+    if (stopped !== undefined) this.#counts.tellTotals(stopped.totals);
     this.#forget();
-    if (effect === undefined) {
+    if (stopped === undefined) {
       this.#options.log.warn(
         `Cannot count the connections of the forwarder: it did not answer in time`,
       );
     }
     await Promise.all([worker.terminate(), this.#dying]);
-    return effect ?? { ports: listening, connections: 0 };
-  }
-
-  /** The number of listeners and connections that the worker closed; undefined at the limit. */
-  #confirmation(signal?: AbortSignal): Promise<PortsEffect | undefined> {
-    const limits = {
-      limitMs: this.#options.stopLimitMs ?? STOP_LIMIT_MS,
-      signal,
-    };
-    return new Promise((resolve) => {
-      const cancel = endEarly(limits, () => done(undefined));
-      const done = (effect: PortsEffect | undefined) => {
-        cancel();
-        this.#onStopped = undefined;
-        resolve(effect);
-      };
-      this.#onStopped = done;
-    });
+    return stopped?.effect ?? { ports: listening, connections: 0 };
   }
 }

@@ -33,6 +33,8 @@ import type { ListenReports, ListenReportsOptions } from "./listen_reports.ts";
 const OLD_STATE = 8;
 const NEW_STATE = 16;
 const TCP_LISTEN = 10;
+/** The state of each new connection: the kernel makes it as a copy of the socket that listens. */
+const TCP_SYN_RECV = 3;
 /** A flag of bpf_ringbuf_output: keep the record, wake nothing. */
 const BPF_RB_NO_WAKEUP = 1n;
 
@@ -163,9 +165,10 @@ export class ListenEvents implements ListenReports {
 /** The program: writes a record if a socket begins or ends to listen. */
 function report(ring: number, flags: number): Uint8Array {
   return new BpfProgram()
-    .load("u64", R2, R1, OLD_STATE)
-    .ifEqual(R2, TCP_LISTEN, "report")
     .load("u64", R2, R1, NEW_STATE)
+    .ifEqual(R2, TCP_LISTEN, "report")
+    .ifEqual(R2, TCP_SYN_RECV, "end")
+    .load("u64", R2, R1, OLD_STATE)
     .ifNotEqual(R2, TCP_LISTEN, "end")
     .label("report")
     .store64(STACK, -8, 0)

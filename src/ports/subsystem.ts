@@ -5,10 +5,11 @@
  */
 import { errorText } from "../util/errors.ts";
 import type { PortChange } from "./forwarded_ports.ts";
-import { type Counts, sumOf } from "./counts.ts";
+import type { Counts } from "./counts.ts";
 import { Finder, type Found, isSame } from "./finder.ts";
-import { Forwarder } from "./forwarder.ts";
-import { onInterface } from "./interfaces.ts";
+import type { Forwarder } from "./forwarder.ts";
+import { ForwardAddresses } from "./forward_addresses.ts";
+import { Forwarders } from "./forwarders.ts";
 import { ListenWatch } from "./listen_watch.ts";
 import { ScanErrors } from "./log.ts";
 import type { PortsEffect } from "./messages.ts";
@@ -28,18 +29,12 @@ const NOTHING = { tcp: new Map(), udp: new Map() } as const;
 export class PortSubsystem {
   readonly #options: PortSubsystemOptions;
   readonly #finder: Finder;
-  readonly #tcp: Forwarder;
-  /** With a worker of its own; undefined if UDP is not forwarded. */
-  readonly #udp: Forwarder | undefined;
+  readonly #forwarders: Forwarders;
   readonly #errors: ScanErrors;
   readonly #watchers = new Set<(change: PortChange) => void>();
-  /** The forward addresses that an interface has. */
-  #addresses: readonly string[] = [];
-  /** The same, and after a stop those before it. */
-  #known: readonly string[] = [];
+  readonly #addresses: ForwardAddresses;
   /** One object per start: a scan of an earlier run then has no effect. Resolves at the stop. */
   #run: PromiseWithResolvers<void> | undefined;
-  #resting = false;
   readonly #scans: ScanTimer;
   readonly #watch: ListenWatch;
   /** What the last scan found; the next start forwards it without a scan. */
@@ -52,6 +47,7 @@ export class PortSubsystem {
     this.#options = options;
     this.#errors = new ScanErrors(options.log);
     this.#finder = new Finder(options);
+    this.#addresses = new ForwardAddresses(options);
     const onChange = (change: PortChange) => {
       for (const watcher of this.#watchers) watcher(change);
     };
@@ -61,13 +57,10 @@ export class PortSubsystem {
     this.#watch = new ListenWatch({ log, libc, runtime, open, onEvent });
     // The next scan forwards all ports by another worker.
     const onDeath = () => this.#scans.retry();
-    this.#tcp = new Forwarder({ ...options, onChange, onDeath });
-    this.#udp = options.forwardUdp
-      ? new Forwarder({
-        ...{ ...options, onChange, onDeath, protocol: "udp" },
-        proxyProtocol: undefined,
-      })
-      : undefined;
+    this.#forwarders = new Forwarders(
+      { ...options, onChange, onDeath },
+      options.forwardUdp ?? false,
+    );
   }
 
   /** The rules that choose the ports. */
@@ -77,7 +70,7 @@ export class PortSubsystem {
 
   /** The forward addresses that an interface has. */
   get addresses(): readonly string[] {
-    return this.#addresses;
+    return this.#addresses.present;
   }
 
   /** The forwarders, for what they know about their ports. */
@@ -85,7 +78,7 @@ export class PortSubsystem {
     Forwarder,
     "protocol" | "entries" | "counts"
   >[] {
-    return this.#udp === undefined ? [this.#tcp] : [this.#tcp, this.#udp];
+    return this.#forwarders.all;
   }
 
   /** Calls the watcher for each port that is forwarded from now on, or no longer. Returns the end of it. */
@@ -102,7 +95,7 @@ export class PortSubsystem {
     if (this.#run !== undefined) return;
     const run = this.#run = Promise.withResolvers<void>();
     this.#scans.start(() => this.#begin(run));
-    if (this.#last !== undefined) {
+    if (hasPorts(this.#last)) {
       this.#resuming = setTimeout(() => this.#resume(run), RESUME_MS);
     }
     this.#options.queue.defer(() => this.#first(run));
@@ -127,7 +120,7 @@ export class PortSubsystem {
 
   /** Removes what the kernel has of the forwarder; must be called after the last `stop`. */
   dispose(): void {
-    this.#tcp.dispose();
+    this.#forwarders.dispose();
     this.#watch.dispose();
   }
 
@@ -147,37 +140,22 @@ export class PortSubsystem {
   status(): PortStatus {
     const state = this.#run === undefined
       ? "stopped"
-      : this.#resting
+      : this.#addresses.resting
       ? "resting"
       : "running";
-    return { state, ports: this.#tcp.ports };
+    return { state, ports: this.#forwarders.tcp.ports };
   }
 
   /** How many ports are forwarded, and the counts of all of them since the start of the agent. */
-  async counts(): Promise<{ readonly ports: number; readonly counts: Counts }> {
-    const all = await Promise.all(this.forwarders.map((one) => one.counts()));
-    const entries = this.forwarders.flatMap((one) => one.entries);
-    return {
-      ports: entries.filter(({ addresses }) => addresses.length > 0).length,
-      counts: all.map(({ totals }) => totals).reduce(sumOf),
-    };
+  counts(): Promise<{ readonly ports: number; readonly counts: Counts }> {
+    return this.#forwarders.counts();
   }
 
   async #stop(signal?: AbortSignal): Promise<PortsEffect> {
     await this.#ticking;
     this.#finder.close();
-    this.#addresses = [];
-    const stops = [this.#tcp.stop(signal), this.#udp?.stop(signal)];
-    // Both end before the error of one of them is reported.
-    await Promise.allSettled(stops);
-    const effects = await Promise.all(stops);
-    return {
-      ports: effects.reduce((sum, one) => sum + (one?.ports ?? 0), 0),
-      connections: effects.reduce(
-        (sum, one) => sum + (one?.connections ?? 0),
-        0,
-      ),
-    };
+    this.#addresses.forget();
+    return await this.#forwarders.stop(signal);
   }
 
   /** Forwards what was forwarded before the last stop. */
@@ -186,7 +164,9 @@ export class PortSubsystem {
     await Promise.allSettled([this.#stopping]);
     // A scan may have been faster.
     if (this.#run !== run || found === undefined) return;
-    if (this.#addresses.length === 0) this.#forward(found, this.#known);
+    if (this.#addresses.present.length > 0) return;
+    if (hasPorts(found)) this.#forward(found);
+    else this.#addresses.use();
   }
 
   /** The first scan, unless the kernel knows that nothing has changed since the last stop. */
@@ -233,46 +213,37 @@ export class PortSubsystem {
 
   /** How the next change will be noticed. */
   #next(): ScanResult["next"] {
-    const { forwardUdp, forwardUnix = [], forwardAddresses } = this.#options;
+    const { forwardUdp, forwardUnix = [] } = this.#options;
     if (forwardUdp || forwardUnix.length > 0) return "polled";
     // A listener on a port must go soon after the port of the workload.
     const { reports } = this.#watch;
-    if (reports === "nothing" && this.#tcp.holdsPorts) return "polled";
+    if (reports === "nothing" && this.#forwarders.tcp.holdsPorts) {
+      return "polled";
+    }
     const isSettled = reports === "changes" &&
-      this.#addresses.length === forwardAddresses.length &&
-      this.#tcp.isSettled;
+      this.#addresses.isComplete &&
+      this.#forwarders.tcp.isSettled;
     return isSettled ? "reported" : "guessed";
   }
 
   async #scan(run: object): Promise<void> {
-    const { forwardAddresses, hasAddress = onInterface() } = this.#options;
-    const addresses = forwardAddresses.filter((one) => hasAddress(one));
-    this.#rest(addresses);
-    const found = this.#resting ? NOTHING : await this.#finder.find();
+    const addresses = this.#addresses.look();
+    const { resting } = this.#addresses;
+    const found = resting ? NOTHING : await this.#finder.find();
     if (this.#run !== run) return;
-    this.#last = this.#resting ? undefined : found;
+    this.#last = resting ? undefined : found;
     this.#forward(found, addresses);
   }
 
-  #forward(found: Found, addresses: readonly string[]): void {
-    this.#addresses = this.#known = addresses;
-    this.#tcp.set(found.tcp, addresses, this.#finder.isTaken);
-    this.#udp?.set(found.udp, addresses);
+  /** From the addresses before the last stop if none are given. */
+  #forward(found: Found, addresses?: readonly string[]): void {
+    this.#addresses.use(addresses);
+    const { present } = this.#addresses;
+    this.#forwarders.set(found, present, this.#finder.isTaken);
   }
+}
 
-  #rest(addresses: readonly string[]): void {
-    const resting = addresses.length === 0;
-    if (resting === this.#resting) return;
-    this.#resting = resting;
-    const { forwardAddresses, log } = this.#options;
-    log.info(
-      resting
-        ? `port forwarding rests: no interface has ${
-          forwardAddresses.join(" or ")
-        }`
-        : `port forwarding starts: an interface has ${
-          addresses.join(", ")
-        } now`,
-    );
-  }
+/** Whether a scan has found something. A fork that forwards nothing touches no page for it. */
+function hasPorts(found: Found | undefined): boolean {
+  return found !== undefined && found.tcp.size + found.udp.size > 0;
 }

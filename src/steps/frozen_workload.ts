@@ -41,8 +41,13 @@ export async function thaw(
       return false;
     }
   });
-  const isStillFrozen = (path: string) =>
-    freezerState(path)?.frozen === true && !frozenFromAbove(path);
+  const isStillFrozen = (path: string) => {
+    try {
+      return freezerState(path)?.frozen === true && !frozenFromAbove(path);
+    } catch {
+      return true; // its state cannot be read
+    }
+  };
   await waitFor(() => !asked.some(isStillFrozen), limitMs);
   for (const path of asked.filter(isStillFrozen)) {
     failed.set(path, `still frozen after ${limitMs} ms`);

@@ -13,9 +13,12 @@ export function idleCollectorStep(
   queue: Pick<DeferredQueue, "defer">,
 ): Step {
   return {
-    quiesce() {
+    quiesce({ kind }) {
       idle.pause();
-      return { effect: {}, undo: () => queue.defer(() => idle.resume()) };
+      // The step after this one, which collects, is in this kind only.
+      const wasCollected = kind === "full";
+      const undo = () => queue.defer(() => idle.resume(wasCollected));
+      return { effect: {}, undo };
     },
   };
 }

@@ -3,13 +3,13 @@
  * @module
  */
 import type { Recorder } from "../lifecycle/journal.ts";
-import { NotUndone } from "../lifecycle/not_undone.ts";
 import type { WorkloadRequest } from "../lifecycle/request.ts";
 import type { Done, Effect, StepContext } from "../lifecycle/step.ts";
 import { findCgroup, findCgroupRoot, freezerState } from "../linux/cgroup.ts";
 import { messageOf, since } from "../util/errors.ts";
 import { CgroupFreeze, type Selection } from "./cgroup_freeze.ts";
 import { thaw } from "./frozen_workload.ts";
+import type { OwedThaw } from "./owed_thaw.ts";
 
 /** What the step needs. */
 export interface WorkloadStepOptions {
@@ -31,14 +31,14 @@ export interface WorkloadStepOptions {
  * froze itself stays frozen, at the thaw too. A cgroup that does not exist, or is removed meanwhile,
  * is `gone` in the effect: its service has ended, and there is nothing to freeze. If the limit is
  * exceeded, all cgroups are thawed and the step fails. If the prepare asks for counts, the step
- * reports which cgroups are not frozen instead.
+ * reports which cgroups are not frozen instead. A thaw that fails is tried again until it is done.
  */
 export async function freezeWorkload(
-  options: WorkloadStepOptions,
+  options: WorkloadStepOptions & { readonly owed: Pick<OwedThaw, "add"> },
   { signal, workload: asked }: StepContext,
   all: boolean,
 ): Promise<Done> {
-  const { cgroups, limitMs, journal } = options;
+  const { cgroups, limitMs, journal, owed } = options;
   const start = performance.now();
   const selection = all
     ? await selectAll(options, asked)
@@ -55,8 +55,7 @@ export async function freezeWorkload(
   const undo = async (): Promise<Effect> => {
     const audited = audit && { audit: audit() };
     const effect = await thaw(freeze.all, limitMs).catch((error) => {
-      // A cgroup that was thawed may be frozen by the guest itself later.
-      if (error instanceof NotUndone) recorded.update(error.left);
+      owed.add(freeze.all, recorded, error);
       throw error;
     });
     recorded.erase();

@@ -134,7 +134,7 @@ export function ports(target: Target): void {
       await forwarded();
     });
 
-    test("have events when they open and close, until a prepare", async () => {
+    test("have events when they open and close, until a recovery", async () => {
       await forwarded();
       const events: PortEvent[] = [];
       let ended = false;
@@ -161,9 +161,9 @@ export function ports(target: Target): void {
         ],
       );
       await agent.settle();
+      await agent.health();
       await reading;
       assert.ok(ended);
-      await agent.health();
     });
 
     test("take no other rules than ports and ranges", async () => {

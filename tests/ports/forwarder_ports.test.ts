@@ -74,6 +74,7 @@ describe("Forwarder", () => {
       },
       log: rig.log,
     });
+    rig.made.push(rig.forwarder);
     const port = await rig.serve(echoAfterEnd);
     const targets = ["127.0.0.1"];
     const error = "EMFILE";

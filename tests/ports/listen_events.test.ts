@@ -91,4 +91,21 @@ describe("the kernel's reports of sockets that listen", { skip: SKIP }, () => {
     assert.equal(count, before);
     assert.equal(events.start(), true);
   });
+
+  it("do not come for connections to a socket that listens", async () => {
+    const server = await listen();
+    const { port } = server.address() as { port: number };
+    events.start();
+    // Other programs of this machine may begin or end to listen at the same time.
+    let quiet = 0;
+    await until("ten connections in a row without a report", async () => {
+      events.pause();
+      const client = connect(port, "127.0.0.1");
+      await once(client, "connect");
+      client.destroy();
+      quiet = events.start() ? 0 : quiet + 1;
+      return quiet === 10;
+    });
+    server.close();
+  });
 });

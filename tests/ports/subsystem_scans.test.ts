@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import type { Targets } from "../../src/ports/scanner.ts";
 import { descriptorsOf } from "../support/descriptors.ts";
 import { until } from "../support/until.ts";
-import { ask, dial } from "./net.ts";
+import { ask, dial, FORWARD_ADDRESS } from "./net.ts";
 import { Scanning } from "./scanning.ts";
 
 describe("PortSubsystem", () => {
@@ -34,6 +34,33 @@ describe("PortSubsystem", () => {
     for (const turn of turns) turn();
     await until("a scan", () => scans > 0);
     assert.equal(scans, 1, "the first start was taken back");
+  });
+
+  it("does not scan at the next start if the kernel knows of no change, and knows its addresses", async () => {
+    let scans = 0;
+    const scan = () => {
+      scans++;
+      return new Map();
+    };
+    rig.ports = rig.make({
+      scanner: { scan, close() {} },
+      hasAddress: () => true,
+      openReports: () => ({
+        isComplete: true,
+        start: () => false,
+        pause() {},
+        [Symbol.dispose]() {},
+      }),
+    });
+    for (let start = 1; start <= 3; start++) {
+      rig.ports.start();
+      await until("the addresses", () => rig.ports.addresses.length > 0);
+      assert.deepEqual(rig.ports.addresses, [FORWARD_ADDRESS]);
+      await rig.ports.stop();
+      assert.deepEqual(rig.ports.addresses, []);
+    }
+    assert.equal(scans, 1);
+    assert.deepEqual(rig.threads.threads, []);
   });
 
   it("leaves nothing behind after stop, and starts again", async () => {

@@ -62,7 +62,7 @@ export async function unfreeze(
   c: Request,
   lifecycle: Lifecycle,
 ): Promise<Response> {
-  failIfLeft(await resume(c, lifecycle), "workload");
+  failIfLeft(await resume(c, lifecycle));
   return c.body(null, 204);
 }
 
@@ -105,7 +105,7 @@ export async function thawDisks(
   const { operation } = lifecycle;
   const frozen = lifecycle.state === "preparing" ||
     reportOf(operation?.reports ?? [], "freeze-mounts")?.status === "done";
-  if (frozen) failIfLeft(await resume(c, lifecycle), "freeze-mounts");
+  if (frozen) failIfLeft(await resume(c, lifecycle));
   return c.body(null, 204);
 }
 
@@ -131,14 +131,16 @@ async function resume(
   return recovery?.steps ?? [];
 }
 
-/** Throws if the undo of a step failed. All other undos have run nevertheless. */
-export function failIfLeft(
-  reports: readonly StepReport[],
-  step: string,
-): void {
-  const report = reportOf(reports, step);
-  if (report?.status !== "failed" && report?.status !== "timeout") return;
-  throw new Refused(500, `Cannot undo ${step}: ${report.reason}`);
+/** The steps that freeze something. */
+const FREEZING = ["workload", "freeze-mounts"];
+
+/** Throws if something stays frozen. All undos have run nevertheless. */
+export function failIfLeft(reports: readonly StepReport[]): void {
+  for (const step of FREEZING) {
+    const report = reportOf(reports, step);
+    if (report?.status !== "failed" && report?.status !== "timeout") continue;
+    throw new Refused(500, `Cannot undo ${step}: ${report.reason}`);
+  }
 }
 
 function reportOf(

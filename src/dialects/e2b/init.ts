@@ -100,7 +100,7 @@ export function initHandler(
     }
     const audit = audits.take(recovery, lifecycle.lastRecovery, signal);
     if (audit !== undefined) c.header("x-envd-freeze-audit", audit);
-    failIfLeft(recovery?.steps ?? [], "workload");
+    failIfLeft(recovery?.steps ?? []);
     if (problem !== undefined) throw problem;
     if (body.volumeMounts && body.volumeMounts.length > 0) {
       throw new Refused(

@@ -115,7 +115,8 @@ async function readChunks(
   return bytes;
 }
 
-function check<S extends v.GenericSchema>(
+/** Checks a value; throws the problem that the reply names. */
+export function check<S extends v.GenericSchema>(
   schema: S,
   value: unknown,
 ): v.InferOutput<S> {

@@ -59,24 +59,28 @@ export function e2bHost(target: Target): void {
         using disk = new TestDisk();
         using group = new TestCgroup();
         disk.ask("-f");
+        // Before the end of the group: its process waits for the thaw.
+        using _thaw = { [Symbol.dispose]: () => disk.thaw() };
         await group.run(`echo x > ${disk.mountPoint}/x`);
         await until("the write to wait", () => group.waits);
         await using agent = await TestAgent.start(target, [
           ...E2B,
           `--workload-cgroup=${group.path}`,
         ]);
+        const begin = performance.now();
         const reply = await agent.ask("POST", "/freeze?maxWaitMs=50");
+        const took = performance.now() - begin;
         assert.equal(reply.status, 200, reply.body);
         const { requested, frozen, notFrozen, waitMs } = reply.json<
           Record<string, number>
         >();
         assert.deepEqual([requested, frozen, notFrozen], [1, 0, 1]);
-        assert.ok(waitMs >= 49, `${waitMs} ms`);
+        // The host's limit is for the whole freeze, of which the wait is a part.
+        assert.ok(waitMs > 0 && took >= 50, `${waitMs} of ${took} ms`);
         assert.equal((await agent.status()).state, "quiesced");
         // A process that waits in the kernel does not keep the host from going on.
         assert.equal((await init(agent, { timestamp: at() })).status, 204);
         assert.equal((await agent.status()).state, "running");
-        disk.ask("-u");
       },
     );
 

@@ -10,6 +10,7 @@ import {
   type Target,
   TestAgent,
 } from "../../support/agent.ts";
+import { TestCgroup, withoutCgroups } from "../../support/cgroup.ts";
 import { oweKill } from "../../support/cleanup.ts";
 import { script, temporary } from "../../support/hooks.ts";
 import { masksOf } from "../../support/proc.ts";
@@ -99,7 +100,12 @@ export function descriptorsAtRecovery(target: Target): void {
 
     test("the agent recovers, lives, says why, and answers afterwards", async () => {
       using program = await greeter();
-      await using agent = await TestAgent.start(target, flags);
+      using workload = withoutCgroups() ? undefined : new TestCgroup();
+      await workload?.run("sleep 86400");
+      await using agent = await TestAgent.start(target, [
+        ...flags,
+        ...workload ? [`--workload-cgroup=${workload.path}`] : [],
+      ]);
       await until("the forwarding", program.reached);
       await round(agent);
       const masks = masksOf(agent.pid);
@@ -141,7 +147,14 @@ export function descriptorsAtRecovery(target: Target): void {
         assert.equal(mask, masks.get(thread) ?? masks.get(agent.pid));
       }
       await until("the forwarding again", program.reached);
+      // Without another prepare or recovery.
+      await until("the thaw of the workload", () => !workload?.frozen);
       await round(agent);
+      const { operation } = await agent.status();
+      const pinned = operation.steps.find(({ name }: { name: string }) =>
+        name === "parallelism"
+      );
+      assert.equal(pinned.status, "done", JSON.stringify(pinned));
     });
 
     test("a port that appears is forwarded once there are some", {
