@@ -34,7 +34,7 @@ const OFTEN_MS = 200;
  * the rest. One that never does may stay open longer than its timeout: up to four times, because a
  * sweep is due after three timeouts at the latest.
  */
-const RESTING_MS = 15_000;
+const RESTING_MS = 20_000;
 const RESTING_TIMEOUTS = 3;
 
 /** What the sweeper needs. */

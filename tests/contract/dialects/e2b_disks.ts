@@ -55,7 +55,7 @@ export function e2bDisks(target: Target): void {
       using disk = new TestDisk();
       await using agent = await TestAgent.start(target, [
         ...[...E2B, `--freeze-mounts=${disk.mountPoint}`],
-        ...["--freeze-hold-ms=500", "--lease=4"],
+        ...["--freeze-hold-ms=500", "--lease=5"],
       ]);
       const { status } = await agent.ask("POST", "/fsfreeze");
       assert.equal(status, 204);
@@ -65,7 +65,6 @@ export function e2bDisks(target: Target): void {
         () => performance.now() - begin > 1000,
       );
       assert.ok(await disk.frozen());
-      assert.equal((await agent.status()).state, "quiesced");
       assert.ok(await disk.takesWrites());
       const { state, lastRecovery } = await agent.status();
       assert.deepEqual([state, lastRecovery.trigger], ["running", "lease"]);
@@ -73,7 +72,7 @@ export function e2bDisks(target: Target): void {
         name === "freeze-mounts"
       );
       assert.equal(undo.effect.expired, false);
-      assert.ok(undo.effect.heldMs > 3000, `${undo.effect.heldMs} ms`);
+      assert.ok(undo.effect.heldMs > 4000, `${undo.effect.heldMs} ms`);
       // The rollback of a pause that failed: nothing is frozen any more.
       assert.equal((await agent.ask("POST", "/fsthaw")).status, 204);
     });
