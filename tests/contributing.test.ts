@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { plan } from "../src/lifecycle/plan.ts";
+import { plan } from "../src/lifecycle/make_plan.ts";
 import { everyPart } from "./support/fake_plan.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url).href);

@@ -50,7 +50,7 @@ export interface ComponentsOptions {
 /** The components of the agent. */
 export type Components = ReturnType<typeof createComponents>;
 
-/** Makes the components. None of them works yet. */
+/** Makes the components. None of them runs yet. */
 export function createComponents(options: ComponentsOptions) {
   const { runtime, config, libc, queue, freezerUrl, lifecycle } = options;
   const listeners = new Listeners(runtime);

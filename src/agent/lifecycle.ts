@@ -9,7 +9,7 @@ import { createSteps } from "./steps.ts";
 import type { Evidence } from "../lifecycle/reports.ts";
 import { lookForEvidence } from "../evidence/check.ts";
 import { Lifecycle } from "../lifecycle/lifecycle.ts";
-import { type Plan, plan } from "../lifecycle/plan.ts";
+import { type Plan, plan } from "../lifecycle/make_plan.ts";
 import { holdLog, logOf, releaseLog, setLogContext } from "../log/mod.ts";
 import { type Components, failed } from "./components.ts";
 import { randomId } from "../linux/random.ts";
@@ -50,7 +50,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
       for (const action of atPrepare.splice(0)) action();
       setLogContext({ operation, request: call.requestId });
     },
-    onLeave({ id: operation, call }, { requestId = call.requestId }) {
+    onUndo({ id: operation, call }, { requestId = call.requestId }) {
       components.ready.begin();
       setLogContext({ operation, request: requestId });
     },

@@ -52,10 +52,10 @@ export function onRecovered(
 ): NonNullable<LifecycleOptions["onRunning"]> {
   const { releaseLog, log, logged } = options;
   return (operation, recovery) => {
-    const held = operation.quiescedMs !== undefined;
+    const wasQuiesced = operation.quiescedMs !== undefined;
     metrics.ended(operation, recovery);
     guard.forget();
-    if (held && ready.isDue) {
+    if (wasQuiesced && ready.isDue) {
       const { generation, outcome, operation } = recovery;
       // In a turn of its own, after the reply to the caller of the recovery.
       setTimeout(() => {
@@ -68,19 +68,22 @@ export function onRecovered(
     }
     atPrepare(() => {
       metrics.count();
-      if (held) program.record();
+      if (wasQuiesced) program.record();
       generationFile.ready();
     });
     queue.defer(() => {
       registry.save();
       releaseLog();
       const { steps, trace, ...rest } = recovery;
-      log[held ? "info" : "error"](held ? "recovered" : "prepare undone", {
-        ...rest,
-        prepare: operation.reports,
-        recovery: steps,
-        ...trace && { trace: trace.traceId },
-      });
+      log[wasQuiesced ? "info" : "error"](
+        wasQuiesced ? "recovered" : "prepare undone",
+        {
+          ...rest,
+          prepare: operation.reports,
+          recovery: steps,
+          ...trace && { trace: trace.traceId },
+        },
+      );
       logged();
     });
   };

@@ -6,9 +6,9 @@
 import process from "node:process";
 import type { Exchange } from "../connections/exchange.ts";
 import { wasPaused } from "../evidence/check.ts";
-import { listenForPrograms } from "../hooks/programs.ts";
+import { listenForPrograms } from "../hooks/socket.ts";
 import { createApp } from "../http/app.ts";
-import { repairAfterCrash } from "../lifecycle/journal.ts";
+import { repairAfterCrash } from "../lifecycle/repair_after_crash.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Repaired } from "../lifecycle/reports.ts";
 import { loadLibc } from "../linux/libc.ts";
@@ -26,7 +26,7 @@ import { claimRuntimeDirectory } from "./instance.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { listen, logAddresses } from "./listen.ts";
 import { shutDownOnSignal } from "./shutdown.ts";
-import { createRepairers, journalDirectory } from "./steps.ts";
+import { createRepairers, journalDirectory } from "./repairers.ts";
 import { surviveErrors } from "./survive.ts";
 import { createWarmUp } from "./warm_up.ts";
 
@@ -42,7 +42,7 @@ export interface ServeOptions extends
 
 /** The log message for each change that a killed agent left. */
 const REPAIRED = {
-  repaired: "took back what a killed agent had left",
+  repaired: "undid what a killed agent had left",
   owed: "hooks are owed the thaw that a killed agent did not call",
   failed: "could not undo what a killed agent had left",
   corrupt: "could not read what a killed agent had left",
@@ -140,8 +140,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   logAddresses(components);
   // Without a service manager that waits for it, this code is not loaded.
   if (process.env.NOTIFY_SOCKET) {
-    const { tellReady } = await import("./ready.ts");
-    tellReady(components, process.env.NOTIFY_SOCKET);
+    const { tellServiceManager } = await import("./service_manager.ts");
+    tellServiceManager(components, process.env.NOTIFY_SOCKET);
   }
 }
 

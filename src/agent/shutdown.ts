@@ -3,7 +3,7 @@
  * @module
  */
 import process from "node:process";
-import type { HooksSocket } from "../hooks/programs.ts";
+import type { HooksSocket } from "../hooks/socket.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { logOf } from "../log/mod.ts";
 import { type Components, failed } from "./components.ts";

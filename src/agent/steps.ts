@@ -2,22 +2,25 @@
  * Makes the steps and repairs of the plan from the components of the agent.
  * @module
  */
-import type { Hook } from "../hooks/hook.ts";
-import { repairOwed } from "../hooks/owed_repair.ts";
-import { findScripts } from "../hooks/scripts.ts";
-import { envFileOf, readHookVariables } from "../identity/env_file.ts";
-import { Journal, type Repairer } from "../lifecycle/journal.ts";
-import { type Parts, RENEW_MS } from "../lifecycle/plan.ts";
+import { envFileOf } from "../identity/env_file.ts";
+import { Journal } from "../lifecycle/journal.ts";
+import type { Parts } from "../lifecycle/make_plan.ts";
+import { RENEW_MS } from "../lifecycle/plan.ts";
 import type { RecoveryContext, Step } from "../lifecycle/step.ts";
 import { prefaultHeap } from "../memory/prefault_heap.ts";
 import { pageOutFiles, readAhead } from "../memory/working_set.ts";
-import { MountFreezer } from "../linux/mount_freezer.ts";
 import { MountSyncer } from "../linux/mount_syncer.ts";
 import { neededPaths } from "../linux/mounts.ts";
 import { canCallOnThread } from "../linux/thread.ts";
 import { failureLogger, holdLog, logOf } from "../log/mod.ts";
 import type { Components } from "./components.ts";
 import { claimRuntimeDirectory } from "./instance.ts";
+import {
+  journalDirectory,
+  networkOptions,
+  scriptsOf,
+  startFreezer,
+} from "./repairers.ts";
 import { clockRepair } from "../steps/clock.ts";
 import { collectStep } from "../steps/collect.ts";
 import { connectionsStep, lateConnectionsStep } from "../steps/connections.ts";
@@ -27,12 +30,11 @@ import { envRepair } from "../steps/env.ts";
 import { evidenceStep } from "../steps/evidence.ts";
 import { filesystemStep } from "../steps/filesystem.ts";
 import { freezeMountsStep } from "../steps/freeze_mounts.ts";
-import { thawMounts } from "../steps/frozen_mounts.ts";
 import { generationRepair } from "../steps/generation.ts";
 import { hooksStep } from "../steps/hooks.ts";
 import { idleCollectorStep } from "../steps/idle_collector.ts";
 import { memoryStep } from "../steps/memory.ts";
-import { finishNetwork, networkRepair } from "../steps/network.ts";
+import { networkRepair } from "../steps/network.ts";
 import { parallelismStep } from "../steps/parallelism.ts";
 import { portsStep } from "../steps/ports.ts";
 import { renewRepair } from "../steps/renew.ts";
@@ -51,10 +53,10 @@ export function createSteps(components: Components): ConfiguredParts {
   const { runtimeDirectory } = config;
   const journal = new Journal(journalDirectory(runtimeDirectory), {
     // The lock was removed, too: another agent may have the directory meanwhile.
-    onLost: () =>
-      claimRuntimeDirectory(
-        ...[libc, runtimeDirectory, logOf("main"), "record a change"] as const,
-      ),
+    onLost() {
+      const log = logOf("main");
+      claimRuntimeDirectory(libc, runtimeDirectory, log, "record a change");
+    },
     onError: failureLogger(
       logOf("lifecycle"),
       "the record of a change that is undone could not be removed",
@@ -107,7 +109,7 @@ export function createSteps(components: Components): ConfiguredParts {
       : turnedOff("resetConnections=false"),
     ...components.mailbox === undefined ? {} : { mailbox: components.mailbox },
     evidence: evidenceStep(observer, components.recover, queue, {
-      isAlone: components.mailbox !== undefined,
+      waitsForHost: components.mailbox === undefined,
     }),
     "late-connections": lateConnectionsStep(tracker),
     "idle-collector": idleCollectorStep(components.idle, queue),
@@ -154,68 +156,11 @@ export function createSteps(components: Components): ConfiguredParts {
   };
 }
 
-/** Makes the functions that undo the changes of a killed agent, by kind of change. */
-export function createRepairers(
-  { config, registry, owed, runtime, freezerUrl, libc }: Pick<
-    Components,
-    "config" | "registry" | "owed" | "runtime" | "freezerUrl" | "libc"
-  >,
-): Record<string, Repairer> {
-  const log = logOf("hooks");
-  return {
-    hooks: repairOwed({
-      hooks() {
-        let scripts: Hook[] = [];
-        try {
-          scripts = scriptsOf(config);
-        } catch (error) {
-          // The programs get their thaw nevertheless; the scripts are still owed theirs.
-          failureLogger(log, "hooks cannot be found")(error);
-        }
-        return [...scripts, ...registry.hooks()];
-      },
-      limitMs: config.hooksLimitMs,
-      ...{ owed, log },
-    }),
-    async workload(change) {
-      const { thawWorkload } = await import("../steps/frozen_workload.ts");
-      return await thawWorkload(config.workloadLimitMs)(change);
-    },
-    network: finishNetwork(networkOptions({ config, libc })),
-    mounts: thawMounts(() => startFreezer({ runtime, freezerUrl })),
-  };
-}
-
-function networkOptions({ config, libc }: Pick<Components, "config" | "libc">) {
-  const { forwardAddress: forwardAddresses, runtimeDirectory } = config;
-  return { libc, forwardAddresses, directory: runtimeDirectory };
-}
-
-function startFreezer(
-  { runtime, freezerUrl }: Pick<Components, "runtime" | "freezerUrl">,
-): MountFreezer {
-  return new MountFreezer({ runtime, workerUrl: freezerUrl });
-}
-
 /** The directory of the secrets. An agent with another runtime directory has them in that one. */
 function credentialsDirectory(runtimeDirectory: string): string {
   return runtimeDirectory === "/run/lull"
     ? "/run/credentials/lull"
     : `${runtimeDirectory}/credentials`;
-}
-
-/** The directory of the journal. */
-export function journalDirectory(runtimeDirectory: string): string {
-  return `${runtimeDirectory}/journal`;
-}
-
-function scriptsOf(config: Components["config"]): Hook[] {
-  return findScripts({
-    directories: config.hookDirectories,
-    limitMs: config.hookLimitMs,
-    continueOn: config.hookContinue,
-    variables: () => readHookVariables(envFileOf(config.runtimeDirectory)),
-  });
 }
 
 function pageOutOf({ config, libc, program }: Components) {

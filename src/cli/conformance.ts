@@ -5,9 +5,13 @@
 import { UnreachableError } from "../client/errors.ts";
 import { messageOf } from "../util/errors.ts";
 import { Agent } from "./conformance_agent.ts";
-import { CHECKS } from "./conformance_checks.ts";
+import { CALL_CHECKS } from "./conformance_checks.ts";
+import { ROUND_CHECKS } from "./conformance_rounds.ts";
 import type { CommandContext } from "./context.ts";
 import { table } from "./table.ts";
+
+/** All checks, in the order in which they run. They are what a host may rely on, whatever agent replies. */
+const CHECKS = [...CALL_CHECKS, ...ROUND_CHECKS];
 
 /** The result of one check. */
 interface Result {

@@ -22,10 +22,12 @@ export class Agent {
     this.#client = client;
   }
 
+  /** Sends a GET; resolves with any reply, also one that is an error. */
   get(path: string): Promise<Reply> {
     return this.#send("GET", path);
   }
 
+  /** Sends a POST with a JSON body; resolves with any reply, also one that is an error. */
   post(
     path: string,
     json?: object,

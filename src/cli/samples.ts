@@ -3,7 +3,7 @@
  * @module
  */
 
-/** One sample. */
+/** One sample of the metrics: a value with its name and its labels. */
 export interface Sample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;

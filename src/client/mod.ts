@@ -3,17 +3,19 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { ADDRESS_FORM, type AgentAddress, parseAddress } from "./address.ts";
-import { connect, type Connected, type ConnectVsock } from "./connect.ts";
-import { UnreachableError } from "./errors.ts";
-import { type AgentEvents, eventsOf } from "./events.ts";
-import { exchange, type HttpRequest, textOf } from "./http.ts";
+import { ADDRESS_FORM, parseAddress } from "./address.ts";
 import {
   type AnyReply,
   documentOf,
   noReplyOfLull,
   requireStatus,
 } from "./reply.ts";
+import {
+  type ClientOptions,
+  type Method,
+  type RequestJson,
+  Transport,
+} from "./transport.ts";
 import type {
   Health,
   PortEvent,
@@ -33,26 +35,15 @@ export type { ByteStream } from "../util/byte_stream.ts";
 export type { ConnectVsock } from "./connect.ts";
 export { RefusedError, UnreachableError } from "./errors.ts";
 export type { AnyReply } from "./reply.ts";
+export type { ClientOptions, Method, RequestJson } from "./transport.ts";
 export type * from "./types.ts";
-
-/** How to reach the agent. */
-export interface ClientOptions {
-  /** Sent with each call, for an agent that needs a token. */
-  readonly token?: string;
-  /** Milliseconds that one call may take; 60,000 by default. */
-  readonly timeoutMs?: number;
-  /** Opens connections of AF_VSOCK, for an address `vsock:CID:PORT`. */
-  readonly connectVsock?: ConnectVsock;
-}
 
 /** Bytes of entropy that {@linkcode LullClient.recover} sends. */
 const ENTROPY_BYTES = 32;
-const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** Calls one agent. Each call has a connection of its own, which this side closes. */
 export class LullClient {
-  readonly #address: AgentAddress;
-  readonly #options: ClientOptions;
+  readonly #transport: Transport;
 
   /** Throws a TypeError if the address has none of the accepted forms. */
   constructor(url: string, options: ClientOptions = {}) {
@@ -60,8 +51,7 @@ export class LullClient {
     if (address === undefined) {
       throw new TypeError(`Cannot use an address: expected ${ADDRESS_FORM}`);
     }
-    this.#address = address;
-    this.#options = options;
+    this.#transport = new Transport(address, options);
   }
 
   /** Quiesces the guest; resolves with the id of the operation. The settle follows. */
@@ -125,12 +115,12 @@ export class LullClient {
     signal?: AbortSignal,
     onRetry?: (ms: number) => void,
   ): AsyncIterable<StateEvent> {
-    return this.#events("state", signal, onRetry);
+    return this.#transport.events("state", signal, onRetry);
   }
 
   /** Each change of the forwarded ports, until the stream ends as that of the state does. */
   portEvents(signal?: AbortSignal): AsyncIterable<PortEvent> {
-    return this.#events("port", signal);
+    return this.#transport.events("port", signal);
   }
 
   /** Reads which ports are forwarded, and everything about each. */
@@ -145,113 +135,28 @@ export class LullClient {
     return documentOf<PortRulesReply>(text, "rules");
   }
 
-  async *#events<K extends keyof AgentEvents>(
-    kind: K,
-    signal?: AbortSignal,
-    onRetry?: (ms: number) => void,
-  ): AsyncIterable<AgentEvents[K]> {
-    const path = "/snapshot/events";
-    const limit = this.#limit();
-    const { stream } = await this.#connect(
-      signal === undefined ? limit : AbortSignal.any([limit, signal]),
-    );
-    const close = () => stream.close();
-    signal?.addEventListener("abort", close);
-    limit.addEventListener("abort", close);
-    try {
-      const reply = await exchange(stream, this.#request("GET", path));
-      // The limit is that of the head: the stream itself may take as long as it wants.
-      limit.removeEventListener("abort", close);
-      if (reply.status !== 200) {
-        requireStatus({ ...reply, text: await textOf(reply.body) }, 200);
-      }
-      if (!reply.headers.get("content-type")?.includes("event-stream")) {
-        throw noReplyOfLull("it is no stream of events");
-      }
-      yield* eventsOf(kind, reply.body, onRetry);
-    } catch (error) {
-      if (signal?.aborted === true) return;
-      throw limit.aborted ? noReplyInTime("GET", path, error) : error;
-    } finally {
-      signal?.removeEventListener("abort", close);
-      limit.removeEventListener("abort", close);
-      stream.close();
-    }
-  }
-
   /**
    * Sends any request, and resolves with any reply, also one that is an error. `json` may be a
    * function of the round-trip time in milliseconds.
    */
-  async send(
-    method: "GET" | "POST" | "PUT",
+  send(
+    method: Method,
     path: string,
-    json?: object | ((roundTripMs: number) => object),
+    json?: RequestJson,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<AnyReply> {
-    const signal = this.#limit();
-    const { stream, roundTripMs } = await this.#connect(signal);
-    const close = () => stream.close();
-    signal.addEventListener("abort", close, { once: true });
-    try {
-      const body = typeof json === "function" ? json(roundTripMs) : json;
-      const request = this.#request(method, path, body, headers);
-      const reply = await exchange(stream, request);
-      return { ...reply, text: await textOf(reply.body) };
-    } catch (error) {
-      throw signal.aborted ? noReplyInTime(method, path, error) : error;
-    } finally {
-      signal.removeEventListener("abort", close);
-      stream.close();
-    }
+    return this.#transport.send(method, path, json, headers);
   }
 
   /** As {@linkcode LullClient.send}; rejects if the reply has another status. */
   async #call(
-    method: "GET" | "POST" | "PUT",
+    method: Method,
     path: string,
-    json?: object | ((roundTripMs: number) => object),
+    json?: RequestJson,
     status = 200,
   ): Promise<AnyReply> {
     const reply = await this.send(method, path, json);
     requireStatus(reply, status);
     return reply;
   }
-
-  #connect(signal: AbortSignal): Promise<Connected> {
-    return connect(this.#address, signal, this.#options.connectVsock);
-  }
-
-  #limit(): AbortSignal {
-    return AbortSignal.timeout(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  }
-
-  #request(
-    method: string,
-    path: string,
-    json?: object,
-    headers: Readonly<Record<string, string>> = {},
-  ): HttpRequest {
-    const { token } = this.#options;
-    return {
-      ...{ method, path },
-      headers: {
-        ...token === undefined ? {} : { authorization: `Bearer ${token}` },
-        ...json === undefined ? {} : { "content-type": "application/json" },
-        ...headers,
-      },
-      body: json === undefined ? "" : JSON.stringify(json),
-    };
-  }
-}
-
-function noReplyInTime(
-  method: string,
-  path: string,
-  cause: unknown,
-): UnreachableError {
-  return new UnreachableError(
-    `Cannot call ${method} ${path}: no reply within the time limit`,
-    { cause },
-  );
 }

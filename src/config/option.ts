@@ -40,6 +40,18 @@ export function text(form: RegExp, expected: string) {
   return v.pipe(v.string(), v.regex(form), expect(expected));
 }
 
+/** A path from the root. */
+export const path = text(/^\/[^\0]*$/, "an absolute path");
+
+/** A path from the root, or an empty value for none. */
+export const pathOrEmpty = text(
+  /^(\/[^\0]*)?$/,
+  "an absolute path or an empty value",
+);
+
+/** A name of anything. */
+export const name = text(/^[^\0]+$/, "a name");
+
 /** A list of values of one kind; `expected` describes the values for error texts. */
 export function listOf<const S extends v.GenericSchema<string, string>>(
   kind: S,

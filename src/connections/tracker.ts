@@ -148,8 +148,8 @@ export class ConnectionTracker {
 
   /**
    * Closes the connections that were new at {@linkcode quiesce}, or were opened since then, and have
-   * not sent a request; returns their number. Parks those of streams before. Ends early if keep-alive is on again or the signal is
-   * aborted.
+   * not sent a request; returns their number. Before that, parks the connections of streams. Ends
+   * early if keep-alive is on again or the signal is aborted.
    */
   async closeLate(signal: AbortSignal): Promise<number> {
     const isOver = () => this.#keepAlive || signal.aborted;

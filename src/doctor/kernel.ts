@@ -2,31 +2,17 @@
  * Checks of the kernel, and of the privileges that this process has.
  * @module
  */
-import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import { readMask } from "../linux/cpu_mask.ts";
-import { findCgroup, findCgroupRoot } from "../linux/cgroup.ts";
 import { wallClock } from "../linux/clock.ts";
 import { openKernelLog } from "../linux/kmsg.ts";
 import { lastError, type Libc, requireSymbol } from "../linux/libc.ts";
-import { type Mount, readMounts } from "../linux/mountinfo.ts";
-import {
-  allMountsToFreeze,
-  mountsToFreeze,
-  neededPaths,
-  pathsToResolve,
-} from "../linux/mounts.ts";
-import { realPath } from "../linux/real_paths.ts";
 import { TcpTable } from "../linux/sock_diag.ts";
 import { AF_INET } from "../linux/socket_constants.ts";
 import { always, type Check } from "./check.ts";
-import {
-  nearest,
-  requireCapability,
-  requireDirectory,
-  requireWritable,
-} from "./privileges.ts";
+import { freezeChecks } from "./freeze.ts";
+import { AS_ROOT, requireCapability, requireWritable } from "./privileges.ts";
 
 /** _IOR('R', 0x00, int), linux/random.h: returns the entropy count in bits, random(4). */
 const RNDGETENTCNT = 0x80045200n;
@@ -38,7 +24,6 @@ const NO_SOCKET = { family: AF_INET, bytes: new Uint8Array(48) };
 
 const DROP = "/proc/sys/vm/drop_caches";
 const COMPACT = "/proc/sys/vm/compact_memory";
-const AS_ROOT = "run the agent as root";
 
 /** The checks of the kernel, in the order of prepare and recovery. */
 export const kernelChecks: readonly Check[] = [
@@ -56,44 +41,7 @@ export const kernelChecks: readonly Check[] = [
     remedy:
       "install libc.so.6 of glibc or libc.musl-*.so.1 of musl in the guest's library path",
   },
-  {
-    name: "freezer",
-    needed: ({ workloadCgroup, dialects }) =>
-      workloadCgroup.length > 0 ||
-      dialects.some((text) => text.startsWith("e2b")),
-    look: ({ config }) => findFreezer(config.workloadCgroup),
-    skipped: "freezing the workload (--workload-cgroup)",
-    remedy:
-      "mount cgroup v2 (mount -t cgroup2 none /sys/fs/cgroup) and name a cgroup that does not contain the agent",
-  },
-  {
-    name: "freeze-mounts",
-    needed: ({ freezeMounts, freezeAllMounts, snapshotKind }) =>
-      freezeMounts.length > 0 || (freezeAllMounts && snapshotKind === "disk"),
-    look({ config, libc }) {
-      requireCapability("CAP_SYS_ADMIN");
-      requireSymbol(libc, "ioctl");
-      const { freezeMounts, freezeAllMounts, freezeForce } = config;
-      if (freezeMounts.length === 0 && !freezeAllMounts) {
-        return "mounts can be frozen, none is configured";
-      }
-      const { runtimeDirectory } = config;
-      const needed = freezeForce ? [] : neededPaths(nearest(runtimeDirectory));
-      const mounts = readMounts();
-      const paths = pathsToResolve(freezeMounts, needed, mounts);
-      const realPaths = new Map(paths.map((path) => [path, realPath(path)]));
-      const names = (chosen: readonly Mount[]) =>
-        chosen.map(({ mountPoint }) => mountPoint).join(", ");
-      if (freezeMounts.length > 0) {
-        return names(mountsToFreeze(freezeMounts, needed, realPaths, mounts));
-      }
-      const { chosen } = allMountsToFreeze(needed, realPaths, mounts);
-      return `for kind disk: ${names(chosen) || "no mount"}`;
-    },
-    skipped: "freezing filesystems (--freeze-mounts)",
-    remedy:
-      `${AS_ROOT}, and name mount points to which the agent does not write`,
-  },
+  ...freezeChecks,
   {
     name: "page-cache",
     needed: (config) => config.dropCaches !== "off",
@@ -197,37 +145,6 @@ export const kernelChecks: readonly Check[] = [
       `${AS_ROOT} on a kernel with CONFIG_INET_DIAG_DESTROY and tcp_diag (modprobe tcp_diag), or use --no-reset-connections`,
   },
 ];
-
-/**
- * Describes where the cgroup freezer is. Throws if one of the named cgroups cannot
- * be frozen.
- */
-function findFreezer(names: readonly string[]): string {
-  const root = findCgroupRoot();
-  const named = names.filter((name) => name !== "all");
-  if (named.length > 0) {
-    const paths = named.map((name) => {
-      const path = findCgroup(name, root);
-      if (path !== undefined) return path;
-      throw new Error(`there is no cgroup ${name} in ${root}`);
-    });
-    for (const path of paths) requireWritable(join(path, "cgroup.freeze"));
-    return paths.join(", ");
-  }
-  // cgroup.freeze exists since Linux 5.2, in every cgroup except the root.
-  const cgroups = readdirSync(root, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory());
-  const freezable = cgroups.some(({ name }) =>
-    existsSync(join(root, name, "cgroup.freeze"))
-  );
-  if (cgroups.length > 0 && !freezable) {
-    throw new Error(`the cgroups in ${root} cannot be frozen`);
-  }
-  requireDirectory(root);
-  return named.length < names.length
-    ? `${root}, all cgroups but the agent's own`
-    : `${root}, no cgroup is configured`;
-}
 
 function entropyCount(libc: Libc): number {
   const count = new Int32Array(1);

@@ -16,6 +16,9 @@ import process from "node:process";
 import { errorText } from "../util/errors.ts";
 import { mountOf, readMounts } from "../linux/mountinfo.ts";
 
+/** What the user can do if the agent lacks a privilege, in most remedies. */
+export const AS_ROOT = "run the agent as root";
+
 /** Bit numbers of capabilities, linux/capability.h */
 const CAPABILITIES = {
   CAP_NET_ADMIN: 12n,

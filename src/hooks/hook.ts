@@ -4,7 +4,7 @@
  * @module
  */
 import { HOOK_VARIABLES } from "../config/hook_variables.ts";
-import type { Policy } from "../lifecycle/plan.ts";
+import type { Policy } from "../lifecycle/plan_row.ts";
 import type { Kind, Outcome } from "../lifecycle/step.ts";
 import type { Early, Limits } from "../util/within.ts";
 import type { OUTPUT } from "./output.ts";

@@ -3,14 +3,15 @@
  * @module
  */
 import * as v from "valibot";
-import type { Repairer } from "../lifecycle/journal.ts";
+import type { Repairer } from "../lifecycle/repair_after_crash.ts";
 import { KINDS, OUTCOMES } from "../lifecycle/request.ts";
 import { NotUndone, readChange } from "../lifecycle/not_undone.ts";
 import type { Log } from "../log/mod.ts";
 import { since } from "../util/errors.ts";
 import { describeResult, isPaid, logOutput, thawAll } from "./calls.ts";
 import { type Hook, type HookEvent, keyOf, nameIn } from "./hook.ts";
-import { changeOf, type OwedThaws } from "./owed_thaws.ts";
+import { changeOf } from "./owed_entries.ts";
+import type { OwedThaws } from "./owed_thaws.ts";
 
 const Started = v.object({
   operation: v.string(),

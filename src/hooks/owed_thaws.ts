@@ -18,15 +18,7 @@ import {
   nameIn,
 } from "./hook.ts";
 import { OUTPUT } from "./output.ts";
-
-/** The owed thaws of one operation, which are one entry of the journal. */
-interface OwedEntry {
-  /** The event that the thaw calls pass to the hooks. */
-  readonly event: HookEvent;
-  /** The keys of the hooks that are owed the thaw. */
-  readonly hooks: Set<string>;
-  readonly recorded: Recorded;
-}
+import { OwedEntries, type OwedEntry } from "./owed_entries.ts";
 
 /**
  * Called with the result of a thaw that was owed at the start, and without a result
@@ -48,10 +40,7 @@ interface OwedThawsOptions {
  */
 export class OwedThaws {
   readonly #options: OwedThawsOptions;
-  /** The entries, newest last. Each hook is in at most one entry. */
-  readonly #entries: OwedEntry[] = [];
-  /** The entries that changed since they were written to the journal. */
-  readonly #changed = new Set<OwedEntry>();
+  readonly #entries: OwedEntries;
   readonly #listeners = new Map<string, Listener>();
   /** Names of registered programs whose owed thaw is not called yet. */
   readonly #registered = new Set<string>();
@@ -62,16 +51,17 @@ export class OwedThaws {
 
   constructor(options: OwedThawsOptions) {
     this.#options = options;
+    this.#entries = new OwedEntries(options.log);
   }
 
   /** Paths of the scripts and names of the programs that are owed a thaw. */
   get names(): string[] {
-    return this.#entries.flatMap(({ hooks }) => [...hooks].map(nameIn));
+    return this.#entries.names;
   }
 
   /** Adds an entry that an earlier agent left in the journal. */
   adopt(entry: OwedEntry, listener: Listener): void {
-    this.#entries.push(entry);
+    this.#entries.adopt(entry);
     for (const key of entry.hooks) this.#listeners.set(key, listener);
   }
 
@@ -100,13 +90,12 @@ export class OwedThaws {
     const entry: OwedEntry = { event: lasting, hooks: new Set(), recorded };
     for (const { hook, result } of calls) {
       const key = keyOf(hook);
-      this.#remove(key);
+      this.#entries.remove(key);
       if (!isPaid(result)) entry.hooks.add(key);
       this.#tell(key, result);
     }
-    if (entry.hooks.size > 0) this.#entries.push(entry);
-    this.#changed.add(entry);
-    this.#write();
+    this.#entries.add(entry);
+    this.#entries.write();
     const owed = [...entry.hooks].map(nameIn);
     if (owed.length > 0) {
       const { operation } = event;
@@ -118,13 +107,13 @@ export class OwedThaws {
   /** Ends an operation, and calls the owed thaws of programs that registered in it. */
   end(): void {
     if (--this.#operations > 0) return;
-    this.#write();
+    this.#entries.write();
     this.#deliver();
   }
 
   /** Called when a program has registered: calls the thaw that the program is owed. */
   registered(name: string): void {
-    if (this.#entryOf(keyOfProgram(name)) === undefined) return;
+    if (this.#entries.of(keyOfProgram(name)) === undefined) return;
     this.#registered.add(name);
     this.#deliver();
   }
@@ -132,48 +121,16 @@ export class OwedThaws {
   /** Removes the owed thaw of a program that withdrew; false if it was owed none. */
   withdrawn(name: string): boolean {
     const key = keyOfProgram(name);
-    if (!this.#remove(key)) return false;
+    if (!this.#entries.remove(key)) return false;
     this.#tell(key);
     // During an operation, `end` writes the changes.
-    if (this.#operations === 0) this.#write();
-    return true;
-  }
-
-  #entryOf(key: string): OwedEntry | undefined {
-    return this.#entries.findLast(({ hooks }) => hooks.has(key));
-  }
-
-  #remove(key: string): boolean {
-    const entry = this.#entryOf(key);
-    if (entry === undefined) return false;
-    entry.hooks.delete(key);
-    if (entry.hooks.size === 0) {
-      this.#entries.splice(this.#entries.indexOf(entry), 1);
-    }
-    this.#changed.add(entry);
+    if (this.#operations === 0) this.#entries.write();
     return true;
   }
 
   #tell(key: string, result?: HookResult): void {
     this.#listeners.get(key)?.(key, result);
     if (result === undefined || isPaid(result)) this.#listeners.delete(key);
-  }
-
-  /**
-   * Writes the changed entries. If this fails, the journal contains thaws that are
-   * not owed any more, and the next agent calls them a second time.
-   */
-  #write(): void {
-    for (const { event, hooks, recorded } of this.#changed) {
-      try {
-        if (hooks.size === 0) recorded.erase();
-        else recorded.update(changeOf(event, hooks));
-      } catch (error) {
-        const fields = { error: messageOf(error) };
-        this.#options.log.error("Cannot write the journal", fields);
-      }
-    }
-    this.#changed.clear();
   }
 
   #deliver(): void {
@@ -201,7 +158,7 @@ export class OwedThaws {
   async #deliverTo(name: string): Promise<void> {
     const { find, limitMs, log } = this.#options;
     const key = keyOfProgram(name);
-    const entry = this.#entryOf(key);
+    const entry = this.#entries.of(key);
     const hook = find(name);
     if (entry === undefined || hook === undefined) return;
     const result = await hook.call(entry.event, {
@@ -210,8 +167,8 @@ export class OwedThaws {
     const { operation } = entry.event;
     const { status, reason, [OUTPUT]: output } = result;
     if (isPaid(result)) {
-      this.#remove(key);
-      this.#write();
+      this.#entries.remove(key);
+      this.#entries.write();
       const fields = { hook: name, operation, output };
       log.info("a hook got the thaw that it was owed", fields);
     } else {
@@ -220,12 +177,4 @@ export class OwedThaws {
     }
     this.#tell(key, result);
   }
-}
-
-/** The change that the journal records for started hooks and for owed thaws. */
-export function changeOf(
-  { operation, generation, kind, outcome }: Omit<HookEvent, "phase">,
-  hooks: Iterable<string>,
-): Record<string, unknown> {
-  return { operation, generation, kind, outcome, started: [...hooks] };
 }

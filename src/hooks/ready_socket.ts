@@ -45,9 +45,9 @@ export class ReadySocket {
   #listener: number | undefined;
   /** The descriptors of the connections that were taken and not yet released. */
   #waiting: number[] = [];
-  /** Those that were there when the recovery under way began. */
+  /** The connections that were there when the recovery under way began: they get its reply. */
   #due: readonly number[] = [];
-  /** Those that got their reply. The programs read it, and then close the connections. */
+  /** The connections that got their reply. The programs read it, and then close them. */
   #replied: number[] = [];
 
   constructor(libc: Libc, runtimeDirectory: string) {

@@ -5,37 +5,14 @@
  */
 import { refuse } from "../config/error.ts";
 import { type Events, readFixed, type Request } from "./entries.ts";
-import type {
-  CallLimits,
-  Hook,
-  HookEvent,
-  HookResult,
-  Policy,
-} from "./hook.ts";
+import type { Hook } from "./hook.ts";
 import type { OwedThaws } from "./owed_thaws.ts";
+import { callProgram, type HookInfo, type Program } from "./program.ts";
 import type { SavedPrograms } from "./saved_programs.ts";
 import { EventStream } from "./stream.ts";
-import { parseTarget } from "./target.ts";
 
 /** Maximum number of programs; each may delay a prepare. */
 export const MOST_PROGRAMS = 64;
-
-/** A program, as GET /hooks returns it. */
-export interface HookInfo {
-  readonly name: string;
-  readonly kind: "request" | "events";
-  readonly url?: string;
-  readonly limitMs: number;
-  readonly policy: Policy;
-  readonly source: "config" | "program";
-}
-
-interface Program extends HookInfo {
-  /** The registration for requests that is saved to the file. */
-  readonly entry?: Request;
-  /** The event stream of a program that reads events. */
-  readonly stream?: EventStream;
-}
 
 /** Why a program was refused: another hook has its name, or the registry is full. */
 type Refused = "taken" | "full";
@@ -141,7 +118,16 @@ export class HookRegistry {
       limitMs,
       policy,
       at: url,
-      call: (event, limits) => this.#call(name, kind, event, limits),
+      // Finds the program that has this name now: a program that registered again between freeze
+      // and thaw gets the thaw.
+      call: (event, limits) =>
+        callProgram(
+          this.#programs.get(name),
+          { name, kind },
+          event,
+          limits,
+          this.#options.newId,
+        ),
     }));
   }
 
@@ -165,39 +151,6 @@ export class HookRegistry {
     } catch (error) {
       onError?.(error);
     }
-  }
-
-  /**
-   * Calls the program that has this name now: a program that registered again
-   * between freeze and thaw gets the thaw. A program that registered for requests is
-   * missing only if it withdrew.
-   */
-  async #call(
-    name: string,
-    kind: HookInfo["kind"],
-    event: HookEvent,
-    limits: CallLimits,
-  ): Promise<HookResult> {
-    const program = this.#programs.get(name);
-    if (program === undefined) {
-      const unreached = { name, kind, ms: 0, reached: false } as const;
-      return kind === "request"
-        ? { ...unreached, status: "withdrawn", reason: "the program withdrew" }
-        : {
-          ...unreached,
-          status: "gone",
-          reason: "the program is not connected",
-        };
-    }
-    if (program.stream === undefined) {
-      // A guest without such programs does not load what calls them.
-      const { postHook } = await import("./requests.ts");
-      const result = await postHook(parseTarget(program.url!)!, event, limits);
-      return { name, kind: program.kind, ...result };
-    }
-    const id = this.#options.newId();
-    const result = await program.stream.call(id, event, limits);
-    return { name, kind: program.kind, ...result };
   }
 
   get #full(): boolean {

@@ -2,7 +2,6 @@
  * The servers of the agent, one for each address that it listens on.
  * @module
  */
-import { rmSync } from "node:fs";
 import { addressText } from "../runtime/server.ts";
 import type {
   FetchHandler,
@@ -18,11 +17,7 @@ import {
   isWithoutVsock,
   listenFailure,
 } from "./listen_error.ts";
-
-interface Open {
-  readonly at: ListenAddress;
-  readonly server: RuntimeServer;
-}
+import { addressOf, type Open, OpenServers } from "./open_servers.ts";
 
 /** How to listen, and what to call. */
 export interface ListenersOptions
@@ -40,10 +35,8 @@ export interface ListenersOptions
 /** The servers. Before {@linkcode open} there are none. */
 export class Listeners implements Listening {
   readonly #runtime: Pick<Runtime, "serve">;
-  #open: readonly Open[] = [];
+  readonly #servers = new OpenServers();
   #unsupported: readonly ListenAddress[] = [];
-  /** The ports of the TCP servers; cached, because a recovery asks for them. */
-  #ports: readonly number[] = [];
   #wait: AddressWait | undefined;
   #options: ListenersOptions = { fetch: () => Promise.reject() };
 
@@ -67,7 +60,7 @@ export class Listeners implements Listening {
       for (const at of addresses) {
         noVsock = await this.#openOne(at, options) ?? noVsock;
       }
-      const none = this.#open.length === 0 && this.#wait === undefined;
+      const none = this.#servers.isEmpty && this.#wait === undefined;
       if (none && noVsock !== undefined) throw noVsock;
     } catch (error) {
       this.stop();
@@ -107,8 +100,7 @@ export class Listeners implements Listening {
       throw await listenFailure(at, error, own && "--dialects");
     }
     const open = { at, server };
-    this.#open = [...this.#open, open];
-    if ("host" in at) this.#ports = [...this.#ports, server.port];
+    this.#servers.add(open);
     return open;
   }
 
@@ -142,9 +134,7 @@ export class Listeners implements Listening {
     moves: ReadonlyMap<string, string>,
   ): Promise<{ readonly moved: readonly string[]; close(): void } | undefined> {
     const waits = this.#wait?.move(moves) ?? [];
-    const former = this.#open.filter(({ at }) =>
-      "host" in at && moves.has(at.host)
-    );
+    const former = this.#servers.on(moves);
     if (former.length + waits.length === 0) return undefined;
     const to: ListenAddress[] = [];
     for (const { at, server: { port } } of former) {
@@ -160,35 +150,25 @@ export class Listeners implements Listening {
     }
     return {
       moved: [...waits, ...to].map(addressText),
-      close: () => this.#close(former),
+      close: () => this.#servers.close(former),
     };
   }
 
-  #close(former: readonly Open[]): void {
-    for (const { server } of former) server.stop();
-    this.#open = this.#open.filter((open) => !former.includes(open));
-    this.#ports = this.#open.flatMap(({ at, server }) =>
-      "host" in at ? [server.port] : []
-    );
-  }
-
   get ports(): readonly number[] {
-    return this.#ports;
+    return this.#servers.ports;
   }
 
   get paths(): string[] {
-    return this.#open.flatMap(({ at }) => "path" in at ? [at.path] : []);
+    return this.#servers.paths;
   }
 
   get vsock(): string[] {
-    return this.#open.flatMap(({ at }) =>
-      "vsockPort" in at ? [addressText(at)] : []
-    );
+    return this.#servers.vsock;
   }
 
-  /** The addresses in the form of the option `listen`, with the ports that the kernel chose. */
+  /** As {@linkcode OpenServers.addresses}. */
   get addresses(): string[] {
-    return this.#open.map(addressOf);
+    return this.#servers.addresses;
   }
 
   /** The addresses that the machine does not have yet, in the form of the option `listen`. */
@@ -213,22 +193,13 @@ export class Listeners implements Listening {
 
   /** See {@linkcode RuntimeServer.closeIdle}. */
   closeIdle(): void {
-    for (const { server } of this.#open) server.closeIdle();
+    this.#servers.closeIdle();
   }
 
   /** Stops all servers. */
   stop(): void {
     this.#wait?.stop();
     this.#wait = undefined;
-    for (const { server } of this.#open) server.stop();
-    // Bun removes the file at once. Deno removes it later, if the process still runs.
-    for (const path of this.paths) rmSync(path, { force: true });
-    this.#open = [];
-    this.#ports = [];
+    this.#servers.closeAll();
   }
-}
-
-/** The address with the port that the kernel chose. */
-function addressOf({ at, server }: Open): string {
-  return addressText("host" in at ? { ...at, port: server.port } : at);
 }

@@ -38,7 +38,7 @@ export function envFileOf(runtimeDirectory: string): string {
 
 /** Whether the file can have all these variables together. */
 export function fits(variables: Variables): boolean {
-  // As a program gets them: NAME=value, and a byte at the end.
+  // A program gets each variable as NAME=value and a zero byte (execve(2)).
   const all = Object.entries(variables)
     .map(([name, value]) => `${name}=${value}\0`).join("");
   return new TextEncoder().encode(all).length <= MOST_BYTES;

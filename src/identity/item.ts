@@ -26,7 +26,7 @@ export function newUuid(): string {
   return `${id.slice(0, 12)}4${id.slice(13, 16)}${variant}${id.slice(17)}`;
 }
 
-/** The same with dashes. */
+/** The UUID with dashes. */
 export function dashed(uuid: string): string {
   return uuid.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

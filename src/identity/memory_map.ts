@@ -1,9 +1,9 @@
 /**
- * The memory of a process that is in the machine's memory and can be written: proc_pid_smaps(5),
- * proc_pid_pagemap(5).
+ * The memory of a process that is in the machine's memory and can be written: proc_pid_pagemap(5).
  * @module
  */
-import { readFileSync, readSync } from "node:fs";
+import { readSync } from "node:fs";
+import { residentMappings } from "../linux/smaps.ts";
 
 /** Addresses, from and to. */
 type Range = readonly [number, number];
@@ -16,21 +16,9 @@ const PRESENT = 0xc000_0000;
 
 /** The mappings of a process that can be written and have pages in memory. */
 export function writableMappings(pid: number | "self" = "self"): Range[] {
-  const found: Range[] = [];
-  let last: Range | undefined;
-  const smaps = readFileSync(`/proc/${pid}/smaps`, "latin1");
-  for (const line of smaps.split("\n")) {
-    const head = /^([0-9a-f]+)-([0-9a-f]+) (\S+) /.exec(line);
-    if (head !== null) {
-      const [, from, to, rights] = head;
-      last = rights.startsWith("rw")
-        ? [parseInt(from, 16), parseInt(to, 16)]
-        : undefined;
-    } else if (last !== undefined && /^Rss: +[1-9]/.test(line)) {
-      found.push(last);
-    }
-  }
-  return found;
+  return residentMappings(pid)
+    .filter(({ rights }) => rights.startsWith("rw"))
+    .map(({ from, to }): Range => [from, to]);
 }
 
 /** Yields the runs of pages that are in memory: a runtime reserves gigabytes and uses a part. */

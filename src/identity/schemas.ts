@@ -31,6 +31,7 @@ export const Renew = v.pipe(
   ),
 );
 
+/** Whether the new identity is written to the disk. */
 export const RenewOnDisk = v.pipe(
   v.boolean("true or false"),
   v.description(
@@ -38,6 +39,7 @@ export const RenewOnDisk = v.pipe(
   ),
 );
 
+/** Whether the guest counts as unhealthy until its identity is new. */
 export const RequireRenewed = v.pipe(
   v.boolean("true or false"),
   v.description(

@@ -41,17 +41,17 @@ export async function renewSshHostKeys(
       types.map((type) => makeKey(guest, directory, type)),
     );
     // No key is replaced before all are made: sshd would have keys of two machines.
-    for (const { type, secret, open } of made) {
+    for (const { type, privateKey, publicKey } of made) {
       const file = `${DIRECTORY}/${nameOf(type)}`;
-      await guest.replace(file, secret);
-      secret.fill(0);
+      await guest.replace(file, privateKey);
+      privateKey.fill(0);
       if (names.includes(`${nameOf(type)}.pub`)) {
-        await guest.replace(`${file}.pub`, open);
+        await guest.replace(`${file}.pub`, publicKey);
       }
     }
     return {
       keys: Object.fromEntries(
-        made.map(({ type, open }) => [type, fingerprintOf(open)]),
+        made.map(({ type, publicKey }) => [type, fingerprintOf(publicKey)]),
       ),
       reloaded: await reload(guest),
     };
@@ -67,14 +67,14 @@ function nameOf(type: string): string {
 async function makeKey(guest: Guest, directory: string, type: string) {
   const path = join(directory, nameOf(type));
   const { readFile } = nodeFsPromises();
-  // Without a passphrase, and with the comment of this machine's former name in no key.
+  // Without a passphrase. The comment is given, because the default one has the former host name.
   await guest.run("ssh-keygen", [
     ...["-q", "-t", type, "-N", "", "-C", "root", "-f", path],
   ]);
   return {
     type,
-    secret: await readFile(path),
-    open: await readFile(`${path}.pub`, "utf8"),
+    privateKey: await readFile(path),
+    publicKey: await readFile(`${path}.pub`, "utf8"),
   };
 }
 

@@ -20,7 +20,7 @@ const MOST_PASSES = 4;
 /** Bytes that are read at a time. */
 const CHUNK = 1 << 20;
 
-/** A text, so that no page holds it: each byte is the exclusive or of two others. */
+/** A text in a form that no search of the memory finds: the exclusive or of both arrays is the text. */
 interface Masked {
   readonly masked: Uint8Array;
   readonly mask: Uint8Array;

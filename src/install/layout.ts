@@ -7,10 +7,14 @@ import { BINARY, OPENRC_SCRIPT, UNIT } from "./service.ts";
 
 /** The binary of a package or an archive of the release, which do not write into /usr/local. */
 export const PACKAGED = "/usr/bin/lull";
+/** The config file. An install writes one without options, and keeps one that exists. */
 export const CONFIG = "/etc/lull/config.json";
+/** The text of a config file without options. */
 export const CONFIG_TEXT = "{}\n";
+/** The directory of the configuration, and that of the hook scripts in it. */
 export const DIRECTORY = "/etc/lull";
 export const HOOKS = "/etc/lull/hooks.d";
+/** The preset of systemd, see {@linkcode PRESET} of service.ts. */
 export const PRESET_FILE = "/usr/lib/systemd/system-preset/50-lull.preset";
 
 /** How a service manager starts Lull. */
@@ -28,6 +32,7 @@ export interface ServiceManager {
   readonly stop?: string;
 }
 
+/** systemd: the unit, and the link of `systemctl enable`. */
 export const SYSTEMD: ServiceManager = {
   service: "/etc/systemd/system/lull.service",
   text: UNIT,
@@ -38,6 +43,7 @@ export const SYSTEMD: ServiceManager = {
   stop: "systemctl daemon-reload && systemctl stop lull",
 };
 
+/** OpenRC: the script, and the link of `rc-update add`. */
 export const OPENRC: ServiceManager = {
   service: "/etc/init.d/lull",
   text: OPENRC_SCRIPT,

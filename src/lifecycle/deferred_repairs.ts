@@ -5,7 +5,8 @@
  * @module
  */
 import type { LifecycleOptions } from "./options.ts";
-import type { PlannedRepair, RepairName } from "./plan.ts";
+import type { PlannedRepair } from "./make_plan.ts";
+import type { RepairName } from "./plan.ts";
 import type { Recovery, StepReport } from "./reports.ts";
 import type { Field, Outcome, RecoverRequest, Trigger } from "./request.ts";
 import { HostRequirements, wasReseeded } from "./requirements.ts";
@@ -203,7 +204,7 @@ export class DeferredRepairs {
       (signal) =>
         repair.repair({
           ...{ operation, generation, kind, outcome, request, signal },
-          ...{ trigger: "recover", held: true },
+          ...{ trigger: "recover", wasQuiesced: true },
         }),
     );
     if (running) this.running.addUndo(name, STOP_MS, running);

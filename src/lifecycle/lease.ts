@@ -4,15 +4,18 @@
  * performance.now() and the timers of both runtimes count it.
  *
  * Some hypervisors move CLOCK_MONOTONIC at a restore by the time in the file (Firecracker with
- * `clock_realtime` and kvm-clock). The timer of the lease is then late by a time that no load
+ * `clock_realtime` and kvm-clock). The timer of the lease is then late by more than load
  * explains, and the lease starts over: the host needs the time to recover the guest.
  * @module
  */
 
-/** A timer that is later than so many milliseconds: the clock went on while the machine stood still. */
+/**
+ * Milliseconds by which the timer of a lease must be late to count as a jump of the clock. Load delays a
+ * timer by less.
+ */
 const JUMP_MS = 5000;
 
-/** What a lease may be given beside its end. */
+/** What a lease can have beside its callback. */
 interface LeaseOptions {
   /** Called when the lease starts over, with the milliseconds by which its timer was late. */
   readonly onJump?: (lateMs: number) => void;

@@ -51,6 +51,7 @@ export class Machine {
   #last: Operation | undefined;
   readonly #watchers = new Set<() => void>();
 
+  /** The current state, with its data. */
   get phase(): Phase {
     return this.#phase;
   }

@@ -10,43 +10,15 @@ import {
   OtherOperation,
   StepFailed,
 } from "./errors.ts";
-import type { PlannedRepair, PlannedStep } from "./plan.ts";
+import type { PlannedStep } from "./make_plan.ts";
 import type { Call, Kind, PrepareRequest } from "./request.ts";
-import { run, STOP_MS } from "./run.ts";
+import { run } from "./run.ts";
 import type { StepReport } from "./reports.ts";
 import { RunningWork } from "./running_work.ts";
-import {
-  type Done,
-  type Effect,
-  Found,
-  type RecoveryContext,
-  type Repair,
-  type Skipped,
-  type Undo,
-} from "./step.ts";
-import type { Trace } from "./trace.ts";
+import type { Done, Skipped } from "./step.ts";
+import { Undos } from "./undos.ts";
 import { since } from "../util/errors.ts";
 import { within } from "../util/within.ts";
-
-/** The context of a recovery, for all its undos and repairs. */
-export type UndoContext =
-  & Omit<
-    RecoveryContext,
-    "signal" | "operation" | "kind" | "dryRun" | "span"
-  >
-  & { readonly trace?: Trace };
-
-/** A step that was done and can be undone. */
-interface UndoEntry {
-  /** The position of the step in the plan; later steps are undone first. */
-  readonly place: number;
-  readonly name: string;
-  readonly limitMs: number;
-  /** The repair before which this step is undone; after all repairs if undefined. */
-  readonly undoBefore?: string;
-  readonly undo: Undo;
-  readonly lasts?: () => boolean;
-}
 
 /** An operation. It has no state of the lifecycle. */
 export class Operation {
@@ -58,18 +30,15 @@ export class Operation {
   settledMs: number | undefined;
   /** The settle, once it has begun. Resolves to true if it was not overtaken. */
   settling: Promise<boolean> | undefined;
+  /** The undos of the steps that were done. A recovery runs them. */
+  readonly undos: Undos;
 
   readonly #start = performance.now();
   readonly #abort = new AbortController();
-  readonly #undos: UndoEntry[] = [];
   readonly #running = new RunningWork();
   #cause: Cause | undefined;
+  /** The number of steps so far. */
   #places = 0;
-  /** The next operation, which undoes steps that end after it has begun. */
-  #successor: Operation | undefined;
-  /** The context of the undo, set when the undo begins. */
-  #undoing: UndoContext | undefined;
-  #undone: StepReport[] = [];
 
   constructor(
     readonly id: string,
@@ -80,7 +49,9 @@ export class Operation {
     readonly call:
       & Call
       & Pick<PrepareRequest, "workload" | "freeze" | "awaitsHost"> = {},
-  ) {}
+  ) {
+    this.undos = new Undos({ operation: id, kind, dryRun }, this.#running);
+  }
 
   /** Milliseconds since the operation began. */
   get age(): number {
@@ -94,7 +65,7 @@ export class Operation {
 
   /** The first step whose effect ended before its undo; undefined if all effects last. */
   get lapsed(): string | undefined {
-    return this.#undos.find(({ lasts }) => lasts?.() === false)?.name;
+    return this.undos.lapsed;
   }
 
   /**
@@ -126,7 +97,7 @@ export class Operation {
       throw new Error(`the undo of ${undos} in the last operation still runs`);
     }
     this.#running.inherit(former.#running);
-    former.#successor = this;
+    former.undos.passTo(this.undos);
   }
 
   /**
@@ -171,28 +142,6 @@ export class Operation {
     if (lapsed !== undefined) throw new Lapsed(lapsed);
   }
 
-  /**
-   * Runs the repairs, then undoes the steps, the last step first. A step whose row names a
-   * repair is undone before that repair. A failure does not stop the others. If a repair finds
-   * data, `complete` makes the context of all that follows. The returned list grows if a step ends
-   * later and is undone then.
-   */
-  async undo(
-    repairs: readonly PlannedRepair[],
-    first: UndoContext,
-    complete: (found: Found) => UndoContext = () => first,
-  ): Promise<StepReport[]> {
-    let context = first;
-    for (const { name, limitMs, repair } of repairs) {
-      await this.#undoSteps(context, ({ undoBefore }) => undoBefore === name);
-      const result = await this.#runUndo(name, limitMs, context, repair);
-      if (result instanceof Found) context = complete(result);
-    }
-    this.#undoing = context;
-    await this.#undoSteps(context);
-    return this.#undone;
-  }
-
   async #runStep(
     { name, limitMs, stopMs, needsIdle, quiesce, ...row }: PlannedStep,
   ): Promise<StepReport> {
@@ -226,61 +175,11 @@ export class Operation {
       const { undo, lasts } = value;
       if (undo === undefined) return;
       const { undoBefore } = row;
-      this.#addUndo({ place, name, limitMs, undoBefore, undo, lasts });
+      this.undos.add({ place, name, limitMs, undoBefore, undo, lasts });
     };
     add(ran.value);
     if (ran.running) this.#running.addStep(name, ran.running.then(add));
     return ran.report;
-  }
-
-  async #runUndo(
-    name: string,
-    limitMs: number,
-    { trace, ...context }: UndoContext,
-    action: Undo | Repair["repair"],
-    title = name,
-  ): Promise<Effect | Skipped | Found | undefined> {
-    const { id: operation, kind, dryRun } = this;
-    const span = trace?.begin(title);
-    const ran = await run<Effect | Skipped | Found>(
-      { name, limitMs },
-      (signal) => {
-        const work = action({
-          ...{ ...context, operation, kind, signal, dryRun },
-          ...span && { span },
-        });
-        return work instanceof Promise
-          ? work.then((effect) => effect ?? {})
-          : work ?? {};
-      },
-    );
-    span?.end();
-    this.#undone.push(ran.report);
-    if (ran.running) this.#running.addUndo(name, STOP_MS, ran.running);
-    return ran.value;
-  }
-
-  /** Adds an undo. If the operation is undone already, runs the undo at once. */
-  #addUndo(entry: UndoEntry): void {
-    if (this.#successor !== undefined) return this.#successor.#addUndo(entry);
-    this.#undos.push(entry);
-    this.#undos.sort((a, b) => a.place - b.place);
-    if (this.#undoing === undefined) return;
-    const undone = this.#undoSteps(this.#undoing);
-    this.#running.addUndo(entry.name, entry.limitMs, undone);
-  }
-
-  /** Undoes the steps that are selected, the last step first. */
-  async #undoSteps(
-    context: UndoContext,
-    isSelected: (entry: UndoEntry) => boolean = () => true,
-  ): Promise<void> {
-    for (;;) {
-      const at = this.#undos.findLastIndex(isSelected);
-      if (at === -1) return;
-      const [{ name, limitMs, undo }] = this.#undos.splice(at, 1);
-      await this.#runUndo(name, limitMs, context, undo, `undo ${name}`);
-    }
   }
 
   #throwIfAborted(): void {

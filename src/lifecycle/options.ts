@@ -3,7 +3,7 @@
  * @module
  */
 import type { Operation } from "./operation.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "./make_plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
 import type { Call, Kind, Requirements } from "./request.ts";
 
@@ -30,7 +30,7 @@ export interface LifecycleOptions {
   /** Called before the first step of a prepare; an error fails the prepare. */
   readonly onPrepare?: (operation: Operation) => void;
   /** Called when a recovery or an undo begins; must not throw. */
-  readonly onLeave?: (operation: Operation, call: Call) => void;
+  readonly onUndo?: (operation: Operation, call: Call) => void;
   /** Called when the guest is about to be quiesced; an error fails the prepare. */
   readonly onQuiet?: (operation: Operation) => void;
   readonly onSettled?: () => void;

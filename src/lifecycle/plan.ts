@@ -2,52 +2,21 @@
  * The plan: what a prepare does, in this order, and what a recovery undoes, in
  * reverse order. Order, policies, limits and the kinds of snapshot in which a step
  * takes part are defined here and nowhere else.
+ *
+ * The step or repair NAME is in src/steps/NAME.ts, with underscores instead of dashes. Steps that
+ * belong together share a file: both steps that wipe are in credentials.ts, late-connections is in
+ * connections.ts, and workload-connections is in reset_connections.ts.
  * @module
  */
+import type { Row } from "./plan_row.ts";
 import { type Kind, KINDS } from "./request.ts";
-import { STOP_MS } from "./run.ts";
-import type { Repair, Step } from "./step.ts";
 
-/** Whether the failure of a step or a freeze hook aborts the prepare. */
-export type Policy = "abort" | "continue";
-
-/** The limits that the configuration gives, in milliseconds. */
-export interface Limits {
-  /** For all freeze hooks together, and the same for all thaw hooks together. */
-  readonly hooksLimitMs: number;
-  /** Until the workload is frozen, and the same until it is thawed. */
-  readonly workloadLimitMs: number;
-  /** How long mounts may be frozen. */
-  readonly freezeHoldMs: number;
-}
-
-/** A duration, fixed or computed from the configuration. */
-type Milliseconds = number | ((limits: Limits) => number);
-
-/** Steps that the guest needs whatever is stored: also if the memory is thrown away. */
+/** For steps that every snapshot needs, also one without memory. */
 const ALL: readonly Kind[] = KINDS;
-/** Steps that make the memory correct. */
+/** For steps that make the memory correct. */
 const MEMORY: readonly Kind[] = ["full", "diff"];
-/** Steps that make the memory small. They change many pages, which a diff would store. */
+/** For steps that make the memory small. They change many pages, which a diff would store. */
 const FULL: readonly Kind[] = ["full"];
-
-/** One row of the plan. */
-interface Row {
-  readonly step: string;
-  /** The kinds of snapshot whose prepare has the step. */
-  readonly kinds: readonly Kind[];
-  readonly onFailure: Policy;
-  /** Milliseconds that the step may take, and the same for its undo. */
-  readonly limitMs: Milliseconds;
-  /** Milliseconds to undo its own part and stop after the limit; default STOP_MS. */
-  readonly stopMs?: Milliseconds;
-  /** The step does not act while an earlier step runs past its limit. */
-  readonly needsIdle?: boolean;
-  /** The step takes part in a dry run, where it changes nothing that lasts. */
-  readonly inDryRun?: boolean;
-  /** The repair before which a recovery undoes the step; otherwise after all repairs. */
-  readonly undoBefore?: string;
-}
 
 /** Milliseconds to kill hooks that do not end, and for the thaws without time left. */
 const HOOKS_END_MS = 4000;
@@ -60,9 +29,10 @@ export const RENEW_MS = 90_000;
 /** Milliseconds to thaw mounts, and to give up a thread that is stuck. */
 const THAW_MOUNTS_MS = 8000;
 
-/** Done before the reply to prepare is sent; undone last. */
-const BEFORE_REPLY = [
-  { // the guest's programs take part
+/** Done before the reply to prepare is sent; undone last, in reverse order. */
+export const BEFORE_REPLY = [
+  // calls the guest's own programs, which may refuse
+  {
     step: "hooks",
     kinds: ALL,
     onFailure: "abort",
@@ -70,38 +40,40 @@ const BEFORE_REPLY = [
     limitMs: ({ hooksLimitMs }) => 2 * hooksLimitMs + HOOKS_END_MS,
     stopMs: ({ hooksLimitMs }) => hooksLimitMs + HOOKS_END_MS,
   },
-  // no scanner, no forwarder, no forwarded connection
+  // stops the scanner and the forwarder, and closes forwarded connections
   { step: "ports", kinds: MEMORY, onFailure: "continue", limitMs: 15_000 },
-  { // the workload is frozen
+  // freezes the cgroups of the workload
+  {
     step: "workload",
     kinds: ALL,
     onFailure: "abort",
     limitMs: ({ workloadLimitMs }) => 2 * workloadLimitMs + CGROUP_WRITES_MS,
     stopMs: ({ workloadLimitMs }) => workloadLimitMs + CGROUP_WRITES_MS,
   },
-  // what was written is on the disk
+  // writes to the disks what programs have written to files
   { step: "filesystem", kinds: ALL, onFailure: "continue", limitMs: 10_000 },
-  { // named filesystems take no writes; for kind disk, all of them if none is named
+  // freezes the named filesystems; for kind disk, all of them if none is named
+  {
     step: "freeze-mounts",
     kinds: ALL,
-    // The repair writes to /etc, and would wait for the thaw of the root filesystem.
+    // The repair `network` writes to /etc, and would wait for the thaw of the root filesystem.
     undoBefore: "network",
     onFailure: "abort",
     limitMs: ({ freezeHoldMs }) => freezeHoldMs + BESIDE_FREEZE_MS,
     stopMs: THAW_MOUNTS_MS,
   },
-  // no secret of this fork is in the snapshot; last of the steps that can abort the prepare, which
-  // cannot bring the secrets back. A snapshot of kind disk has no memory, and so no ramfs: the guest
-  // that goes on keeps its secrets
+  // removes the secrets that the host gave; the last step that can abort the prepare, because its
+  // undo cannot bring the secrets back. A snapshot of kind disk has no memory, and so no ramfs: the
+  // guest that goes on keeps its secrets
   {
     step: "wipe-credentials",
     kinds: MEMORY,
     onFailure: "abort",
     limitMs: 5000,
   },
-  // what can be read again is not in the snapshot
+  // drops the page cache, which can be read again
   { step: "memory", kinds: FULL, onFailure: "continue", limitMs: 10_000 },
-  // only callers that wait for a reply are connected
+  // closes the agent's connections whose callers wait for no reply
   {
     step: "connections",
     kinds: MEMORY,
@@ -109,7 +81,7 @@ const BEFORE_REPLY = [
     limitMs: 5000,
     inDryRun: true,
   },
-  // the workload's connections are recorded
+  // records the workload's connections, for the repair reset-connections
   {
     step: "workload-connections",
     kinds: MEMORY,
@@ -117,9 +89,9 @@ const BEFORE_REPLY = [
     limitMs: 5000,
     inDryRun: true,
   },
-  // the content of the mailbox before the snapshot is known
+  // notes the content of the mailbox, which no fork applies
   { step: "mailbox", kinds: ALL, onFailure: "continue", limitMs: 5000 },
-  // from here on, the guest watches for evidence of a restore
+  // watches for evidence of a restore
   {
     step: "evidence",
     kinds: ALL,
@@ -131,32 +103,32 @@ const BEFORE_REPLY = [
 
 // The reply to prepare is sent here.
 
-/** The settle: done after the reply; undone first. */
-const SETTLE = [
-  // no connection that had sent nothing yet
+/** The settle: done after the reply; undone first, in reverse order. */
+export const SETTLE = [
+  // closes connections that had just been opened and have sent nothing
   {
     step: "late-connections",
     kinds: MEMORY,
     onFailure: "continue",
     limitMs: 5000,
   },
-  // no collection begins by itself
+  // keeps collections of garbage from beginning by themselves
   {
     step: "idle-collector",
     kinds: MEMORY,
     onFailure: "continue",
     limitMs: 1000,
   },
-  // no garbage; free memory is returned to the kernel
+  // collects garbage, and returns free memory to the kernel
   { step: "collect", kinds: FULL, onFailure: "continue", limitMs: 15_000 },
-  // nothing is left of the secrets of this fork; for kind diff, also no free memory that had them
+  // overwrites what is left of these secrets in memory; for kind diff, also zeroes free memory
   {
     step: "wipe-memory",
     kinds: MEMORY,
     onFailure: "continue",
     limitMs: 60_000,
   },
-  // free memory is zeroed, and the agent's program is paged out
+  // zeroes free memory, and pages out the agent's program
   {
     step: "zero",
     kinds: FULL,
@@ -164,7 +136,8 @@ const SETTLE = [
     limitMs: 60_000,
     needsIdle: true,
   },
-  { // every thread on one CPU
+  // moves every thread of the agent onto one CPU
+  {
     step: "parallelism",
     kinds: MEMORY,
     onFailure: "continue",
@@ -174,25 +147,25 @@ const SETTLE = [
   },
 ] as const satisfies readonly Row[];
 
-/** Done by a recovery before any undo: the workload thaws only after them. */
-const REPAIRS = [
-  // the data of this fork that came without a call
+/** Done by a recovery before the undos, so that the workload thaws in a machine that is correct. */
+export const REPAIRS = [
+  // reads the data of this fork that comes without a call
   { repair: "mailbox", limitMs: 3000 },
-  // the random pool is this fork's own
+  // gives the random pool entropy that no other fork has
   { repair: "entropy", limitMs: 5000, inDryRun: true },
-  // the wall clock is the host's
+  // sets the wall clock to the host's time
   { repair: "clock", limitMs: 5000, inDryRun: true },
-  // addresses and names are this fork's, and the programs that manage the interfaces know it
+  // gives this fork its addresses and names, and tells the programs that manage the interfaces
   { repair: "network", limitMs: 60_000 },
-  // ids and keys are this fork's
+  // gives this fork ids and keys of its own
   { repair: "renew", limitMs: RENEW_MS + 5000 },
-  // the secrets of this fork are in their files
+  // writes the secrets of this fork to files
   { repair: "credentials", limitMs: 5000 },
-  // programs can read this fork's variables
+  // writes the variables of this fork to a file
   { repair: "env", limitMs: 5000 },
-  // no stale connection
+  // resets the workload's connections whose peers are gone
   { repair: "reset-connections", limitMs: 5000, inDryRun: true },
-  // programs can see the restore
+  // increases the generation, by which programs see the restore
   { repair: "generation", limitMs: 5000, inDryRun: true },
 ] as const;
 
@@ -200,67 +173,3 @@ const REPAIRS = [
 export type StepName = (typeof BEFORE_REPLY | typeof SETTLE)[number]["step"];
 /** The names of the repairs, as the reports have them. */
 export type RepairName = (typeof REPAIRS)[number]["repair"];
-
-/** The steps and repairs by their names; each is made by its file in src/steps. */
-export type Parts =
-  & Readonly<Record<StepName, Step>>
-  & Readonly<Record<RepairName, Repair>>;
-
-/** A step with its row of the plan; its durations are computed. */
-export interface PlannedStep
-  extends Step, Omit<Row, "step" | "limitMs" | "stopMs"> {
-  readonly name: string;
-  readonly limitMs: number;
-  readonly stopMs: number;
-}
-
-/** A repair with its row of the plan. */
-export interface PlannedRepair extends Repair {
-  readonly name: string;
-  readonly limitMs: number;
-  readonly inDryRun?: boolean;
-}
-
-/** The steps of one operation, in order. */
-export interface Plan {
-  readonly beforeReply: readonly PlannedStep[];
-  readonly settle: readonly PlannedStep[];
-  readonly repairs: readonly PlannedRepair[];
-}
-
-/** Puts the parts in order; a part that is not given is left out. */
-export function plan(parts: Partial<Parts>, limits: Limits): Plan {
-  const steps = (rows: readonly Row[]) =>
-    rows.flatMap(({ step: name, ...row }): PlannedStep[] => {
-      const step = parts[name as StepName];
-      if (step === undefined) return [];
-      return [{
-        ...{ name, ...row },
-        limitMs: inMs(row.limitMs, limits),
-        stopMs: inMs(row.stopMs ?? STOP_MS, limits),
-        quiesce: (context) => step.quiesce(context),
-      }];
-    });
-  return {
-    beforeReply: steps(BEFORE_REPLY),
-    settle: steps(SETTLE),
-    repairs: REPAIRS.flatMap(({ repair: name, ...row }): PlannedRepair[] => {
-      const part = parts[name];
-      if (part === undefined) return [];
-      return [{ name, ...row, repair: (context) => part.repair(context) }];
-    }),
-  };
-}
-
-/** The plan of a dry run: only the steps and repairs whose row has `inDryRun`. */
-export function dryRunOf({ beforeReply, settle, repairs }: Plan): Plan {
-  return {
-    beforeReply: beforeReply.filter(({ inDryRun }) => inDryRun),
-    settle: settle.filter(({ inDryRun }) => inDryRun),
-    repairs: repairs.filter(({ inDryRun }) => inDryRun),
-  };
-}
-
-function inMs(duration: Milliseconds, limits: Limits): number {
-  return typeof duration === "number" ? duration : duration(limits);
-}

@@ -1,9 +1,9 @@
 /**
- * How an operation ended.
+ * The end of an operation: its repairs and undos, its outcome and its report.
  * @module
  */
-import type { Operation, UndoContext } from "./operation.ts";
-import type { PlannedRepair } from "./plan.ts";
+import type { Operation } from "./operation.ts";
+import type { PlannedRepair } from "./make_plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
 import {
   type Field,
@@ -11,6 +11,7 @@ import {
   type Outcome,
   type RecoverRequest,
 } from "./request.ts";
+import type { UndoContext } from "./undos.ts";
 import { messageOf, since } from "../util/errors.ts";
 
 /** The result of a call to recover. */
@@ -37,7 +38,7 @@ export class PrepareFailed extends Error {
 }
 
 /** How an operation is recovered or undone. */
-interface LeaveOptions {
+interface UndoAllOptions {
   /** The repairs of a recovery; undefined if the prepare failed. */
   readonly repairs: readonly PlannedRepair[] | undefined;
   readonly trigger: Recovery["trigger"];
@@ -48,32 +49,32 @@ interface LeaveOptions {
 }
 
 /** A recovery, and its request with all the data that the repairs have found. */
-interface Left {
+interface Undone {
   readonly recovery: Recovery;
   readonly request: RecoverRequest;
 }
 
 /** Repairs what a restore broke, and undoes what the operation did. */
-export async function leave(
+export async function undoAll(
   operation: Operation,
-  { repairs, trigger, ...options }: LeaveOptions,
-): Promise<Left> {
+  { repairs, trigger, ...options }: UndoAllOptions,
+): Promise<Undone> {
   const start = performance.now();
   await operation.settling;
-  const held = repairs !== undefined;
-  const evidence = held ? await options.evidence() : undefined;
+  const wasQuiesced = repairs !== undefined;
+  const evidence = wasQuiesced ? await options.evidence() : undefined;
   const contextOf = (request: RecoverRequest): UndoContext => ({
-    ...{ trigger, held, generation, request },
+    ...{ trigger, wasQuiesced, generation, request },
     outcome: request.outcome ??
-      (held ? outcomeOf(trigger, evidence) : undoneBy(trigger)),
+      (wasQuiesced ? outcomeOf(trigger, evidence) : undoneBy(trigger)),
     ...trace && { trace },
   });
-  const generation = options.generation + (held ? 1 : 0);
+  const generation = options.generation + (wasQuiesced ? 1 : 0);
   // The undo of a failed prepare is a part of the prepare.
-  const { trace } = held ? options.request : operation.call;
+  const { trace } = wasQuiesced ? options.request : operation.call;
   let context = contextOf(options.request);
   let secrets: RecoverRequest = {};
-  const steps = await operation.undo(
+  const steps = await operation.undos.run(
     repairs ?? [],
     context,
     (found) => {
@@ -88,7 +89,7 @@ export async function leave(
     ...{ operation: operation.id, kind: operation.kind },
     ...{ trigger, outcome, generation },
     ...{ ms: since(start), evidence, steps },
-    ...held && trace && { trace: trace.report() },
+    ...wasQuiesced && trace && { trace: trace.report() },
   };
   return { recovery, request };
 }

@@ -3,7 +3,6 @@
  * steps and repairs use them, and the lifecycle imports no step.
  * @module
  */
-
 import type { Trace } from "./trace.ts";
 
 /** The call of a host that makes a request. */
@@ -14,8 +13,12 @@ export interface Call {
   readonly trace?: Trace;
 }
 
-/** How an operation ended. */
+/** All outcomes of an operation. */
 export const OUTCOMES = ["restored", "resumed", "expired", "aborted"] as const;
+/**
+ * How an operation ended. `restored`: a new machine runs from the snapshot. `resumed`: the same machine
+ * continues. `expired`: the lease ended. `aborted`: the prepare failed, or the agent ended.
+ */
 export type Outcome = typeof OUTCOMES[number];
 
 /** The kinds of snapshot. plan.ts says which steps take part in the prepare of each kind. */
@@ -27,10 +30,14 @@ export const KINDS = ["full", "diff", "disk"] as const;
  */
 export type Kind = typeof KINDS[number];
 
-/** What caused a recovery. */
+/** All triggers of a recovery. */
 export const TRIGGERS = [
   ...["health", "recover", "evidence", "lease", "signal"] as const,
 ] as const;
+/**
+ * What caused a recovery. `health`, `recover`: a call of the host. `evidence`: the guest itself found
+ * evidence of a restore. `lease`: the lease ended. `signal`: the agent ends.
+ */
 export type Trigger = typeof TRIGGERS[number];
 
 /** How a prepare freezes the workload, if a host asks for something else than the configuration. */
@@ -105,6 +112,7 @@ export const RENEWABLE = [
   ...["machine-id", "ssh-host-keys", "boot-id", "random-seed"] as const,
   ...["dbus-id", "cloud-init"] as const,
 ] as const;
+/** One item of a machine's identity. */
 export type Renewable = typeof RENEWABLE[number];
 
 /** A secret of this fork, as a file. */

@@ -51,8 +51,8 @@ export interface RecoveryContext {
   /** `failure`: the prepare failed and is undone without a call. */
   readonly trigger: Trigger | "failure";
   readonly outcome: Outcome;
-  /** False if the prepare failed: the machine was not frozen during the operation. */
-  readonly held: boolean;
+  /** False if the prepare failed: the hypervisor did not freeze the machine during the operation. */
+  readonly wasQuiesced: boolean;
   /** Aborted at the limit of the undo or repair. */
   readonly signal: AbortSignal;
   /** True in a dry run: as in {@linkcode StepContext}. */

@@ -94,7 +94,7 @@ export class Trace {
   }
 }
 
-/** One span. */
+/** The span of a transition or of one of its steps: a name, and when it began and ended. */
 export class Span {
   readonly name: string;
   /** When it began and ended, by performance.now(). */

@@ -54,7 +54,7 @@ export interface MountedAt {
 
 /** A filesystem to freeze. */
 export interface MountToFreeze extends MountedAt {
-  /** It is left alone if its kind of filesystem cannot be frozen; otherwise that is an error. */
+  /** Whether a filesystem of a kind that cannot be frozen is left alone; otherwise it is an error. */
   readonly ifPossible?: boolean;
 }
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { mayNotAnswer } from "./filesystem_types.ts";
 import { type Mount, mountOf, readMounts } from "./mountinfo.ts";
 
-/** As many links as the kernel follows (path_resolution(7)). */
+/** The number of links that the kernel follows in one path (path_resolution(7)). */
 const MOST_LINKS = 40;
 
 /**

@@ -124,7 +124,7 @@ export class Routes {
   }
 }
 
-/** The same route, from whichever address the kernel chooses. */
+/** The route without its source address: the kernel chooses one for each connection. */
 export function withoutSource(route: LinkRoute): LinkRoute {
   const attributes = [...attributesOf(route.payload, RTMSG_BYTES)]
     .filter(([type]) => type !== RTA.PREFSRC);

@@ -99,6 +99,7 @@ export function unixAddress(name: string): Uint8Array | undefined {
   return address;
 }
 
+/** The address family: the first 16 bits of every socket address, in the order of x64 and arm64. */
 export function readFamily(bytes: Uint8Array): number {
   return bytes[0] | bytes[1] << 8;
 }

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 /** A process. */
 export interface Process {
   readonly pid: number;
-  /** Its name, as in proc_pid_comm(5). */
+  /** The name of the process: the first 15 bytes (proc_pid_comm(5)). */
   readonly name: string;
 }
 

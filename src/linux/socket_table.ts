@@ -10,7 +10,7 @@ import { formatIp } from "./ip.ts";
 
 /** A socket that waits for clients: a TCP socket that listens, a UDP socket without a peer. */
 export interface ServerSocket {
-  /** As text; an IPv4-mapped IPv6 address as IPv4. */
+  /** The local address as text; an IPv4-mapped IPv6 address is written as IPv4. */
   readonly address: string;
   readonly port: number;
   readonly inode: string;

@@ -42,7 +42,7 @@ export class Mailbox {
    * prepares read nothing: the content of a fork may have secrets, which the next snapshot must not
    * hold.
    */
-  async learn(signal?: AbortSignal): Promise<Effect | Skipped> {
+  async note(signal?: AbortSignal): Promise<Effect | Skipped> {
     if (this.#known !== undefined) {
       return { skipped: "the last content that was read is known" };
     }

@@ -3,9 +3,10 @@
  * Loaded only if a host asks for it.
  * @module
  */
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { pageBytes } from "../linux/page_size.ts";
 import type { Libc } from "../linux/libc.ts";
+import { type ResidentMapping, residentMappings } from "../linux/smaps.ts";
 import { since } from "../util/errors.ts";
 
 /** madvise(2), since Linux 6.1. */
@@ -32,22 +33,13 @@ export interface Collapse {
   readonly elapsedMs: number;
 }
 
-/** An anonymous mapping that the process may write. */
-interface Region {
-  readonly from: number;
-  readonly to: number;
-  /** Bytes of it in huge pages. */
-  huge: number;
-  resident: number;
-}
-
 /**
  * Collapses every chunk of the agent's heap of which at least LEAST_SHARE is in memory. The counts
  * are zero if the kernel cannot collapse memory.
  */
 export function collapseOwn(libc: Libc): Collapse {
   const start = performance.now();
-  const before = regionsOf(readFileSync("/proc/self/smaps", "latin1"));
+  const before = residentMappings().filter(isHeap);
   const chunks = before.map((region) => chunksOf(region));
   let count = 0;
   for (const address of chunks.flat()) {
@@ -55,9 +47,7 @@ export function collapseOwn(libc: Libc): Collapse {
     libc.madvise?.(BigInt(address), BigInt(CHUNK), MADV_COLLAPSE);
   }
   const hugeBefore = hugeIn(before);
-  const hugeAfter = hugeIn(
-    regionsOf(readFileSync("/proc/self/smaps", "latin1")),
-  );
+  const hugeAfter = hugeIn(residentMappings().filter(isHeap));
   const alreadyHuge = Math.min(count, hugeBefore);
   const collapsed = Math.max(
     0,
@@ -73,47 +63,21 @@ export function collapseOwn(libc: Libc): Collapse {
   };
 }
 
-/** The anonymous mappings with pages in memory, proc_pid_smaps(5). */
-export function regionsOf(smaps: string): Region[] {
-  const found: Region[] = [];
-  let last: Region | undefined;
-  for (const line of smaps.split("\n")) {
-    const head = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ (\d+) *(.*)$/.exec(
-      line,
-    );
-    if (head !== null) {
-      const [, from, to, rights, inode, name] = head;
-      const isHeap = rights.startsWith("rw-p") && inode === "0" &&
-        !name.startsWith("[stack") && !name.startsWith("[v");
-      last = isHeap
-        ? {
-          from: parseInt(from, 16),
-          to: parseInt(to, 16),
-          huge: 0,
-          resident: 0,
-        }
-        : undefined;
-      if (last !== undefined) found.push(last);
-      continue;
-    }
-    const counter = /^(Rss|AnonHugePages): +(\d+) kB$/.exec(line);
-    if (last === undefined || counter === null) continue;
-    const bytes = Number(counter[2]) * 1024;
-    if (counter[1] === "Rss") last.resident = bytes;
-    else last.huge = bytes;
-  }
-  return found.filter(({ resident }) => resident > 0);
+/** Whether a mapping is anonymous memory that this process may write, and no stack. */
+export function isHeap({ rights, isFile, name }: ResidentMapping): boolean {
+  return rights.startsWith("rw-p") && !isFile && !name.startsWith("[stack") &&
+    !name.startsWith("[v");
 }
 
-function hugeIn(regions: readonly Region[]): number {
+function hugeIn(regions: readonly ResidentMapping[]): number {
   return regions.reduce((sum, { huge }) => sum + huge, 0) / CHUNK;
 }
 
 /** The addresses of the chunks of a mapping of which at least LEAST_SHARE is in memory. */
-function chunksOf({ from, to, resident }: Region): number[] {
+function chunksOf({ from, to, resident }: ResidentMapping): number[] {
   const first = Math.ceil(from / CHUNK) * CHUNK;
   const last = Math.floor(to / CHUNK) * CHUNK;
-  // What a runtime only reserves has gigabytes: it is not read.
+  // A runtime reserves gigabytes of addresses without pages: their entries are not read.
   if (last <= first || resident < CHUNK * LEAST_SHARE) return [];
   const found: number[] = [];
   const page = pageBytes();

@@ -22,7 +22,7 @@ export class IdleCollector {
   #cancel: (() => void) | undefined;
   #lastWork = 0;
   #firstWork = 0;
-  #resting = false;
+  #isPaused = false;
 
   constructor(options: {
     readonly collect: Runtime["collect"];
@@ -38,7 +38,7 @@ export class IdleCollector {
 
   /** Must be called after work that made garbage. */
   worked(): void {
-    if (this.#resting) return;
+    if (this.#isPaused) return;
     this.#lastWork = performance.now();
     if (this.#cancel !== undefined) return;
     this.#firstWork = this.#lastWork;
@@ -46,18 +46,18 @@ export class IdleCollector {
   }
 
   /** Stops the timer and all collections until {@linkcode resume}. */
-  rest(): void {
-    this.#resting = true;
+  pause(): void {
+    this.#isPaused = true;
     this.#cancel?.();
     this.#cancel = undefined;
   }
 
   /**
    * Starts again. The garbage of the time before counts as work, unless it was collected since
-   * {@linkcode rest}. A collection touches the whole heap: a fork without a request pays for none.
+   * {@linkcode pause}. A collection touches the whole heap: a fork without a request pays for none.
    */
   resume(wasCollected: boolean): void {
-    this.#resting = false;
+    this.#isPaused = false;
     if (!wasCollected) this.worked();
   }
 

@@ -3,8 +3,9 @@
  * fetches them before the guest asks for them. Loaded only if the working set is published.
  * @module
  */
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { pageBytes } from "../linux/page_size.ts";
+import { type ResidentMapping, residentMappings } from "../linux/smaps.ts";
 
 /** The working set in the guest's physical memory. */
 export interface PublishedSet {
@@ -25,21 +26,13 @@ const PRESENT = 0x8000_0000;
 /** The bits of the high half of an entry that belong to the frame number: 32 to 54. */
 const FRAME_HIGH = 0x7f_ffff;
 
-/** Memory of this process that is, in part, in the machine's memory. */
-interface Mapping {
-  readonly from: number;
-  readonly to: number;
-  /** Whether it is a part of a file. */
-  readonly isFile: boolean;
-}
-
 /**
  * Reads which frames of the machine's memory hold the agent's pages: its heap and stacks, and the
  * pages of its program that a recovery needs. Undefined if the kernel does not show frames, which it
  * shows to root only (proc_pid_pagemap(5)).
  */
 export function publishedSet(needed: Needed): PublishedSet | undefined {
-  const mappings = residentMappings(readFileSync("/proc/self/smaps", "latin1"));
+  const mappings = residentMappings();
   const frames: number[] = [];
   const pagemap = openSync("/proc/self/pagemap", "r");
   try {
@@ -51,25 +44,9 @@ export function publishedSet(needed: Needed): PublishedSet | undefined {
   return { pageSize: pageBytes(), ranges: rangesOf(frames) };
 }
 
-/** The mappings with pages in memory. What a runtime only reserves has gigabytes. */
-export function residentMappings(smaps: string): Mapping[] {
-  const found: Mapping[] = [];
-  let last: Mapping | undefined;
-  for (const line of smaps.split("\n")) {
-    const head = /^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ (\d+)/.exec(line);
-    if (head !== null) {
-      const [from, to] = [parseInt(head[1], 16), parseInt(head[2], 16)];
-      last = { from, to, isFile: head[3] !== "0" };
-    } else if (last !== undefined && /^Rss: +[1-9]/.test(line)) {
-      found.push(last);
-    }
-  }
-  return found;
-}
-
 function addFrames(
   pagemap: number,
-  { from, to, isFile }: Mapping,
+  { from, to, isFile }: ResidentMapping,
   needed: Needed,
   frames: number[],
 ): void {

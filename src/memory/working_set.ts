@@ -39,7 +39,7 @@ export function pageOutFiles(libc: Libc): number {
   adviseAll(libc, mappings, MADV_RANDOM);
   const count = adviseAll(libc, mappings, MADV_PAGEOUT);
   for (const path of new Set(mappings.map(({ path }) => path))) {
-    forget(libc, path);
+    dropUnmapped(libc, path);
   }
   return count;
 }
@@ -48,7 +48,7 @@ export function pageOutFiles(libc: Libc): number {
  * Drops the pages of a file that are in the page cache and not mapped: the kernel read them around
  * mapped pages, and would map them again together with a page beside them.
  */
-function forget(libc: Libc, path: string): void {
+function dropUnmapped(libc: Libc, path: string): void {
   let file: number;
   try {
     file = openSync(path, "r");
@@ -73,7 +73,9 @@ export class WorkingSet {
   readonly #page: bigint;
   /** The working set. For the address of a mapping, a 1 for each page that stays in memory. */
   readonly #needed = new Map<bigint, Uint8Array>();
+  /** Whether only pages of the working set, and pages that were read since, are in memory. */
   #out = false;
+  /** Whether {@linkcode trim} has added the pages of the first settle to the working set. */
   #settled = false;
 
   /** `onError` gets why {@linkcode record} could not note the pages: no caller waits for it. */
@@ -96,7 +98,7 @@ export class WorkingSet {
     if (this.#settled || this.#needed.size === 0) return this.pageOut();
     this.#settled = true;
     this.#out = true;
-    this.#learn();
+    this.#addResident();
   }
 
   /** Drops all pages outside of the working set; all pages if none was recorded yet. */
@@ -134,13 +136,13 @@ export class WorkingSet {
    */
   record(): void {
     try {
-      this.#learn();
+      this.#addResident();
     } catch (error) {
       this.#onError(error);
     }
   }
 
-  #learn(): void {
+  #addResident(): void {
     if (!this.#out) return;
     for (const mapping of fileMappings()) {
       const resident = this.#residentOf(mapping);

@@ -67,7 +67,7 @@ export function applyIdentities(
     const interfaces = identities.map((identity) => {
       const done: Change[] = [];
       changes.push(done);
-      if (!needsLink(identity)) return { changed: done };
+      if (!changesLink(identity)) return { changed: done };
       const link = findLink(network, identity.interface);
       if (used.has(link.index)) {
         throw new Error(
@@ -78,7 +78,7 @@ export function applyIdentities(
       const work: Work = {
         ...{ network, link, done, forwardAddresses, replyOver, lost: [] },
       };
-      if (changesLink(identity)) changeLink(libc, identity, work);
+      changeLink(libc, identity, work);
       for (const [from, to] of replacements(identity, work)) {
         replaced.set(from, to);
       }
@@ -108,7 +108,7 @@ export function applyIdentities(
       ...{ replaced, isLeft },
     };
   } catch (error) {
-    throw new Error(`${messageOf(error)}; ${takeBack(changes.flat())}`, {
+    throw new Error(`${messageOf(error)}; ${undoChanges(changes.flat())}`, {
       cause: error,
     });
   }
@@ -121,11 +121,6 @@ function makesResolver(
 ): boolean {
   if (resolverOf(identities) === undefined) return false;
   return resolvedMakes(join(etc, "resolv.conf"), networkProcesses());
-}
-
-/** Whether an interface has to be found for the identity. */
-function needsLink(identity: NetworkIdentity): boolean {
-  return changesLink(identity);
 }
 
 /** Each address that the interface loses, with the new one of its family. */
@@ -143,7 +138,7 @@ function replacements(
 }
 
 /** Undoes the changes, the last one first; returns text that says what could not be undone. */
-function takeBack(done: Change[]): string {
+function undoChanges(done: Change[]): string {
   const failed = done.reverse().flatMap(({ what = "routes", undo }) => {
     try {
       undo();

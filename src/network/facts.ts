@@ -14,9 +14,9 @@ import { routesOf } from "./routes.ts";
 /** The facts of an interface. */
 export interface Facts {
   readonly link: Link;
-  /** The addresses that stay until someone removes them. */
+  /** The addresses that do not expire. */
   readonly addresses: readonly LinkAddress[];
-  /** The routes that stay until someone removes them. */
+  /** The routes that do not expire. */
   readonly routes: readonly LinkRoute[];
   /** Whether the host has given addresses, or gateways, of the family. */
   readonly given4: boolean;

@@ -48,10 +48,10 @@ interface Left {
   readonly address?: string;
 }
 
-/** The identity of this fork. */
-export class ForkIdentity {
+/** Applies the network identities of this fork, one call after the other. */
+export class ForkNetwork {
   readonly #options: ForkOptions;
-  /** What is to be done without the addresses of the calls, in order, and its record. */
+  /** The identities to apply again when the addresses of their calls are removed, and their record. */
   #left: Left[] = [];
   #record: Recorded | undefined;
   /** The replies that still go over an address that is to be removed. */
@@ -74,7 +74,7 @@ export class ForkIdentity {
     );
     const managed = await tellManagers(this.#options, given);
     const moved = await this.#move(replaced);
-    // What an earlier identity has left is done before this one.
+    // The addresses that earlier identities have left are removed before those of this one.
     if (isLeft || this.#left.length > 0) {
       this.#recordLeft({ network: given, ...isLeft && { address: over } });
     }

@@ -25,7 +25,7 @@ const BUDGET_MS = 25_000;
 /** ifupdown's list of the interfaces that it has configured. */
 const IFSTATE = "/run/network/ifstate";
 
-/** Who manages an interface, and what Lull told it. */
+/** The program that manages an interface, and what Lull told it. */
 export interface Managed {
   readonly interface: string;
   /** The program; `none` if no known one manages the interface. */

@@ -65,7 +65,7 @@ async function serversOf(
   return text.replaceAll("\\", "").split(/[\s|]+/).filter(Boolean);
 }
 
-/** The same text has the same id (RFC 9562, 5.8). */
+/** Makes an id from a text, always the same from the same text (UUID of version 8, RFC 9562, 5.8). */
 function uuidOf(text: string): string {
   const hash = nodeCrypto().createHash("sha256").update(text).digest();
   hash[6] = hash[6] & 0x0f | 0x80;

@@ -35,7 +35,7 @@ export interface CgroupFreezeOptions {
   readonly counts?: boolean;
 }
 
-/** Freezes cgroups, and knows what became of each. */
+/** Freezes cgroups, and notes the result of each. */
 export class CgroupFreeze {
   readonly #options: CgroupFreezeOptions;
   readonly #end: number;
@@ -46,7 +46,7 @@ export class CgroupFreeze {
   /** Cgroups that were removed meanwhile. */
   readonly gone: string[] = [];
   /** Cgroups whose freeze is requested, and that are not frozen yet. */
-  moving: string[];
+  pending: string[];
   readonly #failed: string[] = [];
   #sweepMs = 0;
   #waitMs = 0;
@@ -54,7 +54,7 @@ export class CgroupFreeze {
   constructor(options: CgroupFreezeOptions) {
     this.#options = options;
     this.#end = performance.now() + options.limitMs;
-    this.moving = [];
+    this.pending = [];
   }
 
   /**
@@ -68,27 +68,27 @@ export class CgroupFreeze {
     for (const path of paths) this.#request(path);
     const requested = performance.now();
     this.#sweepMs += requested - start;
-    this.moving.push(...alreadyFrozen);
+    this.pending.push(...alreadyFrozen);
     const left = Math.max(0, this.#end - requested);
-    const whole = await waitFor(() => this.#look(), left, signal);
+    const whole = await waitFor(() => this.#areFrozen(), left, signal);
     this.#waitMs += performance.now() - requested;
-    const moving = this.moving.join(", ");
+    const pending = this.pending.join(", ");
     // The freeze of the guest itself is not counted.
-    this.moving = this.moving.filter((path) => !alreadyFrozen.includes(path));
+    this.pending = this.pending.filter((path) => !alreadyFrozen.includes(path));
     if (signal.aborted) {
       throw new Error("Cannot freeze the workload: the prepare was aborted");
     }
     if (whole || counts) return whole;
     throw new Error(
-      `Cannot freeze the workload: ${moving} not frozen within ${limitMs} ms`,
+      `Cannot freeze the workload: ${pending} not frozen within ${limitMs} ms`,
     );
   }
 
-  /** What was counted; nothing if nothing was asked for. */
-  get counts(): Effect | undefined {
+  /** The counts for the effect; undefined if the prepare did not ask for them. */
+  get counted(): Effect | undefined {
     if (!this.#options.counts) return undefined;
     return {
-      notFrozen: this.moving,
+      notFrozen: this.pending,
       failed: this.#failed,
       sweepMs: this.#sweepMs,
       waitMs: this.#waitMs,
@@ -99,7 +99,7 @@ export class CgroupFreeze {
     try {
       if (requestFreezer(path, true)) {
         this.requested.push(path);
-        this.moving.push(path);
+        this.pending.push(path);
       } else this.gone.push(path);
     } catch (error) {
       if (!this.#options.counts) throw error;
@@ -107,10 +107,10 @@ export class CgroupFreeze {
     }
   }
 
-  #look(): boolean {
-    this.moving = this.moving.filter((path) =>
+  #areFrozen(): boolean {
+    this.pending = this.pending.filter((path) =>
       freezerState(path)?.frozen === false
     );
-    return this.moving.length === 0;
+    return this.pending.length === 0;
   }
 }

@@ -47,14 +47,14 @@ interface Reference {
 }
 
 /**
- * Effect: `source` ("request", or the device), `skewBeforeMs` and
- * `skewAfterMs` (the guest's clock minus the host's: negative if the guest is late),
- * `stepped`, and `daemons` if programs that keep the clock right run and the clock was set: how each
- * of them learns of it. The repair also accepts a host time that is before the guest's boot by the guest's own
- * clock: a template is snapshotted soon after its boot, and its clock may have been wrong. The
- * effect then has `beforeBoot`. Other clocks do not change: CLOCK_MONOTONIC and CLOCK_BOOTTIME
- * continue. The kernel refuses a time that is less than its CLOCK_MONOTONIC after 1970
- * (clock_settime(2), EINVAL).
+ * Effect: `source` ("request", or the device), `skewBeforeMs` and `skewAfterMs` (the guest's clock
+ * minus the host's: negative if the guest is late), and `stepped`. If the clock was set and programs
+ * that keep the clock right run, `daemons` says how each of them learns of it.
+ *
+ * The repair also accepts a host time that is before the guest's boot by the guest's own clock: a
+ * template is snapshotted soon after its boot, and its clock may have been wrong. The effect then
+ * has `beforeBoot`. Other clocks do not change: CLOCK_MONOTONIC and CLOCK_BOOTTIME continue. The
+ * kernel refuses a time that is less than its CLOCK_MONOTONIC after 1970 (clock_settime(2), EINVAL).
  */
 export function clockRepair(options: ClockOptions): Repair {
   const { libc, hostClock } = options;

@@ -20,12 +20,15 @@ export function connectionsStep(
   return {
     async quiesce({ dryRun }) {
       const undo = (
-        { held, outcome }: Pick<RecoveryContext, "held" | "outcome">,
+        { wasQuiesced, outcome }: Pick<
+          RecoveryContext,
+          "wasQuiesced" | "outcome"
+        >,
       ) => {
         queue.defer(() => sweeper.start());
         // In the machine that was prepared, callers still wait for their replies.
         return tracker.recover(
-          held && outcome === "restored" ? "close" : "keep",
+          wasQuiesced && outcome === "restored" ? "close" : "keep",
         );
       };
       sweeper.stop();
@@ -35,7 +38,7 @@ export function connectionsStep(
           : await tracker.quiesce();
         return { effect, undo };
       } catch (error) {
-        undo({ held: false, outcome: "aborted" });
+        undo({ wasQuiesced: false, outcome: "aborted" });
         throw error;
       }
     },

@@ -41,7 +41,7 @@ export function credentialSteps(
   let files: CredentialFiles | undefined;
   let traces: SecretTraces | undefined;
   /** Whether memory may have what is left of secrets. */
-  let isOwed = false;
+  let mayHaveTraces = false;
 
   async function load() {
     const { CredentialFiles } = await import("../identity/credentials.ts");
@@ -56,7 +56,7 @@ export function credentialSteps(
 
   /** Effect: `files`, how many, and `directory`. */
   async function write(credentials: ReadonlyMap<string, Credential>) {
-    isOwed = true;
+    mayHaveTraces = true;
     const { size } = credentials;
     try {
       const noted = await loadTraces();
@@ -76,7 +76,7 @@ export function credentialSteps(
   async function wipe(): Promise<Done | Skipped> {
     const files = await load();
     if (!files.exist) return { skipped: "there are no credentials" };
-    isOwed = true; // also if a killed agent has written them
+    mayHaveTraces = true; // also if a killed agent has written them
     return { effect: { files: files.wipe() } };
   }
 
@@ -97,7 +97,7 @@ export function credentialSteps(
     const zeroed = kind === "full"
       ? undefined
       : await new MemoryZeroer(libc).zero(zeroBytes, ZERO_MS, signal);
-    isOwed = false;
+    mayHaveTraces = false;
     return {
       effect: { overwritten, received, filled, ...zeroed && { zeroed } },
     };
@@ -121,7 +121,7 @@ export function credentialSteps(
     },
     wipeMemory: {
       quiesce(context) {
-        if (!isOwed) return { skipped: "there were no credentials" };
+        if (!mayHaveTraces) return { skipped: "there were no credentials" };
         return wipeMemory(context);
       },
     },

@@ -15,14 +15,16 @@ import { messageOf } from "../util/errors.ts";
 export const GRACE_MS = 300;
 
 /**
- * Calls `recover` if there is evidence of a restore and the host has not called since then. With
- * `isAlone`, a call of the host is not waited for: the guest finds this fork's data itself.
+ * Calls `recover` if there is evidence of a restore and the host has not called since then. If
+ * `waitsForHost` is false, the guest recovers at once: it finds this fork's data itself.
  */
 export function evidenceStep(
   observer: Pick<EvidenceObserver, "mark" | "watch" | "unwatch">,
   recover: () => void,
   queue: Pick<DeferredQueue, "defer">,
-  { isAlone }: { readonly isAlone: boolean } = { isAlone: false },
+  { waitsForHost }: { readonly waitsForHost: boolean } = {
+    waitsForHost: true,
+  },
 ): Step {
   return {
     quiesce() {
@@ -34,7 +36,7 @@ export function evidenceStep(
         observer.unwatch();
       };
       const onFork = () => {
-        if (isAlone) {
+        if (!waitsForHost) {
           timer = setTimeout(recover);
           return;
         }

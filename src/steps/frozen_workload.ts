@@ -41,15 +41,15 @@ export async function thaw(
       return false;
     }
   });
-  const stands = (path: string) => {
+  const isStillFrozen = (path: string) => {
     try {
       return freezerState(path)?.frozen === true && !frozenFromAbove(path);
     } catch {
       return true; // its state cannot be read
     }
   };
-  await waitFor(() => !asked.some(stands), limitMs);
-  for (const path of asked.filter(stands)) {
+  await waitFor(() => !asked.some(isStillFrozen), limitMs);
+  for (const path of asked.filter(isStillFrozen)) {
     failed.set(path, `still frozen after ${limitMs} ms`);
   }
   const done = (path: string) => !failed.has(path);

@@ -16,7 +16,8 @@ import {
   type HookResult,
   keyOf,
 } from "../hooks/hook.ts";
-import { changeOf, type OwedThaws } from "../hooks/owed_thaws.ts";
+import { changeOf } from "../hooks/owed_entries.ts";
+import type { OwedThaws } from "../hooks/owed_thaws.ts";
 import { PartlyDone } from "../lifecycle/errors.ts";
 import type { Recorded, Recorder } from "../lifecycle/journal.ts";
 import type {
@@ -159,8 +160,10 @@ class Round {
         }
       }
       results.push(result);
-      const held = isPaid(result) || hook.policy === "continue";
-      if (!held || result.status === "aborted") return describeResult(result);
+      const mayGoOn = isPaid(result) || hook.policy === "continue";
+      if (!mayGoOn || result.status === "aborted") {
+        return describeResult(result);
+      }
     }
     return undefined;
   }

@@ -9,12 +9,12 @@ import type { DeferredQueue } from "../util/deferred_queue.ts";
 
 /** The undo starts it again, after the reply of the recovery. */
 export function idleCollectorStep(
-  idle: Pick<IdleCollector, "rest" | "resume">,
+  idle: Pick<IdleCollector, "pause" | "resume">,
   queue: Pick<DeferredQueue, "defer">,
 ): Step {
   return {
     quiesce({ kind }) {
-      idle.rest();
+      idle.pause();
       // The step after this one, which collects, is in this kind only.
       const wasCollected = kind === "full";
       const undo = () => queue.defer(() => idle.resume(wasCollected));

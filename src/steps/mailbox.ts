@@ -12,11 +12,11 @@ import type { Effect, Repair, Skipped, Step } from "../lifecycle/step.ts";
  * that the content has; `problems` if one of them is not used.
  */
 export function mailboxStep(
-  mailbox: Pick<Mailbox, "learn" | "take">,
+  mailbox: Pick<Mailbox, "note" | "take">,
 ): Step & Repair {
   return {
     async quiesce({ signal }) {
-      const effect: Effect | Skipped = await mailbox.learn(signal);
+      const effect: Effect | Skipped = await mailbox.note(signal);
       return "skipped" in effect ? effect as Skipped : { effect };
     },
     repair: ({ operation, signal }) => mailbox.take({ operation, signal }),

@@ -5,7 +5,7 @@
 import type { Change } from "../lifecycle/journal.ts";
 import type { Repair } from "../lifecycle/step.ts";
 import type { ApplyOptions } from "../network/apply.ts";
-import type { ForkIdentity, ForkOptions } from "../network/fork.ts";
+import type { ForkNetwork, ForkOptions } from "../network/fork.ts";
 
 /**
  * Effect: `interface` and `changed`, in the order of the changes; for several interfaces the same in
@@ -14,14 +14,14 @@ import type { ForkIdentity, ForkOptions } from "../network/fork.ts";
  * code is loaded.
  */
 export function networkRepair(options: ForkOptions): Repair {
-  let fork: ForkIdentity | undefined;
+  let fork: ForkNetwork | undefined;
   return {
     async repair({ request }) {
       const { network, reply } = request;
       if (network === undefined) return { skipped: "no identity was given" };
       if (fork === undefined) {
-        const { ForkIdentity } = await import("../network/fork.ts");
-        fork = new ForkIdentity(options);
+        const { ForkNetwork } = await import("../network/fork.ts");
+        fork = new ForkNetwork(options);
       }
       return await fork.apply(network, reply);
     },

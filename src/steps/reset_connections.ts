@@ -19,8 +19,8 @@ import {
 } from "../linux/sock_diag.ts";
 
 /**
- * A connection that was silent this much longer than the restore is ago, in
- * milliseconds, existed before it.
+ * Milliseconds. A connection that has been silent for longer than the time since the restore, by
+ * this much, existed before the restore.
  */
 const MARGIN_MS = 100;
 
@@ -70,8 +70,8 @@ export function resetConnections(options: ResetOptions): ResetConnections {
           close(); // the next prepare opens another table
           throw error;
         }
-        const undo = ({ held }: RecoveryContext) => {
-          if (!held) forget();
+        const undo = ({ wasQuiesced }: RecoveryContext) => {
+          if (!wasQuiesced) forget();
         };
         return { effect: { recorded: recorded.length }, undo };
       },
@@ -97,7 +97,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
           .some(({ address }) => address !== undefined);
         const silent = silentSince(table, restoredAt());
         if (stale.length + silent.length === 0) return summary([]);
-        const remote = hasNewAddress ? stale : spareLocal(stale);
+        const remote = hasNewAddress ? stale : withoutLocal(stale);
         return summary(table.destroy(identitiesOf([...remote, ...silent])));
       },
     },
@@ -110,7 +110,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
   ): readonly TcpConnection[] {
     if (at === undefined) return [];
     const ago = performance.now() - at + MARGIN_MS;
-    return spareLocal(foreign(table.list())).filter((
+    return withoutLocal(foreign(table.list())).filter((
       { established, silentMs },
     ) => established && silentMs !== undefined && silentMs > ago);
   }
@@ -143,7 +143,7 @@ export function resetConnections(options: ResetOptions): ResetConnections {
  * Without connections whose other end is in the list too: both ends are in this machine and were in
  * the snapshot.
  */
-function spareLocal(connections: readonly TcpConnection[]): TcpConnection[] {
+function withoutLocal(connections: readonly TcpConnection[]): TcpConnection[] {
   const ends = new Set(
     connections.map(({ local, localPort, remote, remotePort }) =>
       `${local} ${localPort} ${remote} ${remotePort}`

@@ -110,9 +110,9 @@ function effectOf(
     requested,
     alreadyFrozen,
     ...(gone.length > 0 ? { gone } : {}),
-    frozen: requested.length + alreadyFrozen.length - freeze.moving.length,
+    frozen: requested.length + alreadyFrozen.length - freeze.pending.length,
     ...facts,
-    ...freeze.counts,
+    ...freeze.counted,
     ms: since(start),
     frozenAt: new Date().toISOString(),
   };

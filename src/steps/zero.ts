@@ -9,7 +9,9 @@ import { canPageOut } from "../memory/working_set.ts";
 import { MemoryZeroer } from "../memory/zero.ts";
 import { residentBytes } from "../memory/info.ts";
 
+/** Milliseconds that the zeroing of free memory may take. */
 const ZERO_MS = 6000;
+/** Milliseconds that the zeroing of the memory of the program may take, after it was paged out. */
 const ZERO_AFTER_MS = 2000;
 
 interface ZeroOptions {

@@ -11,53 +11,6 @@ import { runLull } from "../support/cli.ts";
 import { temporary } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
 
-/** Answers to a wrong command line; nothing is called. */
-describe("a wrong command line of a call", () => {
-  const url = "--url=http://127.0.0.1:1";
-  const cases: readonly (readonly [string[], string])[] = [
-    [["status"], "Cannot run status: expected --url ADDRESS, got none"],
-    [
-      ["status", "--url=localhost"],
-      'Cannot use --url: expected http://HOST:PORT, unix:PATH, vsock:CID:PORT or fc:PATH:PORT, got "localhost"',
-    ],
-    [
-      ["status", url, "--lease=1"],
-      "Cannot use --lease: it is a flag of prepare, not of status",
-    ],
-    [
-      ["status", url, "--port=1"],
-      "Cannot use --port: status accepts only --url, --token, --timeout, --json",
-    ],
-    [
-      ["prepare", url, "--lease=soon"],
-      'Cannot use --lease: expected a number of seconds above 0, got "soon"',
-    ],
-    [
-      ["prepare", url, "--wait=running"],
-      'Cannot use --wait: expected quiesced or settled, got "running"',
-    ],
-    [
-      ["recover", url, "--network=[]"],
-      'Cannot use --network: expected a JSON object or a list of them, got "[]"',
-    ],
-    [
-      ["recover", url, "--credential=token"],
-      'Cannot use --credential: expected NAME=FILE, got "token"',
-    ],
-    [["wait", url], "Cannot run wait: expected --for STATE, got none"],
-  ];
-  for (const [args, message] of cases) {
-    test(args.join(" "), () => {
-      const { code, stdout, stderr } = runLull(args);
-      assert.deepEqual({ code, stdout, stderr }, {
-        code: 2,
-        stdout: "",
-        stderr: `lull: ${message}\n`,
-      });
-    });
-  }
-});
-
 describe("a call", () => {
   const directory = temporary();
   const token = join(directory.path, "token");
@@ -235,56 +188,5 @@ describe("a call", () => {
     }
     assert.equal(closed("recover", "--operation=none", "--json").code, 1);
     assert.equal(closed("watch").code, 0);
-  });
-
-  test("watch ends with 3 if the time limit comes before any event", async () => {
-    const server = createServer(() => {}).listen(0, "127.0.0.1");
-    try {
-      await until("the server", () => server.listening);
-      const { port } = server.address() as AddressInfo;
-      const to = [`--url=http://127.0.0.1:${port}`, "--timeout=0.3"];
-      // The server is in this process, which therefore must not wait for the command.
-      const [command, ...args] = commandOf(runtimeName());
-      const child = spawn(command, [...args, "watch", ...to], {
-        timeout: 30_000,
-      });
-      const code = await new Promise((resolve) => child.once("exit", resolve));
-      assert.equal(code, 3);
-    } finally {
-      server.close();
-    }
-  });
-
-  const noRoot = process.getuid?.() === 0 ? false : "needs root";
-  test("ends at its time limit if a name server does not reply", {
-    skip: noRoot,
-  }, () => {
-    const server = join(directory.path, "silent.mjs");
-    const resolver = join(directory.path, "resolv.conf");
-    writeFileSync(resolver, "nameserver 127.0.0.1\n");
-    writeFileSync(
-      server,
-      `import { createSocket } from "node:dgram";
-       createSocket("udp4").bind(53, "127.0.0.1");`,
-    );
-    // In namespaces of its own: a loopback interface, and the list of name servers.
-    const inside = `mount --bind ${resolver} /etc/resolv.conf || exit 9
-      ip link set lo up || exit 9
-      ${process.execPath} run ${
-      runtimeName() === "deno" ? "-A --unstable-net" : ""
-    } ${server} & server=$!
-      for i in 1 2 3 4 5 6 7 8 9 10; do
-        grep -q :0035 /proc/net/udp && break; sleep 0.2
-      done
-      "$@"; code=$?; kill $server; exit $code`;
-    const before = ["unshare", "-m", "-n", "sh", "-c", inside, "sh"];
-    const started = performance.now();
-    const { code, stderr } = runLull(
-      ["health", "--url=http://name.example:1", "--timeout=0.5"],
-      { before },
-    );
-    assert.match(stderr, /name\.example:1: the time limit is reached\n$/);
-    assert.equal(code, 3);
-    assert.ok(performance.now() - started < 8000, "it did not wait for it");
   });
 });

@@ -8,7 +8,7 @@ import { loadDialects } from "../../src/dialects/load.ts";
 import { type App, createApp } from "../../src/http/app.ts";
 import { Metrics } from "../../src/http/metrics.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
-import type { Parts } from "../../src/lifecycle/plan.ts";
+import type { Parts } from "../../src/lifecycle/make_plan.ts";
 import type { RecoverRequest } from "../../src/lifecycle/request.ts";
 import { envRepair } from "../../src/steps/env.ts";
 import { envFileOf } from "../../src/identity/env_file.ts";

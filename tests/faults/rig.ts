@@ -10,7 +10,7 @@ import { parseConfig } from "../../src/config/mod.ts";
 import { EvidenceObserver } from "../../src/evidence/observer.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../src/lifecycle/recovery.ts";
-import { type Plan, plan } from "../../src/lifecycle/plan.ts";
+import { type Plan, plan } from "../../src/lifecycle/make_plan.ts";
 import type { StepReport } from "../../src/lifecycle/reports.ts";
 import { type Libc, loadLibc } from "../../src/linux/libc.ts";
 import {

@@ -9,7 +9,7 @@ import {
   plan,
   type PlannedRepair,
   type PlannedStep,
-} from "../../src/lifecycle/plan.ts";
+} from "../../src/lifecycle/make_plan.ts";
 import type { Done, Skipped } from "../../src/lifecycle/step.ts";
 import { everyPart, gate } from "../support/fake_plan.ts";
 import { until } from "../support/until.ts";

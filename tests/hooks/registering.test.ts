@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  type HookInfo,
-  HookRegistry,
-  MOST_PROGRAMS,
-} from "../../src/hooks/registry.ts";
+import type { HookInfo } from "../../src/hooks/program.ts";
+import { HookRegistry, MOST_PROGRAMS } from "../../src/hooks/registry.ts";
 import { served } from "./asking.ts";
 
 const { ask, server } = served();

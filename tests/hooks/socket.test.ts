@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
-import { listenForHooks } from "../../src/hooks/programs.ts";
+import { listenForHooks } from "../../src/hooks/socket.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
 import { randomId } from "../../src/linux/random.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";

@@ -1,48 +1,18 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
-import { after, describe, test } from "node:test";
-import { Renewer } from "../../src/identity/renewer.ts";
-import { SCRATCH } from "../../src/identity/ssh_host_keys.ts";
-import type { RenewedItem } from "../../src/lifecycle/reports.ts";
-import { RENEWABLE, type Renewable } from "../../src/lifecycle/request.ts";
-import { script, temporary } from "../support/hooks.ts";
+import { describe, test } from "node:test";
+import { RENEWABLE } from "../../src/lifecycle/request.ts";
 import {
   fileAt,
   FILES,
   MACHINE_ID,
   makeHostKeys,
-  makeTree,
 } from "../support/identity_tree.ts";
+import { guest, statusOf } from "./renewing.ts";
 
 /** All of them but the id of the boot, whose file is always mounted over. */
 const ON_DISK = RENEWABLE.filter((item) => item !== "boot-id");
-
-const directory = temporary();
-after(directory.remove);
-let count = 0;
-
-function guest(dbus: "link" | "file" = "link") {
-  const root = join(directory.path, `root-${count++}`);
-  makeTree(root, dbus);
-  const renewer = new Renewer({
-    libc: {},
-    directory: `${root}-memory`,
-    root,
-    limitMs: 30_000,
-  });
-  const renew = (
-    items: readonly Renewable[],
-    generation = 1,
-    signal = new AbortController().signal,
-  ) => renewer.renew({ items, generation, onDisk: true, signal });
-  return { root, renew };
-}
-
-function statusOf(items: readonly RenewedItem[]): Record<string, string> {
-  return Object.fromEntries(items.map(({ item, status }) => [item, status]));
-}
 
 describe("the items of a machine's identity, on the disk", () => {
   test("each gets a new value, in its own form and with its permissions", {
@@ -101,28 +71,6 @@ describe("the items of a machine's identity, on the disk", () => {
       assert.notEqual(fileAt(root, `${name}.pub`)?.text, former[i]);
     }
     assert.deepEqual(readdirSync(`${root}-memory`), [], "keys are left over");
-  });
-
-  test("the types of keys that were there are made, and no others", async () => {
-    const { root, renew } = guest();
-    makeHostKeys(root, ["ed25519"]);
-    const [{ keys }] = await renew(["ssh-host-keys"]);
-    assert.match(
-      (keys as Record<string, string>).ed25519,
-      /^SHA256:[A-Za-z0-9+/]{43}$/,
-    );
-    assert.equal(fileAt(root, "/etc/ssh/ssh_host_rsa_key"), undefined);
-  });
-
-  test("keys that a killed agent made and put nowhere are removed", async () => {
-    const { root, renew } = guest();
-    makeHostKeys(root, ["ed25519"]);
-    const scratch = join(`${root}-memory`, `${SCRATCH}former`);
-    mkdirSync(scratch, { recursive: true });
-    writeFileSync(join(scratch, "ssh_host_ed25519_key"), "a key");
-    const [{ status, reason }] = await renew(["ssh-host-keys"]);
-    assert.equal(status, "renewed", String(reason));
-    assert.deepEqual(readdirSync(`${root}-memory`), []);
   });
 
   test("what the guest does not have is absent, and is not made", async () => {
@@ -187,48 +135,6 @@ describe("the items of a machine's identity, on the disk", () => {
     assert.equal(fileAt(root, "/etc/machine-id")!.text, id);
     await renew(["machine-id"], 2);
     assert.notEqual(fileAt(root, "/etc/machine-id")!.text, id);
-  });
-
-  test("without ssh-keygen, the keys stay, and the reason says so", async () => {
-    const { root, renew } = guest();
-    const [former] = makeHostKeys(root, ["ed25519"]);
-    const { PATH } = process.env;
-    process.env.PATH = root;
-    try {
-      const items = await renew(["ssh-host-keys", "machine-id"]);
-      assert.deepEqual(items.map(({ status }) => status), [
-        ...["renewed", "failed"],
-      ]);
-      assert.equal(
-        items[1].reason,
-        "Cannot run ssh-keygen: it is not installed",
-      );
-    } finally {
-      process.env.PATH = PATH;
-    }
-    assert.equal(
-      fileAt(root, "/etc/ssh/ssh_host_ed25519_key.pub")?.text,
-      former,
-    );
-  });
-
-  test("a program that asks a question gets no answer, and fails at once", async () => {
-    const { root, renew } = guest();
-    makeHostKeys(root, ["ed25519"]);
-    const programs = join(root, "programs");
-    mkdirSync(programs);
-    script(
-      join(programs, "ssh-keygen"),
-      "#!/bin/sh\nread answer && exit 0\necho 'no answer' >&2; exit 1\n",
-    );
-    const { PATH } = process.env;
-    process.env.PATH = `${programs}:${PATH}`;
-    try {
-      const [{ reason }] = await renew(["ssh-host-keys"]);
-      assert.equal(reason, "Cannot run ssh-keygen: no answer");
-    } finally {
-      process.env.PATH = PATH;
-    }
   });
 
   test("at its limit, an item fails, its program ends, and its files stay", async () => {

@@ -7,7 +7,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { repairOwed } from "../../src/hooks/owed_repair.ts";
 import { findScripts } from "../../src/hooks/scripts.ts";
-import { repairAfterCrash } from "../../src/lifecycle/journal.ts";
+import { repairAfterCrash } from "../../src/lifecycle/repair_after_crash.ts";
 import { MountFreezer } from "../../src/linux/mount_freezer.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { thawMounts } from "../../src/steps/frozen_mounts.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Kind } from "../../src/lifecycle/request.ts";
-import { plan } from "../../src/lifecycle/plan.ts";
+import { plan } from "../../src/lifecycle/make_plan.ts";
 import { everyPart } from "../support/fake_plan.ts";
 
 const LIMITS = { hooksLimitMs: 5000, workloadLimitMs: 2000, freezeHoldMs: 900 };

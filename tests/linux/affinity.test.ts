@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { constants } from "node:os";
 import process from "node:process";
 import { afterEach, before, describe, it } from "node:test";
 import { type Pinned, pinThreads } from "../../src/linux/affinity.ts";
 import { readMask } from "../../src/linux/cpu_mask.ts";
-import { CpuRotation } from "../../src/memory/cpu_rotation.ts";
 import { type Libc, loadLibc, requireSymbol } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { until } from "../support/until.ts";
+import { fakeLibc } from "../support/fake_masks.ts";
 
 const ECHO = new URL("../support/echo_worker.ts", import.meta.url);
 
@@ -93,33 +92,7 @@ describe("pinThreads", () => {
   });
 });
 
-function oneCpu(): Uint8Array {
-  const mask = new Uint8Array(1024);
-  mask[1] = 1;
-  return mask;
-}
-
 describe("pinThreads on a kernel that refuses", () => {
-  /** A kernel with one mask per thread, where a call may be made to fail. */
-  function fakeLibc(refuse: (thread: number, mask: Uint8Array) => boolean) {
-    const masks = new Map<number, Uint8Array>();
-    const former = new Uint8Array(1024);
-    former[2] = 0b1010_0000; // CPUs 21 and 23
-    const libc: Libc = {
-      errno: () => constants.errno.EINVAL,
-      sched_getaffinity(thread, _size, mask) {
-        mask!.set(masks.get(thread) ?? former);
-        return 0;
-      },
-      sched_setaffinity(thread, _size, mask) {
-        if (refuse(thread, mask!)) return -1;
-        masks.set(thread, mask!.slice());
-        return 0;
-      },
-    };
-    return { libc, masks, former };
-  }
-
   it("changes no mask in a dry run", () => {
     const { libc, masks, former } = fakeLibc(() => false);
     const { threads, restore } = pinThreads(libc, true);
@@ -138,40 +111,6 @@ describe("pinThreads on a kernel that refuses", () => {
     assert.deepEqual(masks.get(process.pid), expected);
     assert.deepEqual(pinned.restore().failed, []);
     assert.deepEqual(masks.get(process.pid), former);
-  });
-
-  it("goes from CPU to CPU with the main thread alone, and home again", () => {
-    const { libc, masks, former } = fakeLibc(() => false);
-    const rotation = new CpuRotation(libc);
-    const seen = new Set<number>();
-    for (let i = 0; i < 2; i++) {
-      rotation.next();
-      assert.deepEqual([...masks.keys()], [process.pid]);
-      seen.add(masks.get(process.pid)![2]);
-    }
-    assert.deepEqual(seen, new Set([0b0010_0000, 0b1000_0000]));
-    rotation.next();
-    rotation.end();
-    assert.deepEqual(masks.get(process.pid), former);
-  });
-
-  it("stays where there is one CPU only, or no libc to go with", () => {
-    const { libc, masks } = fakeLibc(() => false);
-    requireSymbol(libc, "sched_setaffinity")(
-      process.pid,
-      1024n,
-      oneCpu(),
-    );
-    const moves: Libc = {
-      ...libc,
-      sched_setaffinity: () => assert.fail("it moved"),
-    };
-    for (const still of [moves, {}]) {
-      const rotation = new CpuRotation(still);
-      rotation.next();
-      rotation.end();
-    }
-    assert.deepEqual(masks.get(process.pid), oneCpu());
   });
 
   it("fails, and leaves the others as they were", () => {
@@ -207,23 +146,6 @@ describe("pinThreads on a kernel that refuses", () => {
     });
     refuses = false;
     assert.deepEqual(pinThreads(libc).restore().failed, []);
-    assert.deepEqual(masks.get(process.pid), former);
-  });
-
-  it("does not pin while another moves a thread, nor the other way round", () => {
-    const { libc, masks, former } = fakeLibc(() => false);
-    const rotation = new CpuRotation(libc);
-    rotation.next();
-    assert.throws(() => pinThreads(libc), {
-      message: "Cannot change the CPUs of threads: zeroing memory changes them",
-    });
-    rotation.end();
-    const pinned = pinThreads(libc);
-    const still = new CpuRotation(libc);
-    still.next();
-    still.end();
-    assert.equal(masks.get(process.pid)![2], 0b1000_0000, "it stays pinned");
-    pinned.restore();
     assert.deepEqual(masks.get(process.pid), former);
   });
 

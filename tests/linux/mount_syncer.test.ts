@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Mount, readMounts } from "../../src/linux/mountinfo.ts";
 import { MountSyncer, type SyncError } from "../../src/linux/mount_syncer.ts";
+import { TestDisk, withoutDisks } from "../support/disk.ts";
 import { HungMount, withoutFuse } from "../support/hung_mount.ts";
 import { realLibc } from "../support/libc.ts";
 import { FakeThreads } from "../support/threads.ts";
@@ -228,4 +229,14 @@ describe("a sync by the real kernel", () => {
       ]);
     },
   );
+});
+
+const noDisks = withoutDisks();
+test(`every writable mount is synced${noDisks ? `: ${noDisks}` : ""}`, {
+  skip: noDisks,
+}, async () => {
+  using disk = new TestDisk();
+  const { mounts, ms } = await new MountSyncer(await realLibc()).sync();
+  assert.ok(mounts.includes(disk.mountPoint), mounts.join());
+  assert.ok(ms > 0);
 });

@@ -69,7 +69,7 @@ describe("the mailbox", () => {
   test("has nothing for a fork that got the content from before the snapshot", async () => {
     const fake = new FakeMailbox();
     fake.put('{"network":{"hostname":"template"}}');
-    assert.deepEqual(await fake.mailbox.learn(), {
+    assert.deepEqual(await fake.mailbox.note(), {
       source: "/dev/vdc",
       hasContent: true,
     });
@@ -81,14 +81,14 @@ describe("the mailbox", () => {
 
   test("is applied once, and read at no prepare after that", async () => {
     const fake = new FakeMailbox();
-    assert.deepEqual(await fake.mailbox.learn(), {
+    assert.deepEqual(await fake.mailbox.note(), {
       source: "/dev/vdc",
       hasContent: false,
     });
     fake.put('{"network":{"hostname":"a"}}');
     await fake.found();
     const { reads } = fake;
-    assert.deepEqual(await fake.mailbox.learn(), {
+    assert.deepEqual(await fake.mailbox.note(), {
       skipped: "the last content that was read is known",
     });
     assert.equal(fake.reads, reads);
@@ -179,7 +179,7 @@ describe("the mailbox", () => {
   test("that cannot be read before the snapshot is new in each fork", async () => {
     const fake = new FakeMailbox();
     fake.content = new Error("Cannot read the mailbox: ENOENT");
-    await assert.rejects(fake.mailbox.learn(), /ENOENT/);
+    await assert.rejects(fake.mailbox.note(), /ENOENT/);
     await assert.rejects(fake.take(), /ENOENT/);
     fake.put("{}");
     await fake.found();

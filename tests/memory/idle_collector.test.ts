@@ -44,7 +44,7 @@ describe("the idle collector", () => {
     const collected = counted();
     for (const one of [idle, collected.idle]) {
       one.worked();
-      one.rest();
+      one.pause();
       one.worked();
     }
     collected.idle.resume(true);

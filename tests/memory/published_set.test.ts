@@ -2,16 +2,12 @@
  * The agent's pages as ranges of the machine's memory.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { loadLibc } from "../../src/linux/libc.ts";
 import { pageBytes } from "../../src/linux/page_size.ts";
-import {
-  publishedSet,
-  rangesOf,
-  residentMappings,
-} from "../../src/memory/published_set.ts";
+import { residentMappings } from "../../src/linux/smaps.ts";
+import { publishedSet, rangesOf } from "../../src/memory/published_set.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import { framesIn, PageTable } from "../bench/pagemap.ts";
 
@@ -29,22 +25,6 @@ test("frames that follow each other are one range, whatever their order", () => 
   const far = 2 ** 40;
   assert.deepEqual(rangesOf([far + 1, far]), [[far * k, 2 * k]]);
   assert.deepEqual(rangesOf([]), []);
-});
-
-test("a mapping without a page in memory is not read", () => {
-  const smaps = [
-    "00400000-00500000 r-xp 00000000 fe:00 42    /usr/bin/lull",
-    "Size:               1024 kB",
-    "Rss:                 128 kB",
-    "7f0000000000-7f4000000000 rw-p 00000000 00:00 0 ",
-    "Rss:                   0 kB",
-    "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0    [stack]",
-    "Rss:                   8 kB",
-  ].join("\n");
-  assert.deepEqual(residentMappings(smaps), [
-    { from: 0x400000, to: 0x500000, isFile: true },
-    { from: 0x7ffc00000000, to: 0x7ffc00021000, isFile: false },
-  ]);
 });
 
 describe(
@@ -82,10 +62,9 @@ describe(
     test("of a file are those alone that a recovery needs", () => {
       const bytes = (needed: Parameters<typeof publishedSet>[0]) =>
         publishedSet(needed)!.ranges.reduce((sum, [, bytes]) => sum + bytes, 0);
-      const mappings = residentMappings(
-        readFileSync("/proc/self/smaps", "latin1"),
+      const sizes = new Map(
+        residentMappings().map(({ from, to }) => [from, to - from]),
       );
-      const sizes = new Map(mappings.map(({ from, to }) => [from, to - from]));
       const none = (address: bigint) =>
         new Uint8Array(Math.ceil(sizes.get(Number(address))! / PAGE_BYTES));
       const whole = bytes(() => undefined);

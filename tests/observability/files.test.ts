@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Metrics } from "../../src/http/metrics.ts";
 import { Operation } from "../../src/lifecycle/operation.ts";
-import { plan } from "../../src/lifecycle/plan.ts";
+import { plan } from "../../src/lifecycle/make_plan.ts";
 import { OUTCOMES } from "../../src/lifecycle/request.ts";
 import { PROBLEMS } from "../../src/util/problem.ts";
 import { everyPart } from "../support/fake_plan.ts";

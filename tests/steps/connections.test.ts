@@ -8,7 +8,7 @@ import type { RecoveryContext } from "../../src/lifecycle/step.ts";
 import { connectionsStep } from "../../src/steps/connections.ts";
 
 /** What the undo of the step does with the connections of waiting callers. */
-async function undone(outcome: Outcome, held = true): Promise<string> {
+async function undone(outcome: Outcome, wasQuiesced = true): Promise<string> {
   let done = "";
   const step = connectionsStep(
     {
@@ -25,7 +25,7 @@ async function undone(outcome: Outcome, held = true): Promise<string> {
   const { undo } = await step.quiesce({
     ...{ operation: "op", generation: 0, kind: "full", signal },
   }) as { undo: (context: RecoveryContext) => unknown };
-  await undo({ held, outcome } as RecoveryContext);
+  await undo({ wasQuiesced, outcome } as RecoveryContext);
   return done;
 }
 

@@ -27,10 +27,10 @@ async function quiesce(
   observer: ReturnType<typeof fakeObserver>,
   recover: () => void,
   queue = deferred(),
-  isAlone = false,
+  waitsForHost = true,
 ): Promise<Done> {
   const { signal } = new AbortController();
-  const step = evidenceStep(observer, recover, queue, { isAlone });
+  const step = evidenceStep(observer, recover, queue, { waitsForHost });
   return await step.quiesce({
     operation: "op",
     generation: 0,
@@ -58,7 +58,7 @@ test("a fork that finds its data itself waits for no host, and for no deferred w
   queue.schedule();
   let recovered = 0;
   const start = performance.now();
-  await quiesce(observer, () => recovered++, queue, true);
+  await quiesce(observer, () => recovered++, queue, false);
   observer.fork();
   assert.equal(recovered, 0); // in the callback of the watch
   await until("the recovery", () => recovered);

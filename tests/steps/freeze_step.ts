@@ -2,6 +2,7 @@
  * The step that freezes mounts, with a real freezer and a journal that only remembers.
  * @module
  */
+import { mountOf, readMounts } from "../../src/linux/mountinfo.ts";
 import { MountFreezer } from "../../src/linux/mount_freezer.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import {
@@ -9,6 +10,7 @@ import {
   freezeMountsStep,
 } from "../../src/steps/freeze_mounts.ts";
 import { fakeJournal } from "../support/hooks.ts";
+import type { TestDisk } from "../support/disk.ts";
 
 const runtime = await loadRuntime();
 const workerUrl = new URL(
@@ -40,4 +42,14 @@ export function freezeStep(
     ...more,
   });
   return { step, journal, errors };
+}
+
+/** A real freezer, and the mounts of these disks. */
+export function freezerOf(...disks: TestDisk[]) {
+  const all = readMounts();
+  const mounts = disks.map(({ mountPoint }) => {
+    const { device } = mountOf(mountPoint, all);
+    return { mountPoint, device };
+  });
+  return { mounts, freezer: realFreezer() };
 }

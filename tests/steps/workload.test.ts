@@ -1,20 +1,10 @@
 import assert from "node:assert/strict";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, describe, test } from "node:test";
-import type { NotUndone } from "../../src/lifecycle/not_undone.ts";
 import type { Done } from "../../src/lifecycle/step.ts";
-import { thawWorkload } from "../../src/steps/frozen_workload.ts";
 import { workloadStep } from "../../src/steps/workload.ts";
 import { TestCgroup, withoutCgroups } from "../support/cgroup.ts";
-import { TestDisk, withoutDisks } from "../support/disk.ts";
 import {
   fakeJournal,
   recoveryContext,
@@ -22,48 +12,16 @@ import {
   temporary,
 } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
+import { start } from "./workload_step.ts";
 
 const skip = withoutCgroups();
-const noDisks = skip || withoutDisks();
 const directory = temporary();
 after(directory.remove);
-
-function start(cgroups: string[], limitMs = 2000) {
-  const journal = fakeJournal();
-  return { journal, step: workloadStep({ cgroups, limitMs, journal }) };
-}
 
 test("without a cgroup there is nothing to do", async () => {
   assert.deepEqual(await start([]).step.quiesce(stepContext()), {
     skipped: "no cgroup was named",
   });
-});
-
-test("what stays frozen is left to undo, without what was thawed", async () => {
-  const group = (name: string, frozen: boolean) => {
-    const path = join(directory.path, name);
-    mkdirSync(path);
-    writeFileSync(join(path, "cgroup.freeze"), "1");
-    writeFileSync(join(path, "cgroup.events"), `frozen ${Number(frozen)}`);
-    return path;
-  };
-  const stuck = group("stuck", true);
-  const broken = join(directory.path, "broken");
-  mkdirSync(join(broken, "cgroup.freeze"), { recursive: true });
-  const cgroups = [broken, group("free", false), stuck, "/lull/gone"];
-  await assert.rejects(
-    async () => await thawWorkload(20)({ cgroups }),
-    (error: NotUndone) => {
-      assert.match(
-        error.message,
-        /^Cannot thaw the workload: .*broken: EISDIR.*stuck: still frozen/,
-      );
-      assert.deepEqual(error.left, { cgroups: [broken, stuck] });
-      assert.deepEqual(error.effect?.thawed, [cgroups[1]]);
-      assert.deepEqual(error.effect?.gone, ["/lull/gone"]);
-      return true;
-    },
-  );
 });
 
 describe(`the workload's cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
@@ -217,67 +175,5 @@ describe(`the workload's cgroups${skip ? `: ${skip}` : ""}`, { skip }, () => {
       ends.path,
     ]]);
     assert.equal(written.written.size, 0);
-  });
-
-  test("given up, it thaws and fails", async () => {
-    using group = new TestCgroup();
-    const { step, journal } = start([group.path]);
-    const giveUp = new AbortController();
-    giveUp.abort();
-    await group.run("while :; do sleep 1; done");
-    // frozen at the first look or given up: thawed in either case
-    const ended = await Promise.resolve(
-      step.quiesce(stepContext(giveUp.signal)),
-    ).then((done) => (done as Done).undo!(recoveryContext()), () => "failed");
-    assert.ok(ended !== undefined);
-    assert.ok(!group.frozen);
-    assert.equal(journal.written.size, 0);
-  });
-});
-
-describe(`a workload that cannot be frozen${noDisks ? `: ${noDisks}` : ""}`, {
-  skip: noDisks,
-}, () => {
-  test("is waited for no longer than its signal says", async () => {
-    using group = new TestCgroup();
-    using disk = new TestDisk();
-    disk.ask("-f");
-    await group.run(`echo x > ${disk.mountPoint}/x`);
-    await until("the write to wait", () => group.waits);
-    const { step, journal } = start([group.path], 60_000);
-    const abort = new AbortController();
-    const freezing = step.quiesce(stepContext(abort.signal));
-    abort.abort();
-    await assert.rejects(async () => await freezing, {
-      message: "Cannot freeze the workload: the prepare was aborted",
-    });
-    assert.ok(!group.frozen);
-    assert.equal(journal.written.size, 0);
-  });
-
-  test("is waited for until the limit, then thawed", async () => {
-    using group = new TestCgroup();
-    using disk = new TestDisk();
-    // Who waits for a frozen disk waits in the kernel, deaf to every signal.
-    disk.ask("-f");
-    await group.run(`sleep 60 & echo x > ${disk.mountPoint}/x`, 2);
-    await until("the write to wait", () => group.waits);
-    const { step, journal } = start([group.path], 200);
-    const begin = performance.now();
-    await assert.rejects(
-      async () => await step.quiesce(stepContext()),
-      {
-        message:
-          `Cannot freeze the workload: ${group.path} not frozen within 200 ms`,
-      },
-    );
-    const ms = performance.now() - begin;
-    assert.ok(ms >= 199, `${ms} ms`);
-    assert.equal(
-      readFileSync(join(group.path, "cgroup.freeze"), "utf8"),
-      "0\n",
-    );
-    assert.ok(!group.frozen);
-    assert.equal(journal.written.size, 0);
   });
 });

@@ -1,7 +1,11 @@
 /**
  * Steps whose every move a test decides and sees.
  */
-import type { Parts, Plan, PlannedStep } from "../../src/lifecycle/plan.ts";
+import type {
+  Parts,
+  Plan,
+  PlannedStep,
+} from "../../src/lifecycle/make_plan.ts";
 import { KINDS } from "../../src/lifecycle/request.ts";
 import type {
   Done,

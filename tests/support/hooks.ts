@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { HookEvent } from "../../src/hooks/hook.ts";
 import { OwedThaws } from "../../src/hooks/owed_thaws.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
-import { listenForHooks } from "../../src/hooks/programs.ts";
+import { listenForHooks } from "../../src/hooks/socket.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Change, Recorder } from "../../src/lifecycle/journal.ts";
 import type { RecoveryContext, StepContext } from "../../src/lifecycle/step.ts";
@@ -69,7 +69,7 @@ export function recoveryContext(): RecoveryContext {
     request: {},
     trigger: "health",
     outcome: "restored",
-    held: true,
+    wasQuiesced: true,
     signal: new AbortController().signal,
   };
 }

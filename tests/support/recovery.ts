@@ -20,7 +20,7 @@ export function contextOf<R extends object>(
     request,
     trigger: "recover",
     outcome: "restored",
-    held: true,
+    wasQuiesced: true,
     signal: new AbortController().signal,
     ...more,
   };

@@ -137,7 +137,7 @@ describe("a machine whose workload takes part", () => {
     ]);
     await assertAfterKill(machine, generation);
     const log = await machine.sh("cat /run/lull.log");
-    assert.match(log, /"took back what a killed agent had left"/);
+    assert.match(log, /"undid what a killed agent had left"/);
 
     // In the middle of a hook: only what was begun is taken back.
     await addHook(machine, "15-hangs", HANG);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
-import type { Plan } from "../../src/lifecycle/plan.ts";
+import type { Plan } from "../../src/lifecycle/make_plan.ts";
 import type { StepContext } from "../../src/lifecycle/step.ts";
 import type { Libc } from "../../src/linux/libc.ts";
 import { dryRun, type DryRunOptions } from "../../src/warm_up/dry_run.ts";

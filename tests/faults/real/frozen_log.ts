@@ -56,7 +56,7 @@ export function frozenLog(target: Target): void {
         assert.ok(await disk.takesWrites());
         const text = readFileSync(log, "utf8");
         assert.match(text, /the runtime directory could not be locked/);
-        assert.match(text, /took back what a killed agent had left/);
+        assert.match(text, /undid what a killed agent had left/);
       } finally {
         disk.thaw(); // or the end of an agent that waits for it never comes
         for (const agent of agents) agent.kill("SIGKILL");

@@ -13,7 +13,7 @@ import type { Components } from "./components.ts";
  * missing: the boot of the machine may wait for this message. Without the message,
  * systemd ends the agent after a minute and a half, and a log line says why.
  */
-export function tellReady(
+export function tellServiceManager(
   { libc, listeners }: Pick<Components, "libc" | "listeners">,
   socketName: string,
 ): void {
