@@ -137,7 +137,7 @@ export class DeferredRepairs {
     const failed: Field[] = [];
     for (const field of REPAIR_FIELDS) {
       if (request[field] === undefined) continue;
-      if (field === "network" && this.#hasNetwork(request)) continue;
+      if (field === "network" && await this.#hasNetwork(request)) continue;
       const report = await this.#repair(REPAIR_OF[field], request);
       this.#requirements.repaired(field, report);
       const isApplied = this.#isApplied(field, report);
@@ -159,8 +159,11 @@ export class DeferredRepairs {
     return field !== "entropy" || wasReseeded([report]);
   }
 
-  #hasNetwork({ network }: RecoverRequest): boolean {
-    return JSON.stringify(network) === JSON.stringify(this.#network);
+  /** Whether this identity was applied last, and the guest still has it. */
+  async #hasNetwork(request: RecoverRequest): Promise<boolean> {
+    const { network } = request;
+    if (JSON.stringify(network) !== JSON.stringify(this.#network)) return false;
+    return await this.#repairs.get("network")?.isInPlace?.(request) ?? true;
   }
 
   /**

@@ -59,7 +59,11 @@ export function plan(parts: Partial<Parts>, limits: Limits): Plan {
     repairs: REPAIRS.flatMap(({ repair: name, ...row }): PlannedRepair[] => {
       const part = parts[name];
       if (part === undefined) return [];
-      return [{ name, ...row, repair: (context) => part.repair(context) }];
+      return [{
+        ...{ name, ...row },
+        repair: (context) => part.repair(context),
+        isInPlace: part.isInPlace?.bind(part),
+      }];
     }),
   };
 }

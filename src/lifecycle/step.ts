@@ -109,4 +109,9 @@ export interface Repair {
   repair(
     context: RecoveryContext,
   ): Promise<Effect | Skipped | Found> | Effect | Skipped | Found;
+  /**
+   * Whether the guest still has what this repair gave it for such a request. Without this method, it
+   * has.
+   */
+  isInPlace?(request: RecoverRequest): Promise<boolean>;
 }

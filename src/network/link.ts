@@ -83,11 +83,14 @@ export function findLink(network: Network, name: string | undefined): Link {
   );
 }
 
+/** The bytes of a MAC address in its usual form, as `02:00:00:00:00:01`. */
+export function macBytes(mac: string): Uint8Array {
+  return new Uint8Array(mac.split(":").map((byte) => parseInt(byte, 16)));
+}
+
 function changeMac(work: Work, mac: string): void {
   const { network, link, done } = work;
-  const bytes = new Uint8Array(
-    mac.split(":").map((byte) => parseInt(byte, 16)),
-  );
+  const bytes = macBytes(mac);
   const former = link.mac;
   setMac(network, link, bytes);
   done.push({ what: "mac", undo: () => setMac(network, link, former) });

@@ -25,6 +25,11 @@ export function networkRepair(options: ForkOptions): Repair {
       }
       return await fork.apply(network, reply);
     },
+    async isInPlace({ network }) {
+      if (network === undefined) return true;
+      const { isInPlace } = await import("../network/in_place.ts");
+      return isInPlace(options.libc, network);
+    },
   };
 }
 

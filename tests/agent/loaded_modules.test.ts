@@ -18,6 +18,7 @@ const SWITCHED_ON = [
   ...["mailbox/", "agent/mailbox.ts", "steps/mailbox.ts"],
   ...["lifecycle/trace.ts", "memory/published_set.ts"],
   ...["network/fork.ts", "network/link.ts", "network/managers.ts"],
+  "network/in_place.ts",
   ...["network/moved_addresses.ts", "connections/reply_way.ts"],
   ...["dialects/", "agent/dialects.ts", "memory/collapse.ts"],
   ...["steps/workload_tree.ts", "linux/cgroup_tree.ts"],

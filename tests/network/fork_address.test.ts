@@ -91,7 +91,10 @@ describe("a call to the address that it replaces", { skip }, () => {
     {
       await using agent = await guest.start(directory.path);
       assert.equal((await call(OLD, "/health")).status, 200);
-      const network = { address: `${NEW}/24`, hostname: "fork-net" };
+      const network = {
+        ...{ address: `${NEW}/24`, gateway: "10.232.0.1" },
+        hostname: "fork-net",
+      };
       const body = JSON.stringify({ network });
       const reply = await call(OLD, "/snapshot/recover", {
         ...{ method: "POST", body },
@@ -115,6 +118,20 @@ describe("a call to the address that it replaces", { skip }, () => {
         () => /^default via 10.232.0.1/m.test(guest.ip("route")),
       );
       assert.equal((await call(NEW, "/health")).status, 200);
+      // The same identity is applied again only if the machine has lost a part of it.
+      const lateMs = async () => {
+        const reply = await call(NEW, "/snapshot/recover", {
+          ...{ method: "POST", body },
+        });
+        const { late } = await reply.json();
+        assert.equal(reply.status, 200);
+        return late[0].ms;
+      };
+      const ms = await lateMs();
+      assert.equal(await lateMs(), ms);
+      guest.ip("route del default");
+      assert.notEqual(await lateMs(), ms);
+      assert.match(guest.ip("route"), /^default via 10.232.0.1/m);
       await until(
         "the end of its record",
         () => readdirSync(join(directory.path, "journal")).length === 0,
