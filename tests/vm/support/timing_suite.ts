@@ -132,16 +132,33 @@ export function timingSuite(fleet: Fleet): void {
     await fleet.kill(moved);
   });
 
-  fleet.test("the source machine resumed after its snapshot", async () => {
+  fleet.test("the source machine resumed after its snapshot, and a watcher of it", async () => {
     const source = await fleet.copy();
     const { generation } = await health(source);
+    const watcher = new RawConnection(
+      source,
+      "GET /snapshot/events HTTP/1.1\r\nHost: x\r\n\r\n",
+    );
+    await watcher.replied();
     await prepareSettled(source);
-    await fleet.snapshot(source, "source to go on");
+    const snapshot = await fleet.snapshot(source, "source to go on");
+    assert.equal(watcher.closed, false);
     await source.cont();
     assert.equal((await health(source)).generation, generation + 1);
+    // The stream has the way into the quiesced state, and ends with it.
+    await until("the end of the stream", () => watcher.closed, LIMIT);
+    assert.match(watcher.text, /"state":"quiesced"[^]*\r\n0\r\n\r\n$/);
     await assertRecovered(source, generation + 1);
     const { lastRecovery } = await status(source);
     assert.equal(lastRecovery?.outcome, "resumed");
     await fleet.kill(source);
+    // In a fork, that stream has no client.
+    const fork = await restoreAndCheck(fleet, snapshot, generation + 1);
+    await until(
+      "the end of the fork's copy of the stream",
+      async () => (await established(fork, AGENT_PORT)).length === 0,
+      LIMIT,
+    );
+    await fleet.kill(fork);
   });
 }
