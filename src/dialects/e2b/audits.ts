@@ -5,25 +5,34 @@
  */
 import type { Recovery } from "../../lifecycle/reports.ts";
 
+/**
+ * Milliseconds for which all calls get the audit. The host gives up an attempt after 50 ms and sends
+ * the call again, and behind a NAT the agent cannot see that a caller has gone.
+ */
+const ATTEMPTS_MS = 60_000;
+
 /** Gives each audit to the replies that it belongs to. */
 export class Audits {
-  /** The recovery whose audit a caller got. */
-  #given: Recovery | undefined;
+  /** The recovery whose audit callers get, and the time of the first of these calls. */
+  #told: { readonly recovery: Recovery; readonly since: number } | undefined;
 
   /**
-   * The audit for the reply to one call. `recovery` is the one that the call began or waited for. If
-   * there was none, the last one has the audit, unless a former call got it. A caller that has gone
-   * (`signal`) gets no reply: the audit is kept for its next attempt.
+   * The audit for the reply to one call. `recovery` is the one that the call began or waited for; if
+   * there was none, `last` has the audit, for a minute from the first call on. `now` is in the time of
+   * performance.now().
    */
   take(
     recovery: Recovery | undefined,
     last: Recovery | undefined,
-    signal: AbortSignal,
+    now = performance.now(),
   ): string | undefined {
     const ended = recovery ?? last;
     if (ended === undefined) return undefined;
-    if (recovery === undefined && isSame(ended, this.#given)) return undefined;
-    if (!signal.aborted) this.#given = ended;
+    if (this.#told === undefined || !isSame(ended, this.#told.recovery)) {
+      this.#told = { recovery: ended, since: now };
+    }
+    const isOver = now - this.#told.since > ATTEMPTS_MS;
+    if (recovery === undefined && isOver) return undefined;
     const undo = ended.steps.find(({ name }) => name === "workload");
     const audit = undo?.effect?.audit;
     return audit === undefined ? undefined : JSON.stringify(audit);
@@ -31,7 +40,7 @@ export class Audits {
 }
 
 /** Data that comes late changes the report of a recovery, and not its generation. */
-function isSame(one: Recovery, other: Recovery | undefined): boolean {
-  return one.generation === other?.generation &&
+function isSame(one: Recovery, other: Recovery): boolean {
+  return one.generation === other.generation &&
     one.operation === other.operation;
 }

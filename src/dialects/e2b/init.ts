@@ -62,7 +62,7 @@ interface Kept {
   readonly problem?: Environment["problem"];
 }
 
-/** Makes the handler. Between two calls it knows the timestamps, and which audit a reply had. */
+/** Makes the handler. Between two calls it knows the timestamps, and the audit that replies have. */
 export function initHandler(
   context: DialectContext,
   token: AccessToken,
@@ -72,7 +72,7 @@ export function initHandler(
   const audits = new Audits();
   return async (c) => {
     const { receivedAt } = c.env.exchange;
-    const { headers, signal } = c.req.raw;
+    const { headers } = c.req.raw;
     const body = await readBody(c, InitBody);
     const shown = body.accessToken
       ? new TextEncoder().encode(body.accessToken)
@@ -98,7 +98,7 @@ export function initHandler(
     if (notApplied.size > 0) {
       c.header("lull-not-applied", [...notApplied].join(", "));
     }
-    const audit = audits.take(recovery, lifecycle.lastRecovery, signal);
+    const audit = audits.take(recovery, lifecycle.lastRecovery);
     if (audit !== undefined) c.header("x-envd-freeze-audit", audit);
     failIfLeft(recovery?.steps ?? []);
     if (problem !== undefined) throw problem;
