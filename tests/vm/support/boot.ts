@@ -8,7 +8,7 @@ import { type BootOptions, Machine } from "./machine.ts";
  * Linux patches its own code while it boots, and QEMU 7.2, emulating several
  * processors at once, now and then runs half of a patch: the kernel panics.
  */
-const BOOT_TRIES = 3;
+export const BOOT_TRIES = 3;
 
 /**
  * Boots a machine and waits until it is `up`. Where the kernel of an emulated

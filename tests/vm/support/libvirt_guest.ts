@@ -2,9 +2,11 @@
  * A guest with Lull and without qemu-ga, as a domain of libvirt.
  * @module
  */
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
+import { BOOT_TRIES } from "./boot.ts";
+import { say } from "./fleet.ts";
 import { Guest, type GuestPorts } from "./guest_access.ts";
 import { GUESTS } from "./guests.ts";
 import { AGENT_PORT, HELPER_PORT } from "./hardware.ts";
@@ -34,7 +36,10 @@ export class LibvirtGuest extends Guest {
     this.disk = disk;
   }
 
-  /** Defines the domain, starts it, and waits until its agent is ready. */
+  /**
+   * Defines the domain, starts it, and waits until its agent is ready. If the kernel panics as it
+   * boots, starts it again: see BOOT_TRIES.
+   */
   static async start(libvirt: Libvirt): Promise<LibvirtGuest> {
     const image = buildImage({ variant: "bun" });
     const disk = join(libvirt.directory, "data.qcow2");
@@ -44,17 +49,33 @@ export class LibvirtGuest extends Guest {
     const file = join(libvirt.directory, "domain.xml");
     writeFileSync(file, domainXml(image, disk, libvirt.directory));
     libvirt.virsh("define", file);
-    libvirt.virsh("start", DOMAIN);
-    const guest = new LibvirtGuest(libvirt, {
-      agent: forwarded(libvirt, AGENT_PORT),
-      helper: forwarded(libvirt, HELPER_PORT),
-    }, disk);
-    await guest.ready();
-    return guest;
+    for (let tries = BOOT_TRIES;; tries--) {
+      libvirt.virsh("start", DOMAIN);
+      const guest = new LibvirtGuest(libvirt, {
+        agent: forwarded(libvirt, AGENT_PORT),
+        helper: forwarded(libvirt, HELPER_PORT),
+      }, disk);
+      try {
+        await guest.ready();
+        return guest;
+      } catch (error) {
+        // A domain whose kernel has panicked is off: see on_reboot and panic=-1.
+        if (!guest.#console.includes("Kernel panic") || tries === 1) {
+          throw error;
+        }
+        say("the guest's kernel panicked as it booted: once more");
+      }
+    }
   }
 
   lastWords(): string {
-    return this.#libvirt.log();
+    return `${this.#console.slice(-2000)}\n${this.#libvirt.log()}`;
+  }
+
+  /** What the guest's kernel has said. */
+  get #console(): string {
+    const file = join(this.#libvirt.directory, "console.log");
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
   }
 }
 
