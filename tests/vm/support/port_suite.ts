@@ -75,7 +75,8 @@ export function portSuite(variant: Variant): void {
         async () => await processorShare(machine) < MOST_SHARE,
         LIMIT,
       );
-      await prepareSettled(machine);
+      // Threads of the runtime's pool end by themselves, later than the agent's own lease may.
+      await prepareSettled(machine, "lease=300");
       await rests(machine);
       await health(machine);
 
