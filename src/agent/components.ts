@@ -63,6 +63,7 @@ export function createComponents(options: ComponentsOptions) {
     onError: failed("the work after a reply failed"),
   });
   const sweeper = new Sweeper({
+    forgetsTimers: runtime.forgetsTimers,
     ...{ libc, listening, log: logOf("connections") },
     exchanges: tracker.exchanges,
     ...config,

@@ -35,6 +35,11 @@ const OFTEN_MS = 200;
  * sweep is due after three timeouts at the latest.
  */
 const RESTING_MS = 20_000;
+/**
+ * The same if the runtime wakes up at the end of a cleared timer. A quiesced guest then wakes up once
+ * more within this time, in which the threads of Deno's pool end, too.
+ */
+const UNFORGOTTEN_REST_MS = 10_000;
 const RESTING_TIMEOUTS = 3;
 
 /** What the sweeper needs. */
@@ -46,6 +51,8 @@ export interface SweeperOptions extends ClientTimeouts {
   readonly maxConnections: number;
   /** The limit of open files; by default that of this process. */
   readonly openFiles?: number;
+  /** As `forgetsTimers` of the runtime; by default true. */
+  readonly forgetsTimers?: boolean;
   readonly log: Pick<Log, "debug" | "warn">;
 }
 
@@ -81,7 +88,10 @@ export class Sweeper {
     );
     const shortest = Math.min(options.headerTimeoutMs, options.idleTimeoutMs);
     this.#intervalMs = Math.max(50, Math.min(RARELY_MS, shortest / 4));
-    this.#restingMs = Math.min(RESTING_MS, shortest * RESTING_TIMEOUTS);
+    const longest = options.forgetsTimers === false
+      ? UNFORGOTTEN_REST_MS
+      : RESTING_MS;
+    this.#restingMs = Math.min(longest, shortest * RESTING_TIMEOUTS);
     options.exchanges.onConnection = () => this.#wake();
   }
 

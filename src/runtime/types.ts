@@ -135,6 +135,11 @@ export interface DescriptorWatch extends FileWatch {
 export interface Runtime {
   readonly name: "bun" | "deno";
   readonly version: string;
+  /**
+   * Whether a timer that is cleared has no effect any more. Deno keeps the end of its time, and its
+   * event loop wakes up then (ext:core/02_timers.js), also in a guest that is quiesced by now.
+   */
+  readonly forgetsTimers: boolean;
   /** Listens. Rejects with `Cannot listen on HOST:PORT: CODE`. */
   serve(options: ServeOptions): Promise<RuntimeServer>;
   /** Connects to a vsock port of the machine with that CID (vsock(7)). */

@@ -13,6 +13,7 @@ import { startWorker } from "./worker.ts";
 /** Lull on Bun. */
 export const bunRuntime: Runtime = {
   name: "bun",
+  forgetsTimers: true,
   version: Bun.version,
   serve,
   // Loaded only if it is used: few commands connect over vsock.

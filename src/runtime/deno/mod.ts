@@ -13,6 +13,7 @@ import { startWorker } from "./worker.ts";
 /** Lull on Deno. */
 export const denoRuntime: Runtime = {
   name: "deno",
+  forgetsTimers: false,
   version: Deno.version.deno,
   serve,
   // Loaded only if it is used: few commands connect over vsock.
