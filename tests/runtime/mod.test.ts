@@ -24,6 +24,7 @@ describe("loadRuntime", () => {
     assert.deepEqual(Object.keys(await loadRuntime()).sort(), [
       "collect",
       "connectVsock",
+      "forgetsTimers",
       "name",
       "openLibrary",
       "openWatch",
