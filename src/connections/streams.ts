@@ -59,7 +59,9 @@ export class Streams {
   begin(peer: Peer | undefined, end: () => void): (() => void) | undefined {
     const { fcntl, getpeername } = this.#libc;
     if (fcntl === undefined || getpeername === undefined) return undefined;
-    if (peer === undefined || peer.unix || peer.cid !== undefined) return;
+    if (peer === undefined || peer.unix || peer.cid !== undefined) {
+      return undefined;
+    }
     if (this.#open.size + this.#parked.length >= MOST) this.#dropHungUp();
     if (this.#open.size + this.#parked.length >= MOST) return undefined;
     const key = keyOf(peer);
@@ -84,7 +86,7 @@ export class Streams {
   /**
    * Parks the connections of the streams, if `isOver` stays false: the runtime closes its descriptor,
    * and the client sees an open connection. A connection is closed if its client does not acknowledge
-   * what was sent, or if no descriptor is free. `sends` says that the runtime has written nothing of
+   * what was sent, or if no descriptor is free. `sends` is "now" if the runtime has written nothing of
    * the reply yet.
    */
   async park(

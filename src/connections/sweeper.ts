@@ -35,12 +35,12 @@ const OFTEN_MS = 200;
  * sweep is due after three timeouts at the latest.
  */
 const RESTING_MS = 20_000;
+const RESTING_TIMEOUTS = 3;
 /**
- * The same if the runtime wakes up at the end of a cleared timer. A quiesced guest then wakes up once
- * more within this time, in which the threads of Deno's pool end, too.
+ * The longest time if the runtime wakes up at the end of a cleared timer. A quiesced guest then wakes
+ * up once more within this time, in which the threads of Deno's pool end, too.
  */
 const UNFORGOTTEN_REST_MS = 10_000;
-const RESTING_TIMEOUTS = 3;
 
 /** What the sweeper needs. */
 export interface SweeperOptions extends ClientTimeouts {

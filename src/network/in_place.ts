@@ -7,9 +7,9 @@ import type { NetworkIdentity } from "../lifecycle/request.ts";
 import { readHostname } from "../linux/hostname.ts";
 import type { Libc } from "../linux/libc.ts";
 import { type Link, Network } from "../linux/rtnetlink.ts";
-import { AF_INET, AF_INET6 } from "../linux/socket_constants.ts";
 import { addressesIn, gatewaysIn, listOf } from "./contradictions.ts";
 import { changesLink, findLink, macBytes } from "./link.ts";
+import { routesOf } from "./routes.ts";
 
 /**
  * Whether the machine has the addresses, the gateways, the MAC address, the MTU and the host name of
@@ -45,14 +45,12 @@ function hasLink(
     if (mac.some((byte, i) => byte !== wanted[i])) return false;
   }
   const has = network.addresses.list(index);
-  const routes = [AF_INET, AF_INET6].flatMap((family) =>
-    network.routes.list(family as typeof AF_INET)
-  );
+  const routes = routesOf(network, { index });
   return addressesIn(identity).every(({ address, prefix }) =>
     has.some((one) => one.address === address && one.prefix === prefix)
   ) && gatewaysIn(identity).every((gateway) =>
     routes.some((route) =>
-      route.isDefault && route.link === index && route.gateway === gateway
+      route.isDefault && route.gateway === gateway
     )
   );
 }

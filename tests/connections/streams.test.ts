@@ -28,14 +28,20 @@ async function streaming(libc: Libc) {
   return { ...one, ends: () => ends };
 }
 
+/** A client that has received the word. */
+async function follow({ connect }: Awaited<ReturnType<typeof streaming>>) {
+  const [reader] = await connect(1);
+  reader.request("GET", "/");
+  await until("the word", () => reader.received.includes("word"));
+  return reader;
+}
+
 const signal = new AbortController().signal;
 
 test("a stream is open and unknown to the runtime until the recovery", async () => {
   const one = await streaming(await realLibc());
   try {
-    const [reader] = await one.connect(1);
-    reader.request("GET", "/");
-    await until("the word", () => reader.received.includes("word"));
+    const reader = await follow(one);
     await one.tracker.quiesce();
     assert.equal(await one.tracker.closeLate(signal), 0);
     assert.deepEqual(one.tracker.list(), []);
@@ -54,9 +60,7 @@ test("a stream is open and unknown to the runtime until the recovery", async () 
 test("a recovery before the settle ends a stream as its server would", async () => {
   const one = await streaming(await realLibc());
   try {
-    const [reader] = await one.connect(1);
-    reader.request("GET", "/");
-    await until("the word", () => reader.received.includes("word"));
+    const reader = await follow(one);
     await one.tracker.quiesce();
     one.tracker.recover("close");
     await reader.gone();
@@ -72,9 +76,7 @@ test("a stream is closed if no descriptor is free", async () => {
   const full = Object.create(libc, { fcntl: { value: () => -1 } });
   const one = await streaming(full);
   try {
-    const [reader] = await one.connect(1);
-    reader.request("GET", "/");
-    await until("the word", () => reader.received.includes("word"));
+    const reader = await follow(one);
     await one.tracker.quiesce();
     await one.tracker.closeLate(signal);
     await reader.gone();

@@ -6,13 +6,13 @@ import { Exchange } from "../../src/connections/exchange.ts";
 import type { DialectContext } from "../../src/dialects/dialect.ts";
 import { loadDialects } from "../../src/dialects/load.ts";
 import { type App, createApp } from "../../src/http/app.ts";
-import { Metrics } from "../../src/http/metrics.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
 import type { Parts } from "../../src/lifecycle/make_plan.ts";
 import type { RecoverRequest } from "../../src/lifecycle/request.ts";
 import { envRepair } from "../../src/steps/env.ts";
 import { envFileOf } from "../../src/identity/env_file.ts";
 import { serve } from "../config/parsing.ts";
+import { errorLog, fakeAgent } from "../support/fake_agent.ts";
 import { fakePlan, type FakeStep } from "../support/fake_plan.ts";
 
 /** An app of one dialect, and what it did. */
@@ -54,36 +54,15 @@ export async function dialectApp(
     leaseSeconds: 600,
     newId: () => `op-${++id}`,
   });
-  const nothing = () => {};
-  const agent = {
-    lifecycle,
-    runtime: { name: "bun", version: "0" },
-    tracker: {
-      keepAlive: true,
-      beginStream: () => Promise.resolve(undefined),
-    },
-    metrics: new Metrics(),
-    newId: () => "id",
-    repaired: [],
-    log: {
-      ...{ debug: nothing, info: nothing, warn: nothing },
-      error: (_: string, fields?: Record<string, unknown>) =>
-        void errors.push(fields?.error),
-    },
+  const agent = fakeAgent(lifecycle, {
+    log: errorLog(errors),
     bodyLimitBytes: 65_536,
-    tokenNeeded: false,
-    guard: {
-      refusal: () => undefined,
-      refusalOfDialect: () => undefined,
-      mayRecoverByHealth: () => true,
-      mayReadMemory: () => false,
-    },
-    healthMayRecover: () => true,
-  } as const;
+  });
   const context = {
     ...agent,
+    guard: { ...agent.guard, refusalOfDialect: () => undefined },
     config: serve([`--runtime-directory=${directory}`, "--e2b-metadata="]),
-    ...{ libc: {}, onError: nothing },
+    ...{ libc: {}, onError: () => {} },
   } as unknown as DialectContext;
   const { shared } = await loadDialects([dialect], context);
   const app = createApp(agent, { dialects: shared });

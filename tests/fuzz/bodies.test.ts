@@ -2,17 +2,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { createApp } from "../../src/http/app.ts";
-import type { Agent } from "../../src/http/context.ts";
 import { HookRegistry, MOST_PROGRAMS } from "../../src/hooks/registry.ts";
 import { hooksApp } from "../../src/hooks/routes.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
-import { Metrics } from "../../src/http/metrics.ts";
 import { Exchange } from "../../src/connections/exchange.ts";
+import { errorLog, fakeAgent } from "../support/fake_agent.ts";
 import { fakePlan } from "../support/fake_plan.ts";
 import { anyText, jsonWith } from "./arbitraries.ts";
 
 /** The whole app on a lifecycle of fakes, without a socket. */
-function fakeAgent(errors: unknown[]) {
+function start(errors: unknown[]) {
   const { plan } = fakePlan([{ name: "a" }], [{ name: "b" }]);
   let id = 0;
   const lifecycle = new Lifecycle({
@@ -20,32 +19,7 @@ function fakeAgent(errors: unknown[]) {
     leaseSeconds: 600,
     newId: () => `op-${++id}`,
   });
-  const nothing = () => {};
-  const agent: Agent = {
-    lifecycle,
-    runtime: { name: "bun", version: "0" },
-    tracker: {
-      keepAlive: true,
-      beginStream: () => Promise.resolve(undefined),
-    },
-    metrics: new Metrics(),
-    newId: () => "id",
-    repaired: [],
-    log: {
-      debug: nothing,
-      info: nothing,
-      warn: nothing,
-      error: (_, fields) => void errors.push(fields?.error),
-    },
-    bodyLimitBytes: 4096,
-    tokenNeeded: false,
-    guard: {
-      refusal: () => undefined,
-      mayRecoverByHealth: () => true,
-      mayReadMemory: () => false,
-    },
-    healthMayRecover: () => true,
-  };
+  const agent = fakeAgent(lifecycle, { log: errorLog(errors) });
   return { app: createApp(agent), lifecycle };
 }
 
@@ -81,7 +55,7 @@ const path = fc.oneof(
 describe("a request", () => {
   test("whatever it says, it is answered as the document says", async () => {
     const errors: unknown[] = [];
-    const { app, lifecycle } = fakeAgent(errors);
+    const { app, lifecycle } = start(errors);
     const request = fc.record({
       method: fc.constantFrom("POST", "GET", "PUT", "HEAD", "DELETE"),
       path,

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Exchange } from "../../src/connections/exchange.ts";
 import { createApp } from "../../src/http/app.ts";
-import type { Agent } from "../../src/http/context.ts";
 import type { Refusal } from "../../src/http/guard.ts";
 import { Metrics } from "../../src/http/metrics.ts";
 import { Lifecycle } from "../../src/lifecycle/lifecycle.ts";
+import { fakeAgent } from "../support/fake_agent.ts";
 import { fakePlan, type FakeStep } from "../support/fake_plan.ts";
 
 /** The app on a lifecycle of fake steps, without a socket. */
@@ -20,26 +20,15 @@ function start(steps: FakeStep[]) {
   const lines: string[] = [];
   const log = (message: string) => void lines.push(message);
   const metrics = new Metrics();
-  const agent: Agent = {
-    lifecycle,
-    runtime: { name: "bun", version: "0" },
-    tracker: {
-      keepAlive: true,
-      beginStream: () => Promise.resolve(undefined),
-    },
+  const agent = fakeAgent(lifecycle, {
     metrics,
-    newId: () => "id",
-    repaired: [],
     log: { debug: log, info: log, warn: log, error: log },
-    bodyLimitBytes: 4096,
-    tokenNeeded: false,
     guard: {
       refusal: ({ method }) => method === "POST" ? refusal : undefined,
       mayRecoverByHealth: () => true,
       mayReadMemory: () => false,
     },
-    healthMayRecover: () => true,
-  };
+  });
   const app = createApp(agent);
   return {
     app,

@@ -40,7 +40,9 @@ export async function freeze(
   lease: number,
 ): Promise<Response> {
   const { maxWaitMs = 0, mode, maxCgroups } = readQuery(
-    ...[c, FreezeQuery, Object.keys(FreezeQuery.entries)] as const,
+    c,
+    FreezeQuery,
+    Object.keys(FreezeQuery.entries),
   );
   const operation = await lifecycle.prepare({
     ...await beginCall(c, "prepare"),
@@ -84,7 +86,8 @@ export async function freezeDisks(
   }
   const request: PrepareRequest = {
     ...await beginCall(c, "prepare"),
-    ...{ ...heldFor(lease), kind: "disk" },
+    ...heldFor(lease),
+    kind: "disk",
     workload: before?.call.workload ?? { counts: true },
   };
   const operation = await lifecycle.prepare(request);

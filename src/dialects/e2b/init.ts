@@ -125,7 +125,9 @@ function keepData(
   const { accessToken: _, timestamp: __, volumeMounts: ___, ...kept } = others;
   const given = Object.entries(kept).filter(([, value]) => value != null);
   const { data, refused, problem } = environmentOf(
-    ...[envVars, { defaultUser, defaultWorkdir }, runtimeDirectory] as const,
+    envVars,
+    { defaultUser, defaultWorkdir },
+    runtimeDirectory,
   );
   const notApplied = new Set([
     ...refused > 0 ? ["envVars"] : [],

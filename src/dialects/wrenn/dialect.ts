@@ -45,7 +45,9 @@ async function init(
   }
   const { envVars, defaultUser, ...others } = await readBody(c, InitBody);
   const { data, refused, problem: tooMany } = environmentOf(
-    ...[envVars, { defaultUser }, config.runtimeDirectory] as const,
+    envVars,
+    { defaultUser },
+    config.runtimeDirectory,
   );
   if (refused > 0) {
     log.warn("variables of the host were not kept: no program can read them", {
