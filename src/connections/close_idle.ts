@@ -9,6 +9,7 @@ import {
   unreadBytes,
 } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
+import type { TcpInfo } from "../linux/tcp_info.ts";
 import type { Peer } from "../runtime/types.ts";
 import { sleep } from "../util/wait.ts";
 
@@ -20,11 +21,12 @@ const ARRIVAL_MS = 2;
  */
 const ARRIVAL_LOOKS = 5;
 /**
- * Milliseconds from a connect to the first byte, for a caller that loses its CPU between the two. A
- * connection that has sent nothing for longer is idle.
+ * Milliseconds from a connect to the first byte, for a caller that loses its CPU between the two, and
+ * from a byte to the call of the handler, for an agent that loses its CPU. A connection that has sent
+ * nothing for longer is idle.
  */
 const FRESH_MS = 50;
-/** Milliseconds between two looks if all remaining connections are new. */
+/** Milliseconds between two looks if all remaining connections are fresh. */
 const FRESH_PAUSE_MS = 10;
 /**
  * The total number of looks. As many are for bytes that the runtime has not read: on a busy machine,
@@ -39,15 +41,16 @@ export interface CloseIdleOptions {
   readonly list: () => Connection[];
   /** True while a request of this connection is being answered. */
   readonly busy: (peer: Peer) => boolean;
-  /** What happens to a new connection: it stays open, or the call waits for its request. */
-  readonly onNew: "skip" | "wait";
+  /** What happens to a fresh connection: it stays open, or the call waits for its request. */
+  readonly onFresh: "skip" | "wait";
   /** Looks at one connection; tests replace it. */
   readonly look?: (connection: Connection) => Finding;
 }
 
 /**
- * What a connection has received: nothing yet, a short time after its connect ("fresh"); more than
- * the runtime has read ("unread"); or this number of bytes, all of them read.
+ * What a connection has received: more than the runtime has read ("unread"); or this number of bytes,
+ * all of them read. "fresh" if the connect or the last byte was a short time ago, and nothing was sent
+ * since then: a request may be arriving.
  */
 export type Finding = "fresh" | "unread" | number;
 
@@ -70,7 +73,7 @@ interface Seen {
 export async function closeIdle(
   options: CloseIdleOptions,
 ): Promise<Set<string>> {
-  const { libc, list, busy, onNew } = options;
+  const { libc, list, busy, onFresh } = options;
   const look = options.look ?? ((connection) => lookAt(libc, connection));
   const closed = new Set<string>();
   let before: Map<string, Seen> | undefined;
@@ -81,8 +84,8 @@ export async function closeIdle(
       const { inode, peer } = connection;
       if (before?.has(inode) === false || busy(peer)) continue;
       const found = look(connection);
-      if (found === "fresh" && (onNew === "skip" || !last)) {
-        if (onNew === "wait") now.set(inode, { found, looks: 0 });
+      if (found === "fresh" && (onFresh === "skip" || !last)) {
+        if (onFresh === "wait") now.set(inode, { found, looks: 0 });
         continue;
       }
       const seen = before?.get(inode);
@@ -103,8 +106,17 @@ function lookAt(libc: Libc, connection: Connection): Finding {
   if (unreadBytes(libc, connection) > 0) return "unread";
   // These sockets do not count what they received.
   if (connection.peer.unix || connection.peer.cid !== undefined) return 0;
-  const { bytesReceived = 0, lastDataReceivedMs = FRESH_MS } =
-    tcpInfo(libc, connection) ?? {};
-  const isFresh = bytesReceived === 0 && lastDataReceivedMs < FRESH_MS;
+  const info = tcpInfo(libc, connection);
+  if (info === undefined) return 0;
+  const { bytesReceived = 0, lastDataReceivedMs = FRESH_MS } = info;
+  const isFresh = lastDataReceivedMs < FRESH_MS && !isAnswered(info);
   return isFresh ? "fresh" : bytesReceived;
+}
+
+/** Whether the agent has sent something since it received the last byte. */
+function isAnswered(info: TcpInfo): boolean {
+  const { bytesAcked = 0, unacked = 0 } = info;
+  if (bytesAcked === 0 && unacked === 0) return false;
+  const { lastDataSentMs = 0, lastDataReceivedMs = 0 } = info;
+  return lastDataSentMs <= lastDataReceivedMs;
 }

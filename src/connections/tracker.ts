@@ -215,12 +215,12 @@ export class ConnectionTracker {
 
   #closeIdle(
     list: () => Connection[],
-    onNew: "skip" | "wait",
+    onFresh: "skip" | "wait",
   ): Promise<Set<string>> {
     const { libc } = this.#options;
     const busy = (peer: Peer) =>
       this.exchanges.busy(peer) || this.#streams?.has(peer) === true;
-    return closeIdle({ libc, list, busy, onNew });
+    return closeIdle({ libc, list, busy, onFresh });
   }
 
   /** Whether this connection has sent as many requests as a connection may. */

@@ -9,6 +9,8 @@ export interface TcpInfo {
   readonly unacked: number | undefined;
   /** Probes of a full or silent peer that it has not answered. */
   readonly probes: number | undefined;
+  /** Milliseconds since the last data was sent; since the accept if there was none. */
+  readonly lastDataSentMs: number | undefined;
   /** Milliseconds since the last data was received; since the accept if there was none. */
   readonly lastDataReceivedMs: number | undefined;
   /** Milliseconds since the last packet was received. */
@@ -21,6 +23,7 @@ export interface TcpInfo {
 /** Offsets in `struct tcp_info` (linux/tcp.h). New kernels only append to it. */
 const PROBES = 3;
 const UNACKED = 24;
+const LAST_DATA_SENT = 44;
 const LAST_DATA_RECV = 52;
 const LAST_ACK_RECV = 56;
 const BYTES_ACKED = 120;
@@ -43,6 +46,7 @@ export function parseTcpInfo(bytes: Uint8Array): TcpInfo {
   return {
     unacked: number(UNACKED),
     probes: bytes[PROBES],
+    lastDataSentMs: number(LAST_DATA_SENT),
     lastDataReceivedMs: number(LAST_DATA_RECV),
     lastAckReceivedMs: number(LAST_ACK_RECV),
     bytesAcked: counter(BYTES_ACKED),

@@ -21,9 +21,9 @@ function one(...findings: (Finding | "busy")[]) {
     get looks() {
       return looks;
     },
-    async close(fresh: CloseIdleOptions["onNew"]): Promise<boolean> {
+    async close(fresh: CloseIdleOptions["onFresh"]): Promise<boolean> {
       const closed = await closeIdle({
-        onNew: fresh,
+        onFresh: fresh,
         libc: {
           shutdown(fd) {
             assert.equal(fd, connection.fd);
@@ -96,7 +96,7 @@ describe("closing what waits for no reply", () => {
           peer: { address: "10.0.0.1", port: fd },
         }));
       const closed = await closeIdle({
-        onNew: fresh,
+        onFresh: fresh,
         libc: { shutdown: () => 0 },
         // Another each time; the first one rests as they all do.
         list: () => connections(1, ...(lists++ === 0 ? [] : [lists])),

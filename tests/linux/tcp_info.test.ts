@@ -7,6 +7,7 @@ describe("parseTcpInfo", () => {
   const view = new DataView(bytes.buffer);
   view.setUint8(3, 3);
   view.setUint32(24, 7, true);
+  view.setUint32(44, 777, true);
   view.setUint32(52, 1234, true);
   view.setUint32(56, 4321, true);
   view.setBigUint64(120, 5n, true);
@@ -16,6 +17,7 @@ describe("parseTcpInfo", () => {
     assert.deepEqual(parseTcpInfo(bytes), {
       unacked: 7,
       probes: 3,
+      lastDataSentMs: 777,
       lastDataReceivedMs: 1234,
       lastAckReceivedMs: 4321,
       bytesAcked: 5,
@@ -28,6 +30,7 @@ describe("parseTcpInfo", () => {
     assert.deepEqual(parseTcpInfo(bytes.subarray(0, 104)), {
       unacked: 7,
       probes: 3,
+      lastDataSentMs: 777,
       lastDataReceivedMs: 1234,
       lastAckReceivedMs: 4321,
       bytesAcked: undefined,
