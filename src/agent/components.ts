@@ -59,6 +59,8 @@ export function createComponents(options: ComponentsOptions) {
   const tracker = new ConnectionTracker({
     ...{ libc, listening, queue },
     maxRequestsPerConnection: config.maxRequestsPerConnection,
+    wakesForConnections: runtime.wakesForConnections,
+    letGo: (fd) => listeners.letGo(fd),
     closeIdle: () => listeners.closeIdle(),
     onError: failed("the work after a reply failed"),
   });

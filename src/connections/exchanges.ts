@@ -43,6 +43,11 @@ export class Exchanges {
     return waits(this.#find(peer));
   }
 
+  /** As {@linkcode busy}, and also while the body of a request is arriving. */
+  anyUnderWay(peer: Peer): boolean {
+    return (this.#find(peer)?.underWay.size ?? 0) > 0;
+  }
+
   /** True while a request of any connection is being answered. */
   get anyBusy(): boolean {
     for (const counts of this.#connections.values()) {

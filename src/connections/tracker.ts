@@ -4,7 +4,7 @@
  * @module
  */
 import { type Connection, shutdownConnection } from "../linux/connection.ts";
-import { listConnections } from "../linux/connections.ts";
+import { listConnections, UNIX_PEER } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import { hideUnsentConnections, listenersOn } from "../linux/listen.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
@@ -15,10 +15,12 @@ import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
 import type { Listening } from "./listening.ts";
-import type { Streams } from "./streams.ts";
+import type { EndStream } from "./stream_ends.ts";
+import type { Streams, StreamsOptions } from "./streams.ts";
 
 /** What the tracker needs. */
-export interface TrackerOptions {
+export interface TrackerOptions
+  extends Pick<StreamsOptions, "wakesForConnections" | "letGo"> {
   readonly libc: Libc;
   readonly listening: () => Listening;
   /** The number of requests after which a connection is closed. */
@@ -41,6 +43,8 @@ export class ConnectionTracker {
   readonly #recorded = new Set<Connection>();
   /** Undefined until the first stream of events begins. */
   #streams: Streams | undefined;
+  /** The inodes of the unix connections that a prepare left open because of streams. */
+  #leftUnix: ReadonlySet<string> = new Set();
   /** The descriptors of the listening sockets. */
   #listeners: readonly number[] = [];
   #keepAlive = true;
@@ -79,11 +83,14 @@ export class ConnectionTracker {
    */
   async beginStream(
     exchange: Exchange,
-    end: () => void,
+    end: EndStream,
   ): Promise<(() => void) | undefined> {
-    const { libc } = this.#options;
     const { Streams } = await import("./streams.ts");
-    this.#streams ??= new Streams(libc);
+    this.#streams ??= new Streams({
+      ...this.#options,
+      list: (kinds) => this.list(kinds),
+      isUnixBusy: () => this.exchanges.anyUnderWay(UNIX_PEER),
+    });
     const ended = this.#streams.begin(exchange.peer, end);
     exchange.isStream = ended !== undefined;
     return ended;
@@ -138,6 +145,11 @@ export class ConnectionTracker {
     const forget = this.exchanges.beginPrune();
     const left = this.list(["ports", "vsock"]);
     forget(left.map(({ peer }) => peer));
+    this.#leftUnix = new Set(
+      this.#streams?.has(UNIX_PEER)
+        ? this.list(["paths"]).map(({ inode }) => inode)
+        : [],
+    );
     // Unix connections are not recorded: both of their ends are in the snapshot.
     this.#recorded.clear();
     for (const connection of left) {
@@ -153,8 +165,8 @@ export class ConnectionTracker {
    */
   async closeLate(signal: AbortSignal): Promise<number> {
     const isOver = () => this.#keepAlive || signal.aborted;
-    await this.#streams?.park(this.list(), isOver);
-    const late = () => isOver() ? [] : this.list();
+    await this.#streams?.park(isOver);
+    const late = () => isOver() ? [] : [...this.list(), ...this.#unixLeft()];
     return (await this.#closeIdle(late, "wait")).size;
   }
 
@@ -213,6 +225,13 @@ export class ConnectionTracker {
     return this.#keepAlive && this.#endsWithReply?.(peer) !== true;
   }
 
+  /** The unix connections that were left open at {@linkcode quiesce}: some carried streams. */
+  #unixLeft(): Connection[] {
+    const left = this.#leftUnix;
+    if (left.size === 0) return [];
+    return this.list(["paths"]).filter(({ inode }) => left.has(inode));
+  }
+
   #closeIdle(
     list: () => Connection[],
     onFresh: "skip" | "wait",
@@ -241,8 +260,15 @@ export class ConnectionTracker {
   #followStream(exchange: Exchange): void {
     this.exchanges.end(exchange);
     if (this.#keepAlive) return;
-    this.#streams?.park(this.list(), () => this.#keepAlive, "now")
-      .catch(this.#options.onError);
+    this.#parkNow().catch(this.#options.onError);
+  }
+
+  async #parkNow(): Promise<void> {
+    const isOver = () => this.#keepAlive;
+    await this.#streams?.park(isOver, "now");
+    // The reply after which they were to be closed was perhaps earlier.
+    const left = () => isOver() ? [] : this.#unixLeft();
+    if (left().length > 0) await this.#closeIdle(left, "wait");
   }
 
   #follow(exchange: Exchange, close: boolean): void {

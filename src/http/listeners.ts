@@ -196,6 +196,11 @@ export class Listeners implements Listening {
     this.#servers.closeIdle();
   }
 
+  /** See {@linkcode RuntimeServer.letGo}. */
+  letGo(fd: number): boolean {
+    return this.#servers.letGo(fd);
+  }
+
   /** Stops all servers. */
   stop(): void {
     this.#wait?.stop();

@@ -69,6 +69,11 @@ export class OpenServers implements Listening {
     for (const { server } of this.#open) server.closeIdle();
   }
 
+  /** See {@linkcode RuntimeServer.letGo}. */
+  letGo(fd: number): boolean {
+    return this.#open.some(({ server }) => server.letGo?.(fd) === true);
+  }
+
   /** Stops all servers. */
   closeAll(): void {
     for (const { server } of this.#open) server.stop();

@@ -83,7 +83,8 @@ export function unreadBytes(libc: Libc, { fd }: Connection): number {
 
 /**
  * Returns the bytes of a vsock connection that its host has not taken yet; 0 before Linux 6.12, which
- * does not count them.
+ * does not count them. Of a unix connection, those that its client has not read, and more: the kernel
+ * counts the memory that they take.
  */
 export function unsentBytes(libc: Libc, { fd }: Connection): number {
   return countOf(libc, fd, SIOCOUTQ) ?? 0;

@@ -69,7 +69,8 @@ export function connectionOf(libc: Libc, fd: number): Connection | undefined {
   return inode === undefined ? undefined : { fd, inode, peer };
 }
 
-const UNIX_PEER: Peer = { address: "unix", port: 0, unix: true };
+/** The peer of every unix connection in the list. */
+export const UNIX_PEER: Peer = { address: "unix", port: 0, unix: true };
 
 /**
  * Returns a number above every open descriptor: the size of the kernel's table (FDSize in

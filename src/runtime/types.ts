@@ -77,6 +77,11 @@ export interface RuntimeServer {
   readonly port: number;
   /** Closes idle connections, if the runtime can: the fallback if there is no libc. */
   closeIdle(): void;
+  /**
+   * Closes its descriptor of a vsock connection and sends nothing, because its caller has another
+   * descriptor. False if it has no such connection, or has not sent everything yet.
+   */
+  letGo?(fd: number): boolean;
   /** Stops listening and drops every connection; never waits for a half-sent request. */
   stop(): void;
 }
@@ -140,6 +145,11 @@ export interface Runtime {
    * event loop wakes up then (ext:core/02_timers.js), also in a guest that is quiesced by now.
    */
   readonly forgetsTimers: boolean;
+  /**
+   * Whether the event loop wakes up while a connection is open and silent. Bun's does, 1.25 times a
+   * second.
+   */
+  readonly wakesForConnections: boolean;
   /** Listens. Rejects with `Cannot listen on HOST:PORT: CODE`. */
   serve(options: ServeOptions): Promise<RuntimeServer>;
   /** Connects to a vsock port of the machine with that CID (vsock(7)). */

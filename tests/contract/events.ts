@@ -42,6 +42,44 @@ async function generationOf(agent: TestAgent): Promise<number> {
   return (await agent.status()).generation;
 }
 
+const LAST_CHUNK = "\r\n0\r\n\r\n";
+
+/** A stream over the unix socket that has begun. */
+async function begun(path: string): Promise<Raw> {
+  const raw = await Raw.openPath(path);
+  raw.request("GET", "/snapshot/events");
+  await until("the event", () => raw.received.includes("\n\n\r\n"));
+  return raw;
+}
+
+/** A connection to the unix socket that waits for no reply. */
+async function idleUnix(path: string): Promise<Raw> {
+  const raw = await Raw.openPath(path);
+  raw.request("GET", "/health");
+  assert.equal((await raw.response()).status, 200);
+  return raw;
+}
+
+async function askUnix(path: string, method: string, call: string) {
+  const raw = await Raw.openPath(path);
+  try {
+    raw.request(method, call);
+    return await raw.response();
+  } finally {
+    raw.destroy();
+  }
+}
+
+/** No connection hangs. */
+async function answersOrIsClosed(raw: Raw): Promise<void> {
+  if (!raw.closed) raw.request("GET", "/health");
+  await until(
+    "a reply, or the end",
+    () => raw.closed || raw.received.includes("200 OK"),
+  );
+  raw.destroy();
+}
+
 /** GET /snapshot/events. */
 export function events(target: Target): void {
   describe(`the events on ${target}`, () => {
@@ -128,25 +166,75 @@ export function events(target: Target): void {
       assert.equal((await agent.health()).status, 200);
     });
 
-    test("over a unix socket end when a prepare begins", async () => {
-      const raw = await Raw.openPath(path);
-      raw.request("GET", "/snapshot/events");
-      await until("the event", () => raw.received.includes('"running"'));
+    test("over a unix socket are silent, too, beside other connections", async () => {
+      const idle = [await idleUnix(path)];
+      const streams = [await begun(path), await begun(path)];
+      idle.push(await idleUnix(path));
       await agent.ask("POST", "/snapshot/prepare?wait=settled");
-      await raw.gone();
-      assert.match(
-        raw.received,
-        /retry: 2000\nevent: state\ndata: \{"state":"preparing"/,
-      );
-      const once = await Raw.openPath(path);
-      once.request("GET", "/snapshot/events");
-      const { body } = await once.response();
-      assert.match(
-        body,
-        /^retry: 2000\nevent: state\ndata: \{"state":"quiesced"/,
-      );
-      await once.gone();
+      for (const stream of streams) {
+        await until("the state", () => stream.received.includes('"quiesced"'));
+      }
+      await silence(agent.pid, SILENCE_MS);
+      // The reply to another unix connection, and a stream that begins now.
+      assert.equal((await askUnix(path, "GET", "/snapshot")).status, 200);
+      streams.push(await begun(path));
+      await silence(agent.pid, SILENCE_MS);
+      assert.deepEqual(streams.map(({ closed }) => closed), [
+        ...[false, false, false],
+      ]);
       await agent.ask("POST", "/snapshot/recover");
+      for (const stream of streams) {
+        // A client ends its connection with the last chunk, in a running guest.
+        await until("the end", () => stream.received.endsWith(LAST_CHUNK));
+        stream.destroy();
+      }
+      for (const one of idle) await answersOrIsClosed(one);
+    });
+
+    test("over a unix socket outlive a prepare over another", async () => {
+      const stream = await begun(path);
+      const prepare = "/snapshot/prepare?wait=settled";
+      assert.equal((await askUnix(path, "POST", prepare)).status, 200);
+      await until("the state", () => stream.received.includes('"quiesced"'));
+      await silence(agent.pid, SILENCE_MS);
+      assert.equal(stream.closed, false);
+      assert.equal(
+        (await askUnix(path, "POST", "/snapshot/recover")).status,
+        200,
+      );
+      await until("the end", () => stream.received.endsWith(LAST_CHUNK));
+      stream.destroy();
+    });
+
+    test("over a unix socket leave the connection of a prepare alone", async () => {
+      // Nothing tells these three connections apart.
+      const [idle, host] = [await idleUnix(path), await idleUnix(path)];
+      const stream = await begun(path);
+      host.request("POST", "/snapshot/prepare?wait=settled");
+      assert.equal((await host.response()).status, 200);
+      await until(
+        "the end of the stream, or its last state",
+        () => /"quiesced"/.test(stream.received),
+      );
+      const again = await begun(path);
+      await silence(agent.pid, SILENCE_MS);
+      assert.equal(again.closed, false);
+      await agent.ask("POST", "/snapshot/recover");
+      await until("the end", () => again.received.endsWith(LAST_CHUNK));
+      await until("the end", () => stream.received.endsWith(LAST_CHUNK));
+      for (const one of [host, stream, again]) one.destroy();
+      await answersOrIsClosed(idle);
+    });
+
+    test("over a unix socket, of a client that has gone, leave nothing behind", async () => {
+      const [gone, goes] = [await begun(path), await begun(path)];
+      gone.destroy();
+      await agent.ask("POST", "/snapshot/prepare?wait=settled");
+      await silence(agent.pid, SILENCE_MS);
+      goes.destroy();
+      await silence(agent.pid, SILENCE_MS);
+      await agent.ask("POST", "/snapshot/recover");
+      assert.equal((await askUnix(path, "GET", "/health")).status, 200);
     });
 
     test("answer HEAD with the length of the first one", async () => {

@@ -32,6 +32,7 @@ describe("loadRuntime", () => {
       "startWorker",
       "threadId",
       "version",
+      "wakesForConnections",
       "watchDescriptor",
     ]);
   });

@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import type { Bindings } from "../../connections/exchange.ts";
+import type { EndStream } from "../../connections/stream_ends.ts";
 import type { ConnectionTracker } from "../../connections/tracker.ts";
 import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
 import type { PortSubsystem } from "../../ports/subsystem.ts";
@@ -37,10 +38,10 @@ export async function events(
   c.header("content-type", "text/event-stream");
   const isHead = c.req.method === "HEAD";
   let stop = () => {};
-  let close = () => {};
+  let close: EndStream = () => {};
   const ended = isHead
     ? undefined
-    : await tracker.beginStream(c.env.exchange, () => close());
+    : await tracker.beginStream(c.env.exchange, (retry) => close(retry));
   const stays = ended !== undefined;
   const endsNow = () => !stays && goesQuiet(lifecycle.state);
   const next = () => eventOf(lifecycle, stays || !goesQuiet(lifecycle.state));
@@ -48,8 +49,9 @@ export async function events(
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
-      close = () => {
+      close = (retry) => {
         stop();
+        if (retry === "later") send(`retry: ${RETRY_MS.later}\n\n`);
         try {
           controller.close();
         } catch { /* the client has gone */ }

@@ -14,6 +14,7 @@ import { startWorker } from "./worker.ts";
 export const bunRuntime: Runtime = {
   name: "bun",
   forgetsTimers: true,
+  wakesForConnections: true,
   version: Bun.version,
   serve,
   // Loaded only if it is used: few commands connect over vsock.

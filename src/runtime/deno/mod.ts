@@ -14,6 +14,7 @@ import { startWorker } from "./worker.ts";
 export const denoRuntime: Runtime = {
   name: "deno",
   forgetsTimers: false,
+  wakesForConnections: false,
   version: Deno.version.deno,
   serve,
   // Loaded only if it is used: few commands connect over vsock.

@@ -16,6 +16,8 @@ export interface RelayOptions {
   readonly take: () => RelayTarget;
   /** Called when the connection to the target has ended. */
   readonly release: (target: RelayTarget) => void;
+  /** Called when the vsock connection has ended. */
+  readonly onClose: () => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -58,6 +60,11 @@ class Outlet {
     }
     if (this.#ends) this.socket.end();
     return true;
+  }
+
+  /** Whether the kernel has taken all bytes. */
+  get isEmpty(): boolean {
+    return this.#unsent.length === 0;
   }
 
   /** Closes the socket after the last byte. */
@@ -138,9 +145,18 @@ export class VsockRelay {
     if (this.#inner?.flush() === true) this.#vsock.socket.resume();
   }
 
+  /** As `letGo` of the server. */
+  letGo(): boolean {
+    if (!this.#vsock.isEmpty) return false;
+    // Closes the descriptor, without shutdown(2).
+    this.#vsock.socket.terminate();
+    return true;
+  }
+
   /** Called when the vsock connection has ended. */
   closed(): void {
     this.#closed = true;
+    this.#options.onClose();
     this.#inner?.socket.terminate();
   }
 

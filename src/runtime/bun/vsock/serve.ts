@@ -95,6 +95,8 @@ export function serveVsock(
     const directory = makeDirectory(options, port);
     const fd = sockets.listen(port);
     const slots = new Slots(options, directory);
+    /** The open connections, by their descriptors. */
+    const relays = new Map<number, VsockRelay>();
     const listener = Bun.listen<VsockRelay | undefined>({
       ...{ fd } as unknown as { unix: string }, // Bun's types have no `fd`
       data: undefined,
@@ -102,20 +104,27 @@ export function serveVsock(
         ...VSOCK_HANDLERS,
         open(socket) {
           // Bun's types have no `fd` here.
-          const peer = sockets.peerOf((socket as unknown as { fd: number }).fd);
+          const { fd } = socket as unknown as { fd: number };
+          const peer = sockets.peerOf(fd);
           if (peer === undefined) return void socket.terminate();
           const { cid, port } = peer;
-          socket.data = new VsockRelay(socket, {
+          const relay = socket.data = new VsockRelay(socket, {
             take: () => slots.take(cid, port),
             release: (slot) => slots.release(cid, slot as Slot),
+            onClose: () => {
+              // A later connection may have the same descriptor.
+              if (relays.get(fd) === relay) relays.delete(fd);
+            },
             onError,
           });
+          relays.set(fd, relay);
         },
       },
     });
     return {
       port: 0,
       closeIdle() {},
+      letGo: (fd) => relays.get(fd)?.letGo() === true,
       stop() {
         listener.stop(true);
         slots.stop(onError);
