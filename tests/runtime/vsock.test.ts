@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { inodeOf } from "../../src/linux/connection.ts";
 import { requireSymbol } from "../../src/linux/libc.ts";
 import { loadRuntime, runtimeName } from "../../src/runtime/mod.ts";
 import type { Peer, RuntimeServer } from "../../src/runtime/types.ts";
@@ -152,6 +153,51 @@ if (runtimeName() === "bun") {
       peers.length = 0;
     });
 
+    test("lets a connection go, which stays open by another descriptor", async () => {
+      let canceled = 0;
+      answer = () =>
+        new Response(
+          new ReadableStream({
+            start: (stream) => stream.enqueue("word"),
+            cancel: () => void canceled++,
+          }),
+        );
+      const before = socketsOfThis();
+      const one = await dial(path);
+      one.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("the word", () => one.text.includes("word"));
+      const call = (name: "fcntl" | "close", ...args: number[]) =>
+        Number(requireSymbol(libc, name)(...args));
+      const F_DUPFD_CLOEXEC = 1030;
+      // One of the new sockets is that of the connection; the server knows which.
+      const copies = socketsOfThis().filter((fd) => !before.includes(fd))
+        .map((fd) => ({ fd, copy: call("fcntl", fd, F_DUPFD_CLOEXEC, 0) }));
+      const gone = copies.filter(({ fd }) => server.letGo?.(fd) === true);
+      assert.equal(gone.length, 1);
+      const [{ fd, copy }] = gone;
+      for (const other of copies) {
+        if (other.copy !== copy) call("close", other.copy);
+      }
+      await until("the end of the stream", () => canceled === 1);
+      assert.equal(server.letGo?.(fd), false);
+      // The client has seen nothing of it.
+      const again = await dial(path);
+      answer = () => new Response("here");
+      again.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("the reply", () => again.text.endsWith("here"));
+      assert.equal(one.ended, false);
+      const last = new TextEncoder().encode("last");
+      assert.equal(
+        Number(requireSymbol(libc, "write")(copy, last, BigInt(last.length))),
+        last.length,
+      );
+      call("close", copy);
+      await until("the end", () => one.ended);
+      assert.ok(one.text.endsWith("last"), one.text);
+      again.socket.destroy();
+      peers.length = 0;
+    });
+
     test("ends with its server, and leaves no file", async () => {
       answer = () => new Promise(() => {});
       const [waiting, silent] = [await dial(path), await dial(path)];
@@ -162,6 +208,12 @@ if (runtimeName() === "bun") {
       assert.equal(existsSync(join(directory.path, `vsock-${PORT}`)), false);
     });
   });
+}
+
+/** The descriptors of this process that are sockets. */
+function socketsOfThis(): number[] {
+  return readdirSync("/proc/self/fd").map(Number)
+    .filter((fd) => inodeOf(fd) !== undefined);
 }
 
 interface Dialled {
