@@ -158,7 +158,7 @@ if (runtimeName() === "bun") {
       answer = () =>
         new Response(
           new ReadableStream({
-            start: (stream) => stream.enqueue("word"),
+            start: (one) => one.enqueue(new TextEncoder().encode("word")),
             cancel: () => void canceled++,
           }),
         );
@@ -166,17 +166,17 @@ if (runtimeName() === "bun") {
       const one = await dial(path);
       one.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
       await until("the word", () => one.text.includes("word"));
-      const call = (name: "fcntl" | "close", ...args: number[]) =>
-        Number(requireSymbol(libc, name)(...args));
+      const fcntl = requireSymbol(libc, "fcntl");
+      const close = requireSymbol(libc, "close");
       const F_DUPFD_CLOEXEC = 1030;
       // One of the new sockets is that of the connection; the server knows which.
       const copies = socketsOfThis().filter((fd) => !before.includes(fd))
-        .map((fd) => ({ fd, copy: call("fcntl", fd, F_DUPFD_CLOEXEC, 0) }));
+        .map((fd) => ({ fd, copy: Number(fcntl(fd, F_DUPFD_CLOEXEC, 0)) }));
       const gone = copies.filter(({ fd }) => server.letGo?.(fd) === true);
       assert.equal(gone.length, 1);
       const [{ fd, copy }] = gone;
       for (const other of copies) {
-        if (other.copy !== copy) call("close", other.copy);
+        if (other.copy !== copy) close(other.copy);
       }
       await until("the end of the stream", () => canceled === 1);
       assert.equal(server.letGo?.(fd), false);
@@ -191,7 +191,7 @@ if (runtimeName() === "bun") {
         Number(requireSymbol(libc, "write")(copy, last, BigInt(last.length))),
         last.length,
       );
-      call("close", copy);
+      close(copy);
       await until("the end", () => one.ended);
       assert.ok(one.text.endsWith("last"), one.text);
       again.socket.destroy();
