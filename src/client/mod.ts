@@ -108,8 +108,8 @@ export class LullClient {
 
   /**
    * The state now, and each change of it until the stream ends: at a recovery, and after the agent's
-   * idle timeout. Over a unix socket or vsock it ends at the next prepare, and in a quiesced guest
-   * after the first event. Then connect again; `onRetry` gets the milliseconds to wait before.
+   * idle timeout. An agent that cannot keep the connection open in a quiesced guest ends it. Then
+   * connect again; `onRetry` gets the milliseconds to wait before.
    */
   events(
     signal?: AbortSignal,

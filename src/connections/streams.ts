@@ -102,7 +102,7 @@ export class Streams {
     );
     const keepsUnix = this.#options.wakesForConnections === false;
     await Promise.all([
-      keepsUnix ? undefined : this.#unix.park(isOver, sends === "now"),
+      keepsUnix ? undefined : this.#unix.park(isOver, sends === "before"),
       ...own.map(async (connection) => {
         const { inode } = connection;
         this.#underWay.add(inode);

@@ -20,6 +20,12 @@ import { LIMIT_MS, PAUSE_MS, WRITE_TURNS } from "./stream_times.ts";
 /** Turns of the event loop in which the runtime ends the stream of a connection that it has closed. */
 const CANCEL_TURNS = 20;
 
+/**
+ * Milliseconds that a settle waits for the end of other requests. The call that waits for the settle
+ * may be one of them.
+ */
+const BUSY_MS = 500;
+
 /** What the unix connections are parked with. */
 export interface UnixStreamsOptions {
   readonly libc: Libc;
@@ -51,12 +57,11 @@ export class UnixStreams {
 
   /**
    * Parks all of them, one after the other; ends the streams whose connections cannot be found.
-   * `waits` says whether to wait for the end of other requests: a settle must not, because the call
-   * that waits for it may be one of them.
+   * `isSettle` says that the caller of a prepare may wait for this.
    */
-  park(isOver: () => boolean, waits: boolean): Promise<void> {
+  park(isOver: () => boolean, isSettle: boolean): Promise<void> {
     return this.#last = this.#last.catch(() => {}).then(() =>
-      this.#parkAll(isOver, waits)
+      this.#parkAll(isOver, isSettle)
     );
   }
 
@@ -64,13 +69,13 @@ export class UnixStreams {
     return this.#options.ends.of(UNIX_PEER).length;
   }
 
-  async #parkAll(isOver: () => boolean, waits: boolean): Promise<void> {
+  async #parkAll(isOver: () => boolean, isSettle: boolean): Promise<void> {
     // A stream that begins from now on is the next call's: it may not be written yet.
     const { ends } = this.#options;
     const streams = new Set(ends.of(UNIX_PEER));
     if (streams.size === 0) return;
     const own = this.#candidates();
-    await this.#written(own, isOver, waits);
+    await this.#written(own, isOver, isSettle ? BUSY_MS : LIMIT_MS);
     const left = () => ends.of(UNIX_PEER).filter((end) => streams.has(end));
     for (const connection of own) {
       if (isOver() || left().length === 0 || !this.#isSafe()) break;
@@ -94,17 +99,21 @@ export class UnixStreams {
     return !isBusy() || this.#candidates().length === this.#count;
   }
 
-  /** Waits until the clients have read everything that was written, for a limited time. */
+  /**
+   * Waits until the clients have read everything that was written, and until no other request is in
+   * the way; both for a limited time.
+   */
   async #written(
     own: readonly Connection[],
     isOver: () => boolean,
-    waits: boolean,
+    busyMs: number,
   ): Promise<void> {
     const { libc } = this.#options;
-    const end = performance.now() + LIMIT_MS;
+    const start = performance.now();
+    const end = start + LIMIT_MS;
     for (let turn = 0; performance.now() < end && !isOver(); turn++) {
       const isRead = own.every((one) => unsentBytes(libc, one) === 0);
-      const isFree = !waits || this.#isSafe();
+      const isFree = this.#isSafe() || performance.now() - start > busyMs;
       if (turn >= WRITE_TURNS && isRead && isFree) return;
       await sleep(PAUSE_MS);
     }
