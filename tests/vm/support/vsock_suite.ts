@@ -117,9 +117,14 @@ async function callByCommandLine(
   assert.equal((await health(machine)).generation, generation + 1);
 }
 
-/** An idle connection is closed at the prepare, that of the prepare stays. */
+/** An idle connection is closed at the prepare; that of the prepare and a stream of events stay. */
 async function serve(machine: Machine, device: VsockDevice): Promise<void> {
   const { generation } = await health(machine);
+  const watcher = await device.open();
+  watcher.request("GET", "/snapshot/events");
+  const says = (text: string) =>
+    until(text, () => watcher.received.includes(text), LIMIT);
+  await says("running");
   const [idle, host] = [await device.open(), await device.open()];
   idle.request("GET", "/health");
   assert.equal((await idle.response(LIMIT)).status, 200);
@@ -136,7 +141,11 @@ async function serve(machine: Machine, device: VsockDevice): Promise<void> {
   host.destroy();
   // A program of the guest does not undo it.
   assert.match(await askInside(machine, 1, "GET /health"), / 200 /);
+  await says("quiesced");
+  assert.equal(watcher.closed, false);
   assert.equal((await health(machine)).generation, generation + 1);
+  await says("\r\n0\r\n\r\n");
+  watcher.destroy();
 }
 
 /** Prepares over vsock while the guest has no network, and takes a snapshot. */
