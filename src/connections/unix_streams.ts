@@ -18,7 +18,7 @@ import type { StreamEnds } from "./stream_ends.ts";
 import { LIMIT_MS, PAUSE_MS, WRITE_TURNS } from "./stream_times.ts";
 
 /** Turns of the event loop in which the runtime ends the stream of a connection that it has closed. */
-const CANCEL_TURNS = 20;
+const CANCEL_TURNS = 5;
 
 /**
  * Milliseconds that a settle waits for the end of other requests. The call that waits for the settle
@@ -138,13 +138,15 @@ export class UnixStreams {
       return before.some((end) => !now.includes(end));
     };
     const end = performance.now() + LIMIT_MS;
-    while (inodeOf(fd) === inode && performance.now() < end) await sleep(1);
-    for (let turn = 0; turn < CANCEL_TURNS && !hasEnded(); turn++) {
+    const isOpen = () => inodeOf(fd) === inode && performance.now() < end;
+    for (let turns = 0; !hasEnded() && turns < CANCEL_TURNS;) {
       await sleep(1);
+      // A recovery has ended all streams: it is unknown whether this connection had one.
+      if (isOver()) return parked.drop(own);
+      if (!isOpen()) turns++;
     }
     if (!hasEnded()) return parked.drop(own);
     own.isStream = true;
-    // The others have ended at the recovery.
-    if (isOver()) parked.release();
+    while (isOpen()) await sleep(1);
   }
 }
