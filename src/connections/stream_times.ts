@@ -5,7 +5,7 @@
 
 /**
  * Milliseconds for the client to acknowledge what was sent, and for the runtime to close its end. The
- * host of a client may be busy: with 250 ms, streams in emulated machines ended.
+ * machine of a client may be busy.
  */
 export const LIMIT_MS = 2000;
 /** Milliseconds between two looks at the counters of the kernel. */

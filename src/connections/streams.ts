@@ -137,8 +137,8 @@ export class Streams {
   }
 
   /**
-   * Whether the runtime keeps its descriptor: an open connection does not wake it, and a parked one
-   * would be harder to find on a unix socket, and a word to the host on vsock.
+   * Whether the runtime keeps its descriptor in a quiesced guest, because an open connection does not
+   * wake it. TCP connections are parked nevertheless: the runtime of a fork has none of them.
    */
   #staysKnown({ unix, cid }: Peer): boolean {
     return this.#options.wakesForConnections === false &&
@@ -181,7 +181,10 @@ export class Streams {
     const acked = () => tcpInfo(libc, connection)?.bytesAcked ?? 0;
     const first = sends === "now" && !isVsock ? acked() : 0;
     const end = performance.now() + LIMIT_MS;
-    for (let before = 0, turn = 0; performance.now() < end; turn++) {
+    // A machine that stood still for longer than the limit gets some looks, too.
+    const isTime = (turn: number) =>
+      turn <= WRITE_TURNS || performance.now() < end;
+    for (let before = 0, turn = 0; isTime(turn); turn++) {
       if (isOver() || !isStillOpen(libc, connection)) return false;
       if (isVsock) {
         // vsock does not count what was acknowledged.

@@ -111,7 +111,9 @@ export class UnixStreams {
     const { libc } = this.#options;
     const start = performance.now();
     const end = start + LIMIT_MS;
-    for (let turn = 0; performance.now() < end && !isOver(); turn++) {
+    const isTime = (turn: number) =>
+      turn <= WRITE_TURNS || performance.now() < end;
+    for (let turn = 0; isTime(turn) && !isOver(); turn++) {
       const isRead = own.every((one) => unsentBytes(libc, one) === 0);
       const isFree = this.#isSafe() || performance.now() - start > busyMs;
       if (turn >= WRITE_TURNS && isRead && isFree) return;

@@ -122,6 +122,32 @@ test("a stream stays if its client's host is busy for a second", async () => {
   }
 });
 
+test("a stream stays if the machine stands still for longer than the limit", async () => {
+  const libc = await realLibc();
+  let stands = true;
+  const ioctl: Libc["ioctl"] = (...args) => {
+    const end = performance.now() + (stands ? 2200 : 0);
+    stands = false;
+    while (performance.now() < end);
+    return requireSymbol(libc, "ioctl")(...args);
+  };
+  const one = await streaming(Object.create(libc, { ioctl: { value: ioctl } }));
+  try {
+    const reader = await follow(one);
+    stands = false;
+    await one.tracker.quiesce();
+    stands = true;
+    await one.tracker.closeLate(signal);
+    assert.equal(stands, false);
+    assert.equal(reader.closed, false);
+    one.tracker.recover("close");
+    await reader.gone();
+    assert.deepEqual(one.retries, []);
+  } finally {
+    one.end();
+  }
+});
+
 test("a stream ends if its client does not acknowledge it within 2 s", async () => {
   const one = await streaming(acknowledging(await realLibc(), Infinity));
   try {
