@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runLull } from "../../support/cli.ts";
+import { sleep } from "../../../src/util/wait.ts";
 import { until } from "../../support/until.ts";
 import { health, LIMIT, restartAgent, stepOf } from "./agent.ts";
 import { Fleet, KEEP_MEMORY } from "./fleet.ts";
-import { assertRightTime } from "./guest.ts";
+import { agentPid, assertRightTime } from "./guest.ts";
 import { AGENT_PORT } from "./hardware.ts";
 import type { Variant } from "./image.ts";
 import type { Machine, Snapshot } from "./machine.ts";
@@ -142,10 +143,26 @@ async function serve(machine: Machine, device: VsockDevice): Promise<void> {
   // A program of the guest does not undo it.
   assert.match(await askInside(machine, 1, "GET /health"), / 200 /);
   await says("quiesced");
+  await assertRests(machine);
   assert.equal(watcher.closed, false);
   assert.equal((await health(machine)).generation, generation + 1);
   await says("\r\n0\r\n\r\n");
   watcher.destroy();
+}
+
+/** Waits for three seconds in which no thread of the agent wakes up. */
+async function assertRests(machine: Machine): Promise<void> {
+  const pid = await agentPid(machine);
+  // Voluntary context switches of each thread so far: each is a wakeup.
+  const count = () => machine.sh(`grep ^voluntary /proc/${pid}/task/*/status`);
+  let before = await count();
+  await until("an agent that rests", async () => {
+    await sleep(3000);
+    const now = await count();
+    if (now === before) return true;
+    before = now;
+    return false;
+  }, LIMIT);
 }
 
 /** Prepares over vsock while the guest has no network, and takes a snapshot. */
