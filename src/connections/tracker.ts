@@ -11,6 +11,7 @@ import type { DeferredQueue } from "../util/deferred_queue.ts";
 import { waitFor } from "../util/wait.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { afterReply } from "./reply_flush.ts";
+import { isArriving } from "./arrival.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
@@ -162,7 +163,8 @@ export class ConnectionTracker {
    * Turns keep-alive on and closes the recorded connections that still exist. `waiting` says what
    * happens to those whose caller waits for a reply. After a restore that caller no longer exists.
    * Otherwise it does, and its connection is closed after its reply: the caller of a prepare that
-   * was aborted gets that reply. The streams that were parked end.
+   * was aborted gets that reply, and so does a caller whose request is just arriving. The streams
+   * that were parked end.
    */
   recover(waiting: "close" | "keep"): { zombies: number } {
     const { libc, onError } = this.#options;
@@ -174,7 +176,7 @@ export class ConnectionTracker {
     hideUnsentConnections(libc, this.#listeners, false);
     let zombies = 0;
     for (const connection of this.#recorded) {
-      if (waiting === "keep" && this.exchanges.busy(connection.peer)) continue;
+      if (waiting === "keep" && this.#waits(connection)) continue;
       if (ending?.has(connection)) continue;
       if (shutdownConnection(libc, connection)) zombies++;
     }
@@ -206,6 +208,12 @@ export class ConnectionTracker {
    */
   async replied(): Promise<void> {
     await waitFor(() => !this.exchanges.anyBusy, LAST_REPLIES_MS);
+  }
+
+  /** Whether a caller waits for a reply, or is sending its request. */
+  #waits(connection: Connection): boolean {
+    return this.exchanges.busy(connection.peer) ||
+      isArriving(this.#options.libc, connection);
   }
 
   /** Whether the connection stays open after its reply, as far as is known now. */
