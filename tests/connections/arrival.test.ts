@@ -63,7 +63,7 @@ async function soon(
 
 /** What the looks find in the end. */
 async function last(one: Connected, expected: Finding): Promise<void> {
-  await until(`${expected}`, () => one.look() === expected, 10_000);
+  await until(`${expected}`, () => one.look() === expected);
 }
 
 describe("a look at a connection", () => {
