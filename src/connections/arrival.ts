@@ -13,6 +13,11 @@ import type { TcpInfo } from "../linux/tcp_info.ts";
  * nothing for longer is idle.
  */
 export const FRESH_MS = 50;
+/**
+ * Milliseconds from the last byte of a request to the call of its handler, for an agent that the whole
+ * machine keeps waiting. Half a request that is older does not delay a prepare.
+ */
+const ARRIVED_MS = 1000;
 
 /**
  * What a look at a connection finds:
@@ -20,10 +25,17 @@ export const FRESH_MS = 50;
  * - `unread`: the runtime has not read all bytes.
  * - `unanswered`: all bytes are read, and nothing was sent since the last one: half a request, or one
  *   whose handler is about to be called.
+ * - `half`: the same, but the last byte is so old that this is half a request.
  * - `uncounted`: all bytes are read; the kernel knows no more of a unix or vsock connection.
  * - a number: so many bytes were received, and all of them are read and answered. 0 if there was none.
  */
-export type Finding = "fresh" | "unread" | "unanswered" | "uncounted" | number;
+export type Finding =
+  | "fresh"
+  | "unread"
+  | "unanswered"
+  | "half"
+  | "uncounted"
+  | number;
 
 /** Looks at a connection that was listed in the same turn of the event loop. */
 export function lookAt(libc: Libc, connection: Connection): Finding {
@@ -35,7 +47,8 @@ export function lookAt(libc: Libc, connection: Connection): Finding {
   const { bytesReceived = 0, lastDataReceivedMs = FRESH_MS } = info;
   if (isAnswered(info)) return bytesReceived;
   if (lastDataReceivedMs < FRESH_MS) return "fresh";
-  return bytesReceived > 0 ? "unanswered" : 0;
+  if (bytesReceived === 0) return 0;
+  return lastDataReceivedMs < ARRIVED_MS ? "unanswered" : "half";
 }
 
 /** Whether a request may be arriving on this connection; unknown, so false, if it is `uncounted`. */

@@ -17,7 +17,7 @@ const FRESH_PAUSE_MS = 10;
 /**
  * The total number of looks. As many are for bytes that the runtime has not read, and for those that
  * are read and not answered: on a busy machine, a runtime with many connections needs more than a few
- * turns to read a request and to call its handler. Half a request delays a prepare for so long.
+ * turns to read a request and to call its handler.
  */
 const MOST_LOOKS = FRESH_MS / ARRIVAL_MS + ARRIVAL_LOOKS;
 
@@ -83,8 +83,9 @@ export async function closeIdle(
   }
 }
 
-/** The second finding. If bytes were unread before, also a socket without counts is unanswered. */
+/** The second finding. What was unread before is unanswered, even if it is old or not counted. */
 function since(first: Finding | undefined, second: Finding): Finding {
-  const arrived = first === "unread" || first === "unanswered";
-  return arrived && second === "uncounted" ? "unanswered" : second;
+  const arrives = first === "unread" || first === "unanswered";
+  const unknown = second === "uncounted" || second === "half";
+  return arrives && unknown ? "unanswered" : second;
 }

@@ -83,12 +83,14 @@ describe("a look at a connection", () => {
     assert.equal(one.isArriving(), true);
   });
 
-  test("finds half a request fresh, and later unanswered", async () => {
+  test("finds half a request fresh, later unanswered, and at last half a request", async () => {
     await soon("fresh", (one) => one.send(8));
     await using one = await connected();
     await one.send(8);
     await last(one, "unanswered");
     assert.equal(one.isArriving(), true);
+    await last(one, "half");
+    assert.equal(one.isArriving(), false);
   });
 
   test("finds half a request fresh as long as its bytes trickle in", async () => {

@@ -84,15 +84,17 @@ describe("closing what waits for no reply", () => {
     assert.ok(half.looks < 40, `${half.looks} looks`);
   });
 
-  test("and for one on a socket without counts, if it has seen its bytes unread", async () => {
-    const read = Array(12).fill("uncounted");
-    const arriving = one("unread", ...read, "busy");
-    assert.equal(await arriving.close("skip"), false);
-    assert.equal(arriving.looks, 13);
-    const idle = one("uncounted");
-    assert.equal(await idle.close("skip"), true);
-    assert.equal(idle.looks, 2);
-  });
+  for (const found of ["uncounted", "half"] as const) {
+    test(`and for one that is ${found}, if it has seen its bytes unread`, async () => {
+      const read = Array(12).fill(found);
+      const arriving = one("unread", ...read, "busy");
+      assert.equal(await arriving.close("skip"), false);
+      assert.equal(arriving.looks, 13);
+      const idle = one(found);
+      assert.equal(await idle.close("skip"), true);
+      assert.equal(idle.looks, 2);
+    });
+  }
 
   test("closes one soon whose request was answered between two looks", async () => {
     const answered = one("unanswered", 36);
