@@ -16,14 +16,15 @@ import type { Guest } from "./guest.ts";
 
 /** What an agent holds while it is quiesced and no client is connected. */
 interface Holdings {
-  readonly descriptors: number;
+  /** What each one points to. */
+  readonly descriptors: readonly string[];
   readonly threads: number;
 }
 
 /** Files that a runtime may open, and threads that its pools may start, late. */
 const LATE_DESCRIPTORS = 4;
 const LATE_THREADS = 6;
-/** Milliseconds until ended threads have closed what they held; less than the lease of a round. */
+/** Milliseconds of rounds until it holds what it held before. */
 const HOLDINGS_MS = 30_000;
 /** Milliseconds that hooks which hang may hold up the end of the process. */
 const END_MS = 60_000;
@@ -97,10 +98,30 @@ export class Life {
   }
 
   /**
-   * A whole round that goes well, in a guest that runs: every step done, and all
-   * that it holds as it was in the first round of this life.
+   * Whole rounds that go well, in a guest that runs: every step done, and all that it holds as it was
+   * in the first round of this life. Usually that is one round. Deno keeps a part of an event loop
+   * whose worker has ended, until a later worker; on a busy machine, it keeps those of two or three.
    */
   async round(): Promise<void> {
+    const end = performance.now() + HOLDINGS_MS;
+    for (;;) {
+      const now = await this.#once();
+      const before = this.#before ??= now;
+      const holdsMore = now.descriptors.length >
+          before.descriptors.length + LATE_DESCRIPTORS ||
+        now.threads > before.threads + LATE_THREADS;
+      if (!holdsMore) return;
+      if (performance.now() < end) continue;
+      assert.fail(
+        `threads: ${now.threads} after ${before.threads}; ` +
+          `descriptors: ${now.descriptors.length} after ${before.descriptors.length}: ` +
+          now.descriptors.join(" "),
+      );
+    }
+  }
+
+  /** A round; gives what the agent holds while it is quiesced. */
+  async #once(): Promise<Holdings> {
     const { agent, guest } = this;
     // The agent's own lease may end in a round on a busy machine.
     const reply = await agent.ask(
@@ -112,42 +133,15 @@ export class Life {
     assertWhole(steps);
     assert.notEqual(guest.frozen, false, "the workload is not frozen");
     await this.alone();
-    await this.#assertHoldsAsBefore();
+    const held = {
+      descriptors: descriptorsOf(agent.pid),
+      threads: threadsOf(agent.pid).length,
+    };
     const health = await agent.health();
     assert.equal(health.status, 200, health.body);
     const { lastRecovery } = await agent.status();
     assertWhole(lastRecovery.steps);
-  }
-
-  /**
-   * A quiesced agent holds what it held in the first round of this life. A thread that ends closes
-   * what the runtime has opened for it (on Deno an event loop) a little later on a busy machine.
-   */
-  async #assertHoldsAsBefore(): Promise<void> {
-    const { pid } = this.agent;
-    const look = () => ({
-      descriptors: descriptorsOf(pid),
-      threads: threadsOf(pid).length,
-    });
-    const first = look();
-    const before = this.#before ??= {
-      descriptors: first.descriptors.length,
-      threads: first.threads,
-    };
-    let now = first;
-    const isAsBefore = () => {
-      now = look();
-      return now.descriptors.length <= before.descriptors + LATE_DESCRIPTORS &&
-        now.threads <= before.threads + LATE_THREADS;
-    };
-    await until("what it held before", isAsBefore, HOLDINGS_MS).catch(() => {
-      const { descriptors, threads } = now;
-      assert.fail(
-        `descriptors: ${descriptors.length} after ${before.descriptors}, ` +
-          `threads: ${threads} after ${before.threads}: ` +
-          descriptors.join(" "),
-      );
-    });
+    return held;
   }
 
   /** The agent runs, on all CPUs, without a lease, a child or a stopped part. */
