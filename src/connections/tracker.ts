@@ -163,8 +163,8 @@ export class ConnectionTracker {
    * Turns keep-alive on and closes the recorded connections that still exist. `waiting` says what
    * happens to those whose caller waits for a reply. After a restore that caller no longer exists.
    * Otherwise it does, and its connection is closed after its reply: the caller of a prepare that
-   * was aborted gets that reply, and so does a caller whose request is just arriving. The streams
-   * that were parked end.
+   * was aborted gets that reply, and so does a caller whose request is just arriving. Half a request
+   * is closed a little later. The streams that were parked end.
    */
   recover(waiting: "close" | "keep"): { zombies: number } {
     const { libc, onError } = this.#options;
@@ -175,12 +175,16 @@ export class ConnectionTracker {
     this.#keepAlive = true;
     hideUnsentConnections(libc, this.#listeners, false);
     let zombies = 0;
+    const arriving = new Set<string>();
     for (const connection of this.#recorded) {
-      if (waiting === "keep" && this.#waits(connection)) continue;
+      if (waiting === "keep" && this.exchanges.busy(connection.peer)) continue;
       if (ending?.has(connection)) continue;
-      if (shutdownConnection(libc, connection)) zombies++;
+      if (waiting === "keep" && isArriving(libc, connection)) {
+        arriving.add(connection.inode);
+      } else if (shutdownConnection(libc, connection)) zombies++;
     }
     this.#recorded.clear();
+    if (arriving.size > 0) this.#closeUnless(arriving).catch(onError);
     return { zombies };
   }
 
@@ -210,10 +214,11 @@ export class ConnectionTracker {
     await waitFor(() => !this.exchanges.anyBusy, LAST_REPLIES_MS);
   }
 
-  /** Whether a caller waits for a reply, or is sending its request. */
-  #waits(connection: Connection): boolean {
-    return this.exchanges.busy(connection.peer) ||
-      isArriving(this.#options.libc, connection);
+  /** Closes those of these connections whose request does not become complete soon. */
+  async #closeUnless(arriving: ReadonlySet<string>): Promise<void> {
+    const list = () =>
+      this.list(["ports", "vsock"]).filter(({ inode }) => arriving.has(inode));
+    await this.#closeIdle(list, "wait");
   }
 
   /** Whether the connection stays open after its reply, as far as is known now. */

@@ -83,6 +83,21 @@ test("a request that is arriving in a prepare that is undone gets its reply", as
     one.tracker.recover("keep");
     arriving.send("Host: x\r\n\r\n");
     assert.equal((await arriving.response()).status, 200);
+    assert.equal(arriving.closed, false);
+    assert.deepEqual(one.said, []);
+  } finally {
+    one.end();
+  }
+});
+
+test("half a request in a prepare that is undone is closed a little later", async () => {
+  const one = await serving(await realLibc(), {});
+  try {
+    const [half] = await one.connect(1);
+    half.send("GET / HTTP/1.1\r\n");
+    await one.tracker.quiesce();
+    one.tracker.recover("keep");
+    await half.gone();
     assert.deepEqual(one.said, []);
   } finally {
     one.end();
