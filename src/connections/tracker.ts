@@ -175,12 +175,13 @@ export class ConnectionTracker {
     this.#keepAlive = true;
     hideUnsentConnections(libc, this.#listeners, false);
     let zombies = 0;
-    const arriving = new Set<string>();
+    const arriving = new Map<string, number>();
     for (const connection of this.#recorded) {
       if (waiting === "keep" && this.exchanges.busy(connection.peer)) continue;
       if (ending?.has(connection)) continue;
       if (waiting === "keep" && isArriving(libc, connection)) {
-        arriving.add(connection.inode);
+        const served = this.exchanges.served(connection.peer);
+        arriving.set(connection.inode, served);
       } else if (shutdownConnection(libc, connection)) zombies++;
     }
     this.#recorded.clear();
@@ -214,10 +215,15 @@ export class ConnectionTracker {
     await waitFor(() => !this.exchanges.anyBusy, LAST_REPLIES_MS);
   }
 
-  /** Closes those of these connections whose request does not become complete soon. */
-  async #closeUnless(arriving: ReadonlySet<string>): Promise<void> {
+  /**
+   * Closes those of these connections whose request does not become complete soon. The others, which
+   * have sent more requests than the given number, stay open.
+   */
+  async #closeUnless(arriving: ReadonlyMap<string, number>): Promise<void> {
     const list = () =>
-      this.list(["ports", "vsock"]).filter(({ inode }) => arriving.has(inode));
+      this.list(["ports", "vsock"]).filter(({ inode, peer }) =>
+        arriving.get(inode) === this.exchanges.served(peer)
+      );
     await this.#closeIdle(list, "wait");
   }
 

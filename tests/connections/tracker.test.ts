@@ -83,7 +83,9 @@ test("a request that is arriving in a prepare that is undone gets its reply", as
     one.tracker.recover("keep");
     arriving.send("Host: x\r\n\r\n");
     assert.equal((await arriving.response()).status, 200);
-    assert.equal(arriving.closed, false);
+    // Past the time in which half a request is closed.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await one.ask(arriving);
     assert.deepEqual(one.said, []);
   } finally {
     one.end();
