@@ -2,35 +2,22 @@
  * Closes connections that wait for no reply, but not connections whose request is just arriving.
  * @module
  */
-import {
-  type Connection,
-  shutdownListed,
-  tcpInfo,
-  unreadBytes,
-} from "../linux/connection.ts";
+import { type Connection, shutdownListed } from "../linux/connection.ts";
 import type { Libc } from "../linux/libc.ts";
-import type { TcpInfo } from "../linux/tcp_info.ts";
 import type { Peer } from "../runtime/types.ts";
 import { sleep } from "../util/wait.ts";
+import { type Finding, FRESH_MS, lookAt } from "./arrival.ts";
 
 /** Milliseconds from the runtime's read of a request to the call of its handler, with a margin. */
 const ARRIVAL_MS = 2;
-/**
- * The number of looks at a connection that still receives, after which it is closed: a client that
- * sends its request byte by byte delays no prepare.
- */
+/** The number of looks at a connection whose requests are all answered, and that still receives. */
 const ARRIVAL_LOOKS = 5;
-/**
- * Milliseconds from a connect to the first byte, for a caller that loses its CPU between the two, and
- * from a byte to the call of the handler, for an agent that loses its CPU. A connection that has sent
- * nothing for longer is idle.
- */
-const FRESH_MS = 50;
 /** Milliseconds between two looks if all remaining connections are fresh. */
 const FRESH_PAUSE_MS = 10;
 /**
- * The total number of looks. As many are for bytes that the runtime has not read: on a busy machine,
- * a runtime with many connections needs more than a few turns to read a request.
+ * The total number of looks. As many are for bytes that the runtime has not read, and for those that
+ * are read and not answered: on a busy machine, a runtime with many connections needs more than a few
+ * turns to read a request and to call its handler.
  */
 const MOST_LOOKS = FRESH_MS / ARRIVAL_MS + ARRIVAL_LOOKS;
 
@@ -47,24 +34,17 @@ export interface CloseIdleOptions {
   readonly look?: (connection: Connection) => Finding;
 }
 
-/**
- * What a connection has received: more than the runtime has read ("unread"); or this number of bytes,
- * all of them read. "fresh" if the connect or the last byte was a short time ago, and nothing was sent
- * since then: a request may be arriving.
- */
-export type Finding = "fresh" | "unread" | number;
-
 interface Seen {
   readonly found: Finding;
-  /** The number of looks that found all bytes read. */
+  /** The number of looks that found nothing under way. */
   readonly looks: number;
 }
 
 /**
  * Closes the connections that wait for no reply, those with half a request too, and returns their
  * inodes. A request that is just arriving gets its reply: neither the kernel nor the runtime
- * distinguishes it from half a request, so it gets a few looks to become complete once the runtime
- * has read it.
+ * distinguishes it from half a request, so it gets some looks to become complete, also after the
+ * runtime has read it.
  *
  * A connection that is opened after the first look stays open. The machine may be frozen between
  * two looks: then a new connection comes from the host of the fork, and its first request takes
@@ -83,15 +63,16 @@ export async function closeIdle(
     for (const connection of list()) {
       const { inode, peer } = connection;
       if (before?.has(inode) === false || busy(peer)) continue;
-      const found = look(connection);
+      const seen = before?.get(inode);
+      const found = since(seen?.found, look(connection));
       if (found === "fresh" && (onFresh === "skip" || !last)) {
         if (onFresh === "wait") now.set(inode, { found, looks: 0 });
         continue;
       }
-      const seen = before?.get(inode);
-      const looks = (seen?.looks ?? 0) + (found === "unread" ? 0 : 1);
-      const rests = found !== "unread" && seen?.found === found;
-      const waits = !rests && !last && looks <= ARRIVAL_LOOKS;
+      const arrives = found === "unread" || found === "unanswered";
+      const looks = (seen?.looks ?? 0) + (arrives ? 0 : 1);
+      const rests = seen?.found === found || looks > ARRIVAL_LOOKS;
+      const waits = !last && (arrives || !rests);
       if (waits) now.set(inode, { found, looks });
       else if (shutdownListed(libc, connection)) closed.add(inode);
     }
@@ -102,21 +83,9 @@ export async function closeIdle(
   }
 }
 
-function lookAt(libc: Libc, connection: Connection): Finding {
-  if (unreadBytes(libc, connection) > 0) return "unread";
-  // These sockets do not count what they received.
-  if (connection.peer.unix || connection.peer.cid !== undefined) return 0;
-  const info = tcpInfo(libc, connection);
-  if (info === undefined) return 0;
-  const { bytesReceived = 0, lastDataReceivedMs = FRESH_MS } = info;
-  const isFresh = lastDataReceivedMs < FRESH_MS && !isAnswered(info);
-  return isFresh ? "fresh" : bytesReceived;
-}
-
-/** Whether the agent has sent something since it received the last byte. */
-function isAnswered(info: TcpInfo): boolean {
-  const { bytesAcked = 0, unacked = 0 } = info;
-  if (bytesAcked === 0 && unacked === 0) return false;
-  const { lastDataSentMs = 0, lastDataReceivedMs = 0 } = info;
-  return lastDataSentMs <= lastDataReceivedMs;
+/** The second finding. What was unread before is unanswered, even if it is old or not counted. */
+function since(first: Finding | undefined, second: Finding): Finding {
+  const arrives = first === "unread" || first === "unanswered";
+  const unknown = second === "uncounted" || second === "half";
+  return arrives && unknown ? "unanswered" : second;
 }

@@ -11,6 +11,7 @@ import type { DeferredQueue } from "../util/deferred_queue.ts";
 import { waitFor } from "../util/wait.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { afterReply } from "./reply_flush.ts";
+import { isArriving } from "./arrival.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges, keyOf } from "./exchanges.ts";
@@ -174,7 +175,8 @@ export class ConnectionTracker {
    * Turns keep-alive on and closes the recorded connections that still exist. `waiting` says what
    * happens to those whose caller waits for a reply. After a restore that caller no longer exists.
    * Otherwise it does, and its connection is closed after its reply: the caller of a prepare that
-   * was aborted gets that reply. The streams that were parked end.
+   * was aborted gets that reply, and so does a caller whose request is just arriving. Half a request
+   * is closed a little later. The streams that were parked end.
    */
   recover(waiting: "close" | "keep"): { zombies: number } {
     const { libc, onError } = this.#options;
@@ -185,12 +187,17 @@ export class ConnectionTracker {
     this.#keepAlive = true;
     hideUnsentConnections(libc, this.#listeners, false);
     let zombies = 0;
+    const arriving = new Map<string, number>();
     for (const connection of this.#recorded) {
       if (waiting === "keep" && this.exchanges.busy(connection.peer)) continue;
       if (ending?.has(connection)) continue;
-      if (shutdownConnection(libc, connection)) zombies++;
+      if (waiting === "keep" && isArriving(libc, connection)) {
+        const served = this.exchanges.served(connection.peer);
+        arriving.set(connection.inode, served);
+      } else if (shutdownConnection(libc, connection)) zombies++;
     }
     this.#recorded.clear();
+    if (arriving.size > 0) this.#closeUnless(arriving).catch(onError);
     return { zombies };
   }
 
@@ -218,6 +225,18 @@ export class ConnectionTracker {
    */
   async replied(): Promise<void> {
     await waitFor(() => !this.exchanges.anyBusy, LAST_REPLIES_MS);
+  }
+
+  /**
+   * Closes those of these connections whose request does not become complete soon. The others, which
+   * have sent more requests than the given number, stay open.
+   */
+  async #closeUnless(arriving: ReadonlyMap<string, number>): Promise<void> {
+    const list = () =>
+      this.list(["ports", "vsock"]).filter(({ inode, peer }) =>
+        arriving.get(inode) === this.exchanges.served(peer)
+      );
+    await this.#closeIdle(list, "wait");
   }
 
   /** Whether the connection stays open after its reply, as far as is known now. */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Connection } from "../../src/linux/connection.ts";
+import type { Finding } from "../../src/connections/arrival.ts";
 import {
   closeIdle,
   type CloseIdleOptions,
-  type Finding,
 } from "../../src/connections/close_idle.ts";
 
 /** One connection, and what each look at it finds; the last one lasts. */
@@ -72,6 +72,34 @@ describe("closing what waits for no reply", () => {
     const half = one(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
     assert.equal(await half.close("skip"), true);
     assert.ok(half.looks < 10, `${half.looks} looks`);
+  });
+
+  test("waits as long for a handler that a busy runtime does not come to call", async () => {
+    const unanswered = Array(12).fill("unanswered");
+    const arriving = one("unread", ...unanswered, "busy");
+    assert.equal(await arriving.close("skip"), false);
+    assert.equal(arriving.looks, 13);
+    const half = one("unanswered");
+    assert.equal(await half.close("skip"), true);
+    assert.ok(half.looks < 40, `${half.looks} looks`);
+  });
+
+  for (const found of ["uncounted", "half"] as const) {
+    test(`and for one that is ${found}, if it has seen its bytes unread`, async () => {
+      const read = Array(12).fill(found);
+      const arriving = one("unread", ...read, "busy");
+      assert.equal(await arriving.close("skip"), false);
+      assert.equal(arriving.looks, 13);
+      const idle = one(found);
+      assert.equal(await idle.close("skip"), true);
+      assert.equal(idle.looks, 2);
+    });
+  }
+
+  test("closes one soon whose request was answered between two looks", async () => {
+    const answered = one("unanswered", 36);
+    assert.equal(await answered.close("skip"), true);
+    assert.equal(answered.looks, 3);
   });
 
   test("leaves a fresh one open, at once", async () => {

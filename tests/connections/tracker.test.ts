@@ -70,6 +70,42 @@ describe("a reply of a quiesced server", () => {
   });
 });
 
+test("a request that is arriving in a prepare that is undone gets its reply", async () => {
+  const one = await serving(await realLibc(), {});
+  try {
+    // A connection that has sent its first bytes just now is not closed, but recorded.
+    const arriving = await until("one that is just arriving", async () => {
+      const [raw] = await one.connect(1);
+      raw.send("GET / HTTP/1.1\r\n");
+      await one.tracker.quiesce();
+      return raw.closed ? undefined : raw;
+    });
+    one.tracker.recover("keep");
+    arriving.send("Host: x\r\n\r\n");
+    assert.equal((await arriving.response()).status, 200);
+    // Past the time in which half a request is closed.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await one.ask(arriving);
+    assert.deepEqual(one.said, []);
+  } finally {
+    one.end();
+  }
+});
+
+test("half a request in a prepare that is undone is closed a little later", async () => {
+  const one = await serving(await realLibc(), {});
+  try {
+    const [half] = await one.connect(1);
+    half.send("GET / HTTP/1.1\r\n");
+    await one.tracker.quiesce();
+    one.tracker.recover("keep");
+    await half.gone();
+    assert.deepEqual(one.said, []);
+  } finally {
+    one.end();
+  }
+});
+
 test("an agent that ends waits for the replies under way, not for half a request", async () => {
   const one = await serving(await realLibc(), {});
   try {

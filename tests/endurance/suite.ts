@@ -73,15 +73,16 @@ export function endurance(target: Target): void {
           await rounds(10);
           const before = await holdings(agent);
           await rounds(30);
-          const after = await holdings(agent);
           // Other programs of this machine stop to listen meanwhile, and are not
-          // forwarded any more: fewer is right.
-          for (const what of ["descriptors", "sockets"] as const) {
-            assert.ok(
-              after[what] <= before[what],
-              `${before[what]} ${what}, then ${after[what]}`,
-            );
-          }
+          // forwarded any more: fewer is right. Deno keeps a part of an event loop whose
+          // worker has ended, until a later worker: one look may find more.
+          const after = await until("what it held before", async () => {
+            const after = await holdings(agent);
+            const isMore = (what: "descriptors" | "sockets") =>
+              after[what] > before[what];
+            return !isMore("descriptors") && !isMore("sockets") && after;
+          });
+          assert.ok(after);
           assert.ok(
             after.threads <= before.threads + LATE_THREADS,
             `${before.threads} threads, then ${after.threads}`,

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
+import { until } from "../support/until.ts";
 import { ownersOf } from "../../src/linux/socket_owners.ts";
 import {
   parseServerSockets,
@@ -32,12 +33,13 @@ describe("the owners of sockets", () => {
   });
 
   it("are not searched for if there is no socket", async () => {
-    const start = performance.now();
-    assert.deepEqual(await ownersOf(new Set()), {
-      byInode: new Map(),
-      isComplete: true,
+    // This process may lose its CPU in between.
+    await until("an answer at once", async () => {
+      const start = performance.now();
+      const nobody = { byInode: new Map(), isComplete: true };
+      assert.deepEqual(await ownersOf(new Set()), nobody);
+      return performance.now() - start < 5;
     });
-    assert.ok(performance.now() - start < 5);
   });
 
   it("may be missing when the time is over, which is said", async () => {

@@ -8,6 +8,7 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Target } from "../support/agent.ts";
+import { until } from "../support/until.ts";
 import { carriedOut } from "./command.ts";
 import { commands } from "./commands.ts";
 import { type Model, modelOf } from "./model.ts";
@@ -82,6 +83,13 @@ async function check(runs: Runs, isEnough: () => boolean): Promise<void> {
   } while (!isEnough());
 }
 
+/** What it holds; the fewest descriptors of three looks. */
+async function least(world: World): Promise<Holdings> {
+  const looks: Holdings[] = [];
+  for (let i = 0; i < 3; i++) looks.push(await world.holdings());
+  return looks.reduce((a, b) => b.descriptors < a.descriptors ? b : a);
+}
+
 /** One agent for all sequences; after one that failed, a new one. */
 class Runs {
   readonly #target: Target;
@@ -105,7 +113,7 @@ class Runs {
       await fc.asyncModelRun(() => ({ model, real: world }), sequence);
       await world.reset(model);
       this.rounds += model.generation - before.generation;
-      if (this.rounds >= WARM) this.#warm ??= await world.holdings();
+      if (this.rounds >= WARM) this.#warm ??= await least(world);
       this.#world = world;
     } catch (error) {
       await world.end();
@@ -117,9 +125,14 @@ class Runs {
   async assertNothingLeft(): Promise<void> {
     const warm = this.#warm;
     assert.ok(warm !== undefined, `fewer than ${WARM} rounds`);
-    const now = await this.#world!.holdings();
+    // Deno keeps a part of an event loop whose worker has ended, until a later worker: on a busy
+    // machine that is more now and then.
+    const now = await until("no more descriptors", async () => {
+      const now = await this.#world!.holdings();
+      return now.descriptors <= warm.descriptors && now;
+    });
+    assert.ok(now);
     const grown = now.dirty - warm.dirty;
-    assert.equal(now.descriptors, warm.descriptors, "descriptors");
     assert.ok(now.threads <= warm.threads + LATE_THREADS, "threads");
     assert.ok(grown <= GROWTH_BYTES, `memory grew by ${grown} bytes`);
   }

@@ -66,7 +66,7 @@ describe("the kernel's reports of sockets that listen", { skip: SKIP }, () => {
         server.close();
       }
     }
-    assert.ok(median(times) < 50, `${median(times)} ms`);
+    assert.ok(median(times) < 200, `${median(times)} ms`);
   });
 
   it("go on after many more changes than the ring has room for", async () => {

@@ -16,13 +16,16 @@ import type { Guest } from "./guest.ts";
 
 /** What an agent holds while it is quiesced and no client is connected. */
 interface Holdings {
-  readonly descriptors: number;
+  /** What each one points to. */
+  readonly descriptors: readonly string[];
   readonly threads: number;
 }
 
 /** Files that a runtime may open, and threads that its pools may start, late. */
 const LATE_DESCRIPTORS = 4;
 const LATE_THREADS = 6;
+/** Milliseconds of rounds until it holds what it held before. */
+const HOLDINGS_MS = 30_000;
 /** Milliseconds that hooks which hang may hold up the end of the process. */
 const END_MS = 60_000;
 /** Seconds of the agent's own lease. */
@@ -95,10 +98,30 @@ export class Life {
   }
 
   /**
-   * A whole round that goes well, in a guest that runs: every step done, and all
-   * that it holds as it was in the first round of this life.
+   * Whole rounds that go well, in a guest that runs: every step done, and all that it holds as it was
+   * in the first round of this life. Usually that is one round. Deno keeps a part of an event loop
+   * whose worker has ended, until a later worker; on a busy machine, it keeps those of two or three.
    */
   async round(): Promise<void> {
+    const end = performance.now() + HOLDINGS_MS;
+    for (;;) {
+      const now = await this.#once();
+      const before = this.#before ??= now;
+      const holdsMore = now.descriptors.length >
+          before.descriptors.length + LATE_DESCRIPTORS ||
+        now.threads > before.threads + LATE_THREADS;
+      if (!holdsMore) return;
+      if (performance.now() < end) continue;
+      assert.fail(
+        `threads: ${now.threads} after ${before.threads}; ` +
+          `descriptors: ${now.descriptors.length} after ${before.descriptors.length}: ` +
+          now.descriptors.join(" "),
+      );
+    }
+  }
+
+  /** A round; gives what the agent holds while it is quiesced. */
+  async #once(): Promise<Holdings> {
     const { agent, guest } = this;
     // The agent's own lease may end in a round on a busy machine.
     const reply = await agent.ask(
@@ -110,24 +133,15 @@ export class Life {
     assertWhole(steps);
     assert.notEqual(guest.frozen, false, "the workload is not frozen");
     await this.alone();
-    const now = {
-      descriptors: descriptorsOf(agent.pid).length,
+    const held = {
+      descriptors: descriptorsOf(agent.pid),
       threads: threadsOf(agent.pid).length,
     };
-    const before = this.#before ??= now;
-    assert.ok(
-      now.descriptors <= before.descriptors + LATE_DESCRIPTORS,
-      `descriptors: ${now.descriptors} after ${before.descriptors}: ` +
-        descriptorsOf(agent.pid).join(" "),
-    );
-    assert.ok(
-      now.threads <= before.threads + LATE_THREADS,
-      `threads: ${now.threads} after ${before.threads}`,
-    );
     const health = await agent.health();
     assert.equal(health.status, 200, health.body);
     const { lastRecovery } = await agent.status();
     assertWhole(lastRecovery.steps);
+    return held;
   }
 
   /** The agent runs, on all CPUs, without a lease, a child or a stopped part. */

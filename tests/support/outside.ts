@@ -66,7 +66,7 @@ export class Outside implements Disposable {
     const { stdout, stderr } = spawnSync(
       "ip",
       ["netns", "exec", this.#name, "bash", "-c", script],
-      { encoding: "utf8", timeout: 10_000 },
+      { encoding: "utf8", timeout: 60_000 },
     );
     if (!stdout.startsWith("HTTP/1.1 ")) {
       throw new Error(`Cannot ask: ${stderr}`);

@@ -57,21 +57,22 @@ export function memoryOf(
 
 /**
  * Sockets of IPv4 on a local port, by state (proc(5): 01 established, 08 closed by
- * the other side, 0A listening).
+ * the other side, 0A listening). The kernel may list a socket more than once if
+ * others come and go during the read.
  */
 export function socketsOn(
   port: number,
   state: "01" | "08" | "0A",
 ): { local: string; remote: string }[] {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
-  return readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1).flatMap(
-    (line) => {
-      const [, local, remote, st] = line.trim().split(/\s+/);
-      return local?.endsWith(`:${hex}`) && st === state
-        ? [{ local, remote }]
-        : [];
-    },
-  );
+  const found = new Map<string, { local: string; remote: string }>();
+  for (const line of readFileSync("/proc/net/tcp", "utf8").split("\n")) {
+    const [, local, remote, st] = line.trim().split(/\s+/);
+    if (local?.endsWith(`:${hex}`) && st === state) {
+      found.set(`${local} ${remote}`, { local, remote });
+    }
+  }
+  return [...found.values()];
 }
 
 /**

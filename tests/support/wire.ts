@@ -5,7 +5,7 @@
 import { connect, type Socket } from "node:net";
 
 /** Milliseconds that a test waits for the agent. */
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 
 /** A reply. */
 export interface Reply {

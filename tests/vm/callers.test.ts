@@ -29,7 +29,7 @@ async function askInside(
   const words = `${request} HTTP/1.1\\r\\n${header}\\r\\n` +
     "Content-Length: 0\\r\\nConnection: close\\r\\n\\r\\n";
   const first = await machine.sh(
-    `timeout 30 bash -c 'exec 3<>/dev/tcp/${address}/${port}; ` +
+    `timeout 100 bash -c 'exec 3<>/dev/tcp/${address}/${port}; ` +
       `printf "${words}" >&3; head -n 1 <&3'`,
   );
   const code = /^HTTP\/1\.1 (\d{3})/.exec(first)?.[1];

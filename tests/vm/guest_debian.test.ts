@@ -164,7 +164,7 @@ describe("a Debian guest with systemd and databases", () => {
     const machine = recoveredFork
       ? fleet.add(recoveredFork)
       : await booted(fleet);
-    await prepare(machine, "lease=4");
+    await prepare(machine, "lease=10");
     assert.equal((await recovered(machine)).trigger, "lease");
 
     await prepareSettled(machine);

@@ -130,7 +130,7 @@ describe("the driver of the machines", () => {
     );
     const port = await machine.forward(8000, "169.254.0.21");
     const page = await fetch(`http://127.0.0.1:${port}/p`, {
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(LIMIT),
     });
     assert.equal(await page.text(), "page\n");
     await fleet.kill(machine);
@@ -153,7 +153,7 @@ describe("the driver of the machines", () => {
       assert.ok(runs(pid));
       child.kill(signal);
       await gone;
-      await until("the end of QEMU", () => !runs(pid));
+      await until("the end of QEMU", () => !runs(pid), LIMIT);
     });
   }
 
@@ -166,7 +166,7 @@ describe("the driver of the machines", () => {
       await machine.helperReady();
       if (++boots > 1) return;
       machine.exec("echo c >/proc/sysrq-trigger").catch(() => {}); // no reply comes
-      await until("the panic", () => machine.panicked);
+      await until("the panic", () => machine.panicked, LIMIT);
       throw new Error("it is gone");
     }, (line) => told.push(line));
     assert.equal(boots, 2);

@@ -96,7 +96,7 @@ async function freezeStarved(
     known.request("GET", "/health");
     await known.response(20_000);
     return openIn(agent) > FEW - 8;
-  }, 3000);
+  });
   known.request("POST", "/snapshot/prepare?wait=settled");
   return (await known.response(20_000)).status;
 }

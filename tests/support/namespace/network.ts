@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import * as v from "valibot";
 import { readHostname, setHostname } from "../../../src/linux/hostname.ts";
@@ -33,6 +33,8 @@ const {
 } = JSON.parse(process.argv[2]);
 const libc = await realLibc();
 const directory = mkdtempSync(join(tmpdir(), "lull-network-"));
+/** A directory in memory; other runs of this script have others. */
+const memory = join("/dev/shm", basename(directory));
 const etc = join(directory, "etc");
 mkdirSync(etc);
 
@@ -62,7 +64,7 @@ for (const [name, text] of Object.entries(texts)) {
 if (linked) {
   // As systemd-resolved has it: a link to a file that is in memory.
   rmSync(join(etc, "resolv.conf"));
-  symlinkSync("/dev/shm/lull-test/resolv.conf", join(etc, "resolv.conf"));
+  symlinkSync(join(memory, "resolv.conf"), join(etc, "resolv.conf"));
 }
 
 function files() {
@@ -134,4 +136,4 @@ try {
 const after = state();
 console.log(JSON.stringify({ before, after, applied, error, below: below() }));
 rmSync(directory, { recursive: true });
-rmSync("/dev/shm/lull-test", { recursive: true, force: true });
+rmSync(memory, { recursive: true, force: true });

@@ -27,7 +27,7 @@ const FIRST_SHARED = 32;
 /** The flag of an interrupt that is raised by an edge, in a device tree. */
 const EDGE_RISING = 1;
 /** Milliseconds until QEMU's answer to one packet. */
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 60_000;
 
 function addressOf({ memory }: Hardware): number {
   return MEMORY_START + memory * 2 ** 20 - DEVICE_BYTES;

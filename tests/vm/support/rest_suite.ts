@@ -55,7 +55,7 @@ export async function working(fleet: Fleet): Promise<Machine> {
 /** Whether a write to /data comes through; on a frozen one it would wait. */
 export async function takesWrites(machine: Machine): Promise<boolean> {
   return (await machine.exec(
-    "timeout -s KILL 3 sh -c 'echo x >/data/probe && rm /data/probe'",
+    "timeout -s KILL 60 sh -c 'echo x >/data/probe && rm /data/probe'",
   )).code === 0;
 }
 
@@ -64,7 +64,7 @@ export async function assertForwards(machine: Machine): Promise<void> {
   const page = await until("the forwarded page", async () => {
     // (The wget of a static busybox cannot resolve names, nor addresses.)
     const { stdout } = await machine.exec(
-      "timeout 2 bash -c 'exec 3<>/dev/tcp/169.254.0.21/8000; " +
+      "timeout 20 bash -c 'exec 3<>/dev/tcp/169.254.0.21/8000; " +
         'printf "GET /p HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3\'',
     );
     return stdout.split("\r\n\r\n")[1];
@@ -117,7 +117,11 @@ export function restSuite(fleet: Fleet): void {
     const { length } = await recorded(source);
     await source.sh("(echo late >/data/late; echo through >/run/through) &");
     const end = await uptime(source) + 300;
-    await until("0.3 s of the guest", async () => await uptime(source) > end);
+    await until(
+      "0.3 s of the guest",
+      async () => await uptime(source) > end,
+      LIMIT,
+    );
     assert.equal((await recorded(source)).length, length);
     assert.equal((await source.exec("test -e /run/through")).code, 1);
     const snapshot = await fleet.snapshot(source, "all at rest");

@@ -112,7 +112,11 @@ export function restoreSuite(fleet: Fleet): void {
     assert.equal(lastRecovery?.generation, generation + 1);
     // The evidence of the restore was for the first operation alone.
     const end = await uptime(fork) + 600;
-    await until("0.6 s of the guest", async () => await uptime(fork) > end);
+    await until(
+      "0.6 s of the guest",
+      async () => await uptime(fork) > end,
+      LIMIT,
+    );
     const quiet = await status(fork);
     assert.equal(quiet.state, "quiesced");
     assert.equal(quiet.operation?.operation, "second");

@@ -145,8 +145,8 @@ export function roundSuite(fleet: Fleet, kind: GuestKind, expected: Expected) {
     const machine = await fleet.copy();
     await startCounter(machine);
     const { generation } = await health(machine);
-    // The prepare itself takes a second on a busy host.
-    await prepare(machine, "lease=4");
+    // The prepare itself takes seconds on a busy host.
+    await prepare(machine, "lease=10");
     const expired = await recovered(machine);
     assert.equal(expired.outcome, "expired");
     assert.equal(expired.trigger, "lease");

@@ -14,6 +14,8 @@ import { GUEST_CID, noDevice } from "./vsock_process.ts";
 
 /** Milliseconds for a command in the guest: an emulated Deno starts slowly on a busy host. */
 const COMMAND_LIMIT = 3 * LIMIT;
+/** Milliseconds without an answer, after which the guest has no network: a slow guest needs seconds. */
+const NO_ANSWER_MS = 10_000;
 
 /** The first line of the reply that a program in the guest gets over vsock. */
 async function askInside(
@@ -24,7 +26,7 @@ async function askInside(
   const words = `${request} HTTP/1.1\\r\\nHost: lull\\r\\n` +
     "Content-Length: 0\\r\\nConnection: close\\r\\n\\r\\n";
   return (await machine.sh(
-    `printf '${words}' | timeout 30 socat -,ignoreeof VSOCK-CONNECT:${cid}:${AGENT_PORT} | head -n 1`,
+    `printf '${words}' | timeout 100 socat -,ignoreeof VSOCK-CONNECT:${cid}:${AGENT_PORT} | head -n 1`,
   )).trim();
 }
 
@@ -174,7 +176,7 @@ async function snapshotOverVsock(
   await source.sh("(sleep 0.2; ip link set eth0 down) >/dev/null 2>&1 &");
   const prepared = await until("a guest without network", async () => {
     const reply = await source.fetch("/health", {
-      signal: AbortSignal.timeout(1000),
+      signal: AbortSignal.timeout(NO_ANSWER_MS),
     }).catch(() => undefined);
     return reply === undefined &&
       await device.ask("POST", "/snapshot/prepare", { operation: "fork" });
