@@ -69,12 +69,14 @@ dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 NOT_IN_GRAPH := main|version|ready|dialects|dialect|mailbox|moved_addresses|openapi|ports|published_set
 
 # Deno keeps the text of every module in memory and on the disk. The bundle needs
-# 4 MiB less memory than the sources. Deno reads deno.json beside main.js: it switches
-# on vsock, as the deno.json of the sources does.
-dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
+# 4 MiB less memory than the sources. Its modules of Node are those of
+# src/runtime/deno/node. The bundler adds an import of node:module that nothing uses: it
+# is removed. Deno reads deno.json beside main.js: it switches on vsock, as the
+# deno.json of the sources does.
+dist/deno/main.js: $(SOURCES) src/release/deno_bundle.ts | $(TOOLS)/bun node_modules/.installed
 	@rm -rf $(@D)
-	@bun build --target=node --format=esm --minify --splitting --external 'bun*' \
-	  --root=. --outdir=$(@D) main.ts $(WORKERS) >/dev/null
+	@bun run src/release/deno_bundle.ts $(@D) main.ts $(WORKERS)
+	@sed -i 's#import{createRequire as [A-Za-z_$$]*}from"node:module";##' $(@D)/*.js
 	@sed -i -E 's#\bimport\("(\./($(NOT_IN_GRAPH))-[a-z0-9]+\.js)"\)#import(String("\1"))#g' $(@D)/*.js
 	@echo '{ "lock": false, "unstable": ["vsock"] }' > $(@D)/deno.json
 
@@ -86,7 +88,8 @@ dist/deno/main.js: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 # objects from the first run on, not from the ninth.
 # --no-memory-reducer: V8 does not collect in idle moments; a collection would wake
 # a quiesced guest. --min-semi-space-size: the young generation has room for one
-# reply; otherwise a fork would begin with a collection.
+# reply; otherwise a fork would begin with a collection. --expose-gc: without it, the
+# collector comes from Node's modules, which the bundle does not load for anything else.
 DENO_V8 = $(shell grep -o -- '--v8-flags=[^ ]*' deno.json)
 
 deno-compile: build ## Build a binary with Deno, dist/lull-deno; downloads Deno's base binary.

@@ -117,8 +117,13 @@ export class KernelLogWatch {
     this.#armed = true;
     if (this.#pending) return; // the former read still waits for the next record
     this.#log ??= this.#open();
-    requireSymbol(this.#libc, "lseek")(this.#log.fd, 0n, SEEK_END);
+    this.#skip(this.#log);
     this.#begin(this.#log);
+  }
+
+  #skip(log: FileWatch): void {
+    if (log.toEnd !== undefined) return log.toEnd();
+    requireSymbol(this.#libc, "lseek")(log.fd!, 0n, SEEK_END);
   }
 
   /** Stops calling back. The next record still ends the pending read. */

@@ -5,9 +5,9 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import type { Libc } from "../linux/libc.ts";
 import { pageBytes } from "../linux/page_size.ts";
-import { nodeV8 } from "../util/lazy_builtins.ts";
 
 /** The bytes of a page of V8, which lies at a multiple of its size. */
 const YOUNG_PAGE_BYTES = 256 * 1024;
@@ -60,8 +60,8 @@ function prefaultBlocks(
  */
 function prefaultYoungPages({ madvise }: HeapLibc): void {
   const before = privateMappings();
-  const { space_size: size } = youngSpace();
-  for (let i = 0; i < MOST_FILLERS && youngSpace().space_size === size; i++) {
+  const size = heapBytes();
+  for (let i = 0; i < MOST_FILLERS && heapBytes() === size; i++) {
     new Array(FILLER_ITEMS).fill(0);
   }
   const pages = added(before, privateMappings()).filter(isWholePages);
@@ -71,10 +71,9 @@ function prefaultYoungPages({ madvise }: HeapLibc): void {
   }
 }
 
-function youngSpace() {
-  return nodeV8().getHeapSpaceStatistics().find(({ space_name }) =>
-    space_name === "new_space"
-  )!;
+/** The bytes that V8 has mapped for all objects; only young ones are made meanwhile. */
+function heapBytes(): number {
+  return process.memoryUsage().heapTotal;
 }
 
 function isWholePages({ from, to }: Range): boolean {

@@ -122,7 +122,10 @@ export interface WorkerEvents {
 
 /** Waits for a file to grow, without polling it. */
 export interface FileWatch {
-  readonly fd: number;
+  /** Skips what is in the file; undefined if lseek(2) on `fd` does it. */
+  toEnd?(): void;
+  /** The descriptor; undefined if the runtime does not tell it. */
+  readonly fd?: number;
   /**
    * Resolves when something could be read, and drops what was read. Until then, nothing runs.
    * Rejects with an error that has a `code`; may be called again after that.
@@ -132,6 +135,7 @@ export interface FileWatch {
 
 /** A watch that can end. */
 export interface DescriptorWatch extends FileWatch {
+  readonly fd: number;
   /** Ends the watch after the last `next` has resolved; the caller closes the descriptor. */
   end(): void;
 }
@@ -161,7 +165,7 @@ export interface Runtime {
   collect(signal?: AbortSignal): Promise<boolean>;
   /** Throws `Cannot start worker URL: EMFILE` if too few descriptors are free for a worker. */
   startWorker(url: URL, events: WorkerEvents): RuntimeWorker;
-  /** Opens a file that grows, for example the kernel's log. Throws the errors of node:fs. */
+  /** Opens a file that grows, for example the kernel's log. Throws errors with a `code`. */
   openWatch(path: string): FileWatch;
   /**
    * Waits on a descriptor that reads give 8 bytes from, such as an eventfd(2). `open` makes it; its

@@ -20,11 +20,6 @@ export function nodeCrypto(): typeof import("node:crypto") {
   return process.getBuiltinModule("node:crypto");
 }
 
-/** Loads node:v8. */
-export function nodeV8(): typeof import("node:v8") {
-  return process.getBuiltinModule("node:v8");
-}
-
 /** Loads node:dns. */
 export function nodeDns(): typeof import("node:dns") {
   return process.getBuiltinModule("node:dns");

@@ -2,12 +2,13 @@
  * Facts of the guest that hosts ask for: its system, name, time zone, users and filesystems.
  * @module
  */
-import { promises, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { hostname, machine, release, version } from "node:os";
 import { basename } from "node:path";
 import { isOnDisk } from "../../linux/filesystem_types.ts";
 import { type Mount, readMounts } from "../../linux/mountinfo.ts";
 import { resultUnless } from "../../util/errors.ts";
+import { nodeFsPromises } from "../../util/lazy_builtins.ts";
 import { within } from "../../util/within.ts";
 
 /** The files with the name of the system, os-release(5). */
@@ -133,7 +134,7 @@ function deviceName({ device }: Mount): string {
 async function sizeOf({ mountPoint }: Mount): Promise<Record<string, number>> {
   try {
     // A disk that does not answer must not block the reply.
-    const ended = await within(promises.statfs(mountPoint), {
+    const ended = await within(nodeFsPromises().statfs(mountPoint), {
       limitMs: SIZE_MS,
     });
     if (!("value" in ended)) return {};

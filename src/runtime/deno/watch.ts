@@ -2,7 +2,6 @@
  * Waits for a file to grow, on a thread of Deno's pool.
  * @module
  */
-import { openSync, read } from "node:fs";
 import type { DescriptorWatch, FileWatch } from "../types.ts";
 
 /** More than any record of the kernel's log (PRINTK_MESSAGE_MAX is 2048). */
@@ -13,17 +12,11 @@ const BYTES = 8192;
  * event loop alive. The pool has at least two threads.
  */
 export function openWatch(path: string): FileWatch {
-  const fd = openSync(path, "r");
+  const file = Deno.openSync(path);
   const buffer = new Uint8Array(BYTES);
   return {
-    fd,
-    next: () =>
-      new Promise((resolve, reject) => {
-        read(fd, buffer, 0, BYTES, null, (error) => {
-          if (error === null) resolve();
-          else reject(error);
-        });
-      }),
+    toEnd: () => void file.seekSync(0, Deno.SeekMode.End),
+    next: async () => void await file.read(buffer),
   };
 }
 
