@@ -65,8 +65,9 @@ dist/lull: $(SOURCES) | $(TOOLS)/bun node_modules/.installed
 # At the start, Deno reads and parses every module that an import() names by a literal, whether it runs
 # or not: 8 of 85 ms of CPU time. These are commands, and parts that the start itself loads if they are
 # switched on: their names are no longer literals. What a prepare or a recovery loads keeps its
-# literal, so that a running agent does not depend on files that an upgrade may have replaced.
-NOT_IN_GRAPH := main|version|ready|dialects|dialect|mailbox|moved_addresses|openapi|ports|published_set
+# literal, so that a running agent does not depend on files that an upgrade may have replaced. The
+# adapter for Bun never runs there.
+NOT_IN_GRAPH := main|version|ready|connect_vsock|dialects|dialect|mailbox|moved_addresses|openapi|ports|published_set
 
 # Deno keeps the text of every module in memory and on the disk. The bundle needs
 # 4 MiB less memory than the sources. Its modules of Node are those of
@@ -77,7 +78,7 @@ dist/deno/main.js: $(SOURCES) src/release/deno_bundle.ts | $(TOOLS)/bun node_mod
 	@rm -rf $(@D)
 	@bun run src/release/deno_bundle.ts $(@D) main.ts $(WORKERS)
 	@sed -i 's#import{createRequire as [A-Za-z_$$]*}from"node:module";##' $(@D)/*.js
-	@sed -i -E 's#\bimport\("(\./($(NOT_IN_GRAPH))-[a-z0-9]+\.js)"\)#import(String("\1"))#g' $(@D)/*.js
+	@sed -i -E 's#\bimport\("(\./($(NOT_IN_GRAPH))-[a-z0-9]+\.js)"\)#import(String("\1"))#g; s#\bimport\("([^"]+)"\)\)\.bunRuntime\b#import(String("\1"))).bunRuntime#' $(@D)/*.js
 	@echo '{ "lock": false, "unstable": ["vsock"] }' > $(@D)/deno.json
 
 # V8's flags are in the task `start` of deno.json; everything that runs Lull on Deno

@@ -2,13 +2,13 @@
  * The routes of the hooks socket, for programs in the guest.
  * @module
  */
-import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import { Hono } from "hono";
 import * as v from "valibot";
 import { EventsEntry, RequestEntry } from "./entries.ts";
 import type { HookRegistry } from "./registry.ts";
 import { expectedBy } from "../util/json_input.ts";
 import { type HookProblemKind, problemReply } from "../util/problem.ts";
+import { readRequestBody } from "../util/request_body.ts";
 import { textOf } from "../util/utf8.ts";
 
 /** Maximum bytes of a request's body. */
@@ -19,19 +19,24 @@ const Acknowledgement = v.strictObject({
   error: v.optional(v.pipe(v.string(), v.maxLength(1024))),
 });
 
+/** The app that replies to programs; `body` is the whole body of a request. */
+type HooksApp = Hono<{ Variables: { body: Uint8Array } }>;
+
 /** Creates the app without a listener. `onError` is called with the errors of routes. */
 export function hooksApp(
   registry: HookRegistry,
   onError: (error: unknown) => void,
-): Hono {
-  const app = new Hono();
-  app.use(bodyLimit({
-    maxSize: BODY_BYTES,
-    onError: () => problem("body-too-large"),
-  }));
+): HooksApp {
+  const app: HooksApp = new Hono();
+  app.use(async (c, next) => {
+    const body = await readRequestBody(c.req.raw, BODY_BYTES);
+    if (typeof body === "string") return problem(body);
+    c.set("body", body);
+    await next();
+  });
   app.get("/hooks", (c) => c.json({ hooks: registry.list() }));
-  app.post("/hooks", async (c) => {
-    const entry = v.safeParse(RequestEntry, await jsonOf(c));
+  app.post("/hooks", (c) => {
+    const entry = v.safeParse(RequestEntry, jsonOf(c.get("body")));
     if (!entry.success) return wrong(entry.issues);
     const taken = registry.register(entry.output);
     if (taken === "taken" || taken === "full") return problem(REFUSED[taken]);
@@ -45,8 +50,8 @@ export function hooksApp(
     if (!entry.success) return wrong(entry.issues);
     return events(registry, entry.output);
   });
-  app.post("/hooks/events/:id/ack", async (c) => {
-    const body = v.safeParse(Acknowledgement, await jsonOf(c));
+  app.post("/hooks/events/:id/ack", (c) => {
+    const body = v.safeParse(Acknowledgement, jsonOf(c.get("body")));
     if (!body.success) return wrong(body.issues);
     const known = registry.acknowledge(c.req.param("id"), body.output.error);
     return known ? c.body(null, 204) : problem("unknown-event");
@@ -107,8 +112,8 @@ function events(
 }
 
 /** The body as JSON; {} if the body is empty, undefined if it is not JSON in UTF-8. */
-async function jsonOf(c: Context): Promise<unknown> {
-  const text = textOf(new Uint8Array(await c.req.arrayBuffer()));
+function jsonOf(body: Uint8Array): unknown {
+  const text = textOf(body);
   if (text === undefined) return undefined;
   if (text.trim() === "") return {};
   try {

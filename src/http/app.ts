@@ -75,6 +75,7 @@ export function createApp(
       method,
       path,
       status,
+      problem: kind,
       ms: since(start),
     };
     log[levelOf(method, status)]("request", fields);

@@ -7,6 +7,7 @@
 /** The kinds of problem that both APIs have, their status and their title. */
 const SHARED = {
   "invalid-input": [400, "The request has a wrong value"],
+  "body-incomplete": [400, "The request's body did not arrive whole"],
   "not-found": [404, "There is no such route"],
   "method-not-allowed": [405, "This route has no such method"],
   "body-too-large": [413, "The request's body is too large"],

@@ -15,6 +15,7 @@ const BUNDLE = fileURLToPath(
 /** The beginnings of the names of modules that only an option or a request needs. */
 const SWITCHED_ON = [
   ...["dialect", "mailbox", "openapi", "ports", "published_set", "version"],
+  "connect_vsock",
 ];
 
 /** A text in the modules of each command that is not `serve`. */
@@ -51,5 +52,9 @@ export function bundleGraph(): void {
       assert.ok(all.some(has), command);
       assert.deepEqual(names.filter(has), [], command);
     }
+    const isOfBun = (name: string) =>
+      /from"bun:|\bBun\.serve/.test(readFileSync(join(BUNDLE, name), "utf8"));
+    assert.ok(all.some(isOfBun));
+    assert.deepEqual(names.filter(isOfBun), []);
   });
 }

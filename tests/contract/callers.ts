@@ -38,14 +38,21 @@ export function callers(target: Target): void {
     }
 
     test("a program in the guest gets 403 over every address", async () => {
-      const addresses = Object.values(networkInterfaces()).flatMap((all = []) =>
-        all.map(({ address, scopeid }) =>
-          scopeid ? `${address}%${scopeid}` : address
-        )
-      );
-      const own = addresses.filter((address) => !address.startsWith("fe80"));
+      const addresses = () =>
+        Object.values(networkInterfaces()).flatMap((all = []) =>
+          all.map(({ address, scopeid }) =>
+            scopeid ? `${address}%${scopeid}` : address
+          )
+        );
+      const own = addresses().filter((address) => !address.startsWith("fe80"));
       for (const address of ["127.0.0.1", "127.9.8.7", "::1", ...own]) {
-        const reply = await prepareAt(address);
+        const reply = await prepareAt(address).catch((error) => {
+          if (!own.includes(address) || addresses().includes(address)) {
+            throw error;
+          }
+        });
+        // The interface of another test has gone meanwhile.
+        if (reply === undefined) continue;
         assert.equal(reply.status, 403, address);
         const { type } = reply.json<{ type: string }>();
         assert.equal(type, "urn:lull:problem:guest-call");

@@ -11,6 +11,7 @@ import { faults } from "./faults.ts";
 import { forwarding } from "./forwarding.ts";
 import { forwardingWays } from "./forwarding_ways.ts";
 import { identity } from "./identity.ts";
+import { incompleteBodies } from "./incomplete_bodies.ts";
 import { input } from "./input.ts";
 import { kinds } from "./kinds.ts";
 import { limits } from "./limits.ts";
@@ -28,6 +29,7 @@ import { targets } from "./targets.ts";
 export function contract(target: Target): void {
   routes(target);
   input(target);
+  incompleteBodies(target);
   targets(target);
   rounds(target);
   kinds(target);

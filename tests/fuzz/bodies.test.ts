@@ -47,6 +47,9 @@ const query = fc.oneof(
   fc.string().map((text) => `?${encodeURI(text.toWellFormed())}`),
   fc.constantFrom("?%", "?lease=%ff", "?a&a&a", "?lease=1e3", "?wait"),
 );
+/** The header that a message needs to have a body. */
+const lengthOf = (body: string | Uint8Array) =>
+  String(new Blob([body as BlobPart]).size);
 const path = fc.oneof(
   fc.constantFrom("/snapshot/prepare", "/snapshot/recover"),
   fc.constantFrom("/health", "/snapshot", "/metrics", "/openapi.json", "/%"),
@@ -72,7 +75,10 @@ describe("a request", () => {
           const reply = await app.request(path + query, {
             method,
             body: bodiless ? undefined : body,
-            headers: hostTime === null ? {} : { "lull-host-time": hostTime },
+            headers: {
+              ...!bodiless && { "content-length": lengthOf(body) },
+              ...hostTime !== null && { "lull-host-time": hostTime },
+            },
           }, { exchange });
           exchange.replied();
           assert.deepEqual(errors, []);
@@ -145,7 +151,10 @@ describe("the registration of hooks", () => {
         for (const [method, path, body] of calls) {
           const reply = await app.request(path, {
             method,
-            body: method === "POST" ? body : undefined,
+            ...method === "POST" && {
+              body,
+              headers: { "content-length": lengthOf(body) },
+            },
           });
           assert.ok(reply.status < 500, `${method} ${path} ${reply.status}`);
           const type = reply.headers.get("content-type");

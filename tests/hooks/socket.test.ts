@@ -9,6 +9,7 @@ import { listenForHooks } from "../../src/hooks/socket.ts";
 import { HookRegistry } from "../../src/hooks/registry.ts";
 import { randomId } from "../../src/linux/random.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
+import { Raw } from "../support/raw.ts";
 import { until } from "../support/until.ts";
 import { served } from "./asking.ts";
 
@@ -60,6 +61,47 @@ describe("the socket", () => {
       listenForHooks(await options(path)),
       /and is no socket$/,
     );
+  });
+
+  test("answers a program that leaves in the middle of its body, and logs no error", async () => {
+    const { serve } = await runtime;
+    let begun = 0;
+    const statuses: number[] = [];
+    const errors: string[] = [];
+    const path = join(directory, "left.sock");
+    const socket = await listenForHooks({
+      ...await options(path),
+      log: { error: (message) => void errors.push(message) },
+      runtime: {
+        serve: ({ fetch, ...at }) =>
+          serve({
+            ...at,
+            async fetch(request, peer) {
+              begun++;
+              const reply = await fetch(request, peer);
+              statuses.push(reply.status);
+              return reply;
+            },
+          }),
+      },
+    });
+    try {
+      const bodies = [
+        'content-length: 99\r\n\r\n{"na',
+        'transfer-encoding: chunked\r\n\r\n50\r\n{"na',
+      ];
+      for (const [i, body] of bodies.entries()) {
+        const raw = await Raw.openPath(path);
+        raw.send(`POST /hooks HTTP/1.1\r\nhost: lull\r\n${body}`);
+        await until("the request", () => begun > i);
+        raw.destroy();
+        await until("its end", () => statuses.length > i);
+      }
+      assert.deepEqual(statuses, [400, 400]);
+      assert.deepEqual(errors, []);
+    } finally {
+      socket.close();
+    }
   });
 
   test("cannot be made where there is no directory", async () => {

@@ -35,10 +35,9 @@ const ROUND_LEASE_S = 60;
 
 /**
  * Messages of level ERROR: a prepare that a hook or another host has stopped, its
- * reply of 503, and a body whose caller has left. What else fails is a reply of
- * 500, which fails the storm by itself.
+ * reply of 503. What else fails is a reply of 500, which fails the storm by itself.
  */
-const EXPECTED = new Set(["prepare undone", "request", "request failed"]);
+const EXPECTED = new Set(["prepare undone", "request"]);
 
 /** One agent process. */
 export class Life {

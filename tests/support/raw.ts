@@ -146,6 +146,16 @@ export class Raw {
     this.#socket.destroy();
   }
 
+  /** Sends nothing more, and still reads. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  /** Hangs up with a reset. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
   /** Without `length` it is that of the header. */
   #take(length?: number): RawResponse | undefined {
     const head = this.#received.indexOf("\r\n\r\n");

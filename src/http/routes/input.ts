@@ -6,6 +6,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { Bindings } from "../../connections/exchange.ts";
 import { expectedBy } from "../../util/json_input.ts";
+import { hasBody, readRequestBody } from "../../util/request_body.ts";
 import { textOf } from "../../util/utf8.ts";
 import { within } from "../../util/within.ts";
 import { ProblemError } from "./problem.ts";
@@ -71,48 +72,20 @@ export function readHeader<S extends v.GenericSchema>(
 async function receive(
   c: Context<{ Bindings: Bindings }>,
 ): Promise<Uint8Array> {
-  const { headers } = c.req.raw;
-  // A message without either header has no body; if it has both, content-length is ignored (RFC
-  // 9112, 6.3).
-  const chunked = headers.has("transfer-encoding");
-  const length = Number(headers.get("content-length") ?? 0);
-  if (!chunked && length === 0) return new Uint8Array();
-  const limit = c.get("bodyLimitBytes");
-  if (!chunked && length > limit) throw new ProblemError("body-too-large");
+  const request = c.req.raw;
+  if (!hasBody(request)) return new Uint8Array();
   const { exchange } = c.env;
   exchange.receiving = true;
   try {
-    const body = chunked ? readChunks(c.req.raw, limit) : readAll(c.req.raw);
+    const body = readRequestBody(request, c.get("bodyLimitBytes"));
     const received = await within(body, { limitMs: BODY_LIMIT_MS });
     if ("early" in received) throw new ProblemError("body-timeout");
-    return received.value;
+    const { value } = received;
+    if (typeof value === "string") throw new ProblemError(value);
+    return value;
   } finally {
     exchange.receiving = false;
   }
-}
-
-async function readAll(request: Request): Promise<Uint8Array> {
-  return new Uint8Array(await request.arrayBuffer());
-}
-
-async function readChunks(
-  { body }: Request,
-  limit: number,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body ?? []) {
-    size += chunk.length;
-    if (size > limit) throw new ProblemError("body-too-large");
-    chunks.push(chunk);
-  }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 /** Checks a value; throws the problem that the reply names. */

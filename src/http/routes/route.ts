@@ -79,7 +79,7 @@ export function problemsOf(route: Route): ProblemKind[] {
   if (!open) kinds.push("token-needed");
   if (method !== "GET") kinds.push("browser-call", "guest-call");
   if (query ?? headers ?? body) kinds.push("invalid-input");
-  if (body) kinds.push("body-timeout", "body-too-large");
+  if (body) kinds.push("body-incomplete", "body-timeout", "body-too-large");
   return kinds;
 }
 
