@@ -16,6 +16,7 @@ import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Repair, Step } from "../lifecycle/step.ts";
 import { HostClockFinder } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
+import { KernelAlarm } from "../linux/kernel_alarm.ts";
 import { isLocalAddress } from "../linux/local_addresses.ts";
 import { hardwareClock, ptpClock } from "../linux/machine_clock.ts";
 import { failureLogger, logOf } from "../log/mod.ts";
@@ -25,6 +26,7 @@ import type { Runtime } from "../runtime/types.ts";
 import type { createPorts } from "./ports.ts";
 import { GenerationFile } from "../steps/generation.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import { SharedTimers } from "../util/timers.ts";
 
 /** What the components are made from. */
 export interface ComponentsOptions {
@@ -56,6 +58,7 @@ export function createComponents(options: ComponentsOptions) {
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
   const ownPorts = () => listeners.ports;
+  const timers = makeTimers(libc, runtime);
   const tracker = new ConnectionTracker({
     ...{ libc, listening, queue },
     maxRequestsPerConnection: config.maxRequestsPerConnection,
@@ -63,8 +66,7 @@ export function createComponents(options: ComponentsOptions) {
     onError: failed("the work after a reply failed"),
   });
   const sweeper = new Sweeper({
-    forgetsTimers: runtime.forgetsTimers,
-    ...{ libc, listening, log: logOf("connections") },
+    ...{ libc, listening, timers, log: logOf("connections") },
     exchanges: tracker.exchanges,
     ...config,
   });
@@ -95,7 +97,7 @@ export function createComponents(options: ComponentsOptions) {
         : new TokenFile(config.tokenFile, logOf("http")),
     }),
     ports: options.createPorts?.(config, {
-      ...{ queue, ownPorts, runtime, libc },
+      ...{ queue, timers, ownPorts, runtime, libc },
       workerUrl: options.forwarderUrl,
     }),
     observer: new EvidenceObserver({
@@ -127,4 +129,11 @@ export function createComponents(options: ComponentsOptions) {
 /** Makes a function that logs an error with this message. */
 export function failed(message: string): (error: unknown) => void {
   return failureLogger(logOf("main"), message);
+}
+
+/** The timers of the agent's work that may wait: they wake no quiesced guest. */
+function makeTimers(libc: Libc, runtime: Runtime): SharedTimers {
+  return runtime.forgetsTimers
+    ? new SharedTimers()
+    : new SharedTimers((action) => new KernelAlarm(libc, runtime, action));
 }
