@@ -16,7 +16,7 @@ import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Repair, Step } from "../lifecycle/step.ts";
 import { HostClockFinder } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
-import { KernelAlarm } from "../linux/kernel_alarm.ts";
+import { createTimers } from "../linux/kernel_alarm.ts";
 import { isLocalAddress } from "../linux/local_addresses.ts";
 import { hardwareClock, ptpClock } from "../linux/machine_clock.ts";
 import { failureLogger, logOf } from "../log/mod.ts";
@@ -26,7 +26,6 @@ import type { Runtime } from "../runtime/types.ts";
 import type { createPorts } from "./ports.ts";
 import { GenerationFile } from "../steps/generation.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
-import { SharedTimers } from "../util/timers.ts";
 
 /** What the components are made from. */
 export interface ComponentsOptions {
@@ -58,7 +57,7 @@ export function createComponents(options: ComponentsOptions) {
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
   const ownPorts = () => listeners.ports;
-  const timers = makeTimers(libc, runtime);
+  const timers = createTimers(libc, runtime);
   const tracker = new ConnectionTracker({
     ...{ libc, listening, queue },
     maxRequestsPerConnection: config.maxRequestsPerConnection,
@@ -129,11 +128,4 @@ export function createComponents(options: ComponentsOptions) {
 /** Makes a function that logs an error with this message. */
 export function failed(message: string): (error: unknown) => void {
   return failureLogger(logOf("main"), message);
-}
-
-/** The timers of the agent's work that may wait: they wake no quiesced guest. */
-function makeTimers(libc: Libc, runtime: Runtime): SharedTimers {
-  return runtime.forgetsTimers
-    ? new SharedTimers()
-    : new SharedTimers((action) => new KernelAlarm(libc, runtime, action));
 }

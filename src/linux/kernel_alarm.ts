@@ -4,7 +4,7 @@
  * @module
  */
 import type { DescriptorWatch, Runtime } from "../runtime/types.ts";
-import { type Alarm, runtimeAlarm } from "../util/timers.ts";
+import { type Alarm, runtimeAlarm, SharedTimers } from "../util/timers.ts";
 import { checked, type Libc, requireSymbol } from "./libc.ts";
 import { SOCK_CLOEXEC, SOCK_NONBLOCK } from "./socket_constants.ts";
 
@@ -116,4 +116,14 @@ export class KernelAlarm implements Alarm, Disposable {
     const result = set(this.#watch!.fd, 0, bytes, null);
     checked(this.#libc, result, "set", "a timerfd");
   }
+}
+
+/** The timers of work that may wait. None of them wakes the process after it was cancelled. */
+export function createTimers(
+  libc: Libc,
+  runtime: Pick<Runtime, "forgetsTimers" | "watchDescriptor">,
+): SharedTimers {
+  return runtime.forgetsTimers
+    ? new SharedTimers()
+    : new SharedTimers((action) => new KernelAlarm(libc, runtime, action));
 }

@@ -4,7 +4,6 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { LullClient, type PortEvent } from "../../src/client/mod.ts";
 import { FORWARD_ADDRESS, type Target, TestAgent } from "../support/agent.ts";
-import { statusOf } from "../support/proc.ts";
 import { silence } from "../support/silence.ts";
 import { until } from "../support/until.ts";
 import { echo, portOf, through } from "./echo.ts";
@@ -39,9 +38,6 @@ export function ports(target: Target): void {
         "the port to be forwarded",
         async () => await through(port, "hello") === "hello",
       );
-    /** Wakeups of the thread that runs the event loop; the threads of Deno's pool end 10 s late. */
-    const mainThread = () =>
-      statusOf(agent.pid, agent.pid, "voluntary_ctxt_switches");
     const gone = () =>
       until(
         "the port to be released",
@@ -137,27 +133,6 @@ export function ports(target: Target): void {
       await client.setPorts({ include: [String(port)] });
       await forwarded();
     });
-
-    test(
-      "leave no timer to a quiesced guest, not even one that was cancelled",
-      { timeout: 120_000 },
-      async () => {
-        await forwarded();
-        // From now on, the next scan is 30 s away: the one that finds lost reports.
-        await silence(agent.pid, SILENCE_MS);
-        const next = performance.now() + 30_000;
-        await agent.settle();
-        await silence(agent.pid, SILENCE_MS);
-        const before = mainThread();
-        await until(
-          "the time of the scan",
-          () => performance.now() > next + 500,
-          40_000,
-        );
-        assert.equal(mainThread(), before);
-        await agent.health();
-      },
-    );
 
     test("have events when they open and close, and none in a round", async () => {
       await forwarded();

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
+import process from "node:process";
 import { before, describe, test } from "node:test";
 import { KernelAlarm } from "../../src/linux/kernel_alarm.ts";
 import type { Libc } from "../../src/linux/libc.ts";
+import { SETTINGS } from "../../src/runtime/bun/prepare_process.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
+import { commandFor } from "../support/namespace/mod.ts";
+import { statusOf } from "../support/proc.ts";
 import { realLibc } from "../support/libc.ts";
 import { until } from "../support/until.ts";
 
@@ -115,4 +121,33 @@ describe("the kernel's alarm", () => {
     await until("the call", () => calls.length === 1);
     alarm[Symbol.dispose]();
   });
+});
+
+test("a timer that was cancelled does not wake the event loop at its end", async () => {
+  const waitMs = 3000;
+  const [command, ...args] = commandFor(
+    new URL("../support/cancelled_timers.ts", import.meta.url),
+  );
+  const child = spawn(command, [...args, String(waitMs)], {
+    stdio: ["pipe", "pipe", "inherit"],
+    // As the agent: otherwise Bun wakes up to collect garbage.
+    env: { ...process.env, ...SETTINGS },
+  });
+  try {
+    await once(child.stdout, "data");
+    const end = performance.now() + waitMs;
+    child.stdin.write("cancel\n");
+    await once(child.stdout, "data");
+    const wakeups = () =>
+      Number(statusOf(child.pid!, child.pid!, "voluntary_ctxt_switches"));
+    // Deno looks at a long timer up to two times before its end, but not just before it.
+    const pauseMs = 300;
+    await until("the last moments", () => performance.now() > end - pauseMs);
+    const before = wakeups();
+    await until("its end", () => performance.now() > end + pauseMs);
+    assert.equal(wakeups(), before);
+  } finally {
+    child.kill("SIGKILL");
+    await once(child, "close");
+  }
 });
