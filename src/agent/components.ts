@@ -16,6 +16,7 @@ import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Repair, Step } from "../lifecycle/step.ts";
 import { HostClockFinder } from "../linux/clock.ts";
 import type { Libc } from "../linux/libc.ts";
+import { createTimers } from "../linux/kernel_alarm.ts";
 import { isLocalAddress } from "../linux/local_addresses.ts";
 import { hardwareClock, ptpClock } from "../linux/machine_clock.ts";
 import { failureLogger, logOf } from "../log/mod.ts";
@@ -56,6 +57,7 @@ export function createComponents(options: ComponentsOptions) {
   const listeners = new Listeners(runtime);
   const listening = () => listeners;
   const ownPorts = () => listeners.ports;
+  const timers = createTimers(libc, runtime);
   const tracker = new ConnectionTracker({
     ...{ libc, listening, queue },
     maxRequestsPerConnection: config.maxRequestsPerConnection,
@@ -65,8 +67,7 @@ export function createComponents(options: ComponentsOptions) {
     onError: failed("the work after a reply failed"),
   });
   const sweeper = new Sweeper({
-    forgetsTimers: runtime.forgetsTimers,
-    ...{ libc, listening, log: logOf("connections") },
+    ...{ libc, listening, timers, log: logOf("connections") },
     exchanges: tracker.exchanges,
     ...config,
   });
@@ -97,7 +98,7 @@ export function createComponents(options: ComponentsOptions) {
         : new TokenFile(config.tokenFile, logOf("http")),
     }),
     ports: options.createPorts?.(config, {
-      ...{ queue, ownPorts, runtime, libc },
+      ...{ queue, timers, ownPorts, runtime, libc },
       workerUrl: options.forwarderUrl,
     }),
     observer: new EvidenceObserver({

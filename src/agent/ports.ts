@@ -12,7 +12,7 @@ import { contains, parsePortRange } from "../util/port_ranges.ts";
 /** The parts of the agent that the port subsystem uses. */
 export type PortParts = Pick<
   PortSubsystemOptions,
-  "queue" | "ownPorts" | "runtime" | "libc" | "workerUrl"
+  "queue" | "timers" | "ownPorts" | "runtime" | "libc" | "workerUrl"
 >;
 
 /** Makes the port subsystem; it does not scan yet. */

@@ -10,6 +10,7 @@ import type { Libc } from "../linux/libc.ts";
 import { openFilesLimit } from "../linux/open_files.ts";
 import type { Log } from "../log/mod.ts";
 import type { Peer } from "../runtime/types.ts";
+import { SharedTimers, type Timers } from "../util/timers.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { Listening } from "./listening.ts";
 import {
@@ -34,13 +35,10 @@ const OFTEN_MS = 200;
  * the rest. One that never does may stay open longer than its timeout: up to four times, because a
  * sweep is due after three timeouts at the latest.
  */
-const RESTING_MS = 20_000;
+const RESTING_MS = 30_000;
 const RESTING_TIMEOUTS = 3;
-/**
- * The longest time if the runtime wakes up at the end of a cleared timer. A quiesced guest then wakes
- * up once more within this time, in which the threads of Deno's pool end, too.
- */
-const UNFORGOTTEN_REST_MS = 10_000;
+/** A rest ends earlier by up to this share of it if another timer wakes the process. */
+const RESTING_SLACK = 1 / 2;
 
 /** What the sweeper needs. */
 export interface SweeperOptions extends ClientTimeouts {
@@ -51,8 +49,8 @@ export interface SweeperOptions extends ClientTimeouts {
   readonly maxConnections: number;
   /** The limit of open files; by default that of this process. */
   readonly openFiles?: number;
-  /** As `forgetsTimers` of the runtime; by default true. */
-  readonly forgetsTimers?: boolean;
+  /** By default those of the runtime. */
+  readonly timers?: Timers;
   readonly log: Pick<Log, "debug" | "warn">;
 }
 
@@ -70,11 +68,13 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #intervalMs: number;
   readonly #restingMs: number;
+  readonly #timers: Timers;
   readonly #openFiles: number | undefined;
   /** The most connections that stay open: at most half of the descriptors. */
   readonly #most: number;
   #seen = new Map<string, Observation>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the wait for the next sweep; undefined while there is none. */
+  #cancel: (() => void) | undefined;
   /** Whether the last sweep has found no connection, and none has sent a request since. */
   #resting = false;
 
@@ -88,22 +88,23 @@ export class Sweeper {
     );
     const shortest = Math.min(options.headerTimeoutMs, options.idleTimeoutMs);
     this.#intervalMs = Math.max(50, Math.min(RARELY_MS, shortest / 4));
-    const longest = options.forgetsTimers === false
-      ? UNFORGOTTEN_REST_MS
-      : RESTING_MS;
-    this.#restingMs = Math.min(longest, shortest * RESTING_TIMEOUTS);
+    this.#restingMs = Math.max(
+      this.#intervalMs,
+      Math.min(RESTING_MS, shortest * RESTING_TIMEOUTS),
+    );
+    this.#timers = options.timers ?? new SharedTimers();
     options.exchanges.onConnection = () => this.#wake();
   }
 
   /** Starts the timer. */
   start(): void {
-    if (this.#timer === undefined) this.#wait(this.#intervalMs);
+    if (this.#cancel === undefined) this.#wait(this.#intervalMs);
   }
 
   /** Stops the timer. */
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
     this.#resting = false;
     this.#seen.clear();
   }
@@ -115,7 +116,8 @@ export class Sweeper {
   }
 
   #wait(ms: number, sweep?: Sweep): void {
-    this.#timer = setTimeout(() => this.#turn(sweep), ms);
+    const slackMs = this.#resting ? ms * RESTING_SLACK : 0;
+    this.#cancel = this.#timers.within(ms, () => this.#turn(sweep), slackMs);
   }
 
   #turn(before?: Sweep): void {
@@ -134,7 +136,7 @@ export class Sweeper {
 
   #nextMs(): number {
     this.#resting = this.#seen.size === 0;
-    if (this.#resting) return Math.max(this.#restingMs, this.#intervalMs);
+    if (this.#resting) return this.#restingMs;
     const many = this.#seen.size > this.#most / 2;
     return many ? Math.min(OFTEN_MS, this.#intervalMs) : this.#intervalMs;
   }
@@ -143,7 +145,7 @@ export class Sweeper {
   #wake(): void {
     if (!this.#resting) return;
     this.#resting = false;
-    clearTimeout(this.#timer);
+    this.#cancel?.();
     this.#wait(this.#intervalMs);
   }
 

@@ -44,6 +44,12 @@ const SYMBOLS = {
   epoll_wait: { args: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { args: ["u32", "i32"], result: "i32" },
   eventfd_write: { args: ["i32", "usize"], result: "i32" },
+  // timerfd_create(2)
+  timerfd_create: { args: ["i32", "i32"], result: "i32" },
+  timerfd_settime: {
+    args: ["i32", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
   // poll(2)
   poll: { args: ["buffer", "usize", "i32"], result: "i32" },
   // fcntl(2): the commands that Lull uses have an int as their third argument

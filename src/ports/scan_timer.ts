@@ -4,6 +4,8 @@
  * @module
  */
 
+import { SharedTimers, type Timers } from "../util/timers.ts";
+
 /**
  * Milliseconds from a report to the scan. A socket is in the kernel's table some microseconds after
  * the report, and servers often open several sockets at once.
@@ -13,6 +15,8 @@ const REPORTED_MS = 1;
 const FOLLOW_MS = 20;
 /** Milliseconds between scans while the kernel reports changes: a report may be lost. */
 const SAFETY_MS = 30_000;
+/** How much earlier that scan may come, if another timer wakes the process then. */
+const SAFETY_SLACK_MS = SAFETY_MS / 2;
 /**
  * The pause after a scan is 20 times as long as the scan, between these bounds: many reports in a row
  * take 5 % of a CPU. The kernel also reports the sockets of other network namespaces (containers).
@@ -40,15 +44,17 @@ export interface ScanResult {
 /** The timer of the next scan. */
 export class ScanTimer {
   readonly #intervalMs: number;
+  readonly #timers: Timers;
   #scan: (() => void) | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancelTimer = () => {};
   #due = Infinity;
   #notBefore = 0;
   #waitMs: number;
   #follow = false;
 
-  constructor(intervalMs: number) {
+  constructor(intervalMs: number, timers: Timers = new SharedTimers()) {
     this.#intervalMs = intervalMs;
+    this.#timers = timers;
     this.#waitMs = intervalMs * FAST;
   }
 
@@ -94,24 +100,26 @@ export class ScanTimer {
     // A change that was reported during the scan has its own follow-up.
     this.#follow = this.#due < Infinity;
     if (follow && next === "reported") this.#at(now + FOLLOW_MS);
-    else if (next === "reported") this.#at(now + SAFETY_MS);
-    else if (next === "guessed") this.#at(now + this.#waitMs);
+    else if (next === "reported") {
+      this.#at(now + SAFETY_MS, SAFETY_SLACK_MS);
+    } else if (next === "guessed") this.#at(now + this.#waitMs);
     else this.#at(now + this.#intervalMs);
   }
 
-  #at(due: number): void {
+  #at(due: number, slackMs = 0): void {
     if (this.#scan === undefined || due >= this.#due) return;
     this.#cancel();
     this.#due = due;
     const ms = Math.max(0, due - performance.now());
-    this.#timer = setTimeout(() => {
+    const scan = () => {
       this.#due = Infinity;
       this.#scan?.();
-    }, ms);
+    };
+    this.#cancelTimer = this.#timers.within(ms, scan, slackMs);
   }
 
   #cancel(): void {
-    clearTimeout(this.#timer);
+    this.#cancelTimer();
     this.#due = Infinity;
   }
 }

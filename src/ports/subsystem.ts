@@ -51,7 +51,7 @@ export class PortSubsystem {
     const onChange = (change: PortChange) => {
       for (const watcher of this.#watchers) watcher(change);
     };
-    this.#scans = new ScanTimer(options.scanIntervalMs);
+    this.#scans = new ScanTimer(options.scanIntervalMs, options.timers);
     const { log, libc, runtime, openReports: open } = options;
     const onEvent = () => this.#scans.changed();
     this.#watch = new ListenWatch({ log, libc, runtime, open, onEvent });

@@ -4,6 +4,7 @@
  */
 import type { Runtime } from "../runtime/types.ts";
 import type { DeferredQueue } from "../util/deferred_queue.ts";
+import type { Timers } from "../util/timers.ts";
 import type { FinderOptions } from "./finder.ts";
 import type { ForwardedPort } from "./forwarded_ports.ts";
 import type { ForwarderOptions } from "./forwarder_options.ts";
@@ -18,6 +19,8 @@ export interface PortSubsystemOptions
     Omit<FinderOptions, "libc"> {
   /** From one scan to the next if the kernel does not report changes, in milliseconds. */
   readonly scanIntervalMs: number;
+  /** For the next scan; by default those of the runtime. */
+  readonly timers?: Timers;
   /** Defers the first scan, so that the caller of a recovery does not wait for it. */
   readonly queue: Pick<DeferredQueue, "defer">;
   /** Whether an interface has the address; replaces the question to the kernel. */

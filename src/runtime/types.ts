@@ -146,7 +146,8 @@ export interface Runtime {
   readonly version: string;
   /**
    * Whether a timer that is cleared has no effect any more. Deno keeps the end of its time, and its
-   * event loop wakes up then (ext:core/02_timers.js), also in a guest that is quiesced by now.
+   * event loop wakes up then (ext:core/02_timers.js), also in a guest that is quiesced by now. Long
+   * timers are therefore the kernel's there: see linux/kernel_alarm.ts.
    */
   readonly forgetsTimers: boolean;
   /**

@@ -10,6 +10,7 @@ import { SETTINGS } from "../../src/runtime/bun/prepare_process.ts";
 import { commandOf, type Target, TestAgent } from "../support/agent.ts";
 import { memoryOf } from "../support/proc.ts";
 import { Raw } from "../support/raw.ts";
+import { idleWakeups } from "./idle.ts";
 import { type Rest, watchRest } from "./process.ts";
 import type { Report } from "./report.ts";
 import { request } from "./request.ts";
@@ -31,13 +32,13 @@ const CONNECTIONS = 16;
 const PART = "native";
 const MIB = 2 ** 20;
 
-/** Nothing is forwarded, so that the figures are the core's own. */
-const FLAGS = [
-  "--forward-ports=false",
+const COMMON_FLAGS = [
   "--log-level=info",
   // the default of the agent; the agents of tests go without
   "--page-out=unneeded",
 ];
+/** Nothing is forwarded, so that the figures are the core's own. */
+const FLAGS = ["--forward-ports=false", ...COMMON_FLAGS];
 
 /** Runs it all; `kind` is the kind of snapshot for which the agents prepare. */
 export async function native(report: Report, kind?: Kind): Promise<void> {
@@ -109,6 +110,8 @@ async function one(
   } finally {
     await agent.stop();
   }
+  const idle = await idleWakeups(target, COMMON_FLAGS);
+  note("wakeups, idle, ports are forwarded", "1/s", idle);
 }
 
 function memory(note: Note, when: string, pid: number): void {

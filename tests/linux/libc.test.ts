@@ -37,6 +37,11 @@ describe("libc", () => {
   });
 
   it("names errors by their symbol", () => {
+    for (const [name, number] of Object.entries(constants.errno)) {
+      const named = errnoName(number);
+      // EAGAIN and EWOULDBLOCK have the same number.
+      assert.equal(Object(constants.errno)[named], number, name);
+    }
     assert.equal(errnoName(constants.errno.EBADF), "EBADF");
     assert.equal(errnoName(100_000), "errno 100000");
     const libc = { errno: () => 1 };
