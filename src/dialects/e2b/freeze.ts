@@ -10,6 +10,7 @@ import type { Operation } from "../../lifecycle/operation.ts";
 import type { StepReport } from "../../lifecycle/reports.ts";
 import type { PrepareRequest } from "../../lifecycle/request.ts";
 import { asText, fields } from "../../util/json_input.ts";
+import { holdBeyond } from "../hold.ts";
 import { Refused, type Request } from "./route.ts";
 
 const Count = asText(v.pipe(
@@ -117,7 +118,7 @@ export async function thawDisks(
  * the configured hold of filesystems does not.
  */
 function heldFor(lease: number) {
-  return { awaitsHost: true, lease, freeze: { holdMs: lease * 1000 } };
+  return { awaitsHost: true, lease, freeze: { holdMs: holdBeyond(lease) } };
 }
 
 /** Recovers if needed; resolves to the reports of the undos. */

@@ -7,6 +7,7 @@ import { OtherKind, OtherOperation } from "../../lifecycle/errors.ts";
 import type { Lifecycle } from "../../lifecycle/lifecycle.ts";
 import { PrepareFailed } from "../../lifecycle/recovery.ts";
 import type { Recovery, StepReport } from "../../lifecycle/reports.ts";
+import { holdBeyond } from "../hold.ts";
 import { ProtocolError } from "./errors.ts";
 
 /** The step that freezes filesystems. */
@@ -54,7 +55,7 @@ export class FilesystemFreeze {
   async freeze(mounts?: readonly string[]): Promise<number> {
     const { lifecycle, newId, leaseSeconds: lease } = this.#options;
     const id = newId();
-    const freeze = { ...mounts && { mounts }, holdMs: lease * 1000 };
+    const freeze = { ...mounts && { mounts }, holdMs: holdBeyond(lease) };
     this.#lost = false;
     try {
       const operation = await lifecycle.prepare({
