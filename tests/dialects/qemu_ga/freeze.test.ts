@@ -45,7 +45,7 @@ describe("a freeze", () => {
     assert.equal(freeze.status, "frozen");
     assert.equal(lifecycle.state, "quiesced");
     assert.equal(lifecycle.operation?.kind, "disk");
-    assert.deepEqual(requests, [{ holdMs: 600_000 }]);
+    assert.deepEqual(requests, [{ holdMs: 605_000 }]);
     assert.equal(await freeze.thaw(), 2);
     assert.equal(freeze.status, "thawed");
     assert.equal(lifecycle.lastRecovery?.outcome, "resumed");
@@ -55,7 +55,7 @@ describe("a freeze", () => {
   test("of some mount points says which", async () => {
     const { freeze, requests } = rig();
     await freeze.freeze(["/data"]);
-    assert.deepEqual(requests, [{ holdMs: 600_000, mounts: ["/data"] }]);
+    assert.deepEqual(requests, [{ holdMs: 605_000, mounts: ["/data"] }]);
     await freeze.thaw();
   });
 
