@@ -3,7 +3,7 @@
  * connections, and the requests alone do not show connections that have not sent a request.
  * @module
  */
-import { type Connection, shutdownConnection } from "../linux/connection.ts";
+import type { Connection } from "../linux/connection.ts";
 import { listConnections, UNIX_PEER } from "../linux/connections.ts";
 import type { Libc } from "../linux/libc.ts";
 import { hideUnsentConnections, listenersOn } from "../linux/listen.ts";
@@ -11,13 +11,14 @@ import type { DeferredQueue } from "../util/deferred_queue.ts";
 import { waitFor } from "../util/wait.ts";
 import type { FetchHandler, Peer } from "../runtime/types.ts";
 import { afterReply } from "./reply_flush.ts";
-import { isArriving } from "./arrival.ts";
 import { closeIdle } from "./close_idle.ts";
 import { Exchange } from "./exchange.ts";
-import { Exchanges, keyOf } from "./exchanges.ts";
+import { Exchanges } from "./exchanges.ts";
+import { KeptStreams } from "./kept_streams.ts";
 import type { Listening } from "./listening.ts";
+import { Recorded } from "./recorded.ts";
 import type { EndStream } from "./stream_ends.ts";
-import type { Streams, StreamsOptions } from "./streams.ts";
+import type { StreamsOptions } from "./streams.ts";
 
 /** What the tracker needs. */
 export interface TrackerOptions
@@ -41,11 +42,8 @@ export class ConnectionTracker {
   readonly #options: TrackerOptions;
   /** The requests of the connections. */
   readonly exchanges = new Exchanges();
-  readonly #recorded = new Set<Connection>();
-  /** Undefined until the first stream of events begins. */
-  #streams: Streams | undefined;
-  /** The inodes of the unix connections that a prepare left open because of streams. */
-  #leftUnix: ReadonlySet<string> = new Set();
+  readonly #recorded = new Recorded();
+  readonly #streams: KeptStreams;
   /** The descriptors of the listening sockets. */
   #listeners: readonly number[] = [];
   #keepAlive = true;
@@ -54,6 +52,11 @@ export class ConnectionTracker {
 
   constructor(options: TrackerOptions) {
     this.#options = options;
+    this.#streams = new KeptStreams({
+      ...options,
+      list: (kinds) => this.list(kinds),
+      isUnixBusy: () => this.exchanges.anyUnderWay(UNIX_PEER),
+    });
   }
 
   /** Whether connections stay open after their reply. */
@@ -71,10 +74,7 @@ export class ConnectionTracker {
     const names = kinds.flatMap((kind): readonly (number | string)[] =>
       on[kind]
     );
-    const found = listConnections(libc, names);
-    const streams = this.#streams;
-    if (streams === undefined) return found;
-    return found.filter((connection) => !streams.isParked(connection));
+    return this.#streams.known(listConnections(libc, names));
   }
 
   /**
@@ -82,19 +82,11 @@ export class ConnectionTracker {
    * that the reply has ended; a recovery calls `end`. Undefined if the connection cannot be kept: then
    * the reply has to end at a prepare.
    */
-  async beginStream(
+  beginStream(
     exchange: Exchange,
     end: EndStream,
   ): Promise<(() => void) | undefined> {
-    const { Streams } = await import("./streams.ts");
-    this.#streams ??= new Streams({
-      ...this.#options,
-      list: (kinds) => this.list(kinds),
-      isUnixBusy: () => this.exchanges.anyUnderWay(UNIX_PEER),
-    });
-    const ended = this.#streams.begin(exchange.peer, end);
-    exchange.isStream = ended !== undefined;
-    return ended;
+    return this.#streams.begin(exchange, end);
   }
 
   /** Finds the listening sockets. Has to be called each time that the agent begins to listen. */
@@ -112,7 +104,7 @@ export class ConnectionTracker {
       const exchange = new Exchange(peer);
       this.exchanges.begin(exchange);
       // A recorded connection that sends a request is alive; it is closed after its reply.
-      if (peer !== undefined) this.#forget(peer);
+      if (peer !== undefined) this.#recorded.forget(peer);
       try {
         const response = await answer(request, exchange);
         const close = this.#ending || !this.#keeps(peer) ||
@@ -146,16 +138,9 @@ export class ConnectionTracker {
     const forget = this.exchanges.beginPrune();
     const left = this.list(["ports", "vsock"]);
     forget(left.map(({ peer }) => peer));
-    this.#leftUnix = new Set(
-      this.#streams?.has(UNIX_PEER)
-        ? this.list(["paths"]).map(({ inode }) => inode)
-        : [],
-    );
+    this.#streams.quiesce();
     // Unix connections are not recorded: both of their ends are in the snapshot.
-    this.#recorded.clear();
-    for (const connection of left) {
-      if (!closed.has(connection.inode)) this.#recorded.add(connection);
-    }
+    this.#recorded.record(left.filter(({ inode }) => !closed.has(inode)));
     return { closed: closed.size, recorded: this.#recorded.size };
   }
 
@@ -166,8 +151,9 @@ export class ConnectionTracker {
    */
   async closeLate(signal: AbortSignal): Promise<number> {
     const isOver = () => this.#keepAlive || signal.aborted;
-    await this.#streams?.park(isOver);
-    const late = () => isOver() ? [] : [...this.list(), ...this.#unixLeft()];
+    await this.#streams.park(isOver);
+    const left = () => [...this.list(), ...this.#streams.unixLeft()];
+    const late = () => isOver() ? [] : left();
     return (await this.#closeIdle(late, "wait")).size;
   }
 
@@ -183,20 +169,12 @@ export class ConnectionTracker {
     // In a dry run, keep-alive is on, and no stream ends.
     const ending = this.#keepAlive
       ? undefined
-      : this.#streams?.release(this.#recorded, onError);
+      : this.#streams.release(this.#recorded, onError);
     this.#keepAlive = true;
     hideUnsentConnections(libc, this.#listeners, false);
-    let zombies = 0;
-    const arriving = new Map<string, number>();
-    for (const connection of this.#recorded) {
-      if (waiting === "keep" && this.exchanges.busy(connection.peer)) continue;
-      if (ending?.has(connection)) continue;
-      if (waiting === "keep" && isArriving(libc, connection)) {
-        const served = this.exchanges.served(connection.peer);
-        arriving.set(connection.inode, served);
-      } else if (shutdownConnection(libc, connection)) zombies++;
-    }
-    this.#recorded.clear();
+    const { zombies, arriving } = this.#recorded.close({
+      ...{ libc, waiting, ending, exchanges: this.exchanges },
+    });
     if (arriving.size > 0) this.#closeUnless(arriving).catch(onError);
     return { zombies };
   }
@@ -244,20 +222,13 @@ export class ConnectionTracker {
     return this.#keepAlive && this.#endsWithReply?.(peer) !== true;
   }
 
-  /** The unix connections that were left open at {@linkcode quiesce}: some carried streams. */
-  #unixLeft(): Connection[] {
-    const left = this.#leftUnix;
-    if (left.size === 0) return [];
-    return this.list(["paths"]).filter(({ inode }) => left.has(inode));
-  }
-
   #closeIdle(
     list: () => Connection[],
     onFresh: "skip" | "wait",
   ): Promise<Set<string>> {
     const { libc } = this.#options;
     const busy = (peer: Peer) =>
-      this.exchanges.busy(peer) || this.#streams?.has(peer) === true;
+      this.exchanges.busy(peer) || this.#streams.has(peer);
     return closeIdle({ libc, list, busy, onFresh });
   }
 
@@ -265,14 +236,6 @@ export class ConnectionTracker {
   #isSpent(peer: Peer | undefined): boolean {
     return peer !== undefined && !peer.unix &&
       this.exchanges.served(peer) >= this.#options.maxRequestsPerConnection;
-  }
-
-  #forget(spoken: Peer): void {
-    if (this.#recorded.size === 0) return;
-    const key = keyOf(spoken);
-    for (const connection of this.#recorded) {
-      if (keyOf(connection.peer) === key) this.#recorded.delete(connection);
-    }
   }
 
   /** A stream that begins while the guest is quiesced is parked at once. */
@@ -284,9 +247,9 @@ export class ConnectionTracker {
 
   async #parkNow(): Promise<void> {
     const isOver = () => this.#keepAlive;
-    await this.#streams?.park(isOver, "now");
+    await this.#streams.park(isOver, "now");
     // The reply after which they were to be closed was perhaps earlier.
-    const left = () => isOver() ? [] : this.#unixLeft();
+    const left = () => isOver() ? [] : this.#streams.unixLeft();
     if (left().length > 0) await this.#closeIdle(left, "wait");
   }
 
@@ -296,7 +259,7 @@ export class ConnectionTracker {
       ...{ libc, queue, close },
       keepAlive: () => this.#ending || this.#keeps(exchange.peer),
       list: (kinds) => this.list(kinds),
-      forget: (peer) => this.#forget(peer),
+      forget: (peer) => this.#recorded.forget(peer),
       end: () => this.exchanges.end(exchange),
       closeIdle: (list) => this.#closeIdle(list, "wait"),
     }, exchange).catch(onError);
