@@ -74,7 +74,7 @@ export function createComponents(options: ComponentsOptions) {
   const hostClocks = new HostClockFinder(libc);
   return {
     ...{ runtime, config, libc, freezerUrl, mailbox: options.mailbox },
-    ...{ queue, listeners, ownPorts, tracker, hostClocks },
+    ...{ queue, timers, listeners, ownPorts, tracker, hostClocks },
     /** Work on timers: runs while the guest runs, and stops while it is quiesced. */
     sweeper: {
       start() {

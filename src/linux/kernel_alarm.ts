@@ -19,7 +19,7 @@ const NEVER = 0;
 const AT_ONCE = 1e-6;
 
 /** An alarm by a descriptor, which is opened when the alarm is first set. */
-export class KernelAlarm implements Alarm, Disposable {
+export class KernelAlarm implements Alarm {
   readonly #libc: Libc;
   readonly #runtime: Pick<Runtime, "watchDescriptor">;
   readonly #action: () => void;
@@ -58,8 +58,8 @@ export class KernelAlarm implements Alarm, Disposable {
     if (this.#watch !== undefined) this.#time(NEVER);
   }
 
-  /** Closes the descriptor. The alarm must not be set after that. */
-  [Symbol.dispose](): void {
+  /** Closes the descriptor, and ends the thread that reads it. */
+  end(): void {
     this.clear();
     this.#disposed = true;
     // Ends the read that is under way.

@@ -9,6 +9,8 @@ export interface Alarm {
   set(ms: number): void;
   /** Does nothing if it is not set. */
   clear(): void;
+  /** Frees what the alarm holds; it must not be set after that. */
+  end?(): void;
 }
 
 /** Makes an alarm that calls the action. */
@@ -34,7 +36,7 @@ interface Entry {
 const SHORT_MS = 200;
 
 /** Timers that share an alarm. */
-export class SharedTimers implements Timers {
+export class SharedTimers implements Timers, Disposable {
   readonly #alarm: Alarm;
   readonly #entries = new Set<Entry>();
   /** The time for which the alarm is set; Infinity if it is not. */
@@ -56,6 +58,13 @@ export class SharedTimers implements Timers {
     return () => {
       if (this.#entries.delete(entry)) this.#set();
     };
+  }
+
+  /** Cancels all. They must not be used after that. */
+  [Symbol.dispose](): void {
+    this.#entries.clear();
+    this.#set();
+    this.#alarm.end?.();
   }
 
   #expire(): void {

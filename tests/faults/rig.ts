@@ -169,6 +169,7 @@ export class Rig {
 
   end(): void {
     this.#components.sweeper.stop();
+    this.#components.timers[Symbol.dispose]();
     this.#components.listeners.stop();
     this.#directory.remove();
   }

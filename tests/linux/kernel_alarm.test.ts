@@ -60,7 +60,7 @@ describe("the kernel's alarm", () => {
         assert.ok(calls[0] - start >= ms - 1, `${calls[0] - start} ms`);
       }
     } finally {
-      alarm[Symbol.dispose]();
+      alarm.end();
     }
   });
 
@@ -77,8 +77,8 @@ describe("the kernel's alarm", () => {
       assert.ok(other.calls[0] - start >= 99, `${other.calls[0] - start} ms`);
       assert.deepEqual(calls, []);
     } finally {
-      alarm[Symbol.dispose]();
-      other.alarm[Symbol.dispose]();
+      alarm.end();
+      other.alarm.end();
     }
   });
 
@@ -91,7 +91,7 @@ describe("the kernel's alarm", () => {
     alarm.set(1);
     await until("the call", () => calls.length === 1);
     alarm.set(60_000);
-    alarm[Symbol.dispose]();
+    alarm.end();
     await allClosed();
     assert.equal(calls.length, 1);
   });
@@ -111,7 +111,7 @@ describe("the kernel's alarm", () => {
       alarm.set(1);
       await until("the next call", () => calls.length === 2);
     } finally {
-      alarm[Symbol.dispose]();
+      alarm.end();
     }
   });
 
@@ -119,7 +119,7 @@ describe("the kernel's alarm", () => {
     const { alarm, calls } = noted({});
     alarm.set(1);
     await until("the call", () => calls.length === 1);
-    alarm[Symbol.dispose]();
+    alarm.end();
   });
 });
 

@@ -5,13 +5,14 @@ import { until } from "../support/until.ts";
 
 /** Timers whose alarm the test rings; `sets` has the times for which it was set. */
 function rung() {
-  const sets: (number | "clear")[] = [];
+  const sets: (number | "clear" | "end")[] = [];
   let ring = () => {};
   const timers = new SharedTimers((action): Alarm => {
     ring = action;
     return {
       set: (ms) => void sets.push(Math.round(ms)),
       clear: () => void sets.push("clear"),
+      end: () => void sets.push("end"),
     };
   });
   return { timers, sets, ring: () => ring() };
@@ -53,6 +54,13 @@ describe("timers that share an alarm", () => {
     late();
     late();
     assert.deepEqual(sets, [2000, 1000, 2000, "clear"]);
+  });
+
+  test("their end cancels all, and ends the alarm", () => {
+    const { timers, sets } = rung();
+    timers.within(1000, () => assert.fail());
+    timers[Symbol.dispose]();
+    assert.deepEqual(sets, [1000, "clear", "end"]);
   });
 
   test("an action may cancel another one, and start one", async () => {
