@@ -30,6 +30,15 @@ const SMALL_DISK = [
   ...["mount", "-t", "tmpfs", "-o", "size=4k", "lull"],
 ] as [string, ...string[]];
 
+/** What Bun needs to run the sources. */
+const SOURCES = [
+  "main.ts",
+  "src",
+  "node_modules",
+  "deno.json",
+  "tsconfig.json",
+];
+
 /**
  * The command that runs the agent as a user without rights. The project may be in root's home
  * directory, so the agent and its runtime are copied into `directory`. The shell replaces the
@@ -39,15 +48,23 @@ function asPlainUser(target: Target, directory: string): string[] {
   const command = commandOf(target);
   const copy = (from: string, name: string) => {
     const to = join(directory, name);
-    cpSync(realpathSync(from), to, { recursive: true });
+    cpSync(realpathSync(from), to, {
+      ...{ recursive: true, verbatimSymlinks: true },
+    });
     return to;
   };
   const root = fileURLToPath(new URL("../../../", import.meta.url).href);
+  const agent = () => {
+    // Deno would look for the packages of the sources in the cache of root.
+    if (target === "deno") {
+      return join(copy(join(root, "dist/deno"), "bundle"), "main.js");
+    }
+    for (const name of SOURCES) copy(join(root, name), name);
+    return join(directory, "main.ts");
+  };
   const copied = target === "binary" ? [copy(command[0], "lull")] : [
-    copy(which(command[0])!, "runtime"),
-    ...command.slice(1, -1),
-    // Of the sources, Deno and Bun would need the packages as well.
-    join(copy(join(root, "dist/deno"), "bundle"), "main.js"),
+    ...[copy(which(command[0])!, "runtime"), ...command.slice(1, -1)],
+    agent(),
   ];
   spawnSync("chmod", ["-R", "a+rX", directory]);
   const drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
