@@ -12,7 +12,9 @@ import { messageOf } from "../util/errors.ts";
 import { Network } from "../linux/rtnetlink.ts";
 import { removeEverywhere } from "./addresses.ts";
 import { applyIdentities, type ApplyOptions } from "./apply.ts";
+import { listOf } from "./contradictions.ts";
 import { NetworkIdentities } from "./identity.ts";
+import { isInPlace } from "./in_place.ts";
 import { tellManagers } from "./managers.ts";
 import { saveMoves } from "./moved_addresses.ts";
 
@@ -54,6 +56,8 @@ export class ForkNetwork {
   /** The identities to apply again when the addresses of their calls are removed, and their record. */
   #left: Left[] = [];
   #record: Recorded | undefined;
+  /** The last identities: as they were given, and with the names of their interfaces. */
+  #last: { readonly given: string; readonly named: Identities } | undefined;
   /** The replies that still go over an address that is to be removed. */
   #replies = 0;
 
@@ -67,16 +71,22 @@ export class ForkNetwork {
     reply: ReplyWay | undefined,
   ): Promise<Effect> {
     const over = reply?.localAddress ?? "";
+    const wanted = this.#named(given);
     const { interfaces, replaced, isLeft } = applyIdentities(
       this.#options,
-      given,
+      wanted,
       over,
     );
-    const managed = await tellManagers(this.#options, given);
+    const named = listOf(wanted).map((identity, i) => ({
+      ...identity,
+      ...interfaces[i].interface && { interface: interfaces[i].interface },
+    }));
+    this.#last = { given: JSON.stringify(given), named };
+    const managed = await tellManagers(this.#options, named);
     const moved = await this.#move(replaced);
     // The addresses that earlier identities have left are removed before those of this one.
     if (isLeft || this.#left.length > 0) {
-      this.#recordLeft({ network: given, ...isLeft && { address: over } });
+      this.#recordLeft({ network: named, ...isLeft && { address: over } });
     }
     if (reply !== undefined && isLeft) {
       this.#replies++;
@@ -91,6 +101,27 @@ export class ForkNetwork {
       ...moved && { listening: moved.moved },
       ...isLeft && { afterReply: `${over} is removed` },
     };
+  }
+
+  /** Whether the machine still has identities that were applied last. */
+  isInPlace(given: Identities): boolean {
+    return isInPlace(this.#options.libc, this.#named(given));
+  }
+
+  /**
+   * The identities with the names of the interfaces that they were applied to. An identity without a
+   * name is for the interface of the default route, which a program may move to another interface
+   * meanwhile.
+   */
+  #named(given: Identities): Identities {
+    const last = this.#last;
+    if (last?.given !== JSON.stringify(given)) return given;
+    using network = new Network(this.#options.libc);
+    const names = network.links().map(({ name }) => name);
+    const exist = listOf(last.named).every(({ interface: name }) =>
+      name === undefined || names.includes(name)
+    );
+    return exist ? last.named : given;
   }
 
   /** Listens on the new addresses. A failure is logged: the machine has its identity. */

@@ -25,11 +25,10 @@ export function networkRepair(options: ForkOptions): Repair {
       }
       return await fork.apply(network, reply);
     },
-    async isInPlace({ network }) {
-      if (network === undefined) return true;
-      const { isInPlace } = await import("../network/in_place.ts");
-      return isInPlace(options.libc, network);
-    },
+    isInPlace: ({ network }) =>
+      Promise.resolve(
+        network === undefined || fork?.isInPlace(network) === true,
+      ),
   };
 }
 

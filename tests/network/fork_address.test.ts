@@ -132,6 +132,15 @@ describe("a call to the address that it replaces", { skip }, () => {
       guest.ip("route del default");
       assert.notEqual(await lateMs(), ms);
       assert.match(guest.ip("route"), /^default via 10.232.0.1/m);
+      // It stays on its interface, also if a program gives another one the default route.
+      guest.ip("link add lan0 type veth peer name lan1");
+      guest.ip("link set lan1 up");
+      guest.ip("addr add 10.233.0.1/24 dev lan0");
+      guest.ip("link set lan0 up");
+      guest.ip("route replace default via 10.233.0.2 dev lan0");
+      await lateMs();
+      assert.match(guest.ip("route"), /^default via 10.232.0.1 dev eth0/m);
+      assert.match(guest.ip("-o -4 addr show dev lan0"), / 10.233.0.1\/24 /);
       await until(
         "the end of its record",
         () => readdirSync(join(directory.path, "journal")).length === 0,

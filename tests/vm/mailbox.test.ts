@@ -39,9 +39,11 @@ describe("a machine with a mailbox", () => {
       mailbox: '{"network":{"hostname":"template"}}',
     }, "same");
     await source.cont();
-    // A program that keeps the disk open: its pages stay in the page cache.
     const show = `head -c 64 ${DEVICE} | tr -d '\\0'`;
-    await source.sh(`sleep 1000 <${DEVICE} >/dev/null 2>&1 & ${show}`);
+    // A program keeps the disk open from before the read on: its pages stay in the page cache.
+    await source.sh(
+      `exec 3<${DEVICE}; sleep 1000 <&3 >/dev/null 2>&1 & ${show}`,
+    );
     await source.sh("lull ready >/run/identity 2>&1 </dev/null &");
     await until("a ready workload", async () => {
       return (await status(source)).ready === 1;
