@@ -27,7 +27,7 @@ export class KernelAlarm implements Alarm {
   readonly #spare: Alarm;
   #watch: DescriptorWatch | undefined;
   #isSet = false;
-  #disposed = false;
+  #ended = false;
 
   constructor(
     libc: Libc,
@@ -61,7 +61,7 @@ export class KernelAlarm implements Alarm {
   /** Closes the descriptor, and ends the thread that reads it. */
   end(): void {
     this.clear();
-    this.#disposed = true;
+    this.#ended = true;
     // Ends the read that is under way.
     if (this.#watch !== undefined) this.#time(AT_ONCE);
   }
@@ -85,9 +85,9 @@ export class KernelAlarm implements Alarm {
 
   async #run(watch: DescriptorWatch): Promise<void> {
     try {
-      while (!this.#disposed) {
+      while (!this.#ended) {
         await watch.next();
-        if (!this.#disposed) this.#expire();
+        if (!this.#ended) this.#expire();
       }
     } catch {
       // The alarm is opened again when it is set again; until then, the spare one has its place.

@@ -74,7 +74,7 @@ describe("a look at a connection", () => {
     assert.equal(one.isArriving(), false);
   });
 
-  test("finds bytes that nobody has read", async () => {
+  test("finds bytes that the runtime has not read", async () => {
     await using one = await connected();
     one.socket.pause();
     // A runtime may read ahead.

@@ -74,17 +74,18 @@ test("a request that is arriving in a prepare that is undone gets its reply", as
   const one = await serving(await realLibc(), {});
   try {
     // A connection that has sent its first bytes just now is not closed, but recorded.
-    const arriving = await until("one that is just arriving", async () => {
-      const [raw] = await one.connect(1);
-      raw.send("GET / HTTP/1.1\r\n");
+    const two = await until("two that are just arriving", async () => {
+      const two = await one.connect(2);
+      for (const raw of two) raw.send("GET / HTTP/1.1\r\n");
       await one.tracker.quiesce();
-      return raw.closed ? undefined : raw;
+      return two.some(({ closed }) => closed) ? undefined : two;
     });
+    const [arriving, half] = two!;
     one.tracker.recover("keep");
     arriving.send("Host: x\r\n\r\n");
     assert.equal((await arriving.response()).status, 200);
-    // Past the time in which half a request is closed.
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    // The one that has sent half a request only is closed; the other one stays.
+    await half.gone();
     await one.ask(arriving);
     assert.deepEqual(one.said, []);
   } finally {

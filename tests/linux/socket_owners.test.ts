@@ -36,8 +36,8 @@ describe("the owners of sockets", () => {
     // This process may lose its CPU in between.
     await until("an answer at once", async () => {
       const start = performance.now();
-      const nobody = { byInode: new Map(), isComplete: true };
-      assert.deepEqual(await ownersOf(new Set()), nobody);
+      const none = { byInode: new Map(), isComplete: true };
+      assert.deepEqual(await ownersOf(new Set()), none);
       return performance.now() - start < 5;
     });
   });

@@ -35,3 +35,27 @@ export function openLibrary(name: string): ForeignLibrary | undefined {
     },
   });
 }
+
+/** Resolves to the result of the call; the number of an error stays with the thread. */
+type PoolRead = (
+  fd: number,
+  into: Uint8Array<ArrayBuffer>,
+  length: bigint,
+) => Promise<bigint>;
+
+let bound: PoolRead | undefined;
+
+/**
+ * The function read(2), which runs on a thread of Deno's pool: for descriptors that Deno has not
+ * opened itself. Throws if the C library cannot be called.
+ */
+export function poolRead(): PoolRead {
+  bound ??= Deno.dlopen("libc.so.6", { // there is no Deno for musl
+    read: {
+      parameters: ["i32", "buffer", "usize"],
+      result: "isize",
+      nonblocking: true,
+    },
+  }).symbols.read;
+  return bound;
+}

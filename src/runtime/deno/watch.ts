@@ -3,6 +3,7 @@
  * @module
  */
 import type { DescriptorWatch, FileWatch } from "../types.ts";
+import { poolRead } from "./library.ts";
 
 /** More than any record of the kernel's log (PRINTK_MESSAGE_MAX is 2048). */
 const BYTES = 8192;
@@ -27,19 +28,13 @@ export function openWatch(path: string): FileWatch {
 export function watchDescriptor(
   open: (nonBlocking: boolean) => number,
 ): DescriptorWatch {
-  const { symbols } = Deno.dlopen("libc.so.6", { // there is no Deno for musl
-    read: {
-      parameters: ["i32", "buffer", "usize"],
-      result: "isize",
-      nonblocking: true,
-    },
-  });
+  const read = poolRead();
   const fd = open(false);
   const buffer = new Uint8Array(BYTES);
   return {
     fd,
     async next() {
-      await symbols.read(fd, buffer, BigInt(BYTES));
+      await read(fd, buffer, BigInt(BYTES));
     },
     end() {},
   };

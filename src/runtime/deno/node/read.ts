@@ -2,23 +2,17 @@
  * The function read of node:fs, which reads on a thread of the pool.
  * @module
  */
+import { poolRead } from "../library.ts";
 import { nodeFs } from "./builtin.ts";
 import { hasLibc } from "./libc.ts";
 import { readFileSync } from "./files.ts";
 import { systemError } from "./system_error.ts";
 
 type Callback = (error: Error | null, count: number) => void;
-type PoolRead = (
-  fd: number,
-  into: Uint8Array<ArrayBuffer>,
-  length: bigint,
-) => Promise<bigint>;
 
 const EAGAIN = 11;
 const ENODEV = 19;
 const DRIVER = "/sys/class/misc/hw_random/rng_current";
-
-let poolRead: PoolRead | undefined;
 
 /**
  * Reads at the place where the file is. Lull reads /dev/hwrng in this way, without waiting. The
@@ -38,23 +32,11 @@ export function read(
     return;
   }
   const into = buffer.subarray(offset, offset + length);
-  poolRead ??= bind();
-  poolRead(fd, into, BigInt(length)).then((count) => {
+  poolRead()(fd, into, BigInt(length)).then((count) => {
     if (count >= 0n) return callback(null, Number(count));
     const errno = hasDriver() ? EAGAIN : ENODEV;
     callback(systemError(errno, { syscall: "read" }), 0);
   });
-}
-
-function bind(): PoolRead {
-  const { symbols } = Deno.dlopen("libc.so.6", { // there is no Deno for musl
-    read: {
-      parameters: ["i32", "buffer", "usize"],
-      result: "isize",
-      nonblocking: true,
-    },
-  });
-  return symbols.read;
 }
 
 function hasDriver(): boolean {
