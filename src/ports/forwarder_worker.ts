@@ -28,7 +28,7 @@ const shared = new Map<string, SharedListener>();
 const loading = loadTcp();
 let stopping: (() => void) | undefined;
 const greeting = loading.then(({ descriptors, threadId }) =>
-  scope.postMessage({ tid: threadId(), descriptors: descriptors?.flags })
+  scope.postMessage({ tid: threadId(), held: descriptors?.memory })
 );
 /** The last command. Each command waits for the one before it, and the first for the greeting. */
 let last: Promise<void> = greeting;
@@ -142,8 +142,10 @@ function stop(): void {
   const effect = { ports: listening.length, connections: open.size };
   for (const listener of shared.values()) listener.end();
   for (const port of ports.keys()) unforward(port);
-  stopping = () =>
+  stopping = async () => {
+    await (await loading).ended?.();
     scope.postMessage({ kind: "stopped", effect, totals: totals.now });
+  };
   for (const connection of open) connection.reset();
   reportIfStopped();
 }

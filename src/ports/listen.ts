@@ -64,6 +64,12 @@ export interface ListenModule {
   readonly threadId: () => number;
   /** The C library of the worker's thread. */
   readonly loadLibc: () => Libc;
+  /**
+   * Resolves when no other thread uses a descriptor of the module any more: after all listeners and
+   * connections are closed. Before that, the number of a closed descriptor may be one of another file,
+   * for which that thread then waits.
+   */
+  readonly ended?: () => Promise<void>;
   /** Given if the module opens descriptors that stay open when its thread ends. */
   readonly descriptors?: Descriptors;
 }

@@ -3,11 +3,10 @@
  * @module
  */
 import { endEarly, type Limits } from "../util/within.ts";
-import { requireSymbol } from "../linux/libc.ts";
-import { resetOnClose } from "../linux/socket_option.ts";
 import type { RuntimeWorker } from "../runtime/types.ts";
 import type { ForwarderOptions } from "./forwarder_options.ts";
 import type { WorkerCommand, WorkerEvent } from "./messages.ts";
+import { closeLeft } from "./relay/left_descriptors.ts";
 
 /** The last event of a worker. */
 export type Stopped = Extract<WorkerEvent, { kind: "stopped" }>;
@@ -42,10 +41,7 @@ export class WorkerThread {
         options.onDeath(error);
         this.#onStopped?.(undefined);
       },
-      onDescriptorLeft(fd) {
-        resetOnClose(libc, fd);
-        requireSymbol(libc, "close")(fd);
-      },
+      onEnded: (held) => closeLeft(libc, held),
     });
   }
 

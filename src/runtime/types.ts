@@ -103,12 +103,8 @@ export interface RuntimeWorker {
 export interface WorkerHello {
   /** The id of its thread in /proc/self/task. */
   readonly tid: number;
-  /**
-   * The descriptors that the worker has opened by itself: byte N is 1 while descriptor N is open.
-   * The bytes are in a SharedArrayBuffer, so the owner sees what the worker writes. The owner
-   * gets those that are open when the thread has ended.
-   */
-  readonly descriptors?: Uint8Array;
+  /** What the worker still holds when its thread has ended; its owner gets it then. */
+  readonly held?: SharedArrayBuffer;
 }
 
 /** The callbacks of a worker's owner. */
@@ -116,8 +112,8 @@ export interface WorkerEvents {
   onMessage(message: unknown): void;
   /** The worker died of an error of its own. */
   onError(error: Error): void;
-  /** The thread has ended and has left this descriptor open; the owner closes it. */
-  onDescriptorLeft?(fd: number): void;
+  /** The thread has ended; the owner frees what the worker still holds. */
+  onEnded?(held: SharedArrayBuffer): Promise<void>;
 }
 
 /** Waits for a file to grow, without polling it. */

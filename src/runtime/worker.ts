@@ -16,7 +16,7 @@ export class AdoptedWorker implements RuntimeWorker {
   readonly #url: URL;
   readonly #events: WorkerEvents;
   readonly #endLimitMs: number;
-  #descriptors: Uint8Array = new Uint8Array();
+  #held: SharedArrayBuffer | undefined;
   #tid: number | undefined;
   #died = false;
   #terminated: Promise<void> | undefined;
@@ -51,9 +51,8 @@ export class AdoptedWorker implements RuntimeWorker {
   #onMessage(event: MessageEvent): void {
     if (this.#tid !== undefined) return this.#events.onMessage(event.data);
     if (isHello(event.data)) {
-      const { tid, descriptors = this.#descriptors } = event.data;
-      this.#tid = tid;
-      this.#descriptors = descriptors;
+      this.#tid = event.data.tid;
+      this.#held = event.data.held;
       return;
     }
     this.#events.onError(
@@ -96,19 +95,7 @@ export class AdoptedWorker implements RuntimeWorker {
         `Cannot end worker ${this.#url.href}: thread ${tid} still runs after ${this.#endLimitMs} ms`,
       );
     }
-    this.#reportDescriptors();
-  }
-
-  /**
-   * Reports the descriptors that the worker has left open, each once. The kernel closes
-   * descriptors at the end of a process, not at the end of a thread.
-   */
-  #reportDescriptors(): void {
-    const open = this.#descriptors;
-    for (let fd = open.indexOf(1); fd !== -1; fd = open.indexOf(1, fd)) {
-      open[fd] = 0;
-      this.#events.onDescriptorLeft?.(fd);
-    }
+    if (this.#held !== undefined) await this.#events.onEnded?.(this.#held);
   }
 }
 

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { runtimeName } from "../../src/runtime/name.ts";
 import { until } from "../support/until.ts";
 import { Forwarding, pattern, refused } from "./forwarding.ts";
 import {
   ask,
+  BUSY_POOL_WORKER_URL,
   DEAF_WORKER_URL,
   dial,
   DYING_WORKER_URL,
@@ -108,6 +110,37 @@ describe("Forwarder", () => {
     assert.deepEqual(rig.threads.alive(), []);
   });
 
+  // On Bun, the runtime itself waits for sockets.
+  const onlyDeno = {
+    skip: runtimeName() === "bun" && "only Deno has that pool",
+  };
+
+  it(
+    "waits for the pool that still uses its descriptors",
+    onlyDeno,
+    async () => {
+      const port = await rig.serve(echoAfterEnd);
+      rig.forwarder = rig.make(BUSY_POOL_WORKER_URL, 30_000);
+      await rig.forward(port, "127.0.0.1");
+      await rig.forwarder.stop();
+      assert.deepEqual(rig.threads.left, []);
+      assert.deepEqual(waitsForSockets(), []);
+    },
+  );
+
+  it("closes no descriptor before the pool has used it", onlyDeno, async () => {
+    const port = await rig.serve(echoAfterEnd);
+    rig.forwarder = rig.make(BUSY_POOL_WORKER_URL, 1);
+    await rig.forward(port, "127.0.0.1");
+    await rig.forwarder.stop();
+    const kinds = new Set(rig.threads.left.map(({ kind }) => kind));
+    assert.ok(kinds.has("epoll") && kinds.has("bell"), [...kinds].join());
+    const [descriptors] = rig.threads.held;
+    assert.equal(descriptors.isWaiting, false);
+    assert.deepEqual(descriptors.open(), []);
+    assert.deepEqual(waitsForSockets(), []);
+  });
+
   it("leaves nothing open of a worker that does not stop by itself", async () => {
     const port = await rig.serve(echoAfterEnd);
     const descriptors = () => readdirSync("/proc/self/fd").length;
@@ -120,6 +153,7 @@ describe("Forwarder", () => {
     const open = descriptors();
     await rig.forwarder.stop();
     assert.deepEqual(rig.threads.alive(), []);
+    assert.deepEqual(waitsForSockets(), []);
     await until("its end", () => client.readableEnded || client.closed);
     client.destroy();
     await until("the server to see it", () => rig.servers[0].connections === 0);
@@ -151,3 +185,15 @@ describe("Forwarder", () => {
     assert.deepEqual(rig.threads.alive(), []);
   });
 });
+
+/**
+ * Threads of this process that wait for the sockets of a worker: in a call with its 256 events and its
+ * 60 s (proc_pid_syscall(5)).
+ */
+function waitsForSockets(): string[] {
+  return readdirSync("/proc/self/task").filter((tid) =>
+    / 0x100 0xea60 /.test(
+      readFileSync(`/proc/self/task/${tid}/syscall`, "utf8"),
+    )
+  );
+}

@@ -15,6 +15,7 @@ import {
 import { networkInterfaces } from "node:os";
 import process from "node:process";
 import type { PortLog } from "../../src/ports/log.ts";
+import { Descriptors } from "../../src/ports/relay/descriptors.ts";
 import { loadLibc } from "../../src/linux/libc.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
@@ -127,10 +128,12 @@ export async function readText(socket: Socket): Promise<string> {
   return text;
 }
 
-/** A runtime that tells which threads its workers run on. */
+/** A runtime that tells which threads its workers run on, and which descriptors they left open. */
 export async function watchedRuntime() {
   const runtime = await loadRuntime();
   const threads: number[] = [];
+  const held: Descriptors[] = [];
+  const left: ReturnType<Descriptors["open"]> = [];
   const watched: Pick<Runtime, "startWorker" | "watchDescriptor"> = {
     watchDescriptor: (open) => runtime.watchDescriptor(open),
     startWorker(url, events) {
@@ -141,11 +144,23 @@ export async function watchedRuntime() {
           else threads.push(thread);
         },
         onError: (error) => events.onError(error),
-        onDescriptorLeft: (fd) => events.onDescriptorLeft?.(fd),
+        async onEnded(memory) {
+          const descriptors = Descriptors.of(memory);
+          left.push(...descriptors.open());
+          held.push(descriptors);
+          await events.onEnded?.(memory);
+        },
       });
     },
   };
-  return { runtime: watched, libc: loadLibc(runtime), threads, alive };
+  return {
+    runtime: watched,
+    libc: loadLibc(runtime),
+    threads,
+    held,
+    left,
+    alive,
+  };
 
   function alive(): number[] {
     return threads.filter((tid) => existsSync(`/proc/self/task/${tid}`));
@@ -160,3 +175,8 @@ export const DYING_WORKER_URL = new URL("./workers/dying.ts", import.meta.url);
 export const MUTE_WORKER_URL = new URL("./workers/mute.ts", import.meta.url);
 /** The forwarder's worker, which does not hear that it is to stop. */
 export const DEAF_WORKER_URL = new URL("./workers/deaf.ts", import.meta.url);
+/** The forwarder's worker on Deno, whose pool has no free thread when it begins to forward. */
+export const BUSY_POOL_WORKER_URL = new URL(
+  "./workers/busy_pool.ts",
+  import.meta.url,
+);

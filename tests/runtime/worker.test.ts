@@ -3,7 +3,11 @@ import { existsSync, readdirSync } from "node:fs";
 import process from "node:process";
 import { before, describe, it } from "node:test";
 import { loadRuntime } from "../../src/runtime/mod.ts";
-import type { Runtime, RuntimeWorker } from "../../src/runtime/types.ts";
+import type {
+  Runtime,
+  RuntimeWorker,
+  WorkerEvents,
+} from "../../src/runtime/types.ts";
 import { AdoptedWorker } from "../../src/runtime/worker.ts";
 import { until } from "../support/until.ts";
 
@@ -86,7 +90,7 @@ describe("a worker whose thread does not end", () => {
     }
   }
 
-  function adopt(onDescriptorLeft?: (fd: number) => void): {
+  function adopt(onEnded?: WorkerEvents["onEnded"]): {
     web: Stubborn;
     worker: RuntimeWorker;
     errors: Error[];
@@ -96,7 +100,7 @@ describe("a worker whose thread does not end", () => {
     const worker = new AdoptedWorker(web as unknown as Worker, ECHO, {
       onMessage() {},
       onError: (error) => errors.push(error),
-      onDescriptorLeft,
+      onEnded,
     }, 100);
     return { web, worker, errors };
   }
@@ -114,16 +118,24 @@ describe("a worker whose thread does not end", () => {
     assert.equal(web.terminations, 1);
   });
 
-  it("reports the descriptors that it has left, each once, when it has ended", async () => {
-    const closed: number[] = [];
-    const { web, worker } = adopt((fd) => closed.push(fd));
-    const descriptors = new Uint8Array(new SharedArrayBuffer(16));
+  it("gives its owner what it still holds, when it has ended", async () => {
+    const told: SharedArrayBuffer[] = [];
+    const { web, worker } = adopt((held) => {
+      told.push(held);
+      return Promise.resolve();
+    });
+    const held = new SharedArrayBuffer(16);
     // No thread has this id: the kernel's highest is 2^22.
-    web.say({ tid: 2 ** 23, descriptors });
-    for (const fd of [0, 7, 15]) descriptors[fd] = 1;
+    web.say({ tid: 2 ** 23, held });
+    assert.deepEqual(told, []);
     await worker.terminate();
-    assert.deepEqual(closed, [0, 7, 15]);
-    assert.deepEqual([...descriptors], new Array(16).fill(0));
+    assert.deepEqual(told, [held]);
+  });
+
+  it("rejects if its owner cannot free that", async () => {
+    const { web, worker } = adopt(() => Promise.reject(new Error("no")));
+    web.say({ tid: 2 ** 23, held: new SharedArrayBuffer(16) });
+    await assert.rejects(worker.terminate(), /^Error: no$/);
   });
 
   it("rejects where it never said its id, and is terminated all the same", async () => {

@@ -3,26 +3,42 @@ import { describe, it } from "node:test";
 import { Descriptors } from "../../../src/ports/relay/descriptors.ts";
 
 describe("the descriptors of a worker", () => {
-  it("are flags that the worker's owner sees", () => {
-    const descriptors = new Descriptors({ more: 12 });
-    const seen = structuredClone(descriptors.flags);
-    for (const fd of [0, 7, 8, 65_535]) assert.ok(descriptors.add(fd));
+  it("are seen by the worker's owner", () => {
+    const descriptors = Descriptors.create(12);
+    const seen = Descriptors.of(structuredClone(descriptors.memory));
+    assert.ok(descriptors.add(0, "socket"));
+    assert.ok(descriptors.add(7, "epoll"));
+    assert.ok(descriptors.add(8, "socket"));
+    assert.ok(descriptors.add(65_535, "bell"));
     descriptors.delete(8);
-    const open = [...seen].flatMap((flag, fd) => flag === 1 ? [fd] : []);
-    assert.deepEqual(open, [0, 7, 65_535]);
+    assert.deepEqual(seen.open(), [
+      { fd: 0, kind: "socket" },
+      { fd: 7, kind: "epoll" },
+      { fd: 65_535, kind: "bell" },
+    ]);
   });
 
   it("are refused if they cannot be noted", () => {
-    const descriptors = new Descriptors({ more: 0 });
-    assert.equal(descriptors.add(-1), false);
-    assert.equal(descriptors.add(65_536), false);
-    assert.equal(descriptors.flags.indexOf(1), -1);
+    const descriptors = Descriptors.create(0);
+    assert.equal(descriptors.add(-1, "socket"), false);
+    assert.equal(descriptors.add(65_536, "socket"), false);
+    assert.deepEqual(descriptors.open(), []);
   });
 
-  it("leave the bytes behind the flags alone", () => {
-    const descriptors = new Descriptors({ more: 4 });
-    descriptors.more.fill(1);
-    assert.equal(descriptors.flags.indexOf(1), -1);
-    assert.deepEqual([...descriptors.more], [1, 1, 1, 1]);
+  it("are waited for until there is an event, or the worker has seen the end", () => {
+    const descriptors = Descriptors.create(12);
+    const seen = Descriptors.of(descriptors.memory);
+    assert.equal(seen.isWaiting, false);
+    descriptors.beginWait();
+    assert.equal(seen.isWaiting, true);
+    descriptors.events[0] = 1;
+    assert.equal(seen.isWaiting, false);
+    descriptors.endWait();
+    assert.equal(seen.isWaiting, false);
+    descriptors.beginWait();
+    assert.equal(seen.isWaiting, true);
+    descriptors.endWait();
+    assert.equal(seen.isWaiting, false);
+    assert.deepEqual(descriptors.open(), []);
   });
 });

@@ -14,7 +14,7 @@ import {
   SOCK_STREAM,
 } from "../../../linux/socket_constants.ts";
 import { openLibrary } from "../../../runtime/deno/library.ts";
-import { Descriptors } from "../descriptors.ts";
+import { Descriptors, type Kind } from "../descriptors.ts";
 
 // sys/epoll.h
 export const EPOLLIN = 1;
@@ -36,8 +36,8 @@ export const libc: Libc = loadLibc({ openLibrary });
 const [EVENT_BYTES, TOKEN_OFFSET] = libc.arch === "x64" ? [12, 4] : [16, 8];
 const MOST_EVENTS = 256;
 /**
- * The longest wait, in milliseconds. Every event ends a wait at once; this limit only bounds how long
- * the thread runs after a terminate() without a stop before it.
+ * The longest wait, in milliseconds. Every event ends a wait at once, and so does the owner of this
+ * thread; this limit only bounds a wait that nothing ends.
  */
 const WAIT_MS = 60_000;
 /** Rounds before a turn of the event loop, in which commands arrive. */
@@ -47,10 +47,8 @@ const ROUNDS = 16;
  * The descriptors that this thread has open. The events are in the same memory: if the thread ends
  * during a wait, the kernel may still write to them, and the owner keeps this memory alive.
  */
-export const descriptors = new Descriptors({
-  more: EVENT_BYTES * MOST_EVENTS,
-});
-const events = descriptors.more as Uint8Array as Uint8Array<ArrayBuffer>;
+export const descriptors = Descriptors.create(EVENT_BYTES * MOST_EVENTS);
+const events = descriptors.events as Uint8Array as Uint8Array<ArrayBuffer>;
 const view = new DataView(events.buffer, events.byteOffset);
 
 /** A wait on a thread of Deno's pool, so that the event loop continues. */
@@ -75,6 +73,12 @@ export class Poller {
   #epoll = -1;
   /** An eventfd(2), which ends the wait when the last watcher is removed. */
   #bell = -1;
+  #running: Promise<void> = Promise.resolve();
+
+  /** Resolves when no wait is under way, and the two descriptors are closed. */
+  get ended(): Promise<void> {
+    return this.#running;
+  }
 
   /**
    * Watches the descriptor for input, room for output, and its end, until `forget`. When the
@@ -92,7 +96,7 @@ export class Poller {
       this.forget(token);
       throw error;
     } finally {
-      if (idle) void this.#run();
+      if (idle) this.#running = this.#run();
     }
   }
 
@@ -112,6 +116,7 @@ export class Poller {
       requireSymbol(libc, "epoll_create1")(CLOEXEC),
       "make",
       "an epoll",
+      "epoll",
     );
     let bell: number | undefined;
     try {
@@ -119,6 +124,7 @@ export class Poller {
         requireSymbol(libc, "eventfd")(0, CLOEXEC),
         "make",
         "an eventfd",
+        "bell",
       );
       addTo(epoll, bell, 0);
     } catch (error) {
@@ -133,9 +139,15 @@ export class Poller {
   async #run(): Promise<void> {
     while (this.#watchers.size > 0) {
       const ms = this.#next.length > 0 ? 0 : WAIT_MS;
-      this.#dispatch(
-        await waiting.epoll_wait(this.#epoll, events, MOST_EVENTS, ms),
+      descriptors.beginWait();
+      const count = await waiting.epoll_wait(
+        this.#epoll,
+        events,
+        MOST_EVENTS,
+        ms,
       );
+      descriptors.endWait();
+      this.#dispatch(count);
       for (let round = 0; round < ROUNDS; round++) {
         const count = epollWait(this.#epoll, events, MOST_EVENTS, 0);
         if (count <= 0 && this.#next.length === 0) break;
@@ -161,9 +173,14 @@ export class Poller {
 }
 
 /** Notes the descriptor that a call returned. If its number is too high, closes it and throws. */
-export function own(fd: number, call: string, on: string): number {
+export function own(
+  fd: number,
+  call: string,
+  on: string,
+  kind: Kind = "socket",
+): number {
   checked(libc, fd, call, on);
-  if (descriptors.add(fd)) return fd;
+  if (descriptors.add(fd, kind)) return fd;
   close(fd);
   throw new Error(`Cannot ${call} ${on}: descriptor ${fd} is too high`);
 }

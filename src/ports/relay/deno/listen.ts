@@ -43,6 +43,9 @@ const LENGTH_BYTES = new Uint8Array(LENGTH.buffer);
 /** The C library of this thread. */
 export const loadLibc = (): Libc => libc;
 
+/** Resolves when no thread of Deno's pool waits for sockets: after the last of them is closed. */
+export const ended = (): Promise<void> => poller.ended;
+
 /** Listens on a port; throws if that is impossible. */
 export function listen(
   options: ListenOptions | SharedListenOptions,
