@@ -26,8 +26,9 @@ import {
 const ECHOES = 640;
 /** Bytes of data of an echo: with its headers, it fills an Ethernet frame. */
 const ECHO_BYTES = 1472;
-/** Milliseconds for the echoes of a device, and to wait for the last of them. */
+/** Milliseconds to send the echoes of a device. */
 const DEVICE_MS = 3000;
+/** Milliseconds without a reply, after which no more are expected. */
 const REPLY_MS = 250;
 
 /** A device with a neighbour that has answered before. */
@@ -49,11 +50,7 @@ export async function overwriteReceiveBuffers(
     if (signal.aborted) break;
     const before = packetsOf(neighbour.device);
     await ask(libc, neighbour, signal);
-    await waitFor(
-      () => packetsOf(neighbour.device) >= before + ECHOES,
-      REPLY_MS,
-      signal,
-    );
+    await receive(neighbour.device, before + ECHOES, signal);
     received += packetsOf(neighbour.device) - before;
   }
   return received;
@@ -77,6 +74,18 @@ function packetsOf(device: string): number {
     .map((line) => line.trim())
     .find((line) => line.startsWith(`${device}:`));
   return Number(line?.slice(device.length + 1).trim().split(/\s+/)[1] ?? 0);
+}
+
+/** Waits until the device has received `count` packets since it exists, or for a while none. */
+async function receive(
+  device: string,
+  count: number,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let last = -1, now = packetsOf(device); now > last && now < count;) {
+    await waitFor(() => packetsOf(device) >= count, REPLY_MS, signal);
+    [last, now] = [now, packetsOf(device)];
+  }
 }
 
 async function ask(

@@ -20,21 +20,29 @@ await until(
 ip(`link set eth1 netns ${peer.pid}`);
 ip("addr add 10.0.2.15/24 dev eth0");
 ip("link set eth0 up");
+const isUp = (text: string) => text.includes("state UP");
 const there = (words: string) =>
-  execFileSync("nsenter", [
+  String(execFileSync("nsenter", [
     "-t",
     String(peer.pid),
     "-n",
     "ip",
     ...words.split(" "),
-  ]);
+  ]));
 there("addr add 10.0.2.2/24 dev eth1");
 there("link set eth1 up");
+// Until then, the kernel drops what is sent.
+await until(
+  "the link",
+  () => [ip("link show eth0"), there("link show eth1")].every(isUp),
+);
 const libc = await realLibc();
 const signal = new AbortController().signal;
 const alone = await overwriteReceiveBuffers(libc, signal);
-const [, mac] = /ether (\S+)/.exec(String(there("link show eth1")))!;
-ip(`neigh replace 10.0.2.2 lladdr ${mac} dev eth0 nud reachable`);
+const macOf = (text: string) => /ether (\S+)/.exec(text)![1];
+const [own, other] = [ip("link show eth0"), there("link show eth1")].map(macOf);
+ip(`neigh replace 10.0.2.2 lladdr ${other} dev eth0 nud reachable`);
+there(`neigh replace 10.0.2.15 lladdr ${own} dev eth1 nud reachable`);
 const received = await overwriteReceiveBuffers(libc, signal);
 peer.kill("SIGKILL");
 console.log(JSON.stringify({ alone, received }));
