@@ -38,6 +38,7 @@ export function createLifecycle(components: Components): AgentLifecycle {
     required: requirements.read(),
     onRequired: (required) => requirements.keep(required),
     leaseSeconds: config.lease,
+    timers: components.timers,
     kind: config.snapshotKind,
     newId: randomId,
     generation: lastGeneration(

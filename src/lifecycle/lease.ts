@@ -8,6 +8,7 @@
  * explains, and the lease starts over: the host needs the time to recover the guest.
  * @module
  */
+import { SharedTimers, type Timers } from "../util/timers.ts";
 
 /**
  * Milliseconds by which the timer of a lease must be late to count as a jump of the clock. Load delays a
@@ -19,6 +20,8 @@ const JUMP_MS = 5000;
 interface LeaseOptions {
   /** Called when the lease starts over, with the milliseconds by which its timer was late. */
   readonly onJump?: (lateMs: number) => void;
+  /** Timers of the runtime if not given. */
+  readonly timers?: Timers;
   /** CLOCK_MONOTONIC in milliseconds; tests replace it. */
   readonly now?: () => number;
 }
@@ -27,8 +30,9 @@ interface LeaseOptions {
 export class Lease {
   readonly #expired: () => void;
   readonly #onJump: ((lateMs: number) => void) | undefined;
+  readonly #timers: Timers;
   readonly #now: () => number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel = () => {};
   #runs = false;
   #end = 0;
   #seconds = 0;
@@ -37,6 +41,7 @@ export class Lease {
   constructor(expired: () => void, options: LeaseOptions = {}) {
     this.#expired = expired;
     this.#onJump = options.onJump;
+    this.#timers = options.timers ?? new SharedTimers();
     this.#now = options.now ?? (() => performance.now());
   }
 
@@ -69,13 +74,13 @@ export class Lease {
   stop(): void {
     if (!this.#runs) return;
     this.#runs = false;
-    clearTimeout(this.#timer);
+    this.#cancel();
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
     const left = Math.max(0, this.#end - this.#now());
-    this.#timer = setTimeout(() => {
+    this.#cancel = this.#timers.within(left, () => {
       // A timer may fire early by a fraction of a millisecond: the clock decides.
       const late = this.#now() - this.#end;
       if (late < 0) return this.#arm();
@@ -85,6 +90,6 @@ export class Lease {
       }
       this.#runs = false;
       this.#expired();
-    }, left);
+    });
   }
 }

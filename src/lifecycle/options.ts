@@ -2,6 +2,7 @@
  * The options of the lifecycle.
  * @module
  */
+import type { Timers } from "../util/timers.ts";
 import type { Operation } from "./operation.ts";
 import type { Plan } from "./make_plan.ts";
 import type { Evidence, Recovery } from "./reports.ts";
@@ -16,6 +17,8 @@ export interface LifecycleOptions {
    */
   readonly dryRun?: boolean;
   readonly leaseSeconds: number;
+  /** The timers of the lease; those of the runtime if not given. */
+  readonly timers?: Timers;
   /** The kind of snapshot if a prepare names none; `full` if not given. */
   readonly kind?: Kind;
   readonly newId: () => string;

@@ -30,7 +30,7 @@ export class Transitions {
     this.#plan = options.dryRun ? dryRunOf(options.plan) : options.plan;
     this.#onExpire = onExpire;
     this.deferred = new DeferredRepairs(this.#plan.repairs, options);
-    this.lease = new Lease(onExpire, { onJump: options.onJump });
+    this.lease = new Lease(onExpire, options);
     this.#generation = options.generation ?? 0;
   }
 

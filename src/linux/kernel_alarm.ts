@@ -102,7 +102,14 @@ export class KernelAlarm implements Alarm {
   #expire(): void {
     if (!this.#isSet) return;
     this.#isSet = false;
-    this.#action();
+    try {
+      this.#action();
+    } catch (error) {
+      // An error of an action is not one of the alarm: the runtime reports it, as that of a timer.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   /** Sets the time of the descriptor, in milliseconds from now. */

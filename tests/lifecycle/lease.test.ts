@@ -81,3 +81,24 @@ test("a lease whose timer is late by less than a restore ends", async () => {
   await until("the end", () => ended);
   assert.equal(lease.left, 0);
 });
+
+test("a stopped lease leaves no timer, which would wake a guest that is quiesced later", () => {
+  const waiting = new Set<number>();
+  const timers = {
+    within(ms: number) {
+      waiting.add(ms);
+      return () => void waiting.delete(ms);
+    },
+  };
+  const lease = new Lease(() => assert.fail("it ends"), {
+    ...{ timers, now: () => 0 },
+  });
+  lease.start(600);
+  assert.deepEqual([...waiting], [600_000]);
+  lease.start(60);
+  assert.deepEqual([...waiting], [60_000]);
+  lease.extend(90);
+  assert.deepEqual([...waiting], [90_000]);
+  lease.stop();
+  assert.deepEqual([...waiting], []);
+});

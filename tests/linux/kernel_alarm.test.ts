@@ -64,6 +64,40 @@ describe("the kernel's alarm", () => {
     }
   });
 
+  test("an error of its action is reported, and the alarm goes on", async (t) => {
+    await allClosed();
+    const thrown: unknown[] = [];
+    let calls = 0;
+    const { queueMicrotask } = globalThis;
+    t.mock.method(globalThis, "queueMicrotask", (callback: () => void) => {
+      queueMicrotask(() => {
+        try {
+          callback();
+        } catch (error) {
+          thrown.push(error);
+        }
+      });
+    });
+    const failure = new Error("the action fails");
+    const alarm = new KernelAlarm(libc, runtime, () => {
+      calls++;
+      throw failure;
+    });
+    try {
+      for (const count of [1, 2]) {
+        alarm.set(1);
+        const open = timerDescriptors();
+        await until("the call", () => calls === count);
+        await until("the report", () => thrown.length === count);
+        assert.deepEqual(timerDescriptors(), open);
+      }
+      assert.deepEqual(thrown, [failure, failure]);
+    } finally {
+      alarm.end();
+    }
+    await allClosed();
+  });
+
   test("the last time counts, and none after a clear", async () => {
     const { alarm, calls } = noted();
     const other = noted();
