@@ -188,6 +188,10 @@ export function wrenn(target: Target): void {
       assert.equal(prepared.status, 204);
       assert.equal((await ask(port, "POST", "/init")).status, 204);
       assert.equal((await agent.status()).state, "running");
+      const accept = "application/openmetrics-text";
+      const scraped = await ask(port, "GET", "/metrics", "", { accept });
+      assert.equal(scraped.status, 200);
+      assert.match(scraped.headers.get("content-type")!, /openmetrics/);
     });
 
     test("a token of Lull guards Lull's routes, and not those of wrenn", async () => {
