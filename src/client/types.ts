@@ -5,11 +5,11 @@
 
 /** What a prepare asks for. */
 export interface PrepareOptions {
-  /** Seconds of guest time after which the guest recovers on its own. */
+  /** Seconds of guest time after which the guest recovers on its own; the option lease if none is given. */
   readonly lease?: number;
   /** Id of the operation; the agent makes one if none is given. */
   readonly operation?: string;
-  /** Kind of snapshot. full: the whole memory is stored. diff: what changed is stored. disk: the memory is thrown away. */
+  /** Kind of snapshot. full: the whole memory is stored. diff: what changed is stored. disk: the memory is thrown away. The option snapshotKind if none is given. */
   readonly kind?: "full" | "diff" | "disk";
 }
 
@@ -19,11 +19,11 @@ export interface RecoverOptions {
   readonly operation?: string;
   /** How the operation ended, as the host knows it. */
   readonly outcome?: "restored" | "resumed" | "aborted";
-  /** The host's wall clock at the time of this call. */
+  /** The host's wall clock at the time of this call: a time of RFC 3339, or milliseconds since 1970. */
   readonly hostTime?: number | string;
   /** Round-trip time of a call; half of it is added to the time. */
   readonly roundTripMs?: number;
-  /** Bytes that no other fork gets, for the random pool. */
+  /** Bytes that no other fork gets, for the random pool: 16 to 512 bytes in base64. */
   readonly entropy?: string;
   /** Reply with 503, to health checks too, until the random pool is new. */
   readonly requireEntropy?: boolean;
