@@ -103,6 +103,7 @@ export const callCommands = {
   wait: {
     description: "Wait until the guest has a state.",
     configured: false,
+    needs: ["for"],
     flags: {
       for: {
         value: "STATE",
