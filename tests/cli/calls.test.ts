@@ -54,6 +54,9 @@ describe("a call", () => {
       recovered.stdout,
       /^resumed, operation one, generation \d+, by recover, in [\d.]+ ms\nSTEP/,
     );
+    const after = call("status").stdout;
+    assert.match(after, /^last recovery +resumed, by recover, in [\d.]+ ms$/m);
+    assert.match(after, /^\nSTEP .*\nentropy +done /m);
     assert.match(call("health").stdout, /^running, generation \d+, version /);
     assert.match(call("metrics").stdout, /^# TYPE lull_requests counter$/m);
   });
@@ -163,6 +166,9 @@ describe("a call", () => {
       assert.equal(failed.code, 1);
       assert.match(failed.stderr, /503: .*hook full failed: exit code 3$/m);
       assert.match(failed.stdout, /^STEP .*\nhooks +failed .*no room/);
+      const status = call("status").stdout;
+      assert.match(status, /^last recovery +aborted, by failure/m);
+      assert.match(status, /^\nSTEP .*\nhooks +failed .*exit code 3/m);
       const document = JSON.parse(call("prepare", "--json").stdout);
       assert.equal(document.type, "urn:lull:problem:prepare-failed");
     } finally {
