@@ -30,7 +30,8 @@ export const commands = {
       },
       preload: {
         value: "LIST",
-        description: "Preloads of python, node, node-openssl, bun, deno only.",
+        description:
+          "Instead, preloads: python, node, node-openssl, bun, deno.",
       },
       uninstall: { description: "Remove what an install wrote." },
       "dry-run": {
