@@ -4,7 +4,6 @@
  */
 import * as v from "valibot";
 import type { Config } from "../config/mod.ts";
-import { issuesOf } from "../http/routes/input.ts";
 import { RecoverBody } from "../http/routes/schemas.ts";
 import type { RecoverRequest } from "../lifecycle/request.ts";
 import type { Repair, Step } from "../lifecycle/step.ts";
@@ -12,6 +11,7 @@ import type { Libc } from "../linux/libc.ts";
 import { Mailbox } from "../mailbox/mailbox.ts";
 import { sourceOf } from "../mailbox/source_of.ts";
 import { mailboxStep } from "../steps/mailbox.ts";
+import { issuesOf } from "../util/json_input.ts";
 
 /** Makes the step and repair of the mailbox. */
 export function createMailbox(

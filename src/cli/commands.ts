@@ -3,7 +3,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import type { RecoverOptions, Status } from "../client/mod.ts";
+import type { RecoverOptions } from "../client/mod.ts";
 import type { CallCommandName } from "../config/call_commands.ts";
 import { ConfigError, refuseValue } from "../config/error.ts";
 import { errorText, since } from "../util/errors.ts";
@@ -11,7 +11,8 @@ import { conformance } from "./conformance.ts";
 import type { CommandContext } from "./context.ts";
 import { ports } from "./ports.ts";
 import { samplesOf } from "./samples.ts";
-import { stepTable, table } from "./table.ts";
+import { statusText } from "./status.ts";
+import { stepTable } from "./table.ts";
 import { wait, watch } from "./watch.ts";
 
 /** Runs a command; resolves with false if it did not reach what it was for. */
@@ -145,33 +146,6 @@ async function status(
   const document = await client.status();
   print(isJson ? JSON.stringify(document, null, 2) : statusText(document));
   return true;
-}
-
-function statusText(document: Status): string {
-  const { state, settled, generation, version, runtime, operation, lease } =
-    document;
-  const { lastRecovery, owedThaws } = document;
-  const { ready } = document;
-  const rows = [
-    ["state", settled ? `${state}, settled` : state],
-    ["generation", String(generation)],
-    ["agent", `${version} on ${runtime.name} ${runtime.version}`],
-  ];
-  if (operation !== undefined) rows.push(["operation", operation.operation]);
-  if (state !== "running") {
-    rows.push(["lease", `${lease.left.toFixed(1)} s left`]);
-  }
-  if (lastRecovery !== undefined) {
-    const { outcome, trigger, ms } = lastRecovery;
-    rows.push(["last recovery", `${outcome}, by ${trigger}, in ${ms} ms`]);
-  }
-  if (ready !== undefined) rows.push(["ready", `${ready} programs wait`]);
-  if (owedThaws !== undefined) rows.push(["owed thaws", owedThaws.join(", ")]);
-  const steps = state === "running" ? undefined : operation?.steps;
-  return [
-    table(rows),
-    ...steps === undefined ? [] : ["", stepTable(steps)],
-  ].join("\n");
 }
 
 async function metrics(

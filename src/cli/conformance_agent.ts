@@ -23,8 +23,11 @@ export class Agent {
   }
 
   /** Sends a GET; resolves with any reply, also one that is an error. */
-  get(path: string): Promise<Reply> {
-    return this.#send("GET", path);
+  get(
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Reply> {
+    return this.#send("GET", path, undefined, headers);
   }
 
   /** Sends a POST with a JSON body; resolves with any reply, also one that is an error. */

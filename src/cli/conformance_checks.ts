@@ -48,7 +48,9 @@ export const CALL_CHECKS: readonly ConformanceCheck[] = [
   {
     name: "has metrics as OpenMetrics text",
     async run(agent) {
-      const reply = await agent.get("/metrics");
+      const reply = await agent.get("/metrics", {
+        accept: "application/openmetrics-text",
+      });
       expect(reply, 200);
       same(reply.text.endsWith("# EOF\n"), true, "the end # EOF");
     },

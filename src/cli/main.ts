@@ -5,13 +5,14 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { LullClient } from "../client/mod.ts";
-import { RefusedError, UnreachableError } from "../client/errors.ts";
+import { UnreachableError } from "../client/errors.ts";
 import type { CallCommandName } from "../config/call_commands.ts";
 import { ConfigError } from "../config/error.ts";
 import type { Runtime } from "../runtime/types.ts";
-import { errorText, hasCode, messageOf } from "../util/errors.ts";
+import { errorText, hasCode } from "../util/errors.ts";
 import { COMMANDS } from "./commands.ts";
 import { Flags } from "./flags.ts";
+import { detailOf, problemOf, stepsOf } from "./refusal.ts";
 
 /** The parsed command line of a call. */
 export interface CallRequest {
@@ -66,11 +67,11 @@ export async function runCall(
       : REFUSED;
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    const { problem } = error instanceof RefusedError ? error : {};
-    if (isJson && problem !== undefined) {
-      process.stdout.write(`${JSON.stringify(problem, null, 2)}\n`);
-    }
-    const detail = detailOf(error);
+    const problem = problemOf(error);
+    const printed = problem &&
+      (isJson ? JSON.stringify(problem, null, 2) : stepsOf(problem));
+    if (printed !== undefined) process.stdout.write(`${printed}\n`);
+    const detail = detailOf(error, tokenFile !== undefined);
     console.error(
       `lull: ${
         detail.startsWith("Cannot ")
@@ -94,19 +95,6 @@ function onUnwritten(error: Error, command: CallCommandName): void {
     process.exit(REFUSED);
   }
   if (command === "watch") process.exit(DONE);
-}
-
-/** The reason, and the wrong fields if the agent names them. */
-function detailOf(error: unknown): string {
-  const { problem } = error instanceof RefusedError ? error : {};
-  const fields = [
-    ...problem?.errors?.map(({ path, expected }) =>
-      `${path || "the body"}: expected ${expected}`
-    ) ?? [],
-    ...problem?.fields ?? [],
-  ];
-  const message = messageOf(error);
-  return fields.length > 0 ? `${message} (${fields.join("; ")})` : message;
 }
 
 function readToken(path: string): string {

@@ -50,8 +50,14 @@ export function runReady(
     return DONE;
   } catch (error) {
     const isLate = hasCode(error, "EAGAIN");
+    const isMissing = hasCode(error, "ENOENT") ||
+      hasCode(error, "ECONNREFUSED");
     const why = isLate
       ? `there was none within ${seconds} s`
+      : isMissing
+      ? `${
+        messageOf(error)
+      }; is the agent running, with this --runtime-directory?`
       : messageOf(error);
     console.error(`lull: Cannot wait for the recovery: ${why}`);
     return isLate ? NOT_IN_TIME : NO_AGENT;

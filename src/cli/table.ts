@@ -16,7 +16,7 @@ export function table(rows: readonly (readonly string[])[]): string {
   ).join("\n");
 }
 
-/** One row for each step: its name, status, duration, and reason or effect. */
+/** One row for each step: its name, status, duration, reason and effect. */
 export function stepTable(steps: readonly StepReport[]): string {
   return table([
     ["STEP", "STATUS", "MS", "DETAILS"],
@@ -24,7 +24,8 @@ export function stepTable(steps: readonly StepReport[]): string {
       name,
       status,
       ms.toFixed(1),
-      reason ?? detailsOf(effect),
+      [reason ?? "", detailsOf(effect)].filter((text) => text !== "")
+        .join("; "),
     ]),
   ]);
 }

@@ -101,7 +101,11 @@ export class LullClient {
 
   /** Reads the metrics, as OpenMetrics text. */
   async metrics(): Promise<string> {
-    const { text } = await this.#call("GET", "/metrics");
+    // In the dialect wrenn, a caller that does not ask for OpenMetrics gets JSON.
+    const headers = { accept: "application/openmetrics-text" };
+    const reply = await this.send("GET", "/metrics", undefined, headers);
+    requireStatus(reply, 200);
+    const { text } = reply;
     if (text.endsWith("# EOF\n")) return text;
     throw noReplyOfLull("its body does not end as OpenMetrics does");
   }

@@ -5,11 +5,11 @@
 
 /** What a prepare asks for. */
 export interface PrepareOptions {
-  /** Seconds of guest time after which the guest recovers on its own. */
+  /** Seconds of guest time after which the guest recovers on its own; the option lease if none is given. */
   readonly lease?: number;
   /** Id of the operation; the agent makes one if none is given. */
   readonly operation?: string;
-  /** Kind of snapshot. full: the whole memory is stored. diff: what changed is stored. disk: the memory is thrown away. */
+  /** Kind of snapshot. full: the whole memory is stored. diff: what changed is stored. disk: the memory is thrown away. The option snapshotKind if none is given. */
   readonly kind?: "full" | "diff" | "disk";
 }
 
@@ -19,11 +19,11 @@ export interface RecoverOptions {
   readonly operation?: string;
   /** How the operation ended, as the host knows it. */
   readonly outcome?: "restored" | "resumed" | "aborted";
-  /** The host's wall clock at the time of this call. */
+  /** The host's wall clock at the time of this call: a time of RFC 3339, or milliseconds since 1970. */
   readonly hostTime?: number | string;
   /** Round-trip time of a call; half of it is added to the time. */
   readonly roundTripMs?: number;
-  /** Bytes that no other fork gets, for the random pool. */
+  /** Bytes that no other fork gets, for the random pool: 16 to 512 bytes in base64. */
   readonly entropy?: string;
   /** Reply with 503, to health checks too, until the random pool is new. */
   readonly requireEntropy?: boolean;
@@ -108,8 +108,10 @@ export interface Status {
   readonly generation: number;
   /** The machine may be paused: the settle has ended, and no mount has thawed by itself since. */
   readonly settled: boolean;
+  /** Whether connections stay open after a reply; not in a quiesced guest. */
   readonly keepAlive: boolean;
   readonly lease: {
+    /** Seconds of the whole lease. */
     readonly seconds: number;
     /** Seconds of guest time left. */
     readonly left: number;
@@ -122,6 +124,7 @@ export interface Status {
   readonly renewal?: {
     /** Health is refused until all items are done. */
     readonly required: boolean;
+    /** Whether every item is renewed, or absent in this guest. */
     readonly done: boolean;
     readonly items: readonly {
       readonly item:
@@ -131,10 +134,13 @@ export interface Status {
         | "random-seed"
         | "dbus-id"
         | "cloud-init";
+      /** absent: this guest has no such item. */
       readonly status: "renewed" | "absent" | "failed";
+      /** Why the item is absent, or how it failed. */
       readonly reason?: string;
     }[];
   };
+  /** The changes that a killed agent left, and that this one undid at its start. */
   readonly repaired?: readonly Repaired[];
   /** Hooks whose thaw failed. A program gets it when it registers again. */
   readonly owedThaws?: readonly string[];
@@ -162,9 +168,13 @@ export interface PrepareReport {
   readonly operation: string;
   /** Kind of snapshot. Steps that it leaves out are skipped, with the reason. */
   readonly kind: "full" | "diff" | "disk";
+  /** Whether the settle has ended. */
   readonly settled: boolean;
+  /** Milliseconds until the guest was quiesced. */
   readonly quiescedMs?: number;
+  /** Milliseconds until the settle ended. */
   readonly settledMs?: number;
+  /** The steps, in the order in which they ran. */
   readonly steps: readonly StepReport[];
   readonly trace?: TraceReport;
 }
@@ -181,7 +191,9 @@ export interface RecoverReply {
 /** The report of a recovery or of the undo of a failed prepare. */
 export interface RecoveryReport {
   readonly operation: string;
+  /** The kind of snapshot that the guest had prepared for. */
   readonly kind: "full" | "diff" | "disk";
+  /** What began the recovery. failure: the prepare failed and was undone without a call. */
   readonly trigger:
     | "health"
     | "recover"
@@ -190,9 +202,11 @@ export interface RecoveryReport {
     | "signal"
     | "failure";
   readonly outcome: "restored" | "resumed" | "expired" | "aborted";
+  /** The generation that this recovery began. */
   readonly generation: number;
   readonly ms: number;
   readonly evidence?: Evidence;
+  /** The repairs and undos, in their order. The list grows if a step ends after its operation and is undone then. */
   readonly steps: readonly StepReport[];
   readonly trace?: TraceReport;
 }
@@ -200,21 +214,29 @@ export interface RecoveryReport {
 /** The report of a step, an undo or a repair. */
 export interface StepReport {
   readonly name: string;
+  /** timeout: not done within its limit. overtaken: the operation ended before the step did. */
   readonly status: "done" | "skipped" | "failed" | "timeout" | "overtaken";
   readonly ms: number;
+  /** What the step did, in its own terms. Sizes are in bytes. */
   readonly effect?: Readonly<Record<string, unknown>>;
+  /** Why the step was skipped, or how it failed. */
   readonly reason?: string;
 }
 
 /** The evidence of a restore, from the kernel and the clocks. */
 export interface Evidence {
+  /** Whether restored is certain, be it true or false. */
   readonly conclusive: boolean;
+  /** The kernel, or the VMClock device, reports that this machine is a fork. */
   readonly restored: boolean;
+  /** The machine was paused or restored. */
   readonly paused: boolean;
   readonly sources: readonly {
     readonly name: "vmgenid" | "vmclock" | "rtc" | "ptp";
     readonly available: boolean;
+    /** Why the source is not available, or why its answer is uncertain. */
     readonly reason?: string;
+    /** What the source found. Not given if it found no sign of a pause or a restore. */
     readonly finding?: string;
   }[];
 }
@@ -238,8 +260,10 @@ export interface TraceReport {
 /** A change that a killed agent left, and that this one undid at its start. */
 export interface Repaired {
   readonly kind: string;
+  /** owed: hooks have not got their thaw yet. failed: the change or a part of it is not undone. In both cases the rest stays recorded. corrupt: the record could not be read, and its file was renamed. */
   readonly status: "repaired" | "owed" | "failed" | "corrupt";
   readonly ms: number;
+  /** What was done, in its own terms. */
   readonly effect?: Readonly<Record<string, unknown>>;
   /** Hooks that are still owed their thaw. */
   readonly owed?: readonly string[];
@@ -258,10 +282,13 @@ export interface Problem {
     | "quiesced"
     | "undoing"
     | "recovering";
+  /** What is wrong with the call. */
   readonly errors?: readonly {
+    /** The wrong field; empty for the whole body. */
     readonly path: string;
     readonly expected: string;
   }[];
+  /** The prepare that failed, and how it was undone. */
   readonly report?: {
     readonly prepare: PrepareReport;
     readonly undo: RecoveryReport;

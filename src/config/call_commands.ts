@@ -22,8 +22,9 @@ export const callFlags = {
 export const callNotes: readonly string[] = [
   "ADDRESS is http://HOST:PORT, unix:PATH, vsock:CID:PORT or fc:PATH:PORT.",
   "fc is the unix socket of a vsock device of Firecracker or Cloud Hypervisor.",
-  "Exit codes: 0 done; 1 the agent refused or undid it, or the guest did not get",
-  "the state in time; 2 wrong usage; 3 no agent is reached or replies in time.",
+  "Exit codes: 0 done; 1 the agent refused or undid it, the guest did not get",
+  "the state in time, or a file cannot be read; 2 wrong usage; 3 no agent is",
+  "reached or replies in time.",
 ];
 
 /** The commands, except for those that call no agent. */
@@ -103,6 +104,7 @@ export const callCommands = {
   wait: {
     description: "Wait until the guest has a state.",
     configured: false,
+    needs: ["for"],
     flags: {
       for: {
         value: "STATE",

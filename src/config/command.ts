@@ -18,4 +18,8 @@ export interface Command {
   /** Whether the command reads the configuration and therefore accepts the options. */
   readonly configured: boolean;
   readonly flags: Readonly<Record<string, CommandFlag>>;
+  /** The flags without which the command does not run. */
+  readonly needs?: readonly string[];
+  /** What the help says below the flags, in lines of at most 74 characters. */
+  readonly notes?: readonly string[];
 }

@@ -17,6 +17,8 @@ export const commands = {
   install: {
     description: "Install Lull into a root filesystem, or remove it.",
     configured: false,
+    needs: ["root"],
+    notes: ["Exit codes: 0 done; 1 the system refused it; 2 wrong usage."],
     flags: {
       root: {
         value: "DIR",
@@ -28,7 +30,8 @@ export const commands = {
       },
       preload: {
         value: "LIST",
-        description: "Preloads of python, node, node-openssl, bun, deno only.",
+        description:
+          "Instead, preloads: python, node, node-openssl, bun, deno.",
       },
       uninstall: { description: "Remove what an install wrote." },
       "dry-run": {
@@ -40,6 +43,10 @@ export const commands = {
     description: "Check what works in this guest, and print remedies.",
     configured: true,
     flags: { json: { description: "Print JSON." } },
+    notes: [
+      "A ! stands before what this configuration needs and lacks.",
+      "Exit codes: 0 it lacks nothing; 1 it lacks something; 2 wrong usage.",
+    ],
   },
   ready: {
     description: "In the guest: wait for the recovery, print the identity.",
@@ -50,6 +57,10 @@ export const commands = {
         description: "Time limit; without it, there is none.",
       },
     },
+    notes: [
+      "Exit codes: 0 recovered; 1 not in time; 2 wrong usage; 3 no agent is",
+      "there, or it ended.",
+    ],
   },
   ...callCommands,
 } as const satisfies Record<string, Command>;

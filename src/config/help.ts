@@ -19,11 +19,14 @@ export function helpText(
     "Usage: lull [command] [options]",
     "",
     "Commands:",
-    ...Object.entries(commands).flatMap(([name, { description, flags }]) => [
+    ...Object.entries(commands).flatMap((
+      [name, { description, flags, notes = [] }],
+    ) => [
       `  ${name.padEnd(width)}  ${description}`,
       ...Object.entries(flags)
         .filter(([flag]) => !(isCallCommand(name) && isCallFlag(flag)))
         .map(flagLine),
+      ...notes.map((line) => `      ${line}`),
     ]),
     "",
     "Commands that call an agent, usually from the host, also take:",
@@ -38,7 +41,7 @@ export function helpText(
     "      Config file, a JSON object.",
     `      Default: ${defaultFile}, if it exists`,
     "  -h, --help",
-    "      Print this page.",
+    "      Print this page; after a command, print the help of that command.",
     "  --version",
     "      Print the version.",
     "  -version",
@@ -48,15 +51,53 @@ export function helpText(
   ].join("\n");
 }
 
+/** Builds the help of one command that is not the agent itself. */
+export function commandHelpText(
+  name: string,
+  { description, configured, flags, needs = [], notes = [] }: Command,
+): string {
+  const calls = isCallCommand(name);
+  const needed = [...needs, ...calls ? ["url"] : []].map((flag) =>
+    nameOf(flag, flags[flag])
+  );
+  return [
+    description,
+    "",
+    [
+      "Usage: lull",
+      name,
+      ...needed,
+      "[flags]",
+      ...configured ? ["[options]"] : [],
+    ]
+      .join(" "),
+    "",
+    ...Object.entries(flags).flatMap(([flag, described]) => [
+      `  ${nameOf(flag, described)}`,
+      `      ${described.description}`,
+    ]),
+    "",
+    ...calls ? callNotes : notes,
+    configured
+      ? "It also takes the options of the agent, and reads its config file: lull --help."
+      : "All commands: lull --help.",
+    "",
+  ].join("\n");
+}
+
 function isCallFlag(flag: string): boolean {
   return Object.hasOwn(callFlags, flag);
 }
 
 function flagLine(
-  [flag, { value, description }]: [string, CommandFlag],
+  [flag, described]: [string, CommandFlag],
 ): string {
-  const name = value === undefined ? flag : `${flag} ${value}`;
-  return `      --${name}: ${description}`;
+  return `      ${nameOf(flag, described)}: ${described.description}`;
+}
+
+/** The flag with its dashes and the name of its value. */
+function nameOf(flag: string, { value }: CommandFlag): string {
+  return value === undefined ? `--${flag}` : `--${flag} ${value}`;
 }
 
 function linesOf(option: Option): string[] {

@@ -22,9 +22,9 @@ import {
   refuseForeign,
   valuesOf,
 } from "./command_line.ts";
-import { commands } from "./commands.ts";
+import { type CommandName, commands } from "./commands.ts";
 import { refuseRivals } from "./dialects.ts";
-import { helpText } from "./help.ts";
+import { commandHelpText, helpText } from "./help.ts";
 import { refuseOwnSockets } from "./own_sockets.ts";
 import type { Parsed } from "./parsed.ts";
 import { type Config, configSchema } from "./schema.ts";
@@ -57,9 +57,7 @@ export function parseConfig(
   }
   const { words, flags } = readArguments(options, args);
   const last = (name: string) => flags.findLast((flag) => flag.name === name);
-  if (last("help")) {
-    return { kind: "help", text: helpText(commands, options, defaultFile) };
-  }
+  if (last("help")) return { kind: "help", text: helpOf(words[0] ?? "serve") };
   if (last("version")) return { kind: "version" };
   const file = last("config");
   // Flags are checked before the command: the value of an unknown flag looks like
@@ -97,6 +95,13 @@ export function parseConfig(
     case "install":
       return installOf(flags);
   }
+}
+
+/** The help of a command; the whole page for the agent, and for a word that is no command. */
+function helpOf(word: string): string {
+  return word !== "serve" && Object.hasOwn(commands, word)
+    ? commandHelpText(word, commands[word as CommandName])
+    : helpText(commands, options, defaultFile);
 }
 
 function readConfig(

@@ -18,7 +18,11 @@ export type Values = Record<string, unknown>;
 const unknownOption = "there is no such option, see lull --help";
 const fileOnly = "only the config file can set it";
 
-const hookVariables: readonly string[] = Object.values(HOOK_VARIABLES);
+/** The variables of hooks, and the variable of the preloads: other programs read them. */
+const foreignVariables: readonly string[] = [
+  ...Object.values(HOOK_VARIABLES),
+  "LULL_GENERATION_FILE",
+];
 
 /**
  * Reads the values of a JSON file. Throws a ConfigError if the file cannot be read,
@@ -97,7 +101,7 @@ export function fromEnvironment(
   const values: Values = {};
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith("LULL_") || text === undefined) continue;
-    if (hookVariables.includes(name)) continue;
+    if (foreignVariables.includes(name)) continue;
     const option = options.find((option) => option.variable === name);
     if (!option) refuse(name, unknownOption);
     if (option.type === "objects") refuse(name, fileOnly);
@@ -154,5 +158,10 @@ function accepted(
   source: string,
 ): unknown {
   if (option.accepts(value)) return value;
-  refuseValue(source, option.expected, written);
+  const lacksQuotes = option.type === "list" && Array.isArray(written) &&
+    written.some((part) => typeof part !== "string");
+  const expected = lacksQuotes
+    ? `${option.expected}, each in quotes`
+    : option.expected;
+  refuseValue(source, expected, written);
 }

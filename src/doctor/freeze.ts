@@ -33,7 +33,7 @@ export const freezeChecks: readonly Check[] = [
     look: ({ config }) => findFreezer(config.workloadCgroup),
     skipped: "freezing the workload (--workload-cgroup)",
     remedy:
-      "mount cgroup v2 (mount -t cgroup2 none /sys/fs/cgroup) and name a cgroup that does not contain the agent",
+      "run the agent as root, mount cgroup v2 (mount -t cgroup2 none /sys/fs/cgroup) and name a cgroup that does not contain the agent",
   },
   {
     name: "freeze-mounts",

@@ -2,7 +2,7 @@
  * Checks of the guest's image: directories, hooks, addresses.
  * @module
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { nodeNet } from "../util/lazy_builtins.ts";
 import { dirname, join } from "node:path";
 import { errorText } from "../util/errors.ts";
@@ -25,6 +25,19 @@ export const imageChecks: readonly Check[] = [
     skipped: "the generation file and the undo after a crash of the agent",
     remedy:
       "mount a tmpfs at /run that the agent can write, or use --runtime-directory=DIR",
+  },
+  {
+    name: "token",
+    needed: ({ tokenFile }) => tokenFile !== "",
+    look({ config: { tokenFile } }) {
+      if (tokenFile === "") return "none is configured";
+      const text = readFileSync(tokenFile, "latin1").trim();
+      if (text === "") throw new Error(`${tokenFile} is empty`);
+      return `${tokenFile} has a token`;
+    },
+    skipped: "all calls that need the token, because they are refused",
+    remedy:
+      "write the token to the file that --token-file names, readable for the agent only",
   },
   {
     name: "hooks",

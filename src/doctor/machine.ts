@@ -88,7 +88,7 @@ export const machineChecks: readonly Check[] = [
     skipped:
       "reseeding the random pool, unless VMGenID or the host's entropy reseeds it",
     remedy:
-      "add a virtio-rng device, and load the kernel module virtio_rng in the guest",
+      "run the agent as root, add a virtio-rng device, and load the kernel module virtio_rng in the guest",
   },
   {
     name: "free-page-reporting",

@@ -36,7 +36,7 @@ export const vsockChecks: readonly Check[] = [
     },
     skipped: "serving hosts over vsock (--listen=vsock:PORT)",
     remedy:
-      "give the machine a vsock device, and load its drivers (modprobe vmw_vsock_virtio_transport) before the agent starts",
+      "run the agent as root, give the machine a vsock device, and load its drivers (modprobe vmw_vsock_virtio_transport) before the agent starts",
   },
 ];
 

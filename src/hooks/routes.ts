@@ -6,7 +6,7 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { EventsEntry, RequestEntry } from "./entries.ts";
 import type { HookRegistry } from "./registry.ts";
-import { expectedBy } from "../util/json_input.ts";
+import { fields, issuesOf } from "../util/json_input.ts";
 import { type HookProblemKind, problemReply } from "../util/problem.ts";
 import { readRequestBody } from "../util/request_body.ts";
 import { textOf } from "../util/utf8.ts";
@@ -15,8 +15,11 @@ import { textOf } from "../util/utf8.ts";
 const BODY_BYTES = 16_384;
 
 const REFUSED = { taken: "hook-taken", full: "too-many-hooks" } as const;
-const Acknowledgement = v.strictObject({
-  error: v.optional(v.pipe(v.string(), v.maxLength(1024))),
+const ERROR_FORM = "a text of at most 1024 characters";
+const Acknowledgement = fields({
+  error: v.optional(
+    v.pipe(v.string(ERROR_FORM), v.maxLength(1024, ERROR_FORM)),
+  ),
 });
 
 /** The app that replies to programs; `body` is the whole body of a request. */
@@ -123,18 +126,8 @@ function jsonOf(body: Uint8Array): unknown {
   }
 }
 
-function wrong(
-  issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
-): Response {
-  return problem("invalid-input", {
-    errors: issues.map((issue) => ({
-      // The response never contains names or values of the caller's input.
-      path: issue.type === "strict_object" ? "" : v.getDotPath(issue) ?? "",
-      expected: issue.type === "strict_object"
-        ? "no other fields, and all required ones"
-        : expectedBy(issue),
-    })),
-  });
+function wrong(issues: readonly v.BaseIssue<unknown>[]): Response {
+  return problem("invalid-input", { errors: issuesOf(issues) });
 }
 
 /** Replies with a problem document. */

@@ -26,7 +26,7 @@ export function manual(date: string): string {
     ),
     ".SH COMMANDS",
     ...Object.entries<Command>(commands).flatMap((
-      [name, { description, flags }],
+      [name, { description, flags, notes = [] }],
     ) => [
       ".TP",
       `.B ${text(name)}`,
@@ -38,6 +38,7 @@ export function manual(date: string): string {
         text(description),
         ".RE",
       ]),
+      ...notes.length === 0 ? [] : [".IP", text(notes.join(" "))],
     ]),
     ".PP",
     text(callNotes.join(" ")),
@@ -46,7 +47,10 @@ export function manual(date: string): string {
       "A flag overrides an environment variable, which overrides the config file, which overrides the default. A list is a JSON array in the config file, and text with commas elsewhere. A list's flag may be repeated.",
     ),
     ...item(named("--config", "FILE"), "Config file, a JSON object."),
-    ...item('.BR \\-h ", " \\-\\-help', "Print the help page."),
+    ...item(
+      '.BR \\-h ", " \\-\\-help',
+      "Print the help page; after a command, print the help of that command.",
+    ),
     ...item(named("--version"), "Print the version."),
     ...item(
       named("-version"),

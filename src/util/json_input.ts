@@ -29,7 +29,12 @@ export function fields<const E extends v.ObjectEntries>(
     : "no fields";
   const schema = v.strictObject<E, v.ErrorMessage<v.StrictObjectIssue>>(
     entries,
-    ({ expected }) => expected === "never" ? known : "a JSON object",
+    ({ expected }) =>
+      expected === "never"
+        ? known
+        : expected === "Object"
+        ? "a JSON object"
+        : "a value",
   );
   return {
     ...schema,
@@ -66,6 +71,26 @@ export function expectedBy(
 ): string {
   // Valibot's own messages contain the received value; those of Lull's schemas do not.
   return message.startsWith("Invalid ") ? expected ?? "another value" : message;
+}
+
+/** What is wrong with a value: the path of each wrong field, and what is expected there. */
+export function issuesOf(
+  issues: readonly v.BaseIssue<unknown>[],
+): { readonly path: string; readonly expected: string }[] {
+  return issues.map((issue) => ({
+    path: knownPath(issue),
+    expected: expectedBy(issue),
+  }));
+}
+
+/**
+ * The path to the wrong field. For an unknown field it is the path to the object that contains the
+ * field, because a reply does not repeat names that the caller chose.
+ */
+function knownPath({ path, expected }: v.BaseIssue<unknown>): string {
+  const keys: readonly v.IssuePathItem[] = path ?? [];
+  const known = expected === "never" ? keys.slice(0, -1) : keys;
+  return known.map(({ key }) => key).join(".");
 }
 
 const statements = new WeakMap<object, JsonSchema>();

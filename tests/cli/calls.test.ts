@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -8,19 +8,22 @@ import { after, before, describe, test } from "node:test";
 import { runtimeName } from "../../src/runtime/mod.ts";
 import { commandOf, FORWARD_ADDRESS, TestAgent } from "../support/agent.ts";
 import { runLull } from "../support/cli.ts";
-import { temporary } from "../support/hooks.ts";
+import { script, temporary } from "../support/hooks.ts";
 import { until } from "../support/until.ts";
 
 describe("a call", () => {
   const directory = temporary();
   const token = join(directory.path, "token");
+  const hooks = join(directory.path, "hooks");
   let agent: TestAgent;
   let url: string;
   before(async () => {
     writeFileSync(token, "a-token\n", { mode: 0o600 });
+    mkdirSync(hooks);
     agent = await TestAgent.start(runtimeName(), [
       "--no-reset-connections",
       `--token-file=${token}`,
+      `--hook-directories=${hooks}`,
     ]);
     url = `--url=http://127.0.0.1:${agent.port}`;
   });
@@ -51,6 +54,9 @@ describe("a call", () => {
       recovered.stdout,
       /^resumed, operation one, generation \d+, by recover, in [\d.]+ ms\nSTEP/,
     );
+    const after = call("status").stdout;
+    assert.match(after, /^last recovery +resumed, by recover, in [\d.]+ ms$/m);
+    assert.match(after, /^\nSTEP .*\nentropy +done /m);
     assert.match(call("health").stdout, /^running, generation \d+, version /);
     assert.match(call("metrics").stdout, /^# TYPE lull_requests counter$/m);
   });
@@ -104,7 +110,10 @@ describe("a call", () => {
       );
       const wrong = call("ports", "--include=http");
       assert.equal(wrong.code, 1);
-      assert.match(wrong.stderr, /include\.0: expected ports and ranges/);
+      assert.match(
+        wrong.stderr,
+        /include\.0: expected a text with a port or a range/,
+      );
     } finally {
       server.close();
     }
@@ -134,10 +143,51 @@ describe("a call", () => {
     assert.match(stderr, /^lull: Cannot run recover: The agent replied 409: /);
     const wrong = runLull(["prepare", url]);
     assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, /The agent replied 401: /);
+    assert.match(
+      wrong.stderr,
+      /The agent replied 401: .*; give the file with the token: --token FILE$/m,
+    );
+    const other = runLull(["prepare", url, "--token=/proc/version"]);
+    assert.equal(other.code, 1);
+    assert.match(
+      other.stderr,
+      /401: .*; the token of --token is another one$/m,
+    );
     const undone = call("prepare", "--lease=0.0001");
     assert.equal(undone.code, 1, undone.stdout);
     assert.match(undone.stderr, /The agent replied 503: .*lease/);
+  });
+
+  test("prints the steps of a prepare that failed, with the output of a hook", () => {
+    const hook = join(hooks, "full");
+    script(hook, '#!/bin/sh\n[ "$1" = thaw ] || { echo no room; exit 3; }\n');
+    try {
+      const failed = call("prepare");
+      assert.equal(failed.code, 1);
+      assert.match(failed.stderr, /503: .*hook full failed: exit code 3$/m);
+      assert.match(failed.stdout, /^STEP .*\nhooks +failed .*no room/);
+      const status = call("status").stdout;
+      assert.match(status, /^last recovery +aborted, by failure/m);
+      assert.match(status, /^\nSTEP .*\nhooks +failed .*exit code 3/m);
+      const document = JSON.parse(call("prepare", "--json").stdout);
+      assert.equal(document.type, "urn:lull:problem:prepare-failed");
+    } finally {
+      rmSync(hook);
+    }
+  });
+
+  test("says how a program of the guest may call the agent", async () => {
+    await using strict = await TestAgent.start(runtimeName(), [
+      "--guest-calls=refuse",
+    ]);
+    const { code, stderr } = runLull([
+      ...["prepare", `--url=http://127.0.0.1:${strict.port}`],
+    ]);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /403: .*; call from the host, or start the agent with --guest-calls=allow$/m,
+    );
   });
 
   test("exits with 1 where the state does not come, with 3 where no agent is", () => {

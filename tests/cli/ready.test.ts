@@ -179,7 +179,7 @@ describe("lull ready", () => {
     assert.equal(none.code, 3);
     assert.equal(
       none.stderr,
-      "lull: Cannot wait for the recovery: Cannot connect to /none/such/ready.sock: ENOENT\n",
+      "lull: Cannot wait for the recovery: Cannot connect to /none/such/ready.sock: ENOENT; is the agent running, with this --runtime-directory?\n",
     );
     const long = runLull(["ready", `--runtime-directory=/${"x".repeat(108)}`]);
     assert.match(long.stderr, /the path is too long/);

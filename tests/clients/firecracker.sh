@@ -8,6 +8,10 @@
 #                         fc:/srv/vm1/vsock:49983
 #   DIRECTORY             where the snapshot goes
 set -eu
+if [ $# -ne 5 ]; then
+  echo "Usage: firecracker.sh API ADDRESS NEW_API NEW_ADDRESS DIRECTORY" >&2
+  exit 2
+fi
 api=$1 address=$2 new_api=$3 new_address=$4 directory=$5
 lull=${LULL:-lull}
 

@@ -34,6 +34,17 @@ describe("a wrong value names the option, the value and what was expected", () =
     );
   });
 
+  test("as a number in a list of texts", () => {
+    assert.equal(
+      refused(
+        ["--config=/tmp/a.json"],
+        {},
+        files({ "/tmp/a.json": '{"forwardInclude": [3000]}' }),
+      ),
+      `Cannot use forwardInclude in /tmp/a.json: expected ${RANGES}, each in quotes, got [3000]`,
+    );
+  });
+
   test("even where a stronger source gives a right one", () => {
     assert.match(
       refused(["--port=80"], { LULL_PORT: "x" }),
@@ -149,6 +160,10 @@ describe("what is unknown is an error", () => {
     });
     assert.equal(Object.keys(told).length, 5);
     assert.deepEqual(serve([], told), defaults);
+  });
+
+  test("the variable of a preload is no option, and is left to the preload", () => {
+    assert.deepEqual(serve([], { LULL_GENERATION_FILE: "/x" }), defaults);
   });
 
   test("a key of the file", () => {

@@ -37,6 +37,7 @@ const NAMES = [
   "wall-clock",
   "socket-destroy",
   "runtime-directory",
+  "token",
   "hooks",
   "hooks-socket",
   "forward-address",
@@ -127,6 +128,27 @@ describe("doctor", () => {
     assert.equal(missing.ok, false);
   });
 
+  test("says why the calls that need the token would be refused", () => {
+    const token = (...args: string[]) =>
+      finding(diagnose([...quiet, ...args]), "token");
+    assert.deepEqual(token(), {
+      name: "token",
+      works: true,
+      needed: false,
+      found: "none is configured",
+    });
+    const file = join(base, "token");
+    const missing = token(`--token-file=${file}`);
+    assert.deepEqual([missing.works, missing.needed], [false, true]);
+    assert.match(missing.found, /ENOENT/);
+    writeFileSync(file, "\n", { mode: 0o600 });
+    assert.match(token(`--token-file=${file}`).found, /is empty$/);
+    writeFileSync(file, "secret\n");
+    const { works, found } = token(`--token-file=${file}`);
+    assert.equal(works, true);
+    assert.equal(found, `${file} has a token`);
+  });
+
   test("names the hooks that would run, and those that would not", () => {
     const directory = join(base, "hooks.d");
     mkdirSync(directory);
@@ -145,7 +167,10 @@ describe("doctor", () => {
     writeFileSync(file, JSON.stringify({ hooks: [{ name: "db" }] }));
     const wrong = finding(diagnose(args), "hooks");
     assert.equal(wrong.works, false);
-    assert.match(wrong.found, /^Cannot use hook \{"name":"db"\}: url must be /);
+    assert.match(
+      wrong.found,
+      /^Cannot use hook \{"name":"db"\}: url: expected a value$/,
+    );
   });
 
   test("says it to people in one line each", () => {

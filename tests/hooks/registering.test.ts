@@ -34,10 +34,17 @@ describe("registering for requests", () => {
       const [body, path, expected] of [
         [{ ...entry, url: "http://example.com/" }, "url", /loopback/],
         [{ ...entry, name: "a/b" }, "name", /letters/],
-        [{ ...entry, limitMs: 0 }, "limitMs", />=1/],
-        [{ ...entry, policy: "maybe" }, "policy", /abort/],
-        [{ ...entry, extra: "secret" }, "", /no other fields/],
-        [{ url: entry.url }, "", /required/],
+        [{ ...entry, limitMs: 0 }, "limitMs", /^a whole number from 1 to/],
+        [{ ...entry, limitMs: "5" }, "limitMs", /^a whole number from 1 to/],
+        [{ ...entry, policy: "maybe" }, "policy", /^abort or continue$/],
+        [
+          { ...entry, extra: "secret" },
+          "",
+          /^no fields but name, url, limitMs, policy$/,
+        ],
+        [{ url: entry.url }, "name", /^a value$/],
+        [{ name: "db" }, "url", /^a value$/],
+        ["[]", "", /^a JSON object$/],
         ["{", "", /./],
         // Bytes that are no UTF-8: two names must not become the same.
         [
@@ -99,10 +106,16 @@ describe("registering for requests", () => {
       registry.register({ name: "db", url: entry.url, policy: "abort" }),
       "taken",
     );
-    assert.throws(() => make([{ ...entry, url: "http://h/" }]), {
-      name: "ConfigError",
-      message: /^Cannot use hook .*: url must be http:\/\/ and a loopback/,
-    });
+    const wrong: [Record<string, unknown>, RegExp][] = [
+      [{ ...entry, url: "http://h/" }, /: url: expected http:\/\/ and a loop/],
+      [{ name: "db" }, /: url: expected a value$/],
+      [{ ...entry, extra: 1 }, /: expected no fields but name, url, limitMs, /],
+      [{ ...entry, policy: 1 }, /: policy: expected abort or continue$/],
+      [{ ...entry, limitMs: "5" }, /: limitMs: expected a whole number from 1/],
+    ];
+    for (const [hook, message] of wrong) {
+      assert.throws(() => make([hook]), { name: "ConfigError", message });
+    }
     assert.throws(() => make([entry, entry]), /two entries have this name/);
   });
 });

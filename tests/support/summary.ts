@@ -3,7 +3,7 @@
  * Skipped tests are named, and failed tests with their errors: the end of a long output is what a
  * reader sees first.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 
@@ -58,6 +58,12 @@ function isGroup(name: string, cases: readonly Case[]): boolean {
 }
 
 const directory = process.argv[2];
+if (!existsSync(directory)) {
+  console.error(
+    `Cannot count the tests: there is no ${directory}, run make test first`,
+  );
+  process.exit(1);
+}
 const total = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
 for (const file of readdirSync(directory).sort()) {

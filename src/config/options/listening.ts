@@ -56,7 +56,7 @@ export const listeningOptions = {
   guestCalls: option(
     oneOf(["refuse", "allow"]),
     "refuse",
-    "Policy for POST requests from processes inside the guest.",
+    "Policy for POST and PUT requests from processes inside the guest.",
   ),
   tokenFile: option(
     pathOrEmpty,

@@ -26,8 +26,8 @@ export function wrennDialect(context: DialectContext): Dialect {
       { method: "POST", path: "/init", handler: (c) => init(c, context) },
       { method: "GET", path: "/metrics", handler: metrics },
     ],
-    // wrenn's host calls these two as Lull has them.
-    lullPaths: ["/health", "/snapshot/prepare"],
+    // wrenn's host calls the first two as Lull has them. The last one replies with OpenMetrics.
+    lullPaths: ["/health", "/snapshot/prepare", "/metrics"],
   };
 }
 

@@ -7,6 +7,7 @@ import * as v from "valibot";
 import { KINDS } from "../../lifecycle/request.ts";
 import { STATES } from "../../lifecycle/machine.ts";
 import {
+  described,
   Generation,
   Milliseconds,
   Recovery,
@@ -28,7 +29,10 @@ const Renewal = v.pipe(
       v.boolean(),
       v.description("Health is refused until all items are done."),
     ),
-    done: v.boolean(),
+    done: described(
+      v.boolean(),
+      "Whether every item is renewed, or absent in this guest.",
+    ),
     items: v.pipe(v.array(RenewedItem), v.readonly()),
   }),
   v.description(
@@ -74,10 +78,21 @@ export const PrepareReport = v.object({
       "Kind of snapshot. Steps that it leaves out are skipped, with the reason.",
     ),
   ),
-  settled: v.boolean(),
-  quiescedMs: v.optional(Milliseconds),
-  settledMs: v.optional(Milliseconds),
-  steps: v.pipe(v.array(StepReport), v.readonly()),
+  settled: described(v.boolean(), "Whether the settle has ended."),
+  quiescedMs: v.optional(described(
+    Milliseconds,
+    "Milliseconds until the guest was quiesced.",
+  )),
+  settledMs: v.optional(
+    described(
+      Milliseconds,
+      "Milliseconds until the settle ended.",
+    ),
+  ),
+  steps: described(
+    v.pipe(v.array(StepReport), v.readonly()),
+    "The steps, in the order in which they ran.",
+  ),
   trace: v.optional(TraceReport),
 });
 
@@ -93,17 +108,23 @@ export const Status = v.object({
       "The machine may be paused: the settle has ended, and no mount has thawed by itself since.",
     ),
   ),
-  keepAlive: v.boolean(),
+  keepAlive: described(
+    v.boolean(),
+    "Whether connections stay open after a reply; not in a quiesced guest.",
+  ),
   lease: v.object({
-    seconds: v.number(),
+    seconds: described(v.number(), "Seconds of the whole lease."),
     left: v.pipe(v.number(), v.description("Seconds of guest time left.")),
   }),
+  /** The prepare under way, or the last one. */
   operation: v.optional(PrepareReport),
   lastRecovery: v.optional(Recovery),
   late: v.optional(Late),
   renewal: v.optional(Renewal),
-  /** The changes that a killed agent left, and that this one undid at its start. */
-  repaired: v.optional(v.pipe(v.array(Repaired), v.readonly())),
+  repaired: v.optional(described(
+    v.pipe(v.array(Repaired), v.readonly()),
+    "The changes that a killed agent left, and that this one undid at its start.",
+  )),
   owedThaws: v.optional(v.pipe(
     v.array(v.string()),
     v.readonly(),
@@ -155,14 +176,20 @@ export const Problem = v.object({
   status: Whole,
   detail: v.optional(v.string()),
   state: v.picklist(STATES),
-  errors: v.optional(v.array(v.object({
-    path: v.string(),
-    expected: v.string(),
-  }))),
-  report: v.optional(v.object({
-    prepare: PrepareReport,
-    undo: Recovery,
-  })),
+  errors: v.optional(described(
+    v.array(v.object({
+      path: described(v.string(), "The wrong field; empty for the whole body."),
+      expected: v.string(),
+    })),
+    "What is wrong with the call.",
+  )),
+  report: v.optional(described(
+    v.object({
+      prepare: PrepareReport,
+      undo: Recovery,
+    }),
+    "The prepare that failed, and how it was undone.",
+  )),
   recovery: v.optional(Recovery),
   late: v.optional(Late),
   fields: v.optional(v.pipe(

@@ -5,7 +5,7 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import type { Bindings } from "../../connections/exchange.ts";
-import { expectedBy } from "../../util/json_input.ts";
+import { expectedBy, issuesOf } from "../../util/json_input.ts";
 import { hasBody, readRequestBody } from "../../util/request_body.ts";
 import { textOf } from "../../util/utf8.ts";
 import { within } from "../../util/within.ts";
@@ -98,26 +98,6 @@ export function check<S extends v.GenericSchema>(
   throw new ProblemError("invalid-input", { errors: issuesOf(result.issues) });
 }
 
-/** What is wrong with a value: the path of each wrong field, and what is expected there. */
-export function issuesOf(
-  issues: readonly v.BaseIssue<unknown>[],
-): { readonly path: string; readonly expected: string }[] {
-  return issues.map((issue) => ({
-    path: knownPath(issue),
-    expected: expectedBy(issue),
-  }));
-}
-
 function wrong(path: string, expected: string): ProblemError {
   return new ProblemError("invalid-input", { errors: [{ path, expected }] });
-}
-
-/**
- * The path to the wrong field. For an unknown field it is the path to the object that contains the
- * field, because a reply does not repeat names that the caller chose.
- */
-function knownPath({ path, expected }: v.BaseIssue<unknown>): string {
-  const keys: readonly v.IssuePathItem[] = path ?? [];
-  const known = expected === "never" ? keys.slice(0, -1) : keys;
-  return known.map(({ key }) => key).join(".");
 }

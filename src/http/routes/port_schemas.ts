@@ -4,18 +4,20 @@
  */
 import * as v from "valibot";
 import { fields } from "../../util/json_input.ts";
-import { PORT_RANGE, PORT_RANGES_FORM } from "../../util/port_ranges.ts";
+import { PORT_RANGE } from "../../util/port_ranges.ts";
 
 /** The most entries of a list of ports. */
 const MOST_RANGES = 1024;
-const RANGES_WORDS = `a list of at most ${MOST_RANGES} ${PORT_RANGES_FORM}`;
+const RANGE_WORDS = 'a text with a port or a range, like "3000" or "8000-8999"';
+const RANGES_WORDS =
+  `a list of at most ${MOST_RANGES} texts with a port or a range`;
 
 function portRanges(description: string) {
   return v.optional(v.pipe(
     v.array(
       v.pipe(
-        v.string(PORT_RANGES_FORM),
-        v.regex(PORT_RANGE, PORT_RANGES_FORM),
+        v.string(RANGE_WORDS),
+        v.regex(PORT_RANGE, RANGE_WORDS),
       ),
       RANGES_WORDS,
     ),

@@ -36,7 +36,7 @@ const Lease = v.pipe(
   v.gtValue(0, "more than 0 seconds"),
   v.maxValue(LEASE_MOST, `at most ${LEASE_MOST} seconds`),
   v.description(
-    "Seconds of guest time after which the guest recovers on its own.",
+    "Seconds of guest time after which the guest recovers on its own; the option lease if none is given.",
   ),
 );
 
@@ -48,7 +48,7 @@ const Wait = v.pipe(
 const Kind = v.pipe(
   v.picklist(KINDS, "full, diff or disk"),
   v.description(
-    "Kind of snapshot. full: the whole memory is stored. diff: what changed is stored. disk: the memory is thrown away.",
+    "Kind of snapshot. full: the whole memory is stored. diff: what changed is stored. disk: the memory is thrown away. The option snapshotKind if none is given.",
   ),
 );
 
@@ -119,7 +119,9 @@ export const HostTime = v.pipe(
       v.transform((text) => Date.parse(text.toUpperCase())),
     ),
   ], WALL_CLOCK_WORDS),
-  v.description("The host's wall clock at the time of this call."),
+  v.description(
+    "The host's wall clock at the time of this call: a time of RFC 3339, or milliseconds since 1970.",
+  ),
 );
 
 /** The host's wall clock in a header. */
@@ -131,7 +133,9 @@ const ENTROPY_WORDS =
 const Entropy = v.pipe(
   v.string(ENTROPY_WORDS),
   v.regex(base64(ENTROPY_BYTES), ENTROPY_WORDS),
-  v.description("Bytes that no other fork gets, for the random pool."),
+  v.description(
+    `Bytes that no other fork gets, for the random pool: ${ENTROPY_WORDS}.`,
+  ),
   v.transform((text) =>
     Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0))
   ),

@@ -100,8 +100,9 @@ export const ROUTES: readonly Route[] = [
         description:
           "Events `state`, whose data is a StateEvent: the state now, and then each change. " +
           "Events `port`, whose data is a PortEvent: each change of the forwarded ports. " +
-          "In a quiesced guest the stream is silent, and it ends at the recovery; over a unix " +
-          "socket or vsock it ends when a prepare begins. Then connect again.",
+          "In a quiesced guest the stream is silent, and it ends at the recovery. If the agent " +
+          "cannot keep the connection, it ends when a prepare begins. Then connect again, after " +
+          "the milliseconds of `retry`.",
         type: "text/event-stream",
       },
     },

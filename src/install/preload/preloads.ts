@@ -69,7 +69,7 @@ export const PRELOADS: Readonly<Record<PreloadName, Preload>> = {
     files: [PYTHON_FILE],
     pth: PTH,
     note:
-      "a virtual environment of Python needs a copy of lull.pth in its own site-packages",
+      "a virtual environment of Python, and a Python of pyenv or conda, needs a copy of lull.pth in its own site-packages",
   },
   node: { files: [SCRIPT_FILE], variable: NODE, note: noteOf(NODE) },
   "node-openssl": {

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
+import { LullClient } from "../../../src/client/mod.ts";
 import { type Target, TestAgent } from "../../support/agent.ts";
 import { script, temporary } from "../../support/hooks.ts";
 import { ask } from "../../support/raw.ts";
@@ -168,6 +169,8 @@ export function wrenn(target: Target): void {
         const { headers } = await agent.ask("GET", "/metrics", "", { accept });
         assert.match(headers.get("content-type")!, type, accept);
       }
+      const client = new LullClient(`http://127.0.0.1:${agent.port}`);
+      assert.match(await client.metrics(), /^# TYPE lull_requests counter$/m);
     });
 
     test("a listener of its own has all that wrenn calls", async () => {
@@ -188,6 +191,10 @@ export function wrenn(target: Target): void {
       assert.equal(prepared.status, 204);
       assert.equal((await ask(port, "POST", "/init")).status, 204);
       assert.equal((await agent.status()).state, "running");
+      const accept = "application/openmetrics-text";
+      const scraped = await ask(port, "GET", "/metrics", "", { accept });
+      assert.equal(scraped.status, 200);
+      assert.match(scraped.headers.get("content-type")!, /openmetrics/);
     });
 
     test("a token of Lull guards Lull's routes, and not those of wrenn", async () => {
