@@ -54,6 +54,8 @@ const SYMBOLS = {
   poll: { args: ["buffer", "usize", "i32"], result: "i32" },
   // fcntl(2): the commands that Lull uses have an int as their third argument
   fcntl: { args: ["i32", "i32", "i32"], result: "i32" },
+  // dup3(2): puts another file under the number of a descriptor
+  dup3: { args: ["i32", "i32", "i32"], result: "i32" },
   // read(2), which needs no exception for EAGAIN
   read: { args: ["i32", "buffer", "usize"], result: "i32" },
   // write(2), which says how much was written: Deno's writeSync tries again by itself

@@ -12,6 +12,12 @@ import { FilesystemSync } from "./sync.ts";
 /** The limit in milliseconds for all filesystems: they are synced at the same time. */
 const LIMIT_MS = 9500;
 
+/**
+ * Milliseconds that mounts may take to be opened after their prepare was aborted. Later ones stay open
+ * until the next prepare.
+ */
+const OPENING_MS = 1000;
+
 /** The filesystems that were synced. */
 export interface SyncedMounts {
   readonly [key: string]: unknown;
@@ -97,6 +103,7 @@ export class MountSyncer {
       this.#syncs.get(device)?.abandon();
       reasons.push(`${mountPoint}: ${why}`);
     }
+    if (signal?.aborted) void this.#closeOpening();
     const effect: SyncedMounts = {
       mounts,
       ...(leftAlone.length > 0 ? { leftAlone } : {}),
@@ -127,6 +134,21 @@ export class MountSyncer {
     if (running.error === undefined) return "synced";
     if (!running.opened && !this.#isMounted(device)) return "unmounted";
     throw new Error(running.error);
+  }
+
+  /** Closes mounts that are just being opened, so that the guest can unmount them. */
+  async #closeOpening(): Promise<void> {
+    const opening = [...this.#syncs].filter(([, sync]) => sync.isOpening);
+    await waitFor(() =>
+      opening.every(([device, sync]) => {
+        // Another prepare may go on with the sync.
+        if (this.#syncs.get(device) !== sync) return true;
+        try {
+          return this.#hasEnded(sync, device);
+        } catch {
+          return true; // no further mount of it is opened
+        }
+      }), OPENING_MS);
   }
 
   /** Whether a sync has ended, with or without an error. Removes an ended sync. */

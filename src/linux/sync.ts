@@ -7,7 +7,11 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { type Libc, requireSymbol } from "./libc.ts";
 import { type Mount, mountIdOf } from "./mountinfo.ts";
+import { SOCK_CLOEXEC } from "./socket_constants.ts";
 import { ThreadCall } from "./thread.ts";
+
+/** open(2): the same value as that of sockets. */
+const O_CLOEXEC = SOCK_CLOEXEC;
 
 /**
  * Opens a directory on a native thread by opendir(3): open(2) takes two arguments, and the
@@ -48,6 +52,21 @@ function directoryOf(libc: Libc, pointer: bigint): Directory | undefined {
     fd: requireSymbol(libc, "dirfd")(pointer),
     close: () => void requireSymbol(libc, "closedir")(pointer),
   };
+}
+
+/**
+ * Closes the file of a descriptor, and keeps its number: a file of no disk is there then. Changes
+ * nothing if no descriptor is free for that file.
+ */
+function vacate(libc: Libc, fd: number): void {
+  let nothing: number;
+  try {
+    nothing = openSync("/dev/null", "r");
+  } catch {
+    return;
+  }
+  requireSymbol(libc, "dup3")(nothing, fd, O_CLOEXEC);
+  closeSync(nothing);
 }
 
 /** Syncs one filesystem, step by step and without waiting. */
@@ -100,11 +119,21 @@ export class FilesystemSync {
     return this.#opening === undefined && this.#syncing === undefined;
   }
 
-  /** Gives the sync up; `advance` still returns true when it has ended. */
+  /** Whether a mount is being opened. */
+  get isOpening(): boolean {
+    return this.#opening !== undefined;
+  }
+
+  /**
+   * Gives the sync up; `advance` still returns true when it has ended. Nothing of the filesystem stays
+   * open, except for a call that is under way. A mount that is being opened stays open until the
+   * `advance` after that.
+   */
   abandon(): void {
     this.#abandoned = true;
-    // A call that is under way keeps the file open in the kernel.
-    this.#close();
+    // The thread may not have called syncfs yet: it would sync any file that gets the number.
+    if (this.#syncing === undefined) this.#close();
+    else if (this.#directory) vacate(this.#libc, this.#directory.fd);
   }
 
   #openNext(): void {

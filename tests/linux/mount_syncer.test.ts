@@ -6,9 +6,14 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Mount, readMounts } from "../../src/linux/mountinfo.ts";
 import { MountSyncer, type SyncError } from "../../src/linux/mount_syncer.ts";
+import { FilesystemSync } from "../../src/linux/sync.ts";
 import { TestDisk, withoutDisks } from "../support/disk.ts";
 import { HungMount, withoutFuse } from "../support/hung_mount.ts";
 import { realLibc } from "../support/libc.ts";
+import {
+  inMountNamespace,
+  mountNamespaceProblem,
+} from "../support/mount_namespace.ts";
 import { FakeThreads } from "../support/threads.ts";
 import { until } from "../support/until.ts";
 
@@ -205,6 +210,30 @@ describe("a sync by the real kernel", () => {
     const before = descriptors();
     for (let i = 0; i < 100; i++) await syncer.sync();
     assert.equal(descriptors(), before);
+  });
+
+  const problem = mountNamespaceProblem();
+  test(
+    `keeps no mount busy after it was aborted${problem || ""}`,
+    { skip: problem },
+    () => {
+      const script = new URL(
+        "../support/namespace/aborted_sync.ts",
+        import.meta.url,
+      );
+      assert.deepEqual(inMountNamespace(script), { busy: false });
+    },
+  );
+
+  test("never syncs the number of a closed descriptor", async () => {
+    const libc = await realLibc();
+    for (let i = 0; i < 100; i++) {
+      const sync = new FilesystemSync(libc, disks("/").slice(-1));
+      // The thread has perhaps not begun.
+      sync.abandon();
+      await until("the end of the call", () => sync.advance());
+      assert.equal(sync.error, undefined);
+    }
   });
 
   const skip = withoutFuse();

@@ -22,7 +22,7 @@ export class FakeThreads {
   readonly held = new Set<Call>();
   /** Calls that fail. */
   readonly failing = new Set<Call>();
-  /** Directories that are open: their descriptors are real. */
+  /** Directories that are open: their descriptors are real. Those under another file's are not. */
   readonly open = new Map<number, string>();
   readonly libc: Libc;
   readonly #strings = new Map<bigint, string>();
@@ -41,6 +41,10 @@ export class FakeThreads {
         closeSync(fd);
         this.open.delete(fd);
         return 0;
+      },
+      dup3: (_, to) => {
+        this.open.delete(to);
+        return to;
       },
       pthread_create: (handle, _, code, argument) => {
         const thread = ++this.#count;
