@@ -4,9 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { filesystemSize } from "../linux/filesystem_size.ts";
 import { kilobytes } from "../memory/info.ts";
-import { nodeFsPromises } from "../util/lazy_builtins.ts";
-import { within } from "../util/within.ts";
 
 /** The use of memory in bytes. */
 export interface MemoryUse {
@@ -39,15 +38,12 @@ export function memoryUse(path = "/proc/meminfo"): MemoryUse {
 
 /** Reads the use of the disk that holds the path; undefined if it does not answer in time. */
 export async function diskUse(path = "/"): Promise<DiskUse | undefined> {
-  const read = nodeFsPromises().statfs(path).then(
-    ({ blocks, bfree, bsize }) => ({
-      total: blocks * bsize,
-      used: (blocks - bfree) * bsize,
-    }),
-    () => undefined,
-  );
-  const ended = await within(read, { limitMs: DISK_LIMIT_MS });
-  return "early" in ended ? undefined : ended.value;
+  const size = await filesystemSize(path, DISK_LIMIT_MS)
+    .catch(() => undefined);
+  return size && {
+    total: size.blocks * size.bsize,
+    used: (size.blocks - size.bfree) * size.bsize,
+  };
 }
 
 /** The number of processors. */

@@ -32,11 +32,11 @@ export function chooseDisks(mounts: readonly Mount[]): Disks {
     .map(([{ mountPoint }]) => mountPoint);
   const onDisks = Map.groupBy(writable.filter(isOnDisk), ofDevice);
   const disks: Mount[][] = [];
-  const byId = new Map(mounts.map((mount) => [mount.id, mount]));
+  const answers = reachability(mounts);
   for (const all of onDisks.values()) {
     const reachable: Mount[] = [];
     for (const mount of all) {
-      if (isReachable(mount, mounts, byId)) reachable.push(mount);
+      if (answers(mount)) reachable.push(mount);
       if (reachable.length === TRIES) break;
     }
     if (reachable.length > 0) disks.push(reachable);
@@ -46,9 +46,16 @@ export function chooseDisks(mounts: readonly Mount[]): Disks {
 }
 
 /**
- * Whether the mount point leads to this mount, and the path leads through no filesystem on which a
- * call may wait for ever.
+ * Returns whether the mount point of one of these mounts leads to that mount, and the path leads
+ * through no filesystem on which a call may wait for ever.
  */
+export function reachability(
+  mounts: readonly Mount[],
+): (mount: Mount) => boolean {
+  const byId = new Map(mounts.map((mount) => [mount.id, mount]));
+  return (mount) => isReachable(mount, mounts, byId);
+}
+
 function isReachable(
   mount: Mount,
   mounts: readonly Mount[],

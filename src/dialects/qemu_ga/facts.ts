@@ -5,11 +5,11 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname, machine, release, version } from "node:os";
 import { basename } from "node:path";
+import { reachability } from "../../linux/disks.ts";
+import { filesystemSize } from "../../linux/filesystem_size.ts";
 import { isOnDisk } from "../../linux/filesystem_types.ts";
 import { type Mount, readMounts } from "../../linux/mountinfo.ts";
 import { resultUnless } from "../../util/errors.ts";
-import { nodeFsPromises } from "../../util/lazy_builtins.ts";
-import { within } from "../../util/within.ts";
 
 /** The files with the name of the system, os-release(5). */
 const OS_RELEASE = ["/etc/os-release", "/usr/lib/os-release"];
@@ -112,14 +112,17 @@ export function usersIn(bytes: Uint8Array, narrow: boolean): User[] {
 
 /** The filesystems on disks. The host knows the disks themselves. */
 export async function filesystems(): Promise<unknown[]> {
-  const mounts = readMounts().filter(isOnDisk);
-  return await Promise.all(mounts.map(async (mount) => ({
-    name: deviceName(mount),
-    mountpoint: mount.mountPoint,
-    type: mount.type,
-    disk: [],
-    ...await sizeOf(mount),
-  })));
+  const mounts = readMounts();
+  const answers = reachability(mounts);
+  return await Promise.all(
+    mounts.filter(isOnDisk).map(async (mount) => ({
+      name: deviceName(mount),
+      mountpoint: mount.mountPoint,
+      type: mount.type,
+      disk: [],
+      ...answers(mount) ? await sizeOf(mount) : {},
+    })),
+  );
 }
 
 /** The kernel's name of the device, or its numbers. */
@@ -131,14 +134,14 @@ function deviceName({ device }: Mount): string {
   }
 }
 
-async function sizeOf({ mountPoint }: Mount): Promise<Record<string, number>> {
+async function sizeOf(
+  { mountPoint, device }: Mount,
+): Promise<Record<string, number>> {
   try {
     // A disk that does not answer must not block the reply.
-    const ended = await within(nodeFsPromises().statfs(mountPoint), {
-      limitMs: SIZE_MS,
-    });
-    if (!("value" in ended)) return {};
-    const { blocks, bfree, bavail, bsize } = ended.value;
+    const size = await filesystemSize(mountPoint, SIZE_MS, device);
+    if (size === undefined) return {};
+    const { blocks, bfree, bavail, bsize } = size;
     const used = blocks - bfree;
     return {
       "used-bytes": used * bsize,
