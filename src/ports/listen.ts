@@ -65,9 +65,9 @@ export interface ListenModule {
   /** The C library of the worker's thread. */
   readonly loadLibc: () => Libc;
   /**
-   * Resolves when no other thread uses a descriptor of the module any more: after all listeners and
-   * connections are closed. Before that, the number of a closed descriptor may be one of another file,
-   * for which that thread then waits.
+   * Called before the thread ends, after all listeners and connections are closed. Resolves when
+   * nothing of the module is left behind, and no other thread uses a descriptor of it. Before that, the
+   * number of a closed descriptor may be one of another file, for which that thread then waits.
    */
   readonly ended?: () => Promise<void>;
   /** Given if the module opens descriptors that stay open when its thread ends. */

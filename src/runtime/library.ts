@@ -30,10 +30,12 @@ export function makeLibrary(loader: LibraryLoader): ForeignLibrary | undefined {
   // If it is missing, the library itself is missing.
   const location = symbol("__errno_location", { args: [], result: "pointer" });
   if (location === undefined) return undefined;
+  // The address is the same for the whole life of the thread.
+  const address = BigInt(location() ?? 0);
   return {
     arch: loader.arch,
     symbol,
-    errno: () => loader.readInt32(BigInt(location() ?? 0)),
+    errno: () => loader.readInt32(address),
   };
 }
 

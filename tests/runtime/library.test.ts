@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { constants } from "node:os";
 import process from "node:process";
 import { before, describe, it } from "node:test";
+import { runtimeName } from "../../src/runtime/name.ts";
 import { makeLibrary } from "../../src/runtime/library.ts";
 import { loadRuntime } from "../../src/runtime/mod.ts";
 import type { ForeignLibrary, Runtime } from "../../src/runtime/types.ts";
+
+/** What the worker of the stubs posts. */
+type Posted = { readonly freed: boolean; readonly pid: unknown };
 
 const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
@@ -78,5 +82,25 @@ describe("a foreign library", () => {
       readInt32: () => 0,
     };
     assert.equal(makeLibrary(loader), undefined);
+  });
+});
+
+const isBun = runtimeName() === "bun";
+describe("the functions of a worker", {
+  skip: isBun ? false : "Bun alone has stubs",
+}, () => {
+  it("leave nothing behind, and can be called again", async () => {
+    const url = new URL("../support/stub_worker.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module" });
+    try {
+      const posted = await new Promise<Posted>((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = ({ message }) => reject(new Error(message));
+        worker.postMessage("begin");
+      });
+      assert.deepEqual(posted, { freed: true, pid: process.pid });
+    } finally {
+      worker.terminate();
+    }
   });
 });

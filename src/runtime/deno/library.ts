@@ -47,7 +47,8 @@ let bound: PoolRead | undefined;
 
 /**
  * The function read(2), which runs on a thread of Deno's pool: for descriptors that Deno has not
- * opened itself. Throws if the C library cannot be called.
+ * opened itself. Throws if the C library cannot be called. The caller keeps the bytes until the call
+ * has returned: Deno does not, and the thread would write to memory that is free by then.
  */
 export function poolRead(): PoolRead {
   bound ??= Deno.dlopen("libc.so.6", { // there is no Deno for musl

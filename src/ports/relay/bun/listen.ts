@@ -5,7 +5,7 @@
  */
 import { type Accepted, BunRelay, CLIENT_HANDLERS } from "./relay.ts";
 import { type Libc, loadLibc as load } from "../../../linux/libc.ts";
-import { openLibrary } from "../../../runtime/bun/library.ts";
+import { freeStubs, openLibrary } from "../../../runtime/bun/library.ts";
 import type {
   Listening,
   ListenOptions,
@@ -14,9 +14,17 @@ import type {
 
 export { threadId } from "../../../runtime/bun/thread_id.ts";
 
-/** Loads the C library; the relay itself does not need it. */
+let libc: Libc | undefined;
+
+/** The C library of this thread; the relay itself does not need it. */
 export function loadLibc(): Libc {
-  return load({ openLibrary });
+  return libc ??= load({ openLibrary });
+}
+
+/** Frees what Bun would keep of this thread. */
+// deno-lint-ignore require-await -- Deno's relay waits for another thread
+export async function ended(): Promise<void> {
+  freeStubs();
 }
 
 /** Listens on a port; throws if that is impossible. */
