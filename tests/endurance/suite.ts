@@ -52,7 +52,7 @@ export function endurance(target: Target): void {
     });
 
     test(
-      "rounds with a forwarded port leave no thread, no socket",
+      "rounds with a forwarded port leave no thread, no socket, no memory",
       long,
       async () => {
         const server = net.createServer((socket) => socket.end());
@@ -71,9 +71,12 @@ export function endurance(target: Target): void {
           }
         }
         try {
-          await rounds(10);
-          const before = await holdings(agent);
-          await rounds(30);
+          await rounds(60);
+          const before = await look(agent);
+          await rounds(120);
+          const { memory } = await look(agent);
+          const grown = memory - before.memory;
+          assert.ok(grown <= NOISE, `grew by ${grown} bytes`);
           // Other programs of this machine stop to listen meanwhile, and are not
           // forwarded any more: fewer is right. Deno keeps a part of an event loop whose
           // worker has ended, until a later worker: one look may find more.

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Debt, owe } from "./cleanup.ts";
-import { v8Flags } from "./v8_flags.ts";
+import { denoVariables, v8Flags } from "./v8_flags.ts";
 import { ask, type RawResponse } from "./raw.ts";
 import { until } from "./until.ts";
 
@@ -34,6 +34,12 @@ export function commandOf(target: Target): string[] {
 /** The runtime under a target. */
 export function runtimeOf(target: Target): "deno" | "bun" {
   return target === "deno" || target === "bundle" ? "deno" : "bun";
+}
+
+/** The environment of the agent on a target. */
+function environmentOf(target: Target, more: Record<string, string>) {
+  const own = runtimeOf(target) === "deno" ? denoVariables() : {};
+  return { ...process.env, ...own, ...more };
 }
 
 /** The command that runs a script of this project on Deno. */
@@ -68,7 +74,7 @@ export function runAgent(
     encoding: "utf8",
     timeout: 60_000,
     killSignal: "SIGKILL",
-    env: { ...process.env, ...env },
+    env: environmentOf(target, env),
   });
   if (error) throw error;
   return ran;
@@ -153,7 +159,7 @@ export class TestAgent implements AsyncDisposable {
       ...flags,
     ], {
       stdio: ["ignore", "inherit", "pipe"],
-      env: { ...process.env, ...env },
+      env: environmentOf(target, env),
     });
     return new TestAgent(child, directory);
   }

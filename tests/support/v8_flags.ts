@@ -1,5 +1,5 @@
 /**
- * V8's flags for an agent on Deno, from the one place that has them.
+ * V8's flags and the environment for an agent on Deno, from the one place that has them.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -7,11 +7,22 @@ import { fileURLToPath } from "node:url";
 
 /** The flag `--v8-flags=...` of the task `start` in deno.json. */
 export function v8Flags(): string {
-  const path = fileURLToPath(new URL("../../deno.json", import.meta.url).href);
-  const { tasks } = JSON.parse(readFileSync(path, "utf8"));
-  const flag = /--v8-flags=\S+/.exec(tasks.start)?.[0];
+  const flag = /--v8-flags=\S+/.exec(startTask())?.[0];
   if (flag === undefined) {
     throw new Error("Cannot find V8's flags in deno.json");
   }
   return flag;
+}
+
+/** The variables that the task sets. */
+export function denoVariables(): Record<string, string> {
+  const [before] = startTask().split("deno run");
+  return Object.fromEntries(
+    before.trim().split(" ").map((word) => word.split("=")),
+  );
+}
+
+function startTask(): string {
+  const path = fileURLToPath(new URL("../../deno.json", import.meta.url).href);
+  return JSON.parse(readFileSync(path, "utf8")).tasks.start;
 }
