@@ -117,7 +117,7 @@ function credentialOf(word: string): [string, { data: string }] {
   const path = word.slice(at + 1);
   try {
     return [word.slice(0, at), {
-      data: readFileSync(path).toString("base64"),
+      data: readFileSync(path).toBase64(),
     }];
   } catch (error) {
     throw new ConfigError(

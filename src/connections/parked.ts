@@ -17,7 +17,7 @@ const LAST_CHUNK = new TextEncoder().encode("0\r\n\r\n");
 export interface ParkedConnection {
   readonly fd: number;
   readonly inode: string;
-  /** False until it is certain that this is the connection of a stream. */
+  /** False until it is certain that this is the connection of a stream, which only the agent can end. */
   isStream: boolean;
 }
 
@@ -48,12 +48,12 @@ export class Parked {
    * Makes the runtime close its descriptor of the connection, after this has made another. Undefined
    * if no descriptor is free, or if the runtime keeps its own.
    */
-  add(connection: Connection, isStream: boolean): ParkedConnection | undefined {
+  add(connection: Connection): ParkedConnection | undefined {
     const { peer, inode } = connection;
     const fcntl = requireSymbol(this.#libc, "fcntl");
     const fd = fcntl(connection.fd, F_DUPFD_CLOEXEC, 0);
     if (typeof fd !== "number" || fd < 0) return undefined;
-    const parked = { fd, inode, isStream };
+    const parked = { fd, inode, isStream: false };
     this.#all.push(parked);
     // Sends nothing. The runtime reads the end, and closes its descriptor. The end of reading on
     // vsock would be sent to the host.
@@ -74,12 +74,18 @@ export class Parked {
 
   /** Writes the end of the streams, and closes their connections. */
   release(): void {
-    const send = requireSymbol(this.#libc, "send");
     for (const parked of this.#all.filter(({ isStream }) => isStream)) {
-      const length = BigInt(LAST_CHUNK.length);
-      send(parked.fd, LAST_CHUNK, length, MSG_NOSIGNAL | MSG_DONTWAIT);
-      this.drop(parked);
+      this.end(parked);
     }
+  }
+
+  /** Writes the end of one stream, and closes its connection. */
+  end(parked: ParkedConnection): void {
+    if (!this.#all.includes(parked)) return;
+    const length = BigInt(LAST_CHUNK.length);
+    const send = requireSymbol(this.#libc, "send");
+    send(parked.fd, LAST_CHUNK, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    this.drop(parked);
   }
 
   /** Closes the connections whose clients have gone. */

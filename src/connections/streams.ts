@@ -17,7 +17,7 @@ import type { Libc } from "../linux/libc.ts";
 import type { Peer } from "../runtime/types.ts";
 import { sleep } from "../util/wait.ts";
 import type { Listening } from "./listening.ts";
-import { Parked } from "./parked.ts";
+import { Parked, type ParkedConnection } from "./parked.ts";
 import { type EndStream, StreamEnds } from "./stream_ends.ts";
 import {
   LAST_CHUNK_MS,
@@ -160,14 +160,29 @@ export class Streams {
     const { fd, inode, peer } = connection;
     const isSent = await this.#isSent(connection, isOver, sends);
     if (isOver()) return;
-    if (!isSent || this.#parked.add(connection, true) === undefined) {
+    const own = isSent ? this.#parked.add(connection) : undefined;
+    if (own === undefined) {
       for (const end of this.#ends.of(peer)) end("later");
       // The caller closes a vsock connection of a quiesced guest.
       if (peer.cid === undefined) await this.#closeLater([connection]);
       return;
     }
+    const before = this.#written(connection, own);
     const end = performance.now() + LIMIT_MS;
     while (inodeOf(fd) === inode && performance.now() < end) await sleep(1);
+    if (!isOver()) own.isStream = true;
+    // A recovery has ended the stream: the runtime has perhaps written its end.
+    else if (this.#written(connection, own) > before) this.#parked.drop(own);
+    else this.#parked.end(own);
+  }
+
+  /** The bytes that were written to a parked connection; 0 on vsock, whose server lets go at once. */
+  #written(connection: Connection, { fd }: ParkedConnection): number {
+    if (connection.peer.cid !== undefined) return 0;
+    const { libc } = this.#options;
+    const own = { ...connection, fd };
+    return (tcpInfo(libc, own)?.bytesAcked ?? 0) +
+      (unacknowledgedBytes(libc, own) ?? 0);
   }
 
   /** Waits until the client has acknowledged everything; false if it does not in time. */

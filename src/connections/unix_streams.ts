@@ -133,7 +133,7 @@ export class UnixStreams {
       unsentBytes(libc, connection) > 0;
     if (waits) return;
     const before = ends.of(UNIX_PEER);
-    const own = parked.add(connection, false);
+    const own = parked.add(connection);
     if (own === undefined) return;
     const hasEnded = () => {
       const now = ends.of(UNIX_PEER);

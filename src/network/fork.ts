@@ -87,7 +87,7 @@ export class ForkNetwork {
     // The addresses that earlier identities have left are removed before those of this one.
     if (isLeft || this.#left.length > 0) {
       this.#recordLeft({ network: named, ...isLeft && { address: over } });
-    }
+    } else this.#eraseRecord();
     if (reply !== undefined && isLeft) {
       this.#replies++;
       reply.afterLastReply(() =>
@@ -145,6 +145,15 @@ export class ForkNetwork {
     this.#record = this.#options.journal.record("network", change);
   }
 
+  /**
+   * The record of a removal that failed stays for the next agent, until another identity is applied: the
+   * next agent would bring back the one before it.
+   */
+  #eraseRecord(): void {
+    this.#record?.erase();
+    this.#record = undefined;
+  }
+
   /** Removes the former addresses when the last caller has its reply. */
   async #finish(moved: { close(): void } | undefined): Promise<void> {
     const { replied, onDone, onError } = this.#options;
@@ -157,8 +166,7 @@ export class ForkNetwork {
       const left = this.#left;
       this.#left = [];
       const managed = await finish(this.#options, left);
-      this.#record?.erase();
-      this.#record = undefined;
+      this.#eraseRecord();
       onDone("the former address is removed", managed);
     } catch (error) {
       onError(error);

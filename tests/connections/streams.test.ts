@@ -75,6 +75,35 @@ test("a recovery before the settle ends a stream as its server would", async () 
   }
 });
 
+test("a recovery while a stream is being parked ends it once", async () => {
+  const libc = await realLibc();
+  const SHUT_RD = 0;
+  let recover = () => {};
+  const watched = Object.create(libc, {
+    shutdown: {
+      value(fd: number, how: number) {
+        const result = requireSymbol(libc, "shutdown")(fd, how);
+        // The runtime has not read the end yet.
+        if (how === SHUT_RD) queueMicrotask(recover);
+        return result;
+      },
+    },
+  });
+  const one = await streaming(watched);
+  recover = () => void one.tracker.recover("close");
+  try {
+    const reader = await follow(one);
+    await one.tracker.quiesce();
+    await one.tracker.closeLate(signal);
+    await reader.gone();
+    const [, ...ends] = reader.received.split("0\r\n\r\n");
+    assert.deepEqual(ends, [""], reader.received);
+    assert.deepEqual(one.said, []);
+  } finally {
+    one.end();
+  }
+});
+
 test("a stream is closed if no descriptor is free", async () => {
   const libc = await realLibc();
   const full = Object.create(libc, { fcntl: { value: () => -1 } });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { connect } from "node:http2";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { LullClient, type StateEvent } from "../../src/client/mod.ts";
-import { type Target, TestAgent } from "../support/agent.ts";
+import { runtimeOf, type Target, TestAgent } from "../support/agent.ts";
 import { temporary } from "../support/hooks.ts";
 import { socketsOn } from "../support/proc.ts";
 import { Raw } from "../support/raw.ts";
@@ -235,6 +236,32 @@ export function events(target: Target): void {
       await silence(agent.pid, SILENCE_MS);
       await agent.ask("POST", "/snapshot/recover");
       assert.equal((await askUnix(path, "GET", "/health")).status, 200);
+    });
+
+    test("end at a prepare over the same connection, which gets its reply", {
+      skip: runtimeOf(target) === "bun" && "Bun speaks no HTTP/2",
+    }, async () => {
+      const session = connect(`http://127.0.0.1:${agent.port}`);
+      session.on("error", () => {});
+      const ask = (method: string, path: string) => {
+        const said = { status: 0, text: "", ended: false };
+        const call = session.request({ ":method": method, ":path": path });
+        call.on("response", (head) => said.status = Number(head[":status"]));
+        call.on("data", (bytes) => said.text += bytes);
+        call.on("close", () => said.ended = true).on("error", () => {}).end();
+        return said;
+      };
+      try {
+        const stream = ask("GET", "/snapshot/events");
+        await until("the event", () => stream.text.includes('"running"'));
+        const prepare = ask("POST", "/snapshot/prepare?wait=settled");
+        await until("both ends", () => prepare.ended && stream.ended);
+        assert.equal(prepare.status, 200);
+        assert.match(stream.text, /"preparing"/);
+      } finally {
+        session.destroy();
+        await agent.ask("POST", "/snapshot/recover");
+      }
     });
 
     test("answer HEAD with the length of the first one", async () => {

@@ -3,10 +3,17 @@
  * something has mounts of its own, and is asked for the id of the boot only.
  */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Target, TestAgent } from "../support/agent.ts";
+import { commandOf, type Target, TestAgent } from "../support/agent.ts";
 import { script, temporary } from "../support/hooks.ts";
 import { mountNamespaceProblem } from "../support/mount_namespace.ts";
 import { until } from "../support/until.ts";
@@ -197,6 +204,25 @@ export function identity(target: Target): void {
         assert.deepEqual(readdirSync(secrets()), []);
       },
     );
+
+    test("the command line sends the bytes of a file as a credential", {
+      skip,
+    }, async () => {
+      const bytes = Uint8Array.of(0, 104, 255, 10);
+      const file = join(hooks.path, "secret");
+      writeFileSync(file, bytes);
+      await agent.settle();
+      const [command, ...args] = commandOf(target);
+      const { status, stderr } = spawnSync(command, [
+        ...[...args, "recover", `--url=http://127.0.0.1:${agent.port}`],
+        `--credential=token=${file}`,
+      ], { encoding: "utf8", timeout: 30_000 });
+      assert.equal(status, 0, stderr);
+      const written = readFileSync(join(secrets(), "token"));
+      assert.deepEqual([...written], [...bytes]);
+      await agent.settle();
+      await agent.health();
+    });
 
     test("a new boot id; health is refused while the identity is missing", {
       skip,

@@ -153,6 +153,54 @@ if (runtimeName() === "bun") {
       peers.length = 0;
     });
 
+    test("leaves the close to it, also if a caller before it got no reply", async () => {
+      const replies = [
+        Promise.withResolvers<Response>(),
+        Promise.withResolvers<Response>(),
+      ];
+      const [former, later] = replies;
+      answer = () => replies.shift()!.promise;
+      const sockets = join(directory.path, `vsock-${PORT}`);
+      const gone = await dial(path);
+      gone.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("the request", () => peers.length === 1);
+      const before = readdirSync(sockets).length;
+      await hangUp(gone);
+      const one = await dial(path);
+      one.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("the next request", () => peers.length === 2);
+      assert.equal(readdirSync(sockets).length, before, "another socket");
+      later.resolve(new Response("x", { headers: { connection: "close" } }));
+      former.resolve(new Response("late"));
+      await until("the reply", () => one.text.endsWith("x"));
+      one.text = "";
+      answer = () => new Response("again");
+      one.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("a reply", () => one.ended || one.text.endsWith("again"));
+      assert.equal(one.ended, false);
+      await hangUp(one);
+      peers.length = 0;
+    });
+
+    // Bun's default limit of an idle connection ends such a stream after 10 to 12 s.
+    test("keeps a stream that is idle for 13 s, and a silent connection", async () => {
+      const stream = new ReadableStream({
+        start: (one) => one.enqueue(new TextEncoder().encode("word")),
+      });
+      answer = (request) =>
+        new Response(request.url.endsWith("/") ? stream : "x");
+      const both = [await dial(path), await dial(path)];
+      both[0].socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      both[1].socket.write("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("both replies", () => both.every(({ text }) => text !== ""));
+      const since = performance.now();
+      const passed = () => performance.now() - since > 13_000;
+      await until("13 s", () => both.some(({ ended }) => ended) || passed());
+      assert.deepEqual(both.map(({ ended }) => ended), [false, false]);
+      for (const one of both) await hangUp(one);
+      peers.length = 0;
+    });
+
     test("lets a connection go, which stays open by another descriptor", async () => {
       let canceled = 0;
       answer = () =>
@@ -220,6 +268,13 @@ interface Dialled {
   readonly socket: Socket;
   text: string;
   ended: boolean;
+}
+
+/** Ends a connection that has sent a request: its socket, and the three of the server. */
+async function hangUp({ socket }: Dialled): Promise<void> {
+  const before = socketsOfThis().length;
+  socket.destroy();
+  await until("its end", () => socketsOfThis().length <= before - 4);
 }
 
 async function dial(path: string): Promise<Dialled> {

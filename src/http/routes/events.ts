@@ -39,7 +39,7 @@ export async function events(
   const isHead = c.req.method === "HEAD";
   let stop = () => {};
   let close: EndStream = () => {};
-  const ended = isHead
+  const ended = isHead || sharesConnection(c.req)
     ? undefined
     : await tracker.beginStream(c.env.exchange, (retry) => close(retry));
   const stays = ended !== undefined;
@@ -79,6 +79,15 @@ export async function events(
     cancel: () => stop(),
   });
   return c.body(body);
+}
+
+/**
+ * Whether other requests may come over the connection of the stream, as in HTTP/2, which Deno's server
+ * speaks: then no one would read them while the guest is quiesced. Such a request names its host in a
+ * field of its own (RFC 9113, 8.3.1).
+ */
+function sharesConnection(request: Context["req"]): boolean {
+  return request.header("host") === undefined;
 }
 
 /** Whether a connection that waits for no reply is closed in this state. */

@@ -11,6 +11,7 @@ import {
   unixPeer,
 } from "../server.ts";
 import type { RuntimeServer, ServeOptions } from "../types.ts";
+import { NO_IDLE_LIMIT } from "./no_idle_limit.ts";
 
 /** Listens until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<RuntimeServer> {
@@ -53,13 +54,6 @@ function bind(options: Exclude<ServeOptions, { vsockPort: number }>) {
     },
   });
 }
-
-/**
- * No limit on idle connections. Bun's types refuse the option for unix sockets, and Bun accepts it.
- * `server.timeout(request, 0)` does not hold once a stream has begun: Bun cut event streams that
- * were idle for 12 s.
- */
-const NO_IDLE_LIMIT: object = { idleTimeout: 0 };
 
 function bindUnix(options: ServeOptions, unix: string) {
   const peer = unixPeer(unix);

@@ -14,6 +14,7 @@ import {
   vsockPeer,
 } from "../../server.ts";
 import type { Peer, RuntimeServer, ServeOptions } from "../../types.ts";
+import { NO_IDLE_LIMIT } from "../no_idle_limit.ts";
 import { VSOCK_HANDLERS, VsockRelay } from "./relay.ts";
 import { VsockSockets } from "./socket.ts";
 
@@ -30,12 +31,16 @@ class Slot {
     this.#server = listenBy({ path }, () =>
       Bun.serve({
         unix: path,
+        ...NO_IDLE_LIMIT,
         development: false,
-        fetch: async (request, server) => {
-          server.timeout(request, 0);
-          const response = await answer(options, request, this.peer);
-          this.callerCloses = saysClose(response.headers) &&
-            !saysClose(request.headers);
+        fetch: async (request) => {
+          const { peer } = this;
+          const response = await answer(options, request, peer);
+          // A reply whose connection has ended says nothing of the next one.
+          if (this.peer === peer) {
+            this.callerCloses = saysClose(response.headers) &&
+              !saysClose(request.headers);
+          }
           return response;
         },
       }));

@@ -1,11 +1,11 @@
 /**
- * The constants of node:fs that Lull uses: fcntl.h and unistd.h.
+ * The constants of node:fs that Lull uses: fcntl.h and unistd.h, and one of libuv.
  * @module
  */
 
 const isX64 = Deno.build.arch === "x86_64";
 
-/** Flags of open(2), and modes of access(2). */
+/** Flags of open(2), modes of access(2), and of copyFileSync. */
 export const constants = {
   F_OK: 0,
   X_OK: 1,
@@ -23,6 +23,7 @@ export const constants = {
   // The processors of ARM have numbers of their own.
   O_DIRECTORY: isX64 ? 0o200000 : 0o40000,
   O_NOFOLLOW: isX64 ? 0o400000 : 0o100000,
+  COPYFILE_EXCL: 1,
 };
 
 const O_CLOEXEC = 0o2000000;
