@@ -44,7 +44,8 @@ test("a stream that is kept tells each change, until a recovery ends it", async 
       },
     },
   });
-  const reply = await app.request("/");
+  // Without a host, it would be a request of HTTP/2, whose connection has others.
+  const reply = await app.request("/", { headers: { host: "lull" } });
   for (const next of ["preparing", "quiesced"] as const) {
     state = next;
     for (const watcher of watchers) watcher();

@@ -14,7 +14,7 @@ import {
   vsockPeer,
 } from "../../server.ts";
 import type { Peer, RuntimeServer, ServeOptions } from "../../types.ts";
-import { NO_IDLE_LIMIT } from "../no_idle_limit.ts";
+import { NO_IDLE_LIMIT } from "./no_idle_limit.ts";
 import { VSOCK_HANDLERS, VsockRelay } from "./relay.ts";
 import { VsockSockets } from "./socket.ts";
 
