@@ -128,3 +128,10 @@ export async function answer(
     });
   }
 }
+
+/**
+ * The option of `Bun.serve` for a server on a unix socket that keeps idle connections. Bun's types
+ * refuse it for unix sockets, and Bun accepts it. `server.timeout(request, 0)` does not hold once a
+ * stream has begun: Bun cut event streams that were idle for 12 s.
+ */
+export const NO_IDLE_LIMIT: object = { idleTimeout: 0 };

@@ -6,12 +6,12 @@ import {
   answer,
   listenBy,
   makePeer,
+  NO_IDLE_LIMIT,
   removeStaleSocket,
   tell,
   unixPeer,
 } from "../server.ts";
 import type { RuntimeServer, ServeOptions } from "../types.ts";
-import { NO_IDLE_LIMIT } from "./vsock/no_idle_limit.ts";
 
 /** Listens until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<RuntimeServer> {

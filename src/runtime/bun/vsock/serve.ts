@@ -10,11 +10,11 @@ import {
   answer,
   listenBy,
   listenError,
+  NO_IDLE_LIMIT,
   tell,
   vsockPeer,
 } from "../../server.ts";
 import type { Peer, RuntimeServer, ServeOptions } from "../../types.ts";
-import { NO_IDLE_LIMIT } from "./no_idle_limit.ts";
 import { VSOCK_HANDLERS, VsockRelay } from "./relay.ts";
 import { VsockSockets } from "./socket.ts";
 
