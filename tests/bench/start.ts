@@ -3,7 +3,6 @@
  * @module
  */
 import { type Target, TestAgent } from "../support/agent.ts";
-import { temporary } from "../support/hooks.ts";
 import { median } from "./stats.ts";
 
 /** As many as fit into the bench: on a shared machine single starts differ by half. */
@@ -12,31 +11,19 @@ const STARTS = 15;
 /** Starts before them, which fill the cache of Deno. */
 const FILLING = 2;
 
-/**
- * Milliseconds until the first healthy reply, with these variables; the median. Deno's cache is one
- * of its own: a program with other V8 flags replaces the compiled code of Node's modules in a shared
- * cache, and the next start then takes twice as much CPU time.
- */
+/** Milliseconds until the first healthy reply, with these variables; the median. */
 export async function startMs(
   target: Target,
   flags: string[],
-  env: Record<string, string> = {},
+  env: Record<string, string>,
 ): Promise<number> {
-  const cache = temporary();
   const starts: number[] = [];
-  try {
-    for (let i = -FILLING; i < STARTS; i++) {
-      const start = performance.now();
-      const agent = await TestAgent.start(target, flags, {
-        ...env,
-        DENO_DIR: cache.path,
-      });
-      await agent.health();
-      if (i >= 0) starts.push(performance.now() - start);
-      await agent.stop();
-    }
-  } finally {
-    cache.remove();
+  for (let i = -FILLING; i < STARTS; i++) {
+    const start = performance.now();
+    const agent = await TestAgent.start(target, flags, env);
+    await agent.health();
+    if (i >= 0) starts.push(performance.now() - start);
+    await agent.stop();
   }
   return median(starts);
 }
