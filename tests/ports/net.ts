@@ -145,7 +145,7 @@ export async function watchedRuntime() {
         },
         onError: (error) => events.onError(error),
         async onEnded(memory) {
-          const descriptors = Descriptors.of(memory);
+          const descriptors = new Descriptors(memory);
           left.push(...descriptors.open());
           held.push(descriptors);
           await events.onEnded?.(memory);

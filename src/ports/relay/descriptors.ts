@@ -9,6 +9,7 @@
 const MOST = 65_536;
 /** The byte behind the flags is 1 during a wait; the events begin at a multiple of their size. */
 const WAIT_BYTES = 8;
+const WORD_BYTES = 4;
 
 /**
  * What a descriptor is: a socket, the epoll(7) for which a thread of the runtime's pool waits, or
@@ -26,12 +27,16 @@ export class Descriptors {
   readonly events: Uint8Array<SharedArrayBuffer>;
   readonly #kinds: Uint8Array<SharedArrayBuffer>;
   readonly #wait: Uint8Array<SharedArrayBuffer>;
+  /** That of the first event, which is never 0: struct epoll_event begins with what has happened. */
+  readonly #firstWord: Uint8Array<SharedArrayBuffer>;
 
-  private constructor(memory: SharedArrayBuffer) {
+  /** In the memory that {@linkcode create} has made: the owner sees what the worker notes. */
+  constructor(memory: SharedArrayBuffer) {
     this.memory = memory;
     this.#kinds = new Uint8Array(memory, 0, MOST);
     this.#wait = new Uint8Array(memory, MOST, 1);
     this.events = new Uint8Array(memory, MOST + WAIT_BYTES);
+    this.#firstWord = this.events.subarray(0, WORD_BYTES);
   }
 
   /** With room for that many bytes of events. */
@@ -39,11 +44,6 @@ export class Descriptors {
     return new Descriptors(
       new SharedArrayBuffer(MOST + WAIT_BYTES + eventBytes),
     );
-  }
-
-  /** The owner's view of the worker's memory. */
-  static of(memory: SharedArrayBuffer): Descriptors {
-    return new Descriptors(memory);
   }
 
   /** Notes a descriptor that was just opened; false if its number is too high. */
@@ -72,8 +72,7 @@ export class Descriptors {
 
   /** Must be called before a wait that another thread does. */
   beginWait(): void {
-    // The first word of an event is never 0.
-    this.events.fill(0, 0, Uint32Array.BYTES_PER_ELEMENT);
+    this.#firstWord.fill(0);
     this.#wait[0] = 1;
   }
 
@@ -87,9 +86,6 @@ export class Descriptors {
    * a wait without events, if the worker ends at this moment.
    */
   get isWaiting(): boolean {
-    const [word] = new Uint32Array(
-      this.events.slice(0, Uint32Array.BYTES_PER_ELEMENT).buffer,
-    );
-    return this.#wait[0] === 1 && word === 0;
+    return this.#wait[0] === 1 && this.#firstWord.every((byte) => byte === 0);
   }
 }

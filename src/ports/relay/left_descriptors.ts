@@ -5,7 +5,7 @@
 import { type Libc, requireSymbol } from "../../linux/libc.ts";
 import { resetOnClose } from "../../linux/socket_option.ts";
 import { waitFor } from "../../util/wait.ts";
-import { Descriptors, type Kind } from "./descriptors.ts";
+import { Descriptors } from "./descriptors.ts";
 
 /** Milliseconds that the wait may take to end; a pool whose threads are all busy begins it late. */
 const WAIT_END_MS = 2000;
@@ -23,33 +23,25 @@ export async function closeLeft(
   libc: Libc,
   memory: SharedArrayBuffer,
 ): Promise<void> {
-  const descriptors = Descriptors.of(memory);
+  const descriptors = new Descriptors(memory);
   const close = (fd: number) => {
     descriptors.delete(fd);
     requireSymbol(libc, "close")(fd);
   };
-  const open = descriptors.open();
-  for (const { fd } of open.filter(isSocket)) {
+  const { socket = [], epoll = [], bell = [] } = Object.groupBy(
+    descriptors.open(),
+    ({ kind }) => kind,
+  );
+  for (const { fd } of socket) {
     resetOnClose(libc, fd);
     close(fd);
   }
-  const waiting = open.filter((one) => !isSocket(one));
   if (descriptors.isWaiting) {
-    for (const { fd } of waiting.filter(isBell)) {
-      requireSymbol(libc, "eventfd_write")(fd, 1n);
-    }
+    for (const { fd } of bell) requireSymbol(libc, "eventfd_write")(fd, 1n);
     if (!await waitFor(() => !descriptors.isWaiting, WAIT_END_MS)) {
       abandoned.push(memory);
       return;
     }
   }
-  for (const { fd } of waiting) close(fd);
-}
-
-function isSocket({ kind }: { readonly kind: Kind }): boolean {
-  return kind === "socket";
-}
-
-function isBell({ kind }: { readonly kind: Kind }): boolean {
-  return kind === "bell";
+  for (const { fd } of [...epoll, ...bell]) close(fd);
 }

@@ -5,7 +5,7 @@ import { Descriptors } from "../../../src/ports/relay/descriptors.ts";
 describe("the descriptors of a worker", () => {
   it("are seen by the worker's owner", () => {
     const descriptors = Descriptors.create(12);
-    const seen = Descriptors.of(structuredClone(descriptors.memory));
+    const seen = new Descriptors(structuredClone(descriptors.memory));
     assert.ok(descriptors.add(0, "socket"));
     assert.ok(descriptors.add(7, "epoll"));
     assert.ok(descriptors.add(8, "socket"));
@@ -27,7 +27,7 @@ describe("the descriptors of a worker", () => {
 
   it("are waited for until there is an event, or the worker has seen the end", () => {
     const descriptors = Descriptors.create(12);
-    const seen = Descriptors.of(descriptors.memory);
+    const seen = new Descriptors(descriptors.memory);
     assert.equal(seen.isWaiting, false);
     descriptors.beginWait();
     assert.equal(seen.isWaiting, true);

@@ -22,9 +22,9 @@ export function loadLibc(): Libc {
 }
 
 /** Frees what Bun would keep of this thread. */
-// deno-lint-ignore require-await -- Deno's relay waits for another thread
-export async function ended(): Promise<void> {
+export function ended(): Promise<void> {
   freeStubs();
+  return Promise.resolve();
 }
 
 /** Listens on a port; throws if that is impossible. */
