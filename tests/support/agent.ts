@@ -38,8 +38,12 @@ export function runtimeOf(target: Target): "deno" | "bun" {
 
 /** The environment of the agent on a target. */
 function environmentOf(target: Target, more: Record<string, string>) {
-  const own = runtimeOf(target) === "deno" ? denoVariables() : {};
-  return { ...process.env, ...own, ...more };
+  const own = runtimeOf(target) === "deno" ? denoVariables() : [];
+  return {
+    ...process.env,
+    ...Object.fromEntries(own.map((word) => word.split("="))),
+    ...more,
+  };
 }
 
 /** The command that runs a script of this project on Deno. */

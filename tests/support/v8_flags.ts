@@ -14,12 +14,10 @@ export function v8Flags(): string {
   return flag;
 }
 
-/** The variables that the task sets. */
-export function denoVariables(): Record<string, string> {
+/** The variables that the task sets, as a shell writes them. */
+export function denoVariables(): string[] {
   const [before] = startTask().split("deno run");
-  return Object.fromEntries(
-    before.trim().split(" ").map((word) => word.split("=")),
-  );
+  return before.trim().split(" ");
 }
 
 function startTask(): string {

@@ -16,7 +16,7 @@ import { busyboxOf } from "./initramfs.ts";
 import { guestKernel } from "./kernel.ts";
 import { guestDir, projectDir } from "./paths.ts";
 import { runText, which } from "./run.ts";
-import { v8Flags } from "../../support/v8_flags.ts";
+import { denoVariables, v8Flags } from "../../support/v8_flags.ts";
 import { addBusybox, addFile, addProgram, addText } from "./tree.ts";
 
 /** Which agent the guest runs: the compiled binary, its script for Deno, none. */
@@ -104,7 +104,8 @@ export function buildRootfs(tree: string, options: ImageOptions): void {
   if (options.variant === "deno") {
     addProgram(tree, "/usr/local/bin/deno", denoPath());
     const script = readFileSync(join(guestDir, "deno_lull.sh"), "utf8")
-      .replace("V8_FLAGS", v8Flags());
+      .replace("V8_FLAGS", v8Flags())
+      .replace("DENO_VARIABLES", denoVariables().join(" "));
     addText(tree, "/usr/local/bin/lull", script, 0o755);
     cpSync(agentBundle(options), join(tree, "opt/lull"), { recursive: true });
   }
